@@ -28,6 +28,7 @@ class FlowNumbers:
         self.current: list[int] = []  # conversation -> its latest flow
         self.odd: set[int] = set()  # conversations that must go one by one
         self.flows = 0
+        self.reused: set[int] = set()  # flows that began with a second SYN between the same endpoints
         # What is known of each direction, indexed by 2 * flow + direction.
         self.known = np.zeros(64, bool)
         self.base = np.zeros(64, np.uint32)
@@ -118,6 +119,8 @@ class FlowNumbers:
             if row in odd and not new and flags[row] & (SYN | ACK) == SYN:
                 key = 2 * self.current[which] + int(direction[row])
                 new = bool(self.known[key]) and int(self.base[key]) != int(seq[row])
+                if new:
+                    self.reused.add(self.flows)
             if new:
                 self.current[which] = self.flows
                 self.flows += 1

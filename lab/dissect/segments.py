@@ -25,6 +25,18 @@ from lab.dissect.bytes_view import gather
 from lab.dissect.capture_file import Capture, read_capture
 from lab.dissect.flow_numbers import FlowNumbers
 from lab.dissect.link_layer import find_packets
+from lab.dissect.tcp_options import (
+    LARGEST_SHIFT,
+    MSS,
+    SACK,
+    SACK_PERMITTED,
+    TIMESTAMPS,
+    WINDOW_SCALE,
+    OptionColumns,
+    read_options,
+    walk_options,
+)
+from lab.dissect.window_scale import window_shifts
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
 
@@ -32,6 +44,7 @@ FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
 FRAGMENT = 1  # the first fragment of an IP packet: the segment's own length is not known
 BAD_HEADER = 2  # the TCP header claims less than 20 bytes, or more than there is
 CUT = 4  # the snap length cut the payload off
+NO_LENGTH = 8  # a fragment, or a header that claims to be longer than the packet
 
 CHUNK = 1 << 16  # frames
 TCP, FRAGMENT_HEADER, AUTHENTICATION = 6, 44, 51
@@ -82,24 +95,27 @@ class Segments:
     """The TCP segments of one capture. Each attribute below is an array with one item a segment.
 
     ======================================
-    ======================================================================== number
-    int32, the frame's number, from 1 time_ns                                 int64, nanoseconds since 1970
-    src, dst                                uint64, addresses as numbers; ``address(n)`` gives their text
-    sport, dport                            uint16 seq, ack                                uint32, as on the
-    wire relative_seq, relative_ack              uint32, from the flow's start (ack as on the wire where ACK
-    is not set) flags                                   uint16, twelve bits: FIN 1, SYN 2, RST 4, PSH 8, ACK
-    16, URG 32, ... window, scaled_window                   uint16, uint32 header_length
-    uint8, bytes payload_offset                          int64, bytes into ``capture.data`` payload_length,
-    payload_captured        int32, bytes: what the headers say, and what the file holds of it flow
-    int32, as Wireshark's tcp.stream direction                               uint8, 0 or 1; which is which
-    differs from flow to flow notes                                   uint8, bits: FRAGMENT, BAD_HEADER, CUT
-    frame_length, captured_length           uint32, bytes ======================================
+    ======================================================================== number int32, the frame's
+    number, from 1 time_ns                                 int64, nanoseconds since 1970 src, dst
+    uint64, addresses as numbers; ``address(n)`` gives their text sport, dport
+    uint16 seq, ack                                uint32, as on the wire relative_seq, relative_ack
+    uint32, from the flow's start (ack as on the wire where ACK is not set) flags
+    uint16, twelve bits: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ... window, scaled_window
+    uint16, uint32 header_length uint8, bytes payload_offset                          int64, bytes into
+    ``capture.data`` payload_length, payload_captured        int32, bytes: what the headers say, and what
+    the file holds of it flow int32, as Wireshark's tcp.stream direction
+    uint8, 0 or 1; which is which differs from flow to flow notes                                   uint8,
+    bits: FRAGMENT, BAD_HEADER, CUT, NO_LENGTH frame_length, captured_length           uint32, bytes
+    ======================================
     ========================================================================
     """
 
-    def __init__(self, capture: Capture, columns: dict[str, np.ndarray], ipv6: list[bytes], flow_count: int):
+    def __init__(
+        self, capture: Capture, columns: dict[str, np.ndarray], ipv6: list[bytes], numbers: FlowNumbers
+    ):
         self.capture = capture
-        self.flow_count = flow_count
+        self.flow_count = numbers.flows
+        self.reused_flows = numbers.reused  # flows between endpoints that had another flow before
         self._ipv6 = ipv6
         self.__dict__.update(columns)
 
@@ -121,12 +137,78 @@ class Segments:
     def captured_length(self) -> np.ndarray:
         return self.capture.captured_length[self.number - 1]
 
+    @cached_property
+    def options(self) -> OptionColumns:
+        """The TCP options of every segment."""
+        start = self.payload_offset - self.header_length + 20
+        frame_end = self.capture.offset[self.number - 1] + self.captured_length
+        end = np.minimum(self.payload_offset, frame_end)
+        return read_options(self.capture.data, start, np.where(self.notes & BAD_HEADER, start, end))
+
+    def __getattr__(self, name: str):
+        if name in OptionColumns.__dataclass_fields__:
+            return getattr(self.options, name)
+        raise AttributeError(name)
+
+    @property
+    def length_known(self) -> np.ndarray:
+        """bool: where the segment's own length is known, and its numbers therefore tell where its side
+        stands.
+        """
+        return self.notes & NO_LENGTH == 0
+
+    @cached_property
+    def scaled_window(self) -> np.ndarray:
+        shifts = window_shifts(self.flow, self.direction, self.flags, self.window_shift)
+        return self.window.astype(np.uint32) << np.maximum(shifts, 0).astype(np.uint32)
+
     def address(self, number: int) -> str:
         """The text of an address as ``src`` and ``dst`` number it."""
         number = int(number)
         if number < IPV6_NUMBER:
             return str(IPv4Address(number))
         return str(IPv6Address(self._ipv6[number - IPV6_NUMBER]))
+
+    def endpoint(self, i: int, destination: bool = False) -> tuple[str, int]:
+        """(address, port) of the sender of segment I, or of its DESTINATION."""
+        if destination:
+            return self.address(self.dst[i]), int(self.dport[i])
+        return self.address(self.src[i]), int(self.sport[i])
+
+    def info(self, i: int) -> str:
+        """A line about segment I like Wireshark's Info column for TCP."""
+        text = (
+            f"{self.sport[i]} → {self.dport[i]} [{flag_names(int(self.flags[i]))}] Seq={self.relative_seq[i]}"
+            + (f" Ack={self.relative_ack[i]}" if self.flags[i] & ACK else "")
+            + f" Win={self.scaled_window[i]}"
+            + (f" Len={self.payload_length[i]}" if not self.notes[i] & FRAGMENT else "")
+        )
+        start = int(self.payload_offset[i]) - int(self.header_length[i]) + 20
+        frame_end = int(self.capture.offset[self.number[i] - 1]) + int(self.captured_length[i])
+        end = start if self.notes[i] & BAD_HEADER else min(int(self.payload_offset[i]), frame_end)
+        options = self.capture.data[start:end].tobytes()
+        ack_base = int(self.ack[i]) - int(self.relative_ack[i])
+        for kind, at, length in walk_options(options):
+            text += _option_text(kind, options[at + 2 : at + length], ack_base)
+        return text
+
+    def table(self):
+        """All of it as a pandas DataFrame, one row a segment, indexed by frame number; src and dst as
+        text.
+        """
+        import pandas  # half a second that a bare count of segments should not wait for
+
+        addresses, codes = np.unique(np.concatenate([self.src, self.dst]), return_inverse=True)
+        names = [self.address(address) for address in addresses]
+        codes = codes.reshape(2, -1)
+        columns = {
+            "time_ns": self.time_ns,
+            "src": pandas.Categorical.from_codes(codes[0], names),
+            "dst": pandas.Categorical.from_codes(codes[1], names),
+        }
+        for name in _TABLE:
+            columns[name] = getattr(self, name)
+        return pandas.DataFrame(columns, index=pandas.Index(self.number, name="number"))
 
     def payload(self, i: int) -> memoryview:
         """The captured payload bytes of segment I (an index, from 0). No copy."""
@@ -161,7 +243,7 @@ def read_segments(path_or_capture: str | PathLike | Capture) -> Segments:
     ) in _COLUMNS.items():  # one column at a time: two copies of one are fine, two of all are not
         pieces = [chunk.pop(name) for chunk in chunks]
         columns[name] = np.concatenate(pieces) if pieces else np.zeros(0, kind)
-    return Segments(capture, columns, addresses.ipv6, numbers.flows)
+    return Segments(capture, columns, addresses.ipv6, numbers)
 
 
 _COLUMNS = {
@@ -184,6 +266,45 @@ _COLUMNS = {
     "direction": np.uint8,
     "notes": np.uint8,
 }
+
+
+_TABLE = (
+    *("sport", "dport", "flags", "seq", "ack", "relative_seq", "relative_ack", "window", "scaled_window"),
+    *(
+        "header_length",
+        "payload_length",
+        "payload_captured",
+        "flow",
+        "frame_length",
+        "captured_length",
+        "notes",
+    ),
+    *("mss", "window_shift", "sack_permitted", "sack_count", "timestamp", "timestamp_echo"),
+)
+
+_FLAG_NAMES = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE")
+
+
+def flag_names(flags: int) -> str:
+    """The names of the bits set in FLAGS: ``PSH, ACK``; ``<None>`` for none."""
+    names = [name for bit, name in enumerate(_FLAG_NAMES) if flags >> bit & 1]
+    return ", ".join(names + ["Reserved"] * (flags >> 9 != 0)) or "<None>"
+
+
+def _option_text(kind: int, value: bytes, ack_base: int) -> str:
+    numbers = [int.from_bytes(value[i : i + 4], "big") for i in range(0, len(value) - 3, 4)]
+    if kind == MSS and len(value) == 2:
+        return f" MSS={int.from_bytes(value, 'big')}"
+    if kind == WINDOW_SCALE and len(value) == 1:
+        return f" WS={1 << min(value[0], LARGEST_SHIFT)}"
+    if kind == SACK_PERMITTED and not value:
+        return " SACK_PERM"
+    if kind == TIMESTAMPS and len(value) == 8:
+        return f" TSval={numbers[0]} TSecr={numbers[1]}"
+    if kind == SACK and len(value) in (8, 16, 24, 32):
+        edges = [(number - ack_base) & 0xFFFFFFFF for number in numbers]
+        return "".join(f" SLE={edges[i]} SRE={edges[i + 1]}" for i in range(0, len(edges), 2))
+    return ""
 
 
 def _by_link(capture, frames, start, end):
@@ -311,11 +432,13 @@ def _decode_tcp(data, row, source, destination, at, limit, packet_end, fragment,
     header_length = (words >> 12).astype(np.int64) * 4
     room = packet_end - at
     bad = (header_length < 20) | (header_length > room)
-    payload_offset = np.minimum(at + header_length, limit)
+    payload_offset = at + header_length
     length = np.where(header_length > room, 0, room - header_length)
-    captured = np.where(bad, 0, limit - payload_offset)
+    captured = np.where(bad, 0, np.maximum(limit - payload_offset, 0))
     notes = fragment * np.uint8(FRAGMENT) + bad * np.uint8(BAD_HEADER)
     notes += (~bad & (captured < length)) * np.uint8(CUT)
+    no_length = fragment | (header_length > room)
+    notes += no_length * np.uint8(NO_LENGTH)
     sport, dport = header["source"].astype(np.uint16), header["destination"].astype(np.uint16)
     seq, ack = header["seq"].astype(np.uint32), header["ack"].astype(np.uint32)
     flags = words & np.uint16(0x0FFF)
@@ -326,7 +449,7 @@ def _decode_tcp(data, row, source, destination, at, limit, packet_end, fragment,
         seq,
         ack,
         flags,
-        ~fragment & (header_length <= room),
+        ~no_length,
     )
     return {
         "number": row,
