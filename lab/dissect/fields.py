@@ -426,7 +426,7 @@ def judge_field(checksum: Field, result: tuple[str, int] | None) -> None:
     checksum.judgement, should_be = result
     checksum.meaning = {
         checksums.RIGHT: "computed again, it is right.",
-        checksums.WRONG: f"computed again, it should be 0x{should_be:04x}: the bytes were changed on the way.",
+        checksums.WRONG: f"computed again, it should be 0x{should_be:04x}: the bytes were changed underway.",
         checksums.OFFLOADED: f"not filled in yet; the network card does that (it will be 0x{should_be:04x}).",
     }[checksum.judgement]
 
