@@ -104,7 +104,7 @@ class Stream:
         """Which segment brought which bytes, in order of offset."""
         rows, skips, offsets, total, _ = self._layout
         segments = self._segments
-        ends = [*offsets[1:], total]
+        ends = [*offsets[1:], total] if rows else []
         return [
             Piece(
                 offset,
