@@ -14,9 +14,11 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
+from itertools import pairwise
 
 import numpy as np
 
+_BLOCK = 1 << 16  # payloads copied at a time
 LARGEST_COPY = 1 << 28  # bytes; so many payloads in all may be copied together, to be cut up into streams
 
 _SYN, _PSH = 0x02, 0x08
@@ -89,7 +91,8 @@ class Stream:
     def data(self) -> bytes:
         """All captured bytes in order, gaps left out."""
         if self._in_order is not None:
-            return self._in_order.payloads.join(self._in_order.first, self._in_order.last)
+            ready = self._in_order
+            return ready.payloads.join(ready.first, ready.last, ready.begin, ready.end)
         rows, skips, _, _, _ = self._layout
         raw, offset = self._segments.capture.raw, self._segments.payload_offset[rows]
         starts = (offset + np.array(skips, np.int64)).tolist()
@@ -172,30 +175,40 @@ class Payloads:
         self.starts = segments.payload_offset[rows]
         self.places = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
-    def join(self, first: int, last: int) -> bytes:
-        """Payloads FIRST up to LAST (not included), end to end."""
+    def join(self, first: int, last: int, begin: int, end: int) -> bytes:
+        """Payloads FIRST up to LAST (not included), end to end; BEGIN and END are their places among all
+        bytes.
+        """
         if self.places[-1] <= LARGEST_COPY:
-            return self._together[self.places[first] : self.places[last]].tobytes()
+            return self._together[begin:end].tobytes()
         raw, starts = self.segments.capture.raw, self.starts[first:last]
         ends = (starts + self.lengths[first:last]).tolist()
         return b"".join([raw[start:end] for start, end in zip(starts.tolist(), ends, strict=True)])
 
     @cached_property
-    def _together(self) -> np.ndarray:
-        """All of them end to end, uint8. Half a million slices take a while in Python; so numpy copies all
-        payloads of one length in one go, as opaque items of that many bytes.
+    def _together(self) -> memoryview:
+        """All of them end to end. Half a million slices take a while in Python, so numpy copies all
+        payloads of one length in one go, as opaque items of that many bytes; and block by block of the
+        file, to stay in the cache.
         """
         data, joined = self.segments.capture.data, np.empty(self.places[-1], np.uint8)
-        by_length = np.argsort(self.lengths, kind="stable")
-        sorted_lengths = self.lengths[by_length]
-        edges = np.flatnonzero(np.diff(sorted_lengths, prepend=-1, append=-1))
-        for start, end in zip(edges.tolist(), edges[1:].tolist(), strict=False):
-            length = int(sorted_lengths[start])
-            source = np.ndarray((len(data) - length + 1,), f"V{length}", data, strides=(1,))
-            target = np.ndarray((len(joined) - length + 1,), f"V{length}", joined, strides=(1,))
-            chosen = by_length[start:end]
-            target[self.places[chosen]] = source[self.starts[chosen]]
-        return joined
+        place_of_row = np.full(len(self.segments), -1, np.int32)
+        place_of_row[self.rows] = np.arange(len(self.rows))
+        in_file_order = place_of_row[place_of_row >= 0]
+        for start in range(0, len(in_file_order), _BLOCK):
+            block = in_file_order[start : start + _BLOCK]
+            lengths = self.lengths[block]
+            block = block[
+                np.argsort(lengths.astype(np.uint16) if lengths.max() < 1 << 16 else lengths, kind="stable")
+            ]
+            lengths, sources, targets = self.lengths[block], self.starts[block], self.places[block]
+            edges = np.flatnonzero(lengths[1:] != lengths[:-1]) + 1
+            for first, last in pairwise([0, *edges.tolist(), len(block)]):
+                kind = f"V{lengths[first]}"
+                source = np.ndarray((len(data) - int(lengths[first]) + 1,), kind, data, strides=(1,))
+                target = np.ndarray((len(joined) - int(lengths[first]) + 1,), kind, joined, strides=(1,))
+                target[targets[first:last]] = source[sources[first:last]]
+        return memoryview(joined)
 
 
 @dataclass
@@ -205,6 +218,8 @@ class InOrder:
     payloads: Payloads
     first: int
     last: int
+    begin: int  # bytes, among all payloads
+    end: int
 
 
 def sort_directions(segments):
@@ -222,7 +237,7 @@ def sort_directions(segments):
     key = key[rows]
     begins = np.searchsorted(key, np.arange(count + 1))
     lengths = segments.payload_captured[rows]
-    carrying = lengths > 0
+    carrying = np.flatnonzero(lengths > 0)
     carriers, key, lengths = rows[carrying], key[carrying], lengths[carrying]
     starts = _number_of_payload(segments, carriers)
     expected = np.empty_like(starts)
@@ -235,9 +250,12 @@ def sort_directions(segments):
     good = np.ones(count, bool)
     good[key[(starts != expected) | (segments.payload_length[carriers] != lengths)]] = False
     payloads = Payloads(segments, carriers, lengths)
-    edges = np.searchsorted(key, np.arange(count + 1)).tolist()
+    edges = np.searchsorted(key, np.arange(count + 1))
+    bounds = zip(*(one.tolist() for one in (edges[:-1], edges[1:], payloads.places[edges[:-1]])), strict=True)
+    ends = payloads.places[edges[1:]].tolist()
     found = [
-        InOrder(payloads, edges[i], edges[i + 1]) if fine else None for i, fine in enumerate(good.tolist())
+        InOrder(payloads, *bound, end) if fine else None
+        for bound, end, fine in zip(bounds, ends, good.tolist(), strict=True)
     ]
     return rows, begins, found
 
