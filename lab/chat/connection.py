@@ -1,0 +1,212 @@
+"""One TCP connection, in plaintext or under TLS; the code above it cannot tell which.
+
+Theory of operation. A ``Connection`` has a socket that one thread reads and other threads write. Under TLS the
+``ssl`` object stands between two memory buffers (``ssl.MemoryBIO``) instead of on the socket: bytes from the network
+are put into one, bytes for the network are taken from the other, and a lock guards the TLS state while the socket
+itself is waited on without it. So a reader that waits never keeps a writer waiting, and ``sent``/``received`` can show
+exactly what goes over the wire.
+
+    send(text) -> SSLObject.write -> outgoing BIO -> socket        (plaintext: straight to the socket)
+    receive()  <- SSLObject.read  <- incoming BIO <- socket
+
+Errors: ``ConnectionLost`` for whatever ends a connection, with one line that says what happened.
+"""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+SOCKET_READ_BYTES = 16_384 + 512  # one whole TLS record and its header fit (RFC 8446 section 5.2)
+FOREVER_S = 1_000_000  # eleven days; the largest wait that every system's poll() takes is 24
+TLS_HANDSHAKE_RECORD = 0x16  # the first byte of every TLS connection (RFC 8446 section 5.1)
+
+
+class ConnectionLost(OSError):
+    """The connection has ended or cannot be made; the text says why in one line."""
+
+
+class Connection:
+    """A plaintext connection. ``peer`` is the (host, port) of the other side, ``local`` that of this one."""
+
+    tls_version: str | None = None
+    cipher: str | None = None
+
+    def __init__(self, sock: socket.socket, patience_s: float = FOREVER_S):
+        try:
+            self.peer, self.local = sock.getpeername()[:2], sock.getsockname()[:2]
+        except OSError as error:
+            raise ConnectionLost("the other side has gone already") from error
+        self.socket = sock
+        self.be_patient(patience_s)
+        # The same socket by a second name, for sends that must not wait. (MSG_DONTWAIT would do, but not on Windows.)
+        self._impatient = sock.dup()
+        self._impatient.setblocking(False)
+        self._sending = threading.Lock()
+        # A chat line must not wait for the acknowledgement of the one before it (Nagle's algorithm, RFC 896).
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def be_patient(self, patience_s: float = FOREVER_S) -> None:
+        """Set how long ``receive`` and ``send`` wait before they give the connection up."""
+        self.socket.settimeout(patience_s)
+
+    def receive(self, limit: int) -> bytes:
+        """The next bytes, ``limit`` at the most; b"" when the other side has closed. Raises ConnectionLost."""
+        try:
+            return self.socket.recv(limit)
+        except TimeoutError:
+            raise ConnectionLost("the other side said nothing in time") from None
+        except OSError as error:
+            raise ConnectionLost(error.strerror or str(error)) from error
+
+    def send(self, data: bytes) -> None:
+        """Send all of ``data``; waits while the other side does not read. Raises ConnectionLost."""
+        try:
+            with self._sending:
+                self.socket.sendall(data)
+        except OSError as error:
+            raise ConnectionLost(error.strerror or str(error)) from error
+
+    def send_now(self, sealed: bytes) -> int:
+        """Send what the socket takes of ``sealed`` bytes without waiting; returns how many. Raises ConnectionLost."""
+        try:
+            return self._impatient.send(sealed)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise ConnectionLost(error.strerror or str(error)) from error
+
+    def seal(self, data: bytes) -> bytes:
+        """The bytes that carry ``data`` over the wire: itself, or its TLS records. They must be sent in this order."""
+        return data
+
+    def drain(self, patience_s: float = 1) -> None:
+        """Say that nothing more follows and read until the other side closes, so that it gets what was sent last.
+
+        (A close with unread bytes sends RST, and a RST makes the other side forget what it has not read yet.)
+        """
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+            self.be_patient(patience_s)
+            for _ in range(64):  # bounded: who goes on sending is cut off
+                if not self.receive(SOCKET_READ_BYTES):
+                    break
+        except OSError:
+            pass
+
+    def abort(self) -> None:
+        """Cut the connection from any thread: whoever waits on it wakes up. Its reader closes it."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """End the connection in order (FIN), whichever thread waits on it; may be called twice."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the other side was faster
+        self.socket.close()
+        self._impatient.close()
+
+
+class TlsConnection(Connection):
+    """The same over TLS. The constructor does the handshake and raises ConnectionLost where it fails."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        server_name: str | None = None,
+        patience_s: float = FOREVER_S,
+    ):
+        super().__init__(sock, patience_s)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_name is None, server_hostname=server_name
+        )
+        self._state = threading.Lock()
+        try:
+            self._until_done(self._tls.do_handshake)
+        except ssl.SSLError as error:
+            self._flush_quietly()  # the alert that tells the other side why
+            raise ConnectionLost(explain_tls_error(error)) from error
+        self.tls_version = self._tls.version()
+        self.cipher = self._tls.cipher()[0]
+
+    def receive(self, limit: int) -> bytes:
+        try:
+            return self._until_done(lambda: self._tls.read(limit))
+        except ssl.SSLZeroReturnError:
+            return b""
+        except ssl.SSLError as error:
+            raise ConnectionLost(explain_tls_error(error)) from error
+
+    def send(self, data: bytes) -> None:
+        with self._sending:  # held over both steps: records must leave in the order they were sealed
+            sealed = self.seal(data)
+            try:
+                self.socket.sendall(sealed)
+            except OSError as error:
+                raise ConnectionLost(error.strerror or str(error)) from error
+
+    def seal(self, data: bytes) -> bytes:
+        with self._state:
+            if data:
+                self._tls.write(data)
+            return self._outgoing.read()
+
+    def close(self) -> None:
+        try:
+            with self._state:
+                self._tls.unwrap()
+        except (ssl.SSLError, ValueError):
+            pass  # unwrap() wants the peer's farewell as well; ours is written already, and that is enough
+        self._flush_quietly()
+        super().close()
+
+    def _until_done(self, step: Callable):
+        """Repeat a TLS step, feeding it from the socket, until it has what it needs."""
+        while True:
+            with self._state:
+                try:
+                    result = step()
+                    needs_more = False
+                except ssl.SSLWantReadError:
+                    result, needs_more = None, True
+                pending = self._outgoing.read()
+            if pending:
+                super().send(pending)
+            if not needs_more:
+                return result
+            received = super().receive(SOCKET_READ_BYTES)
+            with self._state:
+                if received:
+                    self._incoming.write(received)
+                else:
+                    self._incoming.write_eof()
+
+    def _flush_quietly(self) -> None:
+        try:
+            self.socket.settimeout(1)
+            with self._state:
+                pending = self._outgoing.read()
+            self.socket.sendall(pending)
+        except OSError:
+            pass
+
+
+def explain_tls_error(error: ssl.SSLError) -> str:
+    """One line for a TLS failure, with what to do about it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted: {error.verify_message}"
+    reason = (error.reason or "").upper()
+    if isinstance(error, ssl.SSLEOFError):
+        return "the other side closed the connection in the middle of TLS"
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"):
+        return "the other side does not speak TLS on this port"
+    if "ALERT" in reason:
+        alert = reason.split("ALERT_", 1)[-1].replace("_", " ").lower()
+        return f"the other side refused TLS with the alert: {alert}"
+    return f"TLS failed: {reason.replace('_', ' ').lower() or error}"
