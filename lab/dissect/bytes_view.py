@@ -1,0 +1,43 @@
+"""Reading many fixed-size headers at once out of one long run of bytes.
+
+A capture holds a million headers at a million odd places. A Python loop would look at them one by one;
+numpy can copy them all out in one call if we show it the file as an array of *overlapping* headers: item
+``i`` of that array is the header that begins at byte ``i``, so indexing it with a list of offsets gathers
+the headers wanted.
+
+    bytes    18 c0 4d df aa 43 ...
+    item 0  [18 c0 4d df]
+    item 1     [c0 4d df aa]          a view: nothing is copied until it is indexed
+    item 2        [4d df aa 43]
+
+Nothing here checks lengths: whoever asks must know from the record's length that the header is really there.
+Offsets are only kept inside the buffer: a header that would run over the end is completed with zeros.
+"""
+
+import numpy as np
+
+
+def gather(data: np.ndarray, offsets: np.ndarray, layout: np.dtype) -> np.ndarray:
+    """The items of dtype LAYOUT that begin at OFFSETS (int64, in bytes) of DATA (uint8): a copy, one per
+    offset.
+    """
+    width = layout.itemsize
+    if len(data) < width:
+        return _gather_near_end(data, offsets, layout)
+    last = len(data) - width
+    overlapping = np.ndarray((last + 1,), layout, data, strides=(1,))
+    near_end = offsets > last
+    if not near_end.any():
+        return overlapping[offsets]
+    found = overlapping[np.where(near_end, 0, offsets)]
+    found[near_end] = _gather_near_end(data, offsets[near_end], layout)
+    return found
+
+
+def _gather_near_end(data: np.ndarray, offsets: np.ndarray, layout: np.dtype) -> np.ndarray:
+    width = layout.itemsize
+    start = max(0, len(data) - width)
+    tail = np.zeros(len(data) - start + width, np.uint8)
+    tail[: len(data) - start] = data[start:]
+    inside = np.clip(offsets, start, len(data)) - start
+    return np.ndarray((len(tail) - width + 1,), layout, tail, strides=(1,))[inside]

@@ -1,0 +1,81 @@
+"""What an opened capture is: its frames as columns, its interfaces, and the one error of capture files.
+
+Shared by the readers of both formats and by the writer. ``capture_file`` is the door to all of them.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+LINK_NULL, LINK_ETHERNET, LINK_RAW, LINK_LOOP, LINK_SLL = 0, 1, 101, 108, 113
+LINK_IPV4, LINK_IPV6, LINK_SLL2 = 228, 229, 276
+
+LARGEST_FRAME = 262_144  # bytes; no recorder writes more (libpcap's MAXIMUM_SNAPLEN)
+
+
+class CaptureError(ValueError):
+    """The file is no capture that can be trusted. One line: what is wrong, where, and what to do about it."""
+
+
+@dataclass
+class Interface:
+    """One recorded interface, as the file describes it. ``snap_length`` 0 means no limit."""
+
+    link_type: int
+    name: str | None = None
+    description: str | None = None
+    snap_length: int = 0
+    filter: str | None = None
+    units_per_second: int = 1_000_000  # what the file counts time in
+    offset_s: int = 0  # added to every time stamp
+    received: int | None = None  # packets the recorder saw and lost, if it says so (statistics block)
+    dropped: int | None = None
+
+
+@dataclass(repr=False)
+class Capture:
+    """A capture as columns: item ``i`` of each array belongs to frame ``i + 1``.
+
+    ``offset`` int64, bytes into the file (after unpacking gzip); ``captured_length`` and
+    ``original_length`` uint32, bytes; ``time_ns`` int64, nanoseconds since 1970 (0 where the file has no
+    time: simple packet blocks); ``interface`` int32, an index into ``interfaces``."""
+
+    path: str
+    data: np.ndarray  # the whole file, uint8
+    interfaces: list[Interface]
+    offset: np.ndarray
+    captured_length: np.ndarray
+    original_length: np.ndarray
+    time_ns: np.ndarray
+    interface: np.ndarray
+    comments: list[str] = field(default_factory=list)  # of sections
+    hardware: str | None = None
+    os: str | None = None
+    application: str | None = None
+    secrets: list[bytes] = field(default_factory=list)  # TLS key logs (NSS format), in file order
+    truncated: str | None = None
+    frame_comments: dict[int, list[str]] = field(default_factory=dict)  # by frame number
+
+    def __repr__(self) -> str:
+        return f"<Capture {self.path}: {len(self)} frames, {len(self.interfaces)} interfaces>"
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def frame(self, number: int) -> memoryview:
+        """The captured bytes of frame NUMBER, counted from 1 as in Wireshark. No copy. IndexError beyond
+        the end.
+        """
+        if not 1 <= number <= len(self):
+            raise IndexError(f"frame {number} of a capture with {len(self)} frames")
+        start = int(self.offset[number - 1])
+        return memoryview(self.data[start : start + int(self.captured_length[number - 1])])
+
+    def link_type(self, number: int) -> int:
+        """The link type of frame NUMBER (1 is Ethernet; see the LINK_ names)."""
+        return self.interfaces[int(self.interface[number - 1])].link_type
+
+    def link_types(self) -> np.ndarray:
+        """The link type of every frame, int32."""
+        table = np.array([interface.link_type for interface in self.interfaces] or [0], np.int32)
+        return table[self.interface]

@@ -1,0 +1,242 @@
+"""Flows: who opened a connection, how the handshake went, what each side sent, how it ended.
+
+    initiator                         responder
+       | --- SYN, seq = x ----------------> |      the first time numbers are named: x and y are the initial
+       | <-- SYN, ACK, seq = y, ack = x+1 - |      sequence numbers (RFC 9293 section 3.5)
+       | --- ACK, seq = x+1, ack = y+1 ---> |
+       |               ...                  |
+       | --- FIN -------------------------> |      each side closes its own direction (section 3.6);
+       | <-- ACK, later FIN ---------------- |      a RST ends both at once
+
+Times are those of the capture point. From there a handshake shows two round trips: SYN to SYN-ACK is the
+way to the responder and back, SYN-ACK to ACK the way to the initiator and back; together they make one from
+end to end.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.dissect.analysis import Event, analyse
+from lab.dissect.segments import ACK, FIN, RST, SYN, Segments
+from lab.dissect.streams import Gap, Piece, Stream
+from lab.dissect.tcp_options import LARGEST_SHIFT
+
+__all__ = [
+    "Endpoint",
+    "Event",
+    "Flow",
+    "Gap",
+    "Handshake",
+    "Offer",
+    "Piece",
+    "Stream",
+    "find_flow",
+    "find_flows",
+]
+
+
+class Endpoint(NamedTuple):
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What one side said in its SYN. None where it did not offer the option."""
+
+    mss: int | None  # bytes
+    window_shift: int | None
+    sack_permitted: bool
+    timestamps: bool
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """The three frames that open a flow. ``syn`` is the last SYN before the answer, had it to be repeated."""
+
+    syn: int  # frame numbers
+    syn_ack: int
+    ack: int | None  # None where the third frame was not captured
+    syn_retransmissions: int
+    initiator_isn: int  # initial sequence numbers, as on the wire
+    responder_isn: int
+    initiator: Offer
+    responder: Offer
+    responder_rtt_s: float  # SYN to SYN-ACK
+    initiator_rtt_s: float | None  # SYN-ACK to ACK
+    rtt_s: float | None  # both
+
+    @property
+    def agreed(self) -> dict[str, bool]:
+        """Which options both sides offered and the flow therefore uses (a maximum segment size needs no
+        consent).
+        """
+        ours, theirs = self.initiator, self.responder
+        return {
+            "window_scaling": ours.window_shift is not None and theirs.window_shift is not None,
+            "sack": ours.sack_permitted and theirs.sack_permitted,
+            "timestamps": ours.timestamps and theirs.timestamps,
+        }
+
+
+class Flow:
+    """Both directions between two endpoints. ``rows`` are indices into the segments, in file order."""
+
+    def __init__(self, segments: Segments, number: int, rows: np.ndarray):
+        self.segments = segments
+        self.number = number
+        self.rows = rows
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.number}: {self.initiator} to {self.responder}, {len(self.rows)} segments>"
+
+    @cached_property
+    def _initiator_direction(self) -> int:
+        flags = self.segments.flags[self.rows]
+        direction = self.segments.direction[self.rows]
+        opening = np.flatnonzero(flags & (SYN | ACK) == SYN)
+        if len(opening):
+            return int(direction[opening[0]])
+        answering = np.flatnonzero(flags & SYN)
+        if len(answering):
+            return 1 - int(direction[answering[0]])
+        return int(direction[0])
+
+    @property
+    def initiator_known(self) -> bool:
+        """False where no SYN was captured: then the sender of the first segment is called initiator."""
+        return bool((self.segments.flags[self.rows] & SYN).any())
+
+    @cached_property
+    def _ends(self) -> tuple[Endpoint, Endpoint]:
+        row = int(self.rows[0])
+        ends = (
+            Endpoint(*self.segments.endpoint(row)),
+            Endpoint(*self.segments.endpoint(row, destination=True)),
+        )
+        return ends if self.segments.direction[row] == self._initiator_direction else ends[::-1]
+
+    @property
+    def initiator(self) -> Endpoint:
+        return self._ends[0]
+
+    @property
+    def responder(self) -> Endpoint:
+        return self._ends[1]
+
+    @cached_property
+    def from_initiator(self) -> Stream:
+        direction = self.segments.direction[self.rows]
+        return Stream(self.segments, self.rows[direction == self._initiator_direction])
+
+    @cached_property
+    def from_responder(self) -> Stream:
+        direction = self.segments.direction[self.rows]
+        return Stream(self.segments, self.rows[direction != self._initiator_direction])
+
+    @property
+    def start_ns(self) -> int:
+        return int(self.segments.time_ns[self.rows[0]])
+
+    @property
+    def duration_s(self) -> float:
+        times = self.segments.time_ns
+        return float(times[self.rows[-1]] - times[self.rows[0]]) / 1e9
+
+    @cached_property
+    def handshake(self) -> Handshake | None:
+        """The opening handshake, or None where SYN and SYN-ACK were not both captured."""
+        segments = self.segments
+        opening, answer = [], None
+        for row in self.rows[segments.flags[self.rows] & SYN != 0].tolist():
+            if not segments.flags[row] & ACK:
+                if answer is None:
+                    opening.append(row)
+            elif opening and answer is None and segments.ack[row] == segments.seq[opening[-1]] + np.uint32(1):
+                answer = row
+        if answer is None:
+            return None
+        syn = opening[-1]
+        later = self.rows[self.rows > answer]
+        third = later[
+            (segments.direction[later] == segments.direction[syn])
+            & (segments.flags[later] & (SYN | RST | ACK) == ACK)
+            & (segments.ack[later] == segments.seq[answer] + np.uint32(1))
+        ]
+        ack = int(third[0]) if len(third) else None
+        times = segments.time_ns
+        return Handshake(
+            syn=int(segments.number[syn]),
+            syn_ack=int(segments.number[answer]),
+            ack=None if ack is None else int(segments.number[ack]),
+            syn_retransmissions=len(opening) - 1,
+            initiator_isn=int(segments.seq[syn]),
+            responder_isn=int(segments.seq[answer]),
+            initiator=self._offer(syn),
+            responder=self._offer(answer),
+            responder_rtt_s=float(times[answer] - times[syn]) / 1e9,
+            initiator_rtt_s=None if ack is None else float(times[ack] - times[answer]) / 1e9,
+            rtt_s=None if ack is None else float(times[ack] - times[syn]) / 1e9,
+        )
+
+    def _offer(self, row: int) -> Offer:
+        segments = self.segments
+        mss, shift = int(segments.mss[row]), int(segments.window_shift[row])
+        return Offer(
+            mss=None if mss < 0 else mss,
+            window_shift=None if shift < 0 else min(shift, LARGEST_SHIFT),
+            sack_permitted=bool(segments.sack_permitted[row]),
+            timestamps=bool(segments.timestamp[row] >= 0),
+        )
+
+    @cached_property
+    def closing(self) -> str:
+        """How the flow ended, in words; begins with "closed", "half-closed", "reset" or "still open"."""
+        segments, rows = self.segments, self.rows
+        flags = segments.flags[rows]
+        resets = rows[flags & RST != 0]
+        fins = []
+        for name, stream in ((self.initiator, self.from_initiator), (self.responder, self.from_responder)):
+            finished = stream.rows[segments.flags[stream.rows] & FIN != 0]
+            if len(finished):
+                fins.append((int(segments.number[finished[0]]), name))
+        fins.sort()
+        if len(fins) == 2:
+            (first, closer), (second, other) = fins
+            text = f"closed: FIN from {closer} (frame {first}), then from {other} (frame {second})"
+            return text + (f", then RST (frame {int(segments.number[resets[0]])})" if len(resets) else "")
+        if len(resets):
+            row = int(resets[0])
+            text = f"reset: RST from {Endpoint(*segments.endpoint(row))} (frame {int(segments.number[row])})"
+            return text + (f" after FIN from {fins[0][1]} (frame {fins[0][0]})" if fins else "")
+        if fins:
+            return f"half-closed: FIN from {fins[0][1]} only (frame {fins[0][0]})"
+        return "still open when the capture ends"
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """Retransmissions, duplicate ACKs, zero windows and the like, named as Wireshark names them."""
+        return analyse(self.segments, self.rows)
+
+
+def find_flows(segments: Segments) -> list[Flow]:
+    """All flows of a capture, in the order of their numbers."""
+    order = np.argsort(segments.flow, kind="stable")
+    edges = np.searchsorted(segments.flow[order], np.arange(segments.flow_count + 1))
+    return [
+        Flow(segments, number, order[edges[number] : edges[number + 1]])
+        for number in range(segments.flow_count)
+    ]
+
+
+def find_flow(segments: Segments, number: int) -> Flow:
+    """Flow NUMBER alone: quicker than all of them. IndexError if there is no such flow."""
+    if not 0 <= number < segments.flow_count:
+        raise IndexError(f"flow {number} of a capture with {segments.flow_count} flows")
+    return Flow(segments, number, np.flatnonzero(segments.flow == number))

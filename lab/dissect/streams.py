@@ -1,0 +1,191 @@
+"""One direction of a flow put back together: the bytes that its sender wrote, in the order in which they
+were written.
+
+TCP numbers every byte, so segments may be lost, come twice, overlap or overtake each other; the receiver
+sorts that out (RFC 9293 section 3.10.7.4), and so do we, with the receiver's rules. A segment that begins
+where the bytes so far end is taken; one from further on waits; of one that begins earlier only the part
+beyond the end is new, so **what was delivered first stays**. Sequence numbers are compared modulo 2**32,
+which makes the wrap-around a non-event.
+
+What the capture does not hold is not made up: a gap has a place and a length, and no bytes.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+from heapq import heappop, heappush
+
+import numpy as np
+
+_SYN, _PSH = 0x02, 0x08
+_MODULUS, _HALF = 1 << 32, 1 << 31
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of bytes that one segment brought. OFFSET counts bytes of ``Stream.data``; ROW is the segment's
+    index.
+    """
+
+    offset: int
+    length: int
+    frame_number: int
+    time_ns: int
+    push: bool
+    row: int
+
+
+@dataclass(frozen=True)
+class Gap:
+    """LENGTH bytes that were never captured, missing before byte OFFSET of ``Stream.data``."""
+
+    offset: int
+    length: int
+
+
+class Stream:
+    """The bytes of one direction. ``data`` holds what was captured; offsets everywhere count bytes of
+    ``data``.
+    """
+
+    def __init__(self, segments, rows: np.ndarray):
+        """ROWS are the indices (int64, in file order) of all segments of this direction."""
+        self._segments = segments
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return self._layout[3]
+
+    def __repr__(self) -> str:
+        return f"<Stream of {len(self)} bytes in {len(self._layout[0])} pieces, {len(self.gaps)} gaps>"
+
+    @cached_property
+    def _layout(self) -> tuple[list[int], list[int], list[int], int, list[Gap]]:
+        """(row, bytes of its payload to skip, offset) of each piece, total length, gaps."""
+        segments, rows = self._segments, self.rows
+        lengths = segments.payload_captured[rows]
+        if len(rows) == 0:
+            return [], [], [], 0, []
+        first = int(rows[0])
+        expected = (int(segments.seq[first]) + (int(segments.flags[first]) & _SYN != 0)) % _MODULUS
+        carrying = lengths > 0
+        rows, lengths = rows[carrying], lengths[carrying]
+        # The number of a SYN's own payload (TCP Fast Open) begins one behind the SYN itself.
+        starts = segments.seq[rows] + (segments.flags[rows] & _SYN != 0).astype(np.uint32)
+        ends = starts + lengths.astype(np.uint32)
+        if len(rows) == 0:
+            return [], [], [], 0, []
+        claimed = segments.payload_length[rows]
+        if starts[0] == expected and (starts[1:] == ends[:-1]).all() and claimed[-1] == lengths[-1]:
+            offsets = np.cumsum(lengths, dtype=np.int64)
+            return rows.tolist(), [0] * len(rows), [0, *offsets[:-1].tolist()], int(offsets[-1]), []
+        return _put_together(rows.tolist(), starts.tolist(), lengths.tolist(), claimed.tolist(), expected)
+
+    @cached_property
+    def data(self) -> bytes:
+        """All captured bytes in order, gaps left out."""
+        rows, skips, _, _, _ = self._layout
+        if not rows:
+            return b""
+        segments = self._segments
+        starts = segments.payload_offset[rows]
+        ends = (starts + segments.payload_captured[rows]).tolist()
+        starts = (starts + np.array(skips)).tolist()
+        view = memoryview(segments.capture.data)
+        return b"".join([view[start:end] for start, end in zip(starts, ends, strict=True)])
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """What is missing, in order."""
+        return self._layout[4]
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        """Which segment brought which bytes, in order of offset."""
+        rows, skips, offsets, total, _ = self._layout
+        segments = self._segments
+        ends = [*offsets[1:], total]
+        return [
+            Piece(
+                offset,
+                end - offset,
+                int(segments.number[row]),
+                int(segments.time_ns[row]),
+                bool(segments.flags[row] & _PSH),
+                row,
+            )
+            for row, offset, end in zip(rows, offsets, ends, strict=True)
+        ]
+
+    def row_at(self, offset: int) -> int:
+        """The index of the segment that brought byte OFFSET of ``data``. IndexError outside it."""
+        rows, _, offsets, total, _ = self._layout
+        if not 0 <= offset < total:
+            raise IndexError(f"byte {offset} of a stream of {total}")
+        return rows[bisect_right(offsets, offset) - 1]
+
+    def frame_at(self, offset: int) -> int:
+        """The number of the frame that brought byte OFFSET of ``data``."""
+        return int(self._segments.number[self.row_at(offset)])
+
+    def time_at(self, offset: int) -> int:
+        """When byte OFFSET of ``data`` was recorded, in nanoseconds since 1970."""
+        return int(self._segments.time_ns[self.row_at(offset)])
+
+    def frames(self, offset: int, length: int) -> list[int]:
+        """The numbers of all frames that brought bytes OFFSET to OFFSET + LENGTH of ``data``, in order of
+        bytes.
+        """
+        rows, _, offsets, _, _ = self._layout
+        first, last = bisect_right(offsets, offset) - 1, bisect_right(offsets, offset + max(length, 1) - 1)
+        return [int(self._segments.number[row]) for row in rows[max(first, 0) : last]]
+
+    def runs(self) -> list[tuple[int, int]]:
+        """(start, end) in ``data`` of each stretch without a gap inside."""
+        edges = sorted({0, len(self), *(gap.offset for gap in self.gaps)})
+        return [(start, end) for start, end in zip(edges, edges[1:], strict=False) if end > start]
+
+
+def _put_together(rows, starts, lengths, claimed, expected):
+    """Go through segments in the order of arrival as a receiver would; see Stream._layout for what comes
+    back.
+
+    CLAIMED is each segment's length on the wire, more than its length where the snap length cut it.
+    """
+    delivered, skips, offsets, total = [], [], [], 0
+    waiting: list[tuple[int, int, int, int]] = []  # a heap of (position, arrival, length, row)
+    position = farthest = 0  # in the sender's stream, gaps included, not wrapped
+    gaps = []
+
+    def take(row, skip, length):
+        nonlocal total, position
+        if skip < length:
+            delivered.append(row)
+            skips.append(skip)
+            offsets.append(total)
+            total += length - skip
+            position += length - skip
+
+    def take_what_fits():
+        while waiting and waiting[0][0] <= position:
+            start, _, length, row = heappop(waiting)
+            take(row, position - start, length)
+
+    for arrival, (row, number, length, on_wire) in enumerate(
+        zip(rows, starts, lengths, claimed, strict=True)
+    ):
+        ahead = (number - expected - position) % _MODULUS
+        start = position + (ahead if ahead < _HALF else ahead - _MODULUS)
+        farthest = max(farthest, start + on_wire)
+        if start > position:
+            heappush(waiting, (start, arrival, length, row))
+        else:
+            take(row, position - start, length)
+            take_what_fits()
+    while waiting:
+        gaps.append(Gap(total, waiting[0][0] - position))
+        position = waiting[0][0]
+        take_what_fits()
+    if farthest > position:
+        gaps.append(Gap(total, farthest - position))
+    return delivered, skips, offsets, total, gaps
