@@ -85,14 +85,18 @@ class Connection:
 
         (A close with unread bytes sends RST, and a RST makes the other side forget what it has not read yet.)
         """
+        self.be_patient(patience_s)
+        self._say_goodbye()
         try:
             self.socket.shutdown(socket.SHUT_WR)
-            self.be_patient(patience_s)
             for _ in range(64):  # bounded: who goes on sending is cut off
-                if not self.receive(SOCKET_READ_BYTES):
+                if not self.socket.recv(SOCKET_READ_BYTES):
                     break
         except OSError:
             pass
+
+    def _say_goodbye(self) -> None:
+        """What the protocol wants said before a close: in plaintext nothing."""
 
     def abort(self) -> None:
         """Cut the connection from any thread: whoever waits on it wakes up. Its reader closes it."""
@@ -158,13 +162,17 @@ class TlsConnection(Connection):
             return self._outgoing.read()
 
     def close(self) -> None:
+        self._say_goodbye()
+        super().close()
+
+    def _say_goodbye(self) -> None:
+        """The alert close_notify (RFC 8446 section 6.1), by which the other side knows that nothing was cut off."""
         try:
             with self._state:
                 self._tls.unwrap()
         except (ssl.SSLError, ValueError):
             pass  # unwrap() wants the peer's farewell as well; ours is written already, and that is enough
         self._flush_quietly()
-        super().close()
 
     def _until_done(self, step: Callable):
         """Repeat a TLS step, feeding it from the socket, until it has what it needs."""

@@ -226,11 +226,12 @@ class ChatServer:
         with self._lock:
             self._members.append(member)
         self._console(f"Connected: {member}")
-        farewell = ""
+        farewell, leaving = "", False
         try:
             while read := connection.receive(wire.READ_BYTES):
                 request = wire.read_request(read, first=False)
                 if request == wire.Leave():
+                    leaving = True
                     break
                 self._obey(member, request)
             else:
@@ -242,6 +243,8 @@ class ChatServer:
                 self._members.remove(member)
             self._console(f"Disconnected: {member}{farewell}")
             self._tell_users()
+        if leaving:
+            connection.drain()
 
     def _obey(self, member: Member, request: wire.Request) -> None:
         match request:
