@@ -132,6 +132,7 @@ def record_session(out: Path, script: Script, variant: str, port: int | None = N
     """Record one session; returns its entry of the manifest. The server and the tap are gone when this returns."""
     path = out / f"{FILE_NAMES[variant]}.pcapng"
     key_log_path = path.with_suffix(".keys") if key_log and variant != "none" else None
+    path.with_suffix(".keys").unlink(missing_ok=True)  # those of an earlier recording would not open this one
     with tempfile.TemporaryDirectory(prefix="lab-keys-") as secrets:
         server_tls = client_tls = None
         if variant != "none":

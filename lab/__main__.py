@@ -1,0 +1,71 @@
+"""The kit's front door: ``python3 lab COMMAND``."""
+
+if not __package__:
+    import bootstrap  # noqa: F401  the checkout's root in place of lab/ on the search path
+
+import importlib
+import sys
+from dataclasses import dataclass
+
+from lab import environment
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: its module (with ``main(argv) -> exit code``), what it does, whether it needs the packages."""
+
+    module: str
+    summary: str
+    needs_packages: bool = True
+
+
+COMMANDS = {
+    "demo": Command("lab.demo", "record a chat in plaintext and over TLS, and show what an eavesdropper reads"),
+    "test": Command("lab.test", "run the tests (arguments after it go to pytest)"),
+    "capture": Command("lab.capture", "record sessions for a class, with their manifest"),
+    "notebooks": Command("lab.notebooks", "open the notebooks in JupyterLab"),
+    "certs": Command("lab.certs", "make a throw-away authority and a server certificate for TLS"),
+    "server": Command("lab.server", "run the chat server", needs_packages=False),
+    "client": Command("lab.client", "run the chat client", needs_packages=False),
+    "doctor": Command("lab.doctor", "check this machine: one line a fault, each with its fix", needs_packages=False),
+}
+
+
+def usage() -> str:
+    """What ``python3 lab`` alone prints."""
+    lines = ["usage: python3 lab COMMAND [options]      (COMMAND --help says more)", ""]
+    lines += [f"  {name:<10} {command.summary}" for name, command in COMMANDS.items()]
+    lines += ["", "  --no-system, before COMMAND: as root, do not install system packages on first use"]
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> int:
+    system = "--no-system" not in argv[:1]
+    if not system:
+        argv = argv[1:]
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    command = COMMANDS.get(argv[0])
+    if command is None:
+        print(f"lab: there is no command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    return run(command, argv[1:], system)
+
+
+def run(command: Command, argv: list[str], system: bool = True) -> int:
+    """Set up if need be, then run. Ctrl-C ends with 130 and without a traceback."""
+    try:
+        if command.needs_packages:
+            environment.ensure(system)
+        return importlib.import_module(command.module).main(argv)
+    except environment.SetupError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nlab: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

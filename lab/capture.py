@@ -1,0 +1,63 @@
+"""The capture harness: ``python lab/capture.py [--out DIR] [--tls none 1.2 1.3] [--seed N]``.
+
+Plays a scripted chat through the real server and clients and records it, with a manifest of what was said.
+"""
+
+if not __package__:
+    import bootstrap  # noqa: F401  the checkout's root in place of lab/ on the search path
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from lab import environment
+
+
+def main(argv: list[str] | None = None) -> int:
+    from lab.room import record
+
+    parser = argparse.ArgumentParser(prog="lab/capture.py", description="Record scripted chat sessions.")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=environment.ROOT / "captures" / "mine",
+        metavar="DIR",
+        help="folder for the recordings and manifest.json (default: captures/mine)",
+    )
+    record.add_arguments(parser)
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--json", action="store_true", help="print the manifest, and nothing else")
+    options = parser.parse_args(argv)
+    silent = options.quiet or options.json
+    try:
+        manifest = record.record(
+            options.out,
+            options.tls,
+            options.seed,
+            options.port,
+            options.keys,
+            say=(lambda line: None) if silent else print,
+        )
+    except record.RecordingError as error:
+        print(f"capture: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps(manifest, indent=1, ensure_ascii=False))
+    elif not options.quiet:
+        for recording in manifest["recordings"]:
+            print(f"{options.out / recording['file']}: {recording['frames']} frames")
+        print(f"{options.out / record.MANIFEST}: what was said, by whom, when")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        environment.ensure()
+        sys.exit(main())
+    except environment.SetupError as error:
+        print(f"capture: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\ncapture: interrupted; what was recorded so far can be opened", file=sys.stderr)
+        sys.exit(130)
