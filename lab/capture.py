@@ -15,7 +15,7 @@ from lab import environment
 
 
 def main(argv: list[str] | None = None) -> int:
-    from lab.room import record
+    from lab.room import record, report_frame
 
     parser = argparse.ArgumentParser(prog="lab/capture.py", description="Record scripted chat sessions.")
     parser.add_argument(
@@ -26,9 +26,15 @@ def main(argv: list[str] | None = None) -> int:
         help="folder for the recordings and manifest.json (default: captures/mine)",
     )
     record.add_arguments(parser)
+    parser.add_argument(
+        "--shipped", action="store_true", help="make the captures that ship with the kit again, in captures/"
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--json", action="store_true", help="print the manifest, and nothing else")
     options = parser.parse_args(argv)
+    if options.shipped:
+        options.out, options.tls, options.keys = environment.ROOT / "captures" / "chat", ["none", "1.2", "1.3"], True
+        report_frame.write(environment.ROOT / "captures")
     silent = options.quiet or options.json
     try:
         manifest = record.record(

@@ -1,4 +1,4 @@
-"""Setting the kit up on first use: a ``.venv`` beside ``lab/``, the packages of requirements.txt in it, a restart inside.
+"""Setting the kit up on first use: a ``.venv`` beside ``lab/`` with the packages of requirements.txt, a restart inside.
 
 Standard library only, since it runs before anything is installed. It keeps out of the way where the Python in use has
 all the packages already. A set-up that was cut off is done again, because the mark that it is complete comes last. As
@@ -40,7 +40,7 @@ def ensure(system: bool = True) -> None:
     if _inside_venv():
         raise SetupError(f"packages are missing in {VENV}: remove that folder and start again")
     python = _venv_python()
-    if not (python.exists() and READY.exists() and READY.read_text() == fingerprint()):
+    if not is_ready():
         _set_up(python, system)
     restart(python)
 
@@ -83,25 +83,38 @@ def fingerprint() -> str:
 def python_parts() -> dict[str, str]:
     """The parts of Python that some systems split off and this one lacks: name and the one command that mends it."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    website = "python.org: its Python has every part"
     missing = {}
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
-        missing["venv"] = _install(f"python{version}-venv", "python3", "python")
-    if not importlib.util.find_spec("tkinter") or not importlib.util.find_spec("_tkinter"):
-        missing["tkinter"] = _install("python3-tk", "python3-tkinter", "python-tk")
+        missing["venv"] = install_command(f"python{version}-venv", "python3", "python", "python", website)
+    if not (importlib.util.find_spec("tkinter") and importlib.util.find_spec("_tkinter")):
+        missing["tkinter"] = install_command("python3-tk", "python3-tkinter", "tk", "python-tk", website)
     return missing
 
 
-def _install(debian: str, fedora: str, homebrew: str) -> str:
-    """The command that installs a package on this system."""
+def install_command(debian: str, fedora: str, arch: str, homebrew: str, website: str) -> str:
+    """The one line that brings a program to this system, by its package's name there."""
     for program, line in (
         ("apt-get", f"sudo apt install {debian}"),
         ("dnf", f"sudo dnf install {fedora}"),
-        ("pacman", "sudo pacman -S python tk"),
+        ("pacman", f"sudo pacman -S {arch}"),
         ("brew", f"brew install {homebrew}"),
     ):
         if shutil.which(program):
             return line
-    return "install Python from python.org, which has every part"
+    return f"install it from {website}"
+
+
+def is_ready() -> bool:
+    """Whether ``.venv`` is complete and up to date."""
+    return _venv_python().exists() and READY.exists() and READY.read_text() == fingerprint()
+
+
+def python_with_packages() -> str | None:
+    """The Python that has every package: the one in use, that of ``.venv``, or None."""
+    if not missing_packages():
+        return sys.executable
+    return str(_venv_python()) if is_ready() else None
 
 
 def _inside_venv() -> bool:
@@ -117,7 +130,7 @@ def _say(line: str) -> None:
 
 
 def _set_up(python: Path, system: bool) -> None:
-    _say(f"First use: setting up {VENV.name} (a few minutes, about 900 MB; only this once).")
+    _say(f"First use: setting up {VENV.name} (a few minutes, about 600 MB; only this once).")
     if system and _is_root_on_debian():
         _install_system_packages()
     if fix := python_parts().get("venv"):

@@ -19,9 +19,7 @@ def main(argv: list[str] | None = None) -> int:
         default="127.0.0.1",
         help="address to listen on (default: %(default)s, this machine only; 0.0.0.0: every interface, as in the report)",
     )
-    parser.add_argument(
-        "--port", type=int, default=9898, help="TCP port (default: %(default)s; 0: any free one)"
-    )
+    parser.add_argument("--port", type=int, default=9898, help="TCP port (default: %(default)s; 0: any free one)")
     parser.add_argument("--tls", action="store_true", help="speak TLS, and nothing else, on this port")
     parser.add_argument("--cert", metavar="FILE", help="certificate chain (PEM), for --tls")
     parser.add_argument("--key", metavar="FILE", help="its private key (PEM), for --tls")

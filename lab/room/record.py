@@ -34,6 +34,7 @@ from lab.chat.connection import ConnectionLost
 from lab.chat.server import ChatServer, ServerError
 from lab.chat.tls import client_context, server_context
 from lab.room import namespace
+from lab.room.advice import how_to_record
 from lab.room.script import Script, make_script
 from lab.room.tap import RecordingError, RecordingRefused, Tap, libpcap_version, loopback, may_record
 
@@ -43,12 +44,6 @@ STEP_S = 10  # until a step's broadcast must have reached everyone
 FILE_NAMES = {"none": "plain", "1.2": "tls12", "1.3": "tls13"}
 MANIFEST = "manifest.json"
 KEY_LOG_NOTE = "# The TLS secrets of one lab recording, written on purpose: they are public and protect nothing.\n"
-
-HOW_TO_RECORD = {
-    "linux": "allow user namespaces (see: python3 lab doctor), or run this one command with sudo",
-    "darwin": "install Wireshark with its ChmodBPF package, which lets its users record, and log in again",
-    "win32": "install Npcap from npcap.com with loopback support, without 'administrators only'",
-}
 
 
 def record(
@@ -69,8 +64,7 @@ def record(
     if refused is None:
         return _record_here(out, variants, seed, port, key_log, say, "the machine's loopback")
     if obstacle := namespace.refusal():
-        advice = HOW_TO_RECORD.get(sys.platform, HOW_TO_RECORD["linux"])
-        raise RecordingRefused(f"{refused}, and the kit can make no namespace here ({obstacle}): {advice}")
+        raise RecordingRefused(f"{refused}, and the kit can make no namespace here ({obstacle}): {how_to_record()}")
     return _record_in_namespace(out, variants, seed, port, key_log)
 
 
@@ -274,8 +268,12 @@ def _is_free(port: int) -> bool:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the harness, for each program that offers it."""
     parser.add_argument(
-        "--tls", nargs="+", choices=list(FILE_NAMES), default=["none"], metavar="{none,1.2,1.3}", help=
-        "one recording for each: plaintext, TLS 1.2, TLS 1.3 (default: none, that is plaintext)",
+        "--tls",
+        nargs="+",
+        choices=list(FILE_NAMES),
+        default=["none"],
+        metavar="{none,1.2,1.3}",
+        help="one recording for each: plaintext, TLS 1.2, TLS 1.3 (default: none, that is plaintext)",
     )
     parser.add_argument("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
     parser.add_argument("--port", type=int, help=f"the server's port (default: {REPORT_PORT}, or a free one)")

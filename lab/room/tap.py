@@ -1,7 +1,7 @@
 """Recording: every frame of one interface that passes a filter, written to a pcapng file as it comes.
 
-Theory of operation. libpcap (by way of the package cypcap) hands each frame to a thread of its own, which writes it as a
-whole block at once: whatever ends the program, the file stays readable up to its last frame. ``start`` returns when the
+Theory of operation. libpcap (by way of the package cypcap) hands each frame to a thread, which writes it as a whole
+block at once: whatever ends the program, the file stays readable up to its last frame. ``start`` returns when the
 kernel records. ``stop`` must not lose frames that are still on their way, and must not guess how long they take: on the
 loopback it sends itself a datagram as an end mark, which arrives behind everything else and is not written.
 
@@ -141,7 +141,9 @@ def open_interface(interface: str):
     try:
         import cypcap
     except ImportError as error:
-        raise RecordingError(f"recording needs the package cypcap ({error}): pip install -r requirements.txt") from error
+        raise RecordingError(
+            f"recording needs the package cypcap ({error}): pip install -r requirements.txt"
+        ) from error
     try:
         handle = cypcap.create(interface)
         handle.set_snaplen(SNAP_LENGTH)
