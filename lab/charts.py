@@ -5,6 +5,7 @@ place as well as in colour (Okabe and Ito's palette), and every number that is d
 text twin made from the same data, for those who cannot see it.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -20,6 +21,13 @@ LABELS = {"names": "names of the users", "lines": "lines said, with speaker", "b
 def new_axes(width: float = 9, height: float = 4.2) -> Axes:
     """Axes on a figure of its own (inches); ``axes.figure.savefig(path)`` writes it."""
     return Figure(figsize=(width, height), layout="constrained", dpi=150).add_subplot()
+
+
+def to_png(ax: Axes) -> bytes:
+    """The whole figure that AX stands on, as a PNG image: for notebooks and pages."""
+    buffer = io.BytesIO()
+    ax.figure.savefig(buffer, format="png")
+    return buffer.getvalue()
 
 
 def draw_exposure(scores: Mapping[str, Sequence[Score]], *, ax: Axes | None = None) -> Axes:
