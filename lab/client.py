@@ -1,4 +1,4 @@
-"""The chat client: ``python lab/client.py`` opens its windows, ``--terminal`` does without. Needs nothing but Python."""
+"""The chat client: ``python lab/client.py`` opens its windows, ``--terminal`` none. Needs nothing but Python."""
 
 if not __package__:
     import bootstrap  # noqa: F401  the checkout's root in place of lab/ on the search path
@@ -12,7 +12,8 @@ from lab.chat.tls import TlsError, client_context
 
 NO_TKINTER = (
     "client: this Python has no tkinter, so it has no windows: use --terminal, or install it "
-    "(Debian, Ubuntu: sudo apt install python3-tk; Fedora: sudo dnf install python3-tkinter; macOS: brew install python-tk)"
+    "(Debian, Ubuntu: sudo apt install python3-tk; Fedora: sudo dnf install python3-tkinter; "
+    "macOS: brew install python-tk)"
 )
 
 

@@ -160,7 +160,7 @@ class ChatClient:
             # Glued to another's line it is not recognised; then the wait ends with its bound, and all goes on.
             self._seen.wait_for(arrived, ECHO_S)
 
-    # --- the receiving thread -------------------------------------------------------------------------------------------
+    # --- the receiving thread -----------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
         reason = None

@@ -1,7 +1,7 @@
 import pytest
 
 from lab.chat.server import ChatServer
-from tests.chat.certificates import Authority
+from lab.room import authority
 from tests.chat.rig import Console
 
 
@@ -23,16 +23,16 @@ def serve():
 
 
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"), "ours")
+def certificates(tmp_path_factory):
+    """``certificates(*names, days=...)``: a new authority and a server's certificate and key, issued by it."""
+
+    def issue(*names, **options):
+        return authority.issue(tmp_path_factory.mktemp("certificates"), names or authority.LOOPBACK_NAMES, **options)
+
+    return issue
 
 
 @pytest.fixture(scope="session")
-def other_authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("other"), "theirs")
-
-
-@pytest.fixture(scope="session")
-def server_files(authority):
-    """Certificate and key of a server that is called localhost, 127.0.0.1 and ::1."""
-    return authority.issue("localhost", "127.0.0.1", "::1")
+def ours(certificates):
+    """What the server of most tests has: it is called localhost, 127.0.0.1 and ::1."""
+    return certificates()

@@ -226,11 +226,11 @@ def test_a_port_that_is_none(chat, complaints, port):
     assert "port" in complaints[0][1]
 
 
-def test_over_tls(chat, serve, authority, server_files, display):
+def test_over_tls(chat, serve, ours, display):
     from lab.chat.tls import server_context
 
-    server = serve(tls=server_context(*server_files))
-    brandon = chat(server.port, tls=True, ca_file=authority.ca_file).connect()
+    server = serve(tls=server_context(ours.certificate, ours.key))
+    brandon = chat(server.port, tls=True, ca_file=ours.ca).connect()
     assert "TLSv1.3" in all_text(brandon.window)
     brandon.window.message.set("nobody can read this")
     brandon.window.send_button.invoke()
@@ -238,11 +238,11 @@ def test_over_tls(chat, serve, authority, server_files, display):
     keep(display, "chat-tls")
 
 
-def test_a_wrong_authority_is_a_dialog(chat, serve, other_authority, server_files, complaints):
+def test_a_wrong_authority_is_a_dialog(chat, serve, certificates, ours, complaints):
     from lab.chat.tls import server_context
 
-    server = serve(tls=server_context(*server_files))
-    brandon = chat(server.port, tls=True, ca_file=other_authority.ca_file)
+    server = serve(tls=server_context(ours.certificate, ours.key))
+    brandon = chat(server.port, tls=True, ca_file=certificates().ca)
     brandon.login.connect_button.invoke()
     screen.until(brandon.root, lambda: complaints)
     assert "not trusted" in complaints[0][1]
