@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="address to listen on (default: %(default)s, this machine only; 0.0.0.0: every interface, as in the report)",
+        help="address to listen on (default: %(default)s, this machine; 0.0.0.0: every interface, as in the report)",
     )
     parser.add_argument("--port", type=int, default=9898, help="TCP port (default: %(default)s; 0: any free one)")
     parser.add_argument("--tls", action="store_true", help="speak TLS, and nothing else, on this port")

@@ -6,14 +6,15 @@ connection and sends the name. From then on one thread reads, and puts events on
 its own thread, which is why nothing here knows a widget.
 
 The report wire has no boundaries between messages, so this client leaves a gap where the report's has one (while its
-window opens) and otherwise waits for what it can see: ``say`` with ``wait=True`` returns when the line's own broadcast
-has come back. Then one read is one message.
+window opens, between the name and what follows) and otherwise waits for what it can see: ``say`` with ``wait=True``
+returns when the line's own broadcast has come back. Then one read is one message.
 """
 
 import queue
 import socket
 import ssl
 import threading
+import time
 from dataclasses import dataclass
 
 from lab.chat import wire
@@ -54,6 +55,7 @@ class ChatClient:
         self._seen = threading.Condition()
         self._replies: list[wire.Reply] = []  # what came since somebody began to wait for it
         self._leaving = self._ended = False
+        self._named_at = 0.0
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
@@ -66,6 +68,8 @@ class ChatClient:
         self.name = name
         where = f"{self.host} port {self.port}"
         try:
+            if not 0 < self.port <= 65_535:  # getaddrinfo would quietly take another one
+                raise OverflowError("a port is a number from 1 to 65535")
             sock = socket.create_connection(
                 (self.host, self.port),
                 CONNECT_S,
@@ -84,6 +88,7 @@ class ChatClient:
         try:
             self.connection = self._open(sock)
             self.connection.send(wire.Join(name).to_bytes())
+            self._named_at = time.monotonic()
         except ConnectionLost as error:
             sock.close()
             raise ChatError(f"{where}: {error}.") from error
@@ -106,8 +111,15 @@ class ChatClient:
 
     def say(self, text: str, wait: bool = False) -> None:
         """Send a line; with ``wait`` return when it has come back to us. Raises ConnectionLost."""
-        waited_for = wire.Said(self.name, text) if wait and text.encode() not in wire.COMMANDS else None
-        self._send(wire.Say(text), waited_for)
+        match wire.read_request(text.encode(), first=False):  # as the server will read it
+            case wire.Announce():
+                self.announce(wait)
+            case wire.ListUsers():
+                self.ask_users(wait)
+            case wire.Leave():
+                self._send(wire.Leave(), Lost if wait else None)
+            case _:
+                self._send(wire.Say(text), wire.Said(self.name, text) if wait else None)
 
     def leave(self) -> None:
         """Say !Exit and close, whatever state the connection is in; may be called twice, and never raises."""
@@ -127,6 +139,9 @@ class ChatClient:
         if self.connection is None:
             raise ConnectionLost("not connected")
         with self._seen:
+            gap_s = self._named_at + NAME_GAP_S - time.monotonic()
+            if gap_s > 0:
+                self._seen.wait_for(lambda: self._ended, gap_s)
             self._replies.clear()
         self.connection.send(request.to_bytes())
         if expected is not None:
@@ -145,7 +160,7 @@ class ChatClient:
             # Glued to another's line it is not recognised; then the wait ends with its bound, and all goes on.
             self._seen.wait_for(arrived, ECHO_S)
 
-    # --- the receiving thread -------------------------------------------------------------------------------------------
+    # --- the receiving thread -----------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
         reason = None

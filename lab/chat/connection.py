@@ -215,6 +215,8 @@ def explain_tls_error(error: ssl.SSLError) -> str:
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"):
         return "the other side does not speak TLS on this port"
     if "ALERT" in reason:
+        if "PROTOCOL_VERSION" in reason:
+            return "the other side speaks another version of TLS, or none on this port"
         alert = reason.split("ALERT_", 1)[-1].replace("_", " ").lower()
         return f"the other side refused TLS with the alert: {alert}"
     return f"TLS failed: {reason.replace('_', ' ').lower() or error}"

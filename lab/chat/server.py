@@ -14,6 +14,7 @@ the same messages in the same order.
 Not supported here: checks on who is who, more than one room, anything that must survive a restart.
 """
 
+import os
 import queue
 import socket
 import ssl
@@ -102,6 +103,8 @@ class ChatServer:
     def start(self) -> "ChatServer":
         """Listen and serve. Raises ServerError where the address cannot be had."""
         try:
+            if not 0 <= self.port <= 65_535:  # getaddrinfo would quietly take another one
+                raise OverflowError("a port is a number from 0 to 65535")
             family, _, _, _, address = socket.getaddrinfo(
                 self.host or None, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )[0]
@@ -235,7 +238,7 @@ class ChatServer:
                     break
                 self._obey(member, request)
             else:
-                farewell = ", without a word"
+                farewell = f", {member.dropped or 'without a word'}"
         except ConnectionLost as error:
             farewell = f", {member.dropped or error}"
         finally:
@@ -280,5 +283,8 @@ class ChatServer:
 
 
 def console(line: str) -> None:
-    """Print a line at once, also into a pipe."""
-    print(line, file=sys.stdout, flush=True)
+    """Print a line at once, also into a pipe; where nobody reads it any more (``| head``), serve on in silence."""
+    try:
+        print(line, file=sys.stdout, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

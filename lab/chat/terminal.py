@@ -2,16 +2,24 @@
 
 It can be scripted: it waits for each line's own broadcast before it sends the next, and leaves with ``!Exit`` at the
 end of input. Whatever others send is shown with escape sequences made visible, since a terminal would obey them.
+
+Two threads beside the main one: one reads standard input, which no other thread could interrupt, and one prints what
+arrives. Both put what ends the chat on one queue, and the main thread waits there: so a lost connection ends the
+program at once, also while it waits for somebody to type.
 """
 
+import os
+import queue
 import sys
 import threading
 from collections.abc import Iterable
 
 from lab.chat import wire
-from lab.chat.client import NAME_GAP_S, ChatClient, Lost
+from lab.chat.client import ChatClient, Lost
 from lab.chat.connection import ConnectionLost
 from lab.chat.log import line_for
+
+END_OF_INPUT = object()
 
 
 def run(client: ChatClient, lines: Iterable[str] = sys.stdin, output=None) -> int:
@@ -19,41 +27,59 @@ def run(client: ChatClient, lines: Iterable[str] = sys.stdin, output=None) -> in
     output = output or sys.stdout
     client.connect()
     host, port = client.connection.local
-    secured = (
-        f"{client.connection.tls_version}"
-        if client.connection.tls_version
-        else "plaintext: everyone can read it"
-    )
-    print(f"Connected as {client.name} from {host} port {port} ({secured})", file=output, flush=True)
-    lost = threading.Event()
-    reasons: list[str] = []
-    printer = threading.Thread(target=_print_events, args=[client, output, lost, reasons], daemon=True)
+    secured = client.connection.tls_version or "plaintext: everyone can read it"
+    todo: queue.SimpleQueue = queue.SimpleQueue()  # lines to send, END_OF_INPUT, or Lost
+    _print(f"Connected as {client.name} from {host} port {port} ({secured})", output)
+    printer = threading.Thread(target=_print_events, args=[client, output, todo], daemon=True)
     printer.start()
+    lost = None
     try:
-        lost.wait(NAME_GAP_S)
         client.announce(wait=True)
         client.ask_users(wait=True)
-        for line in lines:
-            if lost.is_set():
+        threading.Thread(target=_read_lines, args=[lines, todo], daemon=True).start()
+        while (line := todo.get()) is not END_OF_INPUT:
+            if isinstance(line, Lost):
+                lost = line
                 break
-            if text := line.rstrip("\r\n"):
-                client.say(text, wait=True)
+            client.say(line, wait=True)
     except ConnectionLost:
         pass  # the printer has the reason
     except KeyboardInterrupt:
-        print(file=output)
+        _print("", output)
     finally:
         client.leave()
         printer.join()
-    if reasons:
-        print(f"Connection lost: {reasons[0]}.", file=sys.stderr)
+    while lost is None and not todo.empty():
+        item = todo.get()
+        lost = item if isinstance(item, Lost) else None
+    if lost and lost.reason:
+        print(f"Connection lost: {wire.printable(lost.reason)}.", file=sys.stderr)
         return 2
     return 0
 
 
-def _print_events(client: ChatClient, output, lost: threading.Event, reasons: list[str]) -> None:
+def _read_lines(lines: Iterable[str], todo: queue.SimpleQueue) -> None:
+    for line in lines:
+        if text := line.rstrip("\r\n"):
+            todo.put(text)
+    todo.put(END_OF_INPUT)
+
+
+def _print_events(client: ChatClient, output, todo: queue.SimpleQueue) -> None:
     while not isinstance(event := client.events.get(), Lost):
-        print(line_for(event), file=output, flush=True)
-    if event.reason:
-        reasons.append(wire.printable(event.reason))
-    lost.set()
+        if not _print(line_for(event), output):
+            todo.put(END_OF_INPUT)  # nobody reads what we print, so nobody is there
+            break
+    else:
+        todo.put(event)
+
+
+def _print(line: str, output) -> bool:
+    """Print at once, also into a pipe; False when whoever read it has gone (``| head``)."""
+    try:
+        print(line, file=output, flush=True)
+    except BrokenPipeError:
+        if output is sys.stdout:  # or Python would complain once more when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+        return False
+    return True

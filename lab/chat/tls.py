@@ -24,7 +24,8 @@ def server_context(certificate: Path | str, key: Path | str, version: str | None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TlsError(
-            f"cannot use the certificate {certificate} with the key {key}: {reason}; make a pair with: python3 lab certs DIR"
+            f"cannot use the certificate {certificate} with the key {key}: {reason}; "
+            "make a pair with: python3 lab certs DIR"
         ) from error
     context.num_tickets = 0  # session tickets travel as application data and would count as messages
     return _limit(context, version)

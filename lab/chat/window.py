@@ -13,7 +13,7 @@ import threading
 import tkinter as tk
 from tkinter import filedialog, messagebox, ttk
 
-from lab.chat.client import NAME_GAP_S, ChatClient, ChatError
+from lab.chat.client import ChatClient, ChatError
 from lab.chat.connection import ConnectionLost
 from lab.chat.log import ChatLog
 from lab.chat.tls import TlsError, client_context
@@ -201,12 +201,8 @@ class ChatWindow(QueueReader, ttk.Frame):
         root.bind("<Return>", lambda _: self.event_generate("<<Send>>"))
         self.pack(fill="both", expand=True)
         self.message_box.focus_set()
-        # The name has gone out; its own read on the server needs a gap before what follows (see lab.chat.client).
-        self._joining = self.after(round(NAME_GAP_S * 1000), self._join)
-        self._watch(client.events)
-
-    def _join(self) -> None:
         threading.Thread(target=self._join_elsewhere, daemon=True).start()
+        self._watch(client.events)
 
     def _join_elsewhere(self) -> None:
         try:
@@ -258,11 +254,13 @@ class ChatWindow(QueueReader, ttk.Frame):
         if at_end:
             box.see("end")
 
-    def destroy(self) -> None:
-        if self._joining is not None:
-            self.after_cancel(self._joining)
-            self._joining = None
-        super().destroy()
+
+def start(root: tk.Tk, on_connected=None, **options) -> LoginWindow:
+    """Show the login window, and after it the chat, in ``root``; ``options`` fill in the login's boxes."""
+    if root.tk.call("tk", "windowingsystem") == "x11":
+        # X11's own default looks like 1990; macOS and Windows have their own.
+        ttk.Style(root).theme_use("clam")
+    return LoginWindow(root, on_connected or (lambda client: ChatWindow(root, client)), **options)
 
 
 def run(name: str, host: str, port: int, tls: bool, ca_file: str | None) -> int:
@@ -272,10 +270,6 @@ def run(name: str, host: str, port: int, tls: bool, ca_file: str | None) -> int:
     except tk.TclError as error:
         print(f"client: no window can be opened ({error}): use --terminal instead", file=sys.stderr)
         return 2
-    if root.tk.call("tk", "windowingsystem") == "x11":
-        ttk.Style(root).theme_use(
-            "clam"
-        )  # X11's own default looks like 1990; macOS and Windows have their own
-    LoginWindow(root, lambda client: ChatWindow(root, client), name, host, port, tls, ca_file)
+    start(root, name=name, host=host, port=port, tls=tls, ca_file=ca_file)
     root.mainloop()
     return 0
