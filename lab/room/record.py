@@ -265,6 +265,13 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def port_number(text: str) -> int:
+    """A TCP port out of an argument, 0 to 65535 (0: any free one)."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
+    return int(text)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the harness, for each program that offers it."""
     parser.add_argument(
@@ -276,7 +283,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one recording for each: plaintext, TLS 1.2, TLS 1.3 (default: none, that is plaintext)",
     )
     parser.add_argument("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
-    parser.add_argument("--port", type=int, help=f"the server's port (default: {REPORT_PORT}, or a free one)")
+    parser.add_argument("--port", type=port_number, help=f"the server's port (default: {REPORT_PORT}, or a free one)")
     parser.add_argument("--keys", action="store_true", help="also write the TLS secrets, for opening the recording")
 
 
