@@ -97,11 +97,12 @@ def analyse(segments, rows) -> list[Event]:
             for name in ("number", "time_ns", "direction", "seq", "ack", "flags", "window", "payload_length")
         ),
         segments.window_shift[rows].tolist(),
+        segments.options_cut[rows].tolist(),
         segments.length_known[rows].tolist(),
     )
     reused = bool(len(rows)) and int(segments.flow[rows[0]]) in segments.reused_flows
     for place, segment in enumerate(zip(*columns, strict=True)):
-        row, number, time, direction, seq, ack, flags, window, length, shift, length_known = segment
+        row, number, time, direction, seq, ack, flags, window, length, shift, cut, length_known = segment
         own, other = sides[direction], sides[1 - direction]
         names, detail = set(), ""
         if reused and place == 0:
@@ -113,7 +114,7 @@ def analyse(segments, rows) -> list[Event]:
             _learn_bases(own, other, seq, ack, flags)
             detail = _judge(own, other, number, time, seq, ack, flags, window, length, first_rtt, names)
             _remember(own, time, seq, ack, flags, window, length, names)
-        _learn_window(own, other, flags, shift)
+        _learn_window(own, other, flags, shift, cut)
         if flags & (SYN | ACK) == SYN:
             syn_time = time
         elif flags & (SYN | ACK) == ACK and syn_time is not None and not first_rtt:
@@ -137,16 +138,16 @@ def _learn_bases(own: _Side, other: _Side, seq: int, ack: int, flags: int) -> No
         other.base = (ack - 1) % _MODULUS
 
 
-def _learn_window(own: _Side, other: _Side, flags: int, announced: int) -> None:
+def _learn_window(own: _Side, other: _Side, flags: int, announced: int, cut: bool) -> None:
     """Keep track of the window shifts as window_shifts() does, and of windows that stand in a SYN."""
     before = other.shift
     if announced >= 0:
         own.shift = min(announced, LARGEST_SHIFT)
     if flags & SYN:
         own.window_from_syn = True
-        if own.shift == UNKNOWN:
+        if own.shift == UNKNOWN and not cut:
             own.shift = other.shift = UNUSED
-        elif flags & ACK and before == UNUSED:
+        elif flags & ACK and before == UNUSED and not cut:
             own.shift = UNUSED
     elif flags & ACK:
         own.window_from_syn = False
@@ -222,7 +223,7 @@ def _judge_repetition(own, other, time, seq, flags, length, first_rtt, names) ->
         return
     end = (seq + length + (flags & (SYN | FIN) != 0)) % _MODULUS
     if 0 <= time - own.next_seq_time < (first_rtt or OUT_OF_ORDER_NS) and (
-        own.next_seq != end or own.last_advance_length == 0
+        own.next_seq != end or (length and own.last_advance_length == 0)
     ):
         names.add("out_of_order")
         return
@@ -241,5 +242,5 @@ def _remember(own: _Side, time, seq, ack, flags, window, length, names) -> None:
         if own.acknowledgeable in (None, seq):
             own.acknowledgeable = own.next_seq
     own.window = window
-    own.last_ack, own.last_ack_time = ack, time
+    own.last_ack, own.last_ack_time = ack if flags & ACK else None, time
     own.last_names = names

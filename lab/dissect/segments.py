@@ -145,6 +145,11 @@ class Segments:
         end = np.minimum(self.payload_offset, frame_end)
         return read_options(self.capture.data, start, np.where(self.notes & BAD_HEADER, start, end))
 
+    @cached_property
+    def options_cut(self) -> np.ndarray:
+        """bool: where the snap length cut into the options, so that nobody can say which there were."""
+        return self.payload_offset > self.capture.offset[self.number - 1] + self.captured_length
+
     def __getattr__(self, name: str):
         if name in OptionColumns.__dataclass_fields__:
             return getattr(self.options, name)
@@ -159,7 +164,7 @@ class Segments:
 
     @cached_property
     def scaled_window(self) -> np.ndarray:
-        shifts = window_shifts(self.flow, self.direction, self.flags, self.window_shift)
+        shifts = window_shifts(self.flow, self.direction, self.flags, self.window_shift, self.options_cut)
         return self.window.astype(np.uint32) << np.maximum(shifts, 0).astype(np.uint32)
 
     def address(self, number: int) -> str:

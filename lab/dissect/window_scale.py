@@ -14,7 +14,7 @@ from lab.dissect.tcp_options import LARGEST_SHIFT
 UNKNOWN, UNUSED = -1, -2  # the shift of a direction: nothing seen yet, and "both sides must name one"
 
 
-def window_shifts(flow, direction, flags, announced) -> np.ndarray:
+def window_shifts(flow, direction, flags, announced, cut) -> np.ndarray:
     """The shift (int16; UNKNOWN or UNUSED where there is none) that holds for each segment's window.
 
     FLOW, DIRECTION and FLAGS are columns of segments; ANNOUNCED is their window-scale option, -1 where
@@ -28,7 +28,7 @@ def window_shifts(flow, direction, flags, announced) -> np.ndarray:
         before = state.get(own, UNKNOWN), state.get(other, UNKNOWN)
         if announced[row] >= 0:
             state[own] = min(int(announced[row]), LARGEST_SHIFT)
-        if flags[row] & SYN:
+        if flags[row] & SYN and not cut[row]:
             if state.get(own, UNKNOWN) == UNKNOWN:
                 state[own] = state[other] = UNUSED
             elif flags[row] & ACK and before[1] == UNUSED:

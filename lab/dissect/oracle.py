@@ -1,0 +1,268 @@
+"""The same questions asked of others: tshark, pyshark and scapy; and where the answers differ.
+
+Wireshark's dissectors are the field's reference, so this kit's own answers are held against them. Nothing
+else in the kit needs this module: where a tool is missing, ``OracleMissing`` says which and how to get it.
+
+- tshark is run as a process; its ``-T fields`` gives one line a frame.
+- pyshark drives tshark too, through an asyncio event loop of its own, which cannot run inside the one that
+a notebook
+  already has: so it gets a thread to itself.
+- scapy takes frames apart in Python; it knows frames, not flows, so it has no relative numbers.
+
+What they differ in, and why, is written down in ``REASONS``.
+"""
+
+import shutil
+import subprocess
+import threading
+from dataclasses import dataclass
+from os import PathLike, fspath
+
+from lab.dissect.segments import NO_LENGTH, read_segments
+
+TIMEOUT_S = 600
+
+# column of segments: Wireshark's field
+FIELDS = {
+    "number": "frame.number",
+    "time_ns": "frame.time_epoch",
+    "sport": "tcp.srcport",
+    "dport": "tcp.dstport",
+    "seq": "tcp.seq_raw",
+    "ack": "tcp.ack_raw",
+    "relative_seq": "tcp.seq",
+    "relative_ack": "tcp.ack",
+    "flags": "tcp.flags",
+    "window": "tcp.window_size_value",
+    "scaled_window": "tcp.window_size",
+    "payload_length": "tcp.len",
+    "header_length": "tcp.hdr_len",
+    "flow": "tcp.stream",
+    "frame_length": "frame.len",
+    "captured_length": "frame.cap_len",
+}
+
+REASONS = {
+    "flow": "scapy sees single frames: it has no flows, and so neither relative numbers nor scaled windows.",
+    "checksum": "tshark by itself does not check TCP checksums; a wrong one changes nothing in its rows.",
+    "fragment": "tshark puts IP fragments together by default and shows the segment in the last one's frame.",
+    "icmp": "tshark also dissects the TCP header that an ICMP error quotes; that is no segment on the wire.",
+    "gap": "tshark's Follow Stream writes a sentence where bytes are missing; here a gap has no bytes.",
+}
+
+
+class OracleMissing(RuntimeError):
+    """A tool to compare with is not on this machine; the text says how to get it."""
+
+
+def tshark_path() -> str:
+    found = shutil.which("tshark")
+    if found is None:
+        raise OracleMissing("tshark is not installed; on Debian or Ubuntu: apt install tshark")
+    return found
+
+
+def _tshark(arguments: list[str]) -> bytes:
+    done = subprocess.run([tshark_path(), "-n", *arguments], capture_output=True, timeout=TIMEOUT_S)
+    # A file that ends in the middle of a packet makes tshark complain, but only after it printed what there
+    # was.
+    if done.returncode and b"cut short" not in done.stderr:
+        raise RuntimeError(f"tshark: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def tshark_fields(
+    path: str | PathLike, fields: list[str], display_filter: str = "", preferences: tuple[str, ...] = ()
+) -> list[list[str]]:
+    """One list of texts per frame that DISPLAY_FILTER lets through, in the order of FIELDS (Wireshark's
+    names).
+
+    A field that a frame does not have is ""; one that it has several times is joined with commas.
+    PREFERENCES are Wireshark's, as "ip.defragment:FALSE". Raises OracleMissing.
+    """
+    arguments = ["-r", fspath(path), "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a"]
+    for preference in preferences:
+        arguments += ["-o", preference]
+    for field in fields:
+        arguments += ["-e", field]
+    if display_filter:
+        arguments += ["-Y", display_filter]
+    return [line.split("\t") for line in _tshark(arguments).decode("utf-8", "replace").splitlines()]
+
+
+def tshark_streams(path: str | PathLike, flows: list[int]) -> dict[int, tuple[bytes, bytes]]:
+    """What Wireshark's Follow Stream gives for each of FLOWS: the bytes of its first sender, and of the
+    other.
+    """
+    arguments = ["-r", fspath(path), "-q"]
+    for flow in flows:
+        arguments += ["-z", f"follow,tcp,raw,{flow}"]
+    streams: dict[int, tuple[bytearray, bytearray]] = {}
+    current = None
+    for line in _tshark(arguments).decode().splitlines():
+        if line.startswith("Filter: tcp.stream eq "):
+            current = streams.setdefault(int(line.rsplit(" ", 1)[1]), (bytearray(), bytearray()))
+        elif current is not None and line and set(line.strip()) <= set("0123456789abcdef"):
+            current[line.startswith("\t")].extend(bytes.fromhex(line.strip()))
+    return {flow: (bytes(first), bytes(second)) for flow, (first, second) in streams.items()}
+
+
+def tshark_pdml(path: str | PathLike, display_filter: str = "") -> bytes:
+    """Wireshark's whole field tree of each frame, as PDML (XML)."""
+    filtered = ["-Y", display_filter] if display_filter else []
+    return _tshark(["-r", fspath(path), "-T", "pdml", *filtered])
+
+
+Rows = dict[int, dict[str, int]]  # frame number: column: value
+
+
+def our_rows(path: str | PathLike) -> Rows:
+    """This kit's own answers."""
+    segments = read_segments(path)
+    columns = {name: getattr(segments, name).tolist() for name in FIELDS}
+    known = (segments.notes & NO_LENGTH == 0).tolist()
+    rows = {}
+    for i, number in enumerate(columns["number"]):
+        rows[number] = {name: values[i] for name, values in columns.items()}
+        if not known[i]:
+            del rows[number]["payload_length"]
+    return rows
+
+
+def tshark_rows(path: str | PathLike, preferences: tuple[str, ...] = ("ip.defragment:FALSE",)) -> Rows:
+    """tshark's answers, under the names of this kit's columns."""
+    lines = tshark_fields(path, list(FIELDS.values()), "tcp.seq_raw", preferences)
+    rows = {}
+    for line in lines:
+        values = {name: _number(name, text) for name, text in zip(FIELDS, line, strict=True) if text}
+        rows[values["number"]] = values
+    return rows
+
+
+def _number(column: str, text: str) -> int:
+    if column == "time_ns":
+        seconds, _, fraction = text.partition(".")
+        value = int(seconds.lstrip("-")) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9])
+        return -value if seconds.startswith("-") else value
+    return int(text, 0)
+
+
+def pyshark_rows(path: str | PathLike, use_json: bool = False) -> Rows:
+    """pyshark's answers, asked in a thread of its own. Raises OracleMissing."""
+    return _in_a_thread(lambda: _ask_pyshark(fspath(path), use_json))
+
+
+def _ask_pyshark(path: str, use_json: bool) -> Rows:
+    try:
+        import pyshark
+    except ImportError as error:
+        raise OracleMissing(f"pyshark is not installed ({error}); pip install pyshark") from None
+    tshark_path()
+    rows = {}
+    capture = pyshark.FileCapture(path, display_filter="tcp", use_json=use_json, keep_packets=False)
+    try:
+        for packet in capture:
+            tcp = packet.tcp
+            rows[int(packet.number)] = {
+                "number": int(packet.number),
+                "sport": int(tcp.srcport),
+                "dport": int(tcp.dstport),
+                "relative_seq": int(tcp.seq),
+                "relative_ack": int(tcp.ack),
+                "flags": int(tcp.flags, 16),
+                "payload_length": int(tcp.len),
+                "flow": int(tcp.stream),
+                "frame_length": int(packet.length),
+            }
+    finally:
+        capture.close()
+    return rows
+
+
+def _in_a_thread(ask):
+    """Run ASK in a thread that has an event loop of its own, and give what it gives or raise what it
+    raises.
+    """
+    result = []
+
+    def work():
+        import asyncio
+
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            result.append((True, ask()))
+        except BaseException as error:  # handed to the caller below
+            result.append((False, error))
+        finally:
+            loop.close()
+
+    thread = threading.Thread(target=work, name="pyshark")
+    thread.start()
+    thread.join()
+    good, value = result[0]
+    if good:
+        return value
+    raise value
+
+
+def scapy_rows(path: str | PathLike) -> Rows:
+    """scapy's answers: single frames, so no flows and no relative numbers. Raises OracleMissing."""
+    try:
+        from scapy.layers.inet import TCP
+        from scapy.layers.inet6 import IPv6  # noqa: F401  (makes scapy know IPv6)
+        from scapy.utils import PcapReader
+    except ImportError as error:
+        raise OracleMissing(f"scapy is not installed ({error}); pip install scapy") from None
+    rows = {}
+    with PcapReader(fspath(path)) as reader:
+        for number, packet in enumerate(reader, 1):
+            if TCP not in packet:
+                continue
+            tcp = packet[TCP]
+            rows[number] = {
+                "number": number,
+                "sport": tcp.sport,
+                "dport": tcp.dport,
+                "seq": tcp.seq,
+                "ack": tcp.ack,
+                "flags": int(tcp.flags),
+                "window": tcp.window,
+                "frame_length": packet.wirelen or len(packet),
+            }
+    return rows
+
+
+@dataclass(frozen=True)
+class Difference:
+    """ENGINE and this kit give different values of COLUMN for frame NUMBER; None stands for "no row" or "no
+    value".
+    """
+
+    engine: str
+    number: int
+    column: str
+    ours: int | None
+    theirs: int | None
+
+
+def compare(path: str | PathLike, engine: str = "tshark") -> list[Difference]:
+    """Every place where ENGINE (tshark, pyshark or scapy) differs from this kit, by frame. Raises
+    OracleMissing.
+
+    Only columns that the engine answers are compared; a frame that only one of the two has a row for is a
+    difference.
+    """
+    theirs = {"tshark": tshark_rows, "pyshark": pyshark_rows, "scapy": scapy_rows}[engine](path)
+    ours = our_rows(path)
+    found = []
+    for number in sorted(ours.keys() | theirs.keys()):
+        if number not in ours or number not in theirs:
+            found.append(
+                Difference(engine, number, "row", *(int(number in one) or None for one in (ours, theirs)))
+            )
+            continue
+        for column, value in theirs[number].items():
+            if ours[number].get(column) != value:
+                found.append(Difference(engine, number, column, ours[number].get(column), value))
+    return found
