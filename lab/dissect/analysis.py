@@ -81,7 +81,6 @@ class _Side:
         self.shift = UNKNOWN
         self.window_from_syn = False  # such a window is not scaled
         self.last_names: set[str] = set()
-        self.last_advance_length = 0  # payload of the segment that last moved next_seq
         self.base: int | None = None
 
 
@@ -222,9 +221,7 @@ def _judge_repetition(own, other, time, seq, flags, length, first_rtt, names) ->
         names.add("fast_retransmission")
         return
     end = (seq + length + (flags & (SYN | FIN) != 0)) % _MODULUS
-    if 0 <= time - own.next_seq_time < (first_rtt or OUT_OF_ORDER_NS) and (
-        own.next_seq != end or (length and own.last_advance_length == 0)
-    ):
+    if 0 <= time - own.next_seq_time < (first_rtt or OUT_OF_ORDER_NS) and own.next_seq != end:
         names.add("out_of_order")
         return
     names.add("retransmission")
@@ -234,8 +231,6 @@ def _remember(own: _Side, time, seq, ack, flags, window, length, names) -> None:
     behind = (seq + length + (flags & (SYN | FIN) != 0)) % _MODULUS
     probe = "zero_window_probe" in names
     advance = None if own.next_seq is None else _ahead(behind, own.next_seq)
-    if advance is None or advance > (flags & (SYN | FIN) != 0):
-        own.last_advance_length = length
     if not probe:
         if advance is None or advance > 0:
             own.next_seq, own.next_seq_time = behind, time

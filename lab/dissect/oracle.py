@@ -62,7 +62,7 @@ def tshark_path() -> str:
     return found
 
 
-def _tshark(arguments: list[str]) -> bytes:
+def run_tshark(arguments: list[str]) -> bytes:
     done = subprocess.run([tshark_path(), "-n", *arguments], capture_output=True, timeout=TIMEOUT_S)
     # A file that ends in the middle of a packet makes tshark complain, but only after it printed what there
     # was.
@@ -87,7 +87,7 @@ def tshark_fields(
         arguments += ["-e", field]
     if display_filter:
         arguments += ["-Y", display_filter]
-    return [line.split("\t") for line in _tshark(arguments).decode("utf-8", "replace").splitlines()]
+    return [line.split("\t") for line in run_tshark(arguments).decode("utf-8", "replace").splitlines()]
 
 
 def tshark_streams(path: str | PathLike, flows: list[int]) -> dict[int, tuple[bytes, bytes]]:
@@ -99,7 +99,7 @@ def tshark_streams(path: str | PathLike, flows: list[int]) -> dict[int, tuple[by
         arguments += ["-z", f"follow,tcp,raw,{flow}"]
     streams: dict[int, tuple[bytearray, bytearray]] = {}
     current = None
-    for line in _tshark(arguments).decode().splitlines():
+    for line in run_tshark(arguments).decode().splitlines():
         if line.startswith("Filter: tcp.stream eq "):
             current = streams.setdefault(int(line.rsplit(" ", 1)[1]), (bytearray(), bytearray()))
         elif current is not None and line and set(line.strip()) <= set("0123456789abcdef"):
@@ -110,7 +110,7 @@ def tshark_streams(path: str | PathLike, flows: list[int]) -> dict[int, tuple[by
 def tshark_pdml(path: str | PathLike, display_filter: str = "") -> bytes:
     """Wireshark's whole field tree of each frame, as PDML (XML)."""
     filtered = ["-Y", display_filter] if display_filter else []
-    return _tshark(["-r", fspath(path), "-T", "pdml", *filtered])
+    return run_tshark(["-r", fspath(path), "-T", "pdml", *filtered])
 
 
 Rows = dict[int, dict[str, int]]  # frame number: column: value

@@ -82,7 +82,7 @@ def read_records(stream) -> Records:
         record.frame_numbers = stream.frames(record.offset, HEADER + record.length)
         record.time_ns = stream.time_at(record.offset)
         record.complete_ns = stream.time_at(record.offset + HEADER + record.length - 1)
-    if stream.gaps and (records or not len(stream)) and records.end + HEADER > run_end - HEADER:
+    if stream.gaps and (records.problem is None or records.end + LARGEST_FRAGMENT > run_end) and records:
         gap = stream.gaps[0]
         records.problem = f"{gap.length} bytes are missing from the capture at byte {gap.offset}"
     return records

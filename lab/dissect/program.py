@@ -1,0 +1,475 @@
+"""``python3 lab dissect FILE``: what a capture file says, for people or (``--json``) for programs.
+
+Without a switch: what the file is, its flows, and its first segments. With one: only that. What comes from
+the network is never sent to the terminal as it is: bytes that could steer it are shown as dots.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from lab.dissect.capture_file import Capture, CaptureError, read_capture
+from lab.dissect.field_tree import Field
+from lab.dissect.fields import Application, dissect_frame
+from lab.dissect.flows import Flow, Handshake, find_flow, find_flows
+from lab.dissect.segments import Segments, read_segments
+from lab.dissect.tls_session import TlsSession, open_flow
+
+DEFAULT_LIMIT = 40  # rows of a list
+_FLOW_COLUMNS = {
+    **{"flow": "right", "initiator": "left", "responder": "left", "segments": "right", "bytes →": "right"},
+    **{"bytes ←": "right", "seconds": "right", "TLS": "left", "closing": "left"},
+}
+COLOURS = ("red", "blue")  # of initiator and responder, as in Wireshark
+
+
+class InputError(Exception):
+    """The user asked for something that is not there; the text is one line."""
+
+
+def main(argv: list[str] | None = None, application: Application | None = None) -> int:
+    """Run the program; gives its exit code: 0, or 2 for input that cannot be used, with one line on
+    standard error.
+
+    APPLICATION names the parts of payloads for ``--frame`` (see ``dissect_frame``).
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        _Program(arguments, application).run()
+    except (CaptureError, InputError) as error:
+        return _refuse(str(error))
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # the reader of our output (head, less) has gone
+            sys.stderr.close()
+            return 0
+        return _refuse(f"{error.filename or arguments.file}: {error.strerror or error}")
+    return 0
+
+
+def _refuse(line: str) -> int:
+    print(f"lab dissect: {line}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab dissect", description="Take a capture file apart.")
+    parser.add_argument("file", metavar="FILE", help="pcap or pcapng, also gzip-compressed")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--flows", action="store_true", help="every connection: ends, bytes, how it closed, TLS"
+    )
+    what.add_argument(
+        "--handshakes", action="store_true", help="how each was opened: frames, numbers, options, times"
+    )
+    what.add_argument("--follow", type=int, metavar="N", help="what both sides of flow N wrote, in order")
+    what.add_argument("--frame", type=int, metavar="N", help="every field of frame N, explained")
+    parser.add_argument("--keys", metavar="FILE", help="a TLS key log (SSLKEYLOGFILE) to decrypt with")
+    parser.add_argument("--hex", action="store_true", help="with --follow: bytes in hexadecimal too")
+    parser.add_argument(
+        "--limit", type=int, default=DEFAULT_LIMIT, metavar="N", help="rows of lists (0: all)"
+    )
+    parser.add_argument("--json", action="store_true", help="the same facts as JSON, and nothing else")
+    return parser
+
+
+class _Program:
+    def __init__(self, arguments: argparse.Namespace, application: Application | None):
+        self.arguments = arguments
+        self.application = application
+        self.console = Console(highlight=False)
+        self.keys = [Path(arguments.keys).read_bytes()] if arguments.keys else []
+        self.capture: Capture = read_capture(arguments.file)
+
+    def run(self) -> None:
+        chosen = self.arguments
+        if chosen.frame is not None:
+            return self._frame(chosen.frame)
+        segments = read_segments(self.capture)
+        if chosen.follow is not None:
+            return self._follow(segments, chosen.follow)
+        if chosen.flows:
+            return self._flows(segments)
+        if chosen.handshakes:
+            return self._handshakes(segments)
+        return self._overview(segments)
+
+    def _say(self, facts: dict, *shown) -> None:
+        """Print FACTS as JSON or SHOWN for people."""
+        if self.arguments.json:
+            json.dump(facts, sys.stdout, indent=1)
+            sys.stdout.write("\n")
+        else:
+            for one in shown:
+                self.console.print(one)
+        sys.stdout.flush()
+
+    def _limited(self, items: list) -> tuple[list, list[Text]]:
+        """The first of ITEMS, and a line about the others."""
+        limit = self.arguments.limit if self.arguments.limit > 0 else len(items)
+        left = len(items) - limit
+        note = [Text(f"... and {left} more (--limit 0 shows all)", style="dim")] if left > 0 else []
+        return items[:limit], note
+
+    # --- lists
+    # -----------------------------------------------------------------------------------------------------
+
+    def _overview(self, segments: Segments) -> None:
+        facts = {"file": _file_facts(self.capture, segments)}
+        flows, note = self._limited(find_flows(segments))
+        rows, row_note = self._limited(list(range(len(segments))))
+        events = _events(flows)
+        facts["flows"] = [_flow_facts(flow, self.keys) for flow in flows]
+        facts["segments"] = [_segment_facts(segments, i, events) for i in rows]
+        if self.arguments.json:
+            return self._say(facts)
+        table = Table(title="Segments", title_justify="left", box=None, pad_edge=False)
+        for name in ("frame", "time s", "from", "to", "flow", "info"):
+            table.add_column(
+                name,
+                justify="right" if name in ("frame", "time s", "flow") else "left",
+                no_wrap=name != "info",
+            )
+        start = int(self.capture.time_ns[0]) if len(self.capture) else 0
+        for i in rows:
+            table.add_row(
+                str(segments.number[i]),
+                f"{(int(segments.time_ns[i]) - start) / 1e9:.6f}",
+                segments.address(segments.src[i]),
+                segments.address(segments.dst[i]),
+                str(segments.flow[i]),
+                Text(" ".join([*events.get(i, ()), segments.info(i)])),
+            )
+        shown = [_file_text(facts["file"]), self._flow_table(facts["flows"]), *note]
+        return self._say(facts, *shown, *([table, *row_note] if len(segments) else []))
+
+    def _flows(self, segments: Segments) -> None:
+        flows, note = self._limited(find_flows(segments))
+        facts = [_flow_facts(flow, self.keys) for flow in flows]
+        self._say(
+            {"file": _file_facts(self.capture, segments), "flows": facts}, self._flow_table(facts), *note
+        )
+
+    def _flow_table(self, flows: list[dict]) -> Table:
+        table = Table(title="Flows", title_justify="left", box=None, pad_edge=False)
+        for name, justify in _FLOW_COLUMNS.items():
+            table.add_column(name, justify=justify)
+        for flow in flows:
+            tls = flow["tls"]
+            table.add_row(
+                str(flow["flow"]),
+                flow["initiator"] + ("" if flow["initiator_known"] else "?"),
+                flow["responder"],
+                str(flow["segments"]),
+                *(_bytes_text(flow[f"from_{end}"]) for end in ("initiator", "responder")),
+                f"{flow['duration_s']:.6f}",
+                ""
+                if tls is None
+                else printable(" ".join(filter(None, [tls["version"], tls["server_name"]]))),
+                flow["closing"],
+            )
+        return table
+
+    def _handshakes(self, segments: Segments) -> None:
+        flows, note = self._limited(find_flows(segments))
+        facts = [_handshake_facts(flow) for flow in flows]
+        shown = []
+        for flow, fact in zip(flows, facts, strict=True):
+            shown.append(Text(f"Flow {flow.number}: {flow.initiator} to {flow.responder}", style="bold"))
+            shown.append(_handshake_table(flow) if flow.handshake else Text(f"  {fact['missing']}"))
+        self._say({"handshakes": facts}, *shown, *note)
+
+    # --- one flow, one frame
+    # ---------------------------------------------------------------------------------------
+
+    def _follow(self, segments: Segments, number: int) -> None:
+        try:
+            flow = find_flow(segments, number)
+        except IndexError:
+            raise InputError(
+                f"no flow {number}: {self.arguments.file} holds {segments.flow_count}, counted from 0"
+            ) from None
+        session = open_flow(flow, self.keys)
+        opened = session is not None and session.keys_found
+        turns = list(_opened_turns(session) if opened else _turns(flow))
+        facts = {
+            "flow": number,
+            "initiator": str(flow.initiator),
+            "responder": str(flow.responder),
+            "decrypted": opened,
+            "turns": [_turn_facts(*turn) for turn in turns],
+        }
+        if session is not None:
+            facts["tls"] = _tls_facts(session)
+        if self.arguments.json:
+            return self._say(facts)
+        head = Text.assemble(
+            f"Flow {number}: ", (str(flow.initiator), COLOURS[0]), " to ", (str(flow.responder), COLOURS[1])
+        )
+        shown = [head]
+        if session is not None:
+            how = "decrypted" if opened else "the records as they are on the wire"
+            what = " ".join(filter(None, [session.version_name, session.suite_name]))
+            problem = f"; {session.problem}" if session.problem else ""
+            shown.append(Text(f"{what or 'TLS'}: {how}{problem}", style="dim"))
+        for way, frame, data, missing in turns:
+            if missing:
+                shown.append(Text(f"[{missing} bytes missing from the capture]", style="reverse"))
+            if data:
+                shown.append(Text(f"frame {frame}", style="dim"))
+                shown.append(
+                    Text(_hex_dump(data) if self.arguments.hex else printable(data), style=COLOURS[way])
+                )
+        if not turns:
+            shown.append(Text("Neither side wrote anything.", style="dim"))
+        return self._say(facts, *shown)
+
+    def _frame(self, number: int) -> None:
+        if not 1 <= number <= len(self.capture):
+            raise InputError(
+                f"no frame {number}: {self.arguments.file} holds {len(self.capture)}, counted from 1"
+            )
+        data = bytes(self.capture.frame(number))
+        tree = dissect_frame(data, self.capture.link_type(number), self.application)
+        shown = Tree(Text(f"Frame {number}: {len(data)} of {self.capture.original_length[number - 1]} bytes"))
+        for child in tree.children:
+            _grow(shown, child)
+        facts = {
+            "frame": number,
+            "time_ns": int(self.capture.time_ns[number - 1]),
+            **tree.as_dict(),
+            "hex": data.hex(),
+        }
+        self._say(facts, shown, Text(_hex_dump(data)))
+
+
+def _grow(tree: Tree, field: Field) -> None:
+    place = f"{field.start}" if field.length == 1 else f"{field.start}-{field.start + field.length - 1}"
+    if field.is_bits:
+        place += f" bits {field.bit_start % 8}-{field.bit_start % 8 + field.bit_length - 1}"
+    colour = {"right": "green", "wrong": "red", "offloaded": "yellow"}.get(field.judgement, "bold")
+    label = Text.assemble(
+        (f"{place:>9}  ", "dim"),
+        (field.name, "bold cyan" if field.children else "cyan"),
+        ("  " + printable(field.text).replace("\n", " ") if field.text else "", colour),
+        ("  " + printable(field.meaning).replace("\n", " ") if field.meaning else "", ""),
+        (f"  [{field.source}]" if field.source and not field.children else "", "dim"),
+    )
+    branch = tree.add(label)
+    for child in field.children:
+        _grow(branch, child)
+
+
+# --- facts: plain data that JSON can carry
+# ---------------------------------------------------------------------------
+
+
+def _file_facts(capture: Capture, segments: Segments) -> dict:
+    times = capture.time_ns
+    return {
+        "path": capture.path,
+        "frames": len(capture),
+        "segments": len(segments),
+        "flows": segments.flow_count,
+        "duration_s": float(times.max() - times.min()) / 1e9 if len(times) else 0.0,
+        "interfaces": [
+            {
+                "name": one.name,
+                "link_type": one.link_type,
+                "snap_length": one.snap_length,
+                "dropped": one.dropped,
+            }
+            for one in capture.interfaces
+        ],
+        "comments": capture.comments,
+        "application": capture.application,
+        "carries_keys": bool(capture.secrets),
+        "truncated": capture.truncated,
+    }
+
+
+def _file_text(facts: dict) -> Text:
+    links = ", ".join(
+        f"{one['name'] or 'unnamed'} (link type {one['link_type']})" for one in facts["interfaces"][:4]
+    )
+    lines = [
+        f"{facts['path']}: {facts['frames']} frames in {facts['duration_s']:.6f} s,"
+        f" {facts['segments']} TCP segments in {facts['flows']} flows",
+        f"recorded on {links}" + (f" by {facts['application']}" if facts["application"] else ""),
+        *facts["comments"][:3],
+    ]
+    if facts["carries_keys"]:
+        lines.append("The file carries its own TLS keys.")
+    if facts["truncated"]:
+        lines.append(f"Attention: {facts['truncated']}.")
+    return Text("\n".join(printable(line) for line in lines))
+
+
+def _stream_facts(stream) -> dict:
+    return {
+        "bytes": len(stream),
+        "gaps": [{"offset": gap.offset, "length": gap.length} for gap in stream.gaps],
+    }
+
+
+def _bytes_text(facts: dict) -> str:
+    missing = sum(gap["length"] for gap in facts["gaps"])
+    return f"{facts['bytes']}" + (f" (+{missing} missing)" if missing else "")
+
+
+def _flow_facts(flow: Flow, keys: list[bytes]) -> dict:
+    session = open_flow(flow, keys)
+    return {
+        "flow": flow.number,
+        "initiator": str(flow.initiator),
+        "responder": str(flow.responder),
+        "initiator_known": flow.initiator_known,
+        "segments": len(flow.rows),
+        "first_frame": int(flow.segments.number[flow.rows[0]]),
+        "from_initiator": _stream_facts(flow.from_initiator),
+        "from_responder": _stream_facts(flow.from_responder),
+        "duration_s": flow.duration_s,
+        "closing": flow.closing,
+        "tls": None if session is None else _tls_facts(session),
+    }
+
+
+def _tls_facts(session: TlsSession) -> dict:
+    return {
+        "version": session.version_name,
+        "suite": session.suite_name,
+        "server_name": session.server_name,
+        "protocols": session.offered_protocols,
+        "records": len(session.records),
+        "decrypted_records": sum(one.encrypted and one.plaintext is not None for one in session.records),
+        "alerts": [text for _, text in session.alerts],
+        "problem": session.problem,
+    }
+
+
+def _segment_facts(segments: Segments, i: int, events: dict[int, list[str]]) -> dict:
+    return {
+        "frame": int(segments.number[i]),
+        "time_ns": int(segments.time_ns[i]),
+        "src": segments.address(segments.src[i]),
+        "dst": segments.address(segments.dst[i]),
+        "flow": int(segments.flow[i]),
+        "info": segments.info(i),
+        "events": events.get(i, []),
+    }
+
+
+def _events(flows: list[Flow]) -> dict[int, list[str]]:
+    """Wireshark's bracketed judgements by row."""
+    found: dict[int, list[str]] = {}
+    for flow in flows:
+        for event in flow.events:
+            found.setdefault(event.row, []).append(str(event))
+    return found
+
+
+def _handshake_facts(flow: Flow) -> dict:
+    facts = {"flow": flow.number, "initiator": str(flow.initiator), "responder": str(flow.responder)}
+    shake = flow.handshake
+    if shake is None:
+        why = (
+            "SYN and SYN-ACK were not both captured"
+            if flow.initiator_known
+            else "the capture begins behind it"
+        )
+        return facts | {"missing": f"no handshake: {why}"}
+    return facts | {
+        "frames": [shake.syn, shake.syn_ack, shake.ack],
+        "syn_retransmissions": shake.syn_retransmissions,
+        "initial_sequence_numbers": [shake.initiator_isn, shake.responder_isn],
+        "offers": [vars(shake.initiator), vars(shake.responder)],
+        "agreed": shake.agreed,
+        "responder_rtt_s": shake.responder_rtt_s,
+        "initiator_rtt_s": shake.initiator_rtt_s,
+        "rtt_s": shake.rtt_s,
+    }
+
+
+def _handshake_table(flow: Flow) -> Table:
+    shake: Handshake = flow.handshake
+    table = Table(box=None, pad_edge=False, show_header=False)
+    segments = flow.segments
+    row_of = {int(segments.number[row]): int(row) for row in flow.rows}
+    for name, number, colour, after in (
+        ("SYN", shake.syn, COLOURS[0], None),
+        ("SYN-ACK", shake.syn_ack, COLOURS[1], shake.responder_rtt_s),
+        ("ACK", shake.ack, COLOURS[0], shake.initiator_rtt_s),
+    ):
+        info = "not captured" if number is None else segments.info(row_of[number])
+        later = "" if after is None else f"{after * 1e3:.3f} ms later"
+        table.add_row(
+            f"  {name}", "" if number is None else f"frame {number}", Text(info, style=colour), later
+        )
+    used = [name.replace("_", " ") for name, agreed in shake.agreed.items() if agreed]
+    table.add_row("", "", f"agreed on: {', '.join(used) or 'no options'}", "")
+    return table
+
+
+def _turn_facts(way: int, frame: int, data: bytes, missing: int) -> dict:
+    return {
+        "from": "responder" if way else "initiator",
+        "frame": frame,
+        "missing": missing,
+        "hex": data.hex(),
+        "text": data.decode("utf-8", "replace"),
+    }
+
+
+# --- what was written
+# ------------------------------------------------------------------------------------------------
+
+
+def _turns(flow: Flow) -> Iterator[tuple[int, int, bytes, int]]:
+    """(0 for the initiator, frame, bytes, bytes missing before them) in the order of capture, one run of a
+    side a turn.
+    """
+    pieces = []
+    for way, stream in enumerate((flow.from_initiator, flow.from_responder)):
+        missing = {gap.offset: gap.length for gap in stream.gaps}
+        for piece in stream.pieces:
+            data = stream.data[piece.offset : piece.offset + piece.length]
+            pieces.append((piece.row, way, piece.frame_number, data, missing.pop(piece.offset, 0)))
+        if missing:  # at the end
+            pieces.append((int(flow.rows[-1]) + 1, way, 0, b"", sum(missing.values())))
+    last: tuple[int, int, bytes, int] | None = None
+    for _, way, frame, data, missing in sorted(pieces):
+        if last is not None and last[0] == way and not missing:
+            last = (way, last[1], last[2] + data, last[3])
+            continue
+        if last is not None:
+            yield last
+        last = (way, frame, data, missing)
+    if last is not None:
+        yield last
+
+
+def _opened_turns(session: TlsSession) -> Iterator[tuple[int, int, bytes, int]]:
+    for one in session.records:
+        if one.content_type == 23 and one.plaintext:
+            yield (0 if one.from_initiator else 1, one.record.frame_number, one.plaintext, 0)
+
+
+def printable(data: bytes | str) -> str:
+    """Text that cannot steer a terminal: whatever is not printable becomes a dot, but for line ends."""
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    return "".join(one if one.isprintable() or one == "\n" else "·" for one in text)
+
+
+def _hex_dump(data: bytes) -> str:
+    lines = []
+    for start in range(0, len(data), 16):
+        row = data[start : start + 16]
+        text = "".join(chr(one) if 32 <= one < 127 else "." for one in row)
+        lines.append(f"{start:04x}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  {text}")
+    return "\n".join(lines)

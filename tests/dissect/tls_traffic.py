@@ -1,0 +1,181 @@
+"""Real TLS, made by the standard library's ``ssl`` between two memory buffers, and put into TCP segments by
+hand.
+
+Run as a program it plays one connection in a process of its own, because OpenSSL reads which TLS 1.3 suites
+it may use from its configuration file when it starts: ``python -m tests.dissect.tls_traffic {"version":
+"1.3", ...}``.
+"""
+
+import datetime
+import json
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from lab.dissect.capture_file import CaptureWriter
+from tests.dissect import packets
+
+ROOT = Path(__file__).parents[2]
+CLIENT, SERVER = ("10.27.27.206", 56228), ("10.27.27.131", 9898)
+
+
+def certificate(folder: Path) -> tuple[str, str]:
+    """(certificate, key) files of a host that signs for itself."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "chat.lab.test")])
+    now = datetime.datetime(2023, 5, 1, tzinfo=datetime.timezone.utc)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=36500))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("chat.lab.test")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    kind = serialization.PrivateFormat.PKCS8
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, kind, plain))
+    (folder / "cert.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    return str(folder / "cert.pem"), str(folder / "key.pem")
+
+
+def play(version="1.3", ciphers=None, curve=None, tickets=0, lines=5, refuse=False) -> dict:
+    """Handshake, LINES each way, close. Gives the wire as [(from client, hex)], the key log and what was
+    said.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cert, key = certificate(folder)
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(cert, key)
+        client = ssl.create_default_context(cafile=None if refuse else cert)
+        chosen = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[version]
+        for context in (server, client):
+            context.minimum_version = context.maximum_version = chosen
+        server.num_tickets = tickets
+        server.set_alpn_protocols(["chat/1"])
+        client.set_alpn_protocols(["chat/1", "http/1.1"])
+        if ciphers:
+            client.set_ciphers(ciphers)
+            server.set_ciphers(ciphers)
+        if curve:
+            server.set_ecdh_curve(curve)
+        client.keylog_filename = str(folder / "keys.log")
+        wire, said = _converse(client, server, lines)
+        log = folder / "keys.log"
+        return {"wire": wire, "said": said, "keys": log.read_text() if log.exists() else ""}
+
+
+def _converse(client_context, server_context, lines):
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    from_client, from_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context.wrap_bio(to_client, from_client, server_hostname="chat.lab.test")
+    server = server_context.wrap_bio(to_server, from_server, server_side=True)
+    wire, said = [], {"client": "", "server": ""}
+
+    def carry():
+        for output, into, is_client in ((from_client, to_server, True), (from_server, to_client, False)):
+            data = output.read()
+            if data:
+                wire.append((is_client, data.hex()))
+                into.write(data)
+
+    open_ends, refused = {client, server}, False
+    while open_ends and not refused:
+        for end in list(open_ends):
+            try:
+                end.do_handshake()
+                open_ends.discard(end)
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLError:
+                refused = True
+        carry()
+    if refused:
+        return wire, said
+    for i in range(lines):
+        for end, other, who in ((client, server, "client"), (server, client, "server")):
+            text = f"{who} line {i} " + "x" * (i * 37 % 600)
+            end.write(text.encode())
+            said[who] += text
+            carry()
+            other.read()
+    for end in (client, server):
+        try:
+            end.unwrap()
+        except ssl.SSLError:
+            pass
+        carry()
+    return wire, said
+
+
+def play_apart(suites_13=None, **options) -> dict:
+    """The same in a process of its own, so that SUITES_13 (a TLS 1.3 suite's name) can be demanded."""
+    with tempfile.TemporaryDirectory() as name:
+        environment = dict(os.environ)
+        if suites_13:
+            configuration = Path(name) / "openssl.cnf"
+            configuration.write_text(
+                "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
+                f"Ciphersuites = {suites_13}\n"
+            )
+            environment["OPENSSL_CONF"] = str(configuration)
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.dissect.tls_traffic", json.dumps(options)],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return json.loads(done.stdout)
+
+
+def write_capture(path, wire, keys="", segment=1400) -> None:
+    """Put WIRE into TCP segments of at most SEGMENT bytes, with handshake and FINs, and KEYS into the
+    file.
+    """
+    numbers = {True: 1_000_000, False: 2_000_000}
+    time_ns = 1_683_600_000_000_000_000
+
+    with CaptureWriter(path, application="a test") as writer:
+        writer.add_interface("lab0")
+        if keys:
+            writer.add_secrets(keys.encode())
+
+        def send(is_client, flags, payload=b""):
+            nonlocal time_ns
+            (source, sport), (destination, dport) = (CLIENT, SERVER) if is_client else (SERVER, CLIENT)
+            ack = numbers[not is_client] if flags & packets.ACK else 0
+            body = packets.tcp(
+                source, destination, sport, dport, numbers[is_client], ack, flags, payload=payload
+            )
+            writer.write(packets.link(1, packets.ipv4(source, destination, body)), time_ns)
+            time_ns += 100_000
+            numbers[is_client] += len(payload) + bool(flags & (packets.SYN | packets.FIN))
+
+        send(True, packets.SYN)
+        send(False, packets.SYN | packets.ACK)
+        send(True, packets.ACK)
+        for is_client, data in wire:
+            data = bytes.fromhex(data)
+            for start in range(0, len(data), segment):
+                send(is_client, packets.PSH | packets.ACK, data[start : start + segment])
+        send(True, packets.FIN | packets.ACK)
+        send(False, packets.FIN | packets.ACK)
+        send(True, packets.ACK)
+
+
+if __name__ == "__main__":
+    print(json.dumps(play(**json.loads(sys.argv[1]))))
