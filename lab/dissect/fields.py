@@ -195,20 +195,18 @@ SLL = (
     ),
     Row("Hardware type", "sll.hatype", 16, "The kind of device, as ARP numbers them; 1 is Ethernet."),
     Row("Address length", "sll.halen", 16, "How many of the next eight bytes are the sender's address."),
-    Row("Address", "sll.src.other", 64, "The sender's link address, filled up with zeros.", _hex(16)),
-    Row("Protocol", "sll.etype", 16, _TYPE_MEANING, _ETHER_TYPE),
 )
 SLL2 = (
     Row("Protocol", "sll.etype", 16, _TYPE_MEANING, _ETHER_TYPE),
-    Row("Reserved", "sll.unused", 16, "Must be zero."),
+    Row("Reserved", "", 16, "Must be zero."),
     Row("Interface", "sll.ifindex", 32, "The number of the interface that the frame came through."),
     Row("Hardware type", "sll.hatype", 16, "The kind of device, as ARP numbers them; 1 is Ethernet."),
     Row(
         "Packet type", "sll.pkttype", 8, "0 to us, 1 broadcast, 2 multicast, 3 between others, 4 sent by us."
     ),
     Row("Address length", "sll.halen", 8, "How many of the next eight bytes are the sender's address."),
-    Row("Address", "sll.src.other", 64, "The sender's link address, filled up with zeros.", _hex(16)),
 )
+SLL_PROTOCOL = (Row("Protocol", "sll.etype", 16, _TYPE_MEANING, _ETHER_TYPE),)
 
 
 def _link_layer(link_type: int):
@@ -254,21 +252,44 @@ def _vlan(cursor: Cursor, layers: list[Field]):
 
 
 def _sll(cursor: Cursor, layers: list[Field]):
-    start = cursor.bit
-    fields, whole = cursor.table(SLL, "LINKTYPE_LINUX_SLL")
-    layers.append(
-        layer("Linux cooked capture", "sll", start, fields, "Made up by Linux for its 'any' interface.")
-    )
-    return _next_by_type(fields[4].value) if whole else None
+    start, source = cursor.bit, "LINKTYPE_LINUX_SLL"
+    fields, whole = cursor.table(SLL, source)
+    if whole:
+        fields += _sll_address(cursor, fields[2].value, source)
+        protocol, whole = cursor.table(SLL_PROTOCOL, source)
+        fields += protocol
+    layers.append(layer("Linux cooked capture", "sll", start, fields, _SLL_MEANING))
+    return _next_by_type(fields[-1].value) if whole else None
 
 
 def _sll2(cursor: Cursor, layers: list[Field]):
-    start = cursor.bit
-    fields, whole = cursor.table(SLL2, "LINKTYPE_LINUX_SLL2")
-    layers.append(
-        layer("Linux cooked capture v2", "sll", start, fields, "Made up by Linux for its 'any' interface.")
-    )
+    start, source = cursor.bit, "LINKTYPE_LINUX_SLL2"
+    fields, whole = cursor.table(SLL2, source)
+    if whole:
+        before = cursor.byte
+        fields += _sll_address(cursor, fields[5].value, source)
+        whole = cursor.byte == before + 8
+    layers.append(layer("Linux cooked capture v2", "sll", start, fields, _SLL_MEANING))
     return _next_by_type(fields[0].value) if whole else None
+
+
+_SLL_MEANING = "Made up by Linux for its 'any' interface."
+
+
+def _sll_address(cursor: Cursor, length: int, source: str) -> list[Field]:
+    """Eight bytes, LENGTH of which are an address."""
+    length = min(length, 8)
+    key = "sll.src.eth" if length == 6 else "sll.src.other"
+    parts = []
+    if length:
+        meaning = "The card that the frame came from."
+        parts.append(
+            cursor.run(length, "Address", meaning, key=key, source=source, show=lambda value: value.hex(":"))
+        )
+    if length < 8:
+        meaning = "Fills the address up to eight bytes."
+        parts.append(cursor.run(8 - length, "Unused", meaning, key="sll.unused", source=source))
+    return parts
 
 
 def _null(cursor: Cursor, layers: list[Field]):
@@ -389,6 +410,9 @@ def _ipv4(cursor: Cursor, layers: list[Field]):
     made = layer("IPv4", "ip", first * 8, fields, "Carries a packet from host to host, across networks.")
     layers.append(made)
     if not whole:
+        for one in fields:
+            if one.key == "ip.checksum":
+                _judge_ipv4(cursor, one, first, 0)
         return None
     header = fields[1].value * 4
     total, offset, protocol, checksum = fields[4].value, fields[9].value, fields[11].value, fields[12]

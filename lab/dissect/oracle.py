@@ -107,10 +107,11 @@ def tshark_streams(path: str | PathLike, flows: list[int]) -> dict[int, tuple[by
     return {flow: (bytes(first), bytes(second)) for flow, (first, second) in streams.items()}
 
 
-def tshark_pdml(path: str | PathLike, display_filter: str = "") -> bytes:
+def tshark_pdml(path: str | PathLike, display_filter: str = "", preferences: tuple[str, ...] = ()) -> bytes:
     """Wireshark's whole field tree of each frame, as PDML (XML)."""
     filtered = ["-Y", display_filter] if display_filter else []
-    return run_tshark(["-r", fspath(path), "-T", "pdml", *filtered])
+    chosen = [word for preference in preferences for word in ("-o", preference)]
+    return run_tshark(["-r", fspath(path), "-T", "pdml", *filtered, *chosen])
 
 
 Rows = dict[int, dict[str, int]]  # frame number: column: value

@@ -315,7 +315,7 @@ def _extension(cursor: Cursor, message: int) -> Field:
     if body is not None and inner.left:
         fields += body(inner, message)
     if inner.left:
-        fields.append(inner.rest("Contents", key="tls.handshake.extension.data"))
+        fields.append(inner.rest("Contents"))
     cursor.bit = inner.bit
     name = tls_names.EXTENSIONS.get(kind, f"extension {kind}")
     meaning = tls_names.EXTENSION_MEANINGS.get(kind, "")
