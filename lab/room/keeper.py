@@ -30,6 +30,10 @@ SIOCETHTOOL = 0x8946
 # linux/ethtool.h: receive and transmit checksums, scatter-gather, and segments put together or cut by the "card"
 ETHTOOL_SET = {"rx": 0x15, "tx": 0x17, "sg": 0x19, "tso": 0x1F, "gso": 0x24, "gro": 0x2C}
 
+# Ports are numbered from here, unlike any card in a host: where both ends of a veth pair have the same number, the
+# kernel (linkwatch) takes them for a real card and may tell them only a second later that the cable is plugged in.
+FIRST_PORT_INDEX = 101
+
 PERMANENT, NO_DAD = (
     0x80,
     0x02,
@@ -43,6 +47,7 @@ def main(arguments: list[str]) -> int:
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C is the starter's business, which then closes the socket
     try:
+        before = os.stat("/proc/self/ns/user").st_ino
         namespace.enter(own_processes=True)
         user = os.open("/proc/self/ns/user", os.O_RDONLY)
         first = os.fork()
@@ -65,6 +70,7 @@ def main(arguments: list[str]) -> int:
         except Exception as error:  # whatever it is, the starter has to hear of it
             _send(control, {"error": f"{type(error).__name__}: {error}"})
             return 1
+        answer["new_user"] = os.fstat(user).st_ino != before  # root may have gone without
         _send(control, answer, [user, os.open("/proc/self/ns/pid", os.O_RDONLY), *descriptors])
         select.select([control, *([starter] if starter is not None else [])], [], [])
     return 0
@@ -86,10 +92,12 @@ def build(plan: dict) -> tuple[dict, list[int]]:
             _set(name.replace(".", "/").removeprefix("net/"), value)
     namespace.join(home, namespace.CLONE_NEWNET)
     ports: dict[str, list[tuple[str, str]]] = {name: [] for name in plan["switches"]}
+    indices: dict[str, int] = {}
     with _netlink() as ip:
         for host, network in zip(plan["hosts"], networks, strict=True):
-            for index, nic in enumerate(host["nics"]):
-                _add_cable(ip, f"eth{index}", nic, network)
+            for number, nic in enumerate(host["nics"]):
+                indices[nic["port"]] = FIRST_PORT_INDEX + len(indices)
+                _add_cable(ip, indices[nic["port"]], f"eth{number}", nic, network)
                 ports[nic["switch"]].append((nic["port"], nic["port"]))
         for host, network in zip(plan["hosts"], networks, strict=True):
             namespace.join(network, namespace.CLONE_NEWNET)
@@ -97,7 +105,7 @@ def build(plan: dict) -> tuple[dict, list[int]]:
         namespace.join(home, namespace.CLONE_NEWNET)
         if plan["bridge"]:
             for name, plugged in ports.items():
-                _bridge(ip, name, [interface for _, interface in plugged])
+                _bridge(ip, name, [indices[port] for port, _ in plugged])
             return {}, [home, *networks]
     return {}, [home, *networks, *(_start_switch(name, plugged) for name, plugged in ports.items())]
 
@@ -108,11 +116,11 @@ def _netlink():
     return IPRoute()
 
 
-def _add_cable(ip, interface: str, nic: dict, network: int) -> None:
+def _add_cable(ip, index: int, interface: str, nic: dict, network: int) -> None:
     """A veth pair: ``interface`` in the host's namespace, and the port, named for the host, in the switch's."""
     host_end = {"ifname": interface, "net_ns_fd": network, "address": nic["mac"], "mtu": nic["mtu"]}
-    ip.link("add", ifname=nic["port"], kind="veth", mtu=nic["mtu"], peer=host_end)
-    ip.link("set", index=ip.link_lookup(ifname=nic["port"])[0], state="up")
+    ip.link("add", index=index, ifname=nic["port"], kind="veth", mtu=nic["mtu"], peer=host_end)
+    ip.link("set", index=index, state="up")
 
 
 def _configure(host: dict) -> None:
@@ -143,12 +151,12 @@ def _offloads_off(interface: str) -> None:
                 fcntl.ioctl(any_socket, SIOCETHTOOL, request)
 
 
-def _bridge(ip, name: str, interfaces: list[str]) -> None:
+def _bridge(ip, name: str, ports: list[int]) -> None:
     """The kernel's own switch, to compare with."""
     ip.link("add", ifname=name, kind="bridge")
     bridge = ip.link_lookup(ifname=name)[0]
-    for interface in interfaces:
-        ip.link("set", index=ip.link_lookup(ifname=interface)[0], master=bridge)
+    for index in ports:
+        ip.link("set", index=index, master=bridge)
     ip.link("set", index=bridge, state="up")
 
 

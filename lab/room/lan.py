@@ -17,6 +17,7 @@ import ipaddress
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -36,7 +37,9 @@ SYSCTL = {"net.ipv4.tcp_timestamps": "0", "net.ipv4.tcp_no_metrics_save": "1"}
 _IPV6 = {
     "net.ipv6.conf.default.accept_ra": "0",  # nobody advertises routes here, so do not ask for them either
     "net.ipv6.conf.default.router_solicitations": "0",
-    "net.ipv6.conf.default.dad_transmits": "0",
+    # No address is tried for duplicates, which the plan rules out: it would hold the first packets up for a second.
+    "net.ipv6.conf.all.accept_dad": "0",
+    "net.ipv6.conf.default.accept_dad": "0",
 }
 _NO_IPV6 = {"net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1"}
 _FORWARDING = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1"}
@@ -84,6 +87,14 @@ def router(name: str, addresses: dict[str, str | Iterable[str]], sysctl=None) ->
     return HostPlan(name, tuple(nics), _FORWARDING | (sysctl or {}), routes=True)
 
 
+class Program(subprocess.Popen):
+    """A program started on a host: what we see and signal is its stand-in out here (``namespace.join_launcher``)."""
+
+    def send_signal(self, sig: int) -> None:
+        """Signal the program. SIGKILL is passed on by the stand-in too, which must live to bury the program."""
+        super().send_signal(namespace.KILL_COMMAND if sig == signal.SIGKILL else sig)
+
+
 class Place:
     """A network namespace of the LAN in which programs can be started: a host's, or the one of its switches."""
 
@@ -92,7 +103,7 @@ class Place:
         self._lan = lan
         self._network = network
 
-    def popen(self, command: list[str], **options) -> subprocess.Popen:
+    def popen(self, command: list[str], **options) -> Program:
         """Start a program here; ``options`` as for ``subprocess.Popen``. It ends with the LAN at the latest.
 
         Signals sent to the process object reach the program, and its exit code comes back as its own.
@@ -100,7 +111,7 @@ class Place:
         user, pid = self._lan._descriptors()
         inherited = (*((user,) if user is not None else ()), pid, self._network)
         options["pass_fds"] = (*options.get("pass_fds", ()), *inherited)
-        process = subprocess.Popen(
+        process = Program(
             namespace.join_launcher(list(command), user, pid, self._network), **options
         )
         self._lan._started.append(process)
@@ -163,7 +174,7 @@ class Lan:
         self._controls: list[socket.socket] = []
         self._keeper: subprocess.Popen | None = None
         self._held: list[int] = []
-        self._started: list[subprocess.Popen] = []
+        self._started: list[Program] = []
 
     def __enter__(self) -> "Lan":
         return self.start()
@@ -299,6 +310,7 @@ class Lan:
         self._held = descriptors[: 3 + len(self.plans)]
         if "error" in answer:
             raise (LanRefused if answer.get("refused") else LanError)(answer["error"])
+        self._new_user = answer["new_user"]
         self._controls = [socket.socket(fileno=one) for one in descriptors[3 + len(self.plans) :]]
         for name, control in zip(self.switch_names, self._controls, strict=False):
             control.settimeout(BUILD_LIMIT_S)
@@ -311,7 +323,7 @@ class Lan:
     def _descriptors(self) -> tuple[int | None, int]:
         if self._keeper is None:
             raise LanError("the LAN is not running")
-        return self._held[0], self._held[1]
+        return (self._held[0] if self._new_user else None), self._held[1]
 
     def _nics(self, plan: HostPlan) -> list[dict]:
         """The cards as the keeper builds them; a port is named for its host, and for the card if there are

@@ -34,6 +34,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
 EXIT_REFUSED = 125  # what the launcher ends with when the system refuses the namespace
 EXIT_NOT_FOUND = 127  # ... and when COMMAND cannot be started, as a shell does
+KILL_COMMAND = getattr(signal, "SIGRTMIN", 0)  # asks the stand-in of --join to kill COMMAND (and then to end itself)
 SENT_BY_KERNEL = 0x80  # si_code of a signal that a terminal's key made, siginfo: SI_KERNEL
 
 
@@ -163,7 +164,8 @@ def _run_joined(descriptors: str, command: list[str]) -> int:
     # Blocked and then fetched one by one, so that the child gets each signal once: a Ctrl-C at the terminal
     # reaches it by itself (same process group), one sent to us by kill(2) does not.
     forwarded = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, forwarded | {signal.SIGCHLD})
+    fetched = {*forwarded, signal.SIGCHLD, KILL_COMMAND}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, fetched)
     alive, held_open = os.pipe()
     try:
         child = os.fork()
@@ -180,15 +182,15 @@ def _run_joined(descriptors: str, command: list[str]) -> int:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return _become(command)
     while True:
-        arrived = signal.sigwaitinfo(forwarded | {signal.SIGCHLD})
-        if arrived.si_signo != signal.SIGCHLD:
+        arrived = signal.sigwaitinfo(fetched)
+        if arrived.si_signo == KILL_COMMAND:
+            os.kill(child, signal.SIGKILL)
+        elif arrived.si_signo != signal.SIGCHLD:
             if arrived.si_code != SENT_BY_KERNEL:
                 os.kill(child, arrived.si_signo)
-            continue
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
+        elif os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             break
-    code = os.waitstatus_to_exitcode(status)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code < 0:  # end by the same signal, so that our parent sees what happened
         signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -216,7 +216,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="A learning Ethernet switch between the interfaces of a namespace."
     )
-    parser.add_argument("ports", nargs="+", metavar="NAME=INTERFACE")
+    parser.add_argument("ports", nargs="+", metavar="[NAME=]INTERFACE")
     parser.add_argument("--control", type=int, metavar="FD", help="a stream socket that requests come over")
     arguments = parser.parse_args(argv)
     control = socket.socket(fileno=arguments.control) if arguments.control is not None else None
@@ -224,9 +224,10 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(
             signal.SIGINT, signal.SIG_IGN
         )  # Ctrl-C is the room's business: it closes the control socket
+    named = (port.partition("=") for port in arguments.ports)
     try:
-        switch = Switch([Port(*port.split("=", 1)) for port in arguments.ports], control)
-    except (OSError, TypeError) as error:
+        switch = Switch([Port(name, interface or name) for name, _, interface in named], control)
+    except OSError as error:
         print(f"the switch cannot start: {error}", file=sys.stderr)
         return 1
     if control:
