@@ -43,9 +43,7 @@ PERMANENT, NO_DAD = (
 def main(arguments: list[str]) -> int:
     control = socket.socket(fileno=int(arguments[0]))
     starter = os.pidfd_open(os.getppid()) if hasattr(os, "pidfd_open") else None
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C is the starter's business, which then closes the socket
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the starter's business, which then closes the socket
     try:
         before = os.stat("/proc/self/ns/user").st_ino
         namespace.enter(own_processes=True)
@@ -132,8 +130,9 @@ def _configure(host: dict) -> None:
                 _offloads_off(name)
             index = ip.link_lookup(ifname=name)[0]
             for address in nic["addresses"]:
-                ip.addr("add", index=index, address=address["ip"], prefixlen=address["prefix"],
-                        broadcast=address["broadcast"], flags=PERMANENT | NO_DAD if ":" in address["ip"] else PERMANENT)  # fmt: skip
+                flags = PERMANENT | NO_DAD if ":" in address["ip"] else PERMANENT
+                where = {"index": index, "prefixlen": address["prefix"], "broadcast": address["broadcast"]}
+                ip.addr("add", address=address["ip"], flags=flags, **where)
             ip.link("set", index=index, state="up")
         for gateway in host["gateways"]:
             ip.route("add", dst="::/0" if ":" in gateway else "0.0.0.0/0", gateway=gateway)
@@ -145,9 +144,7 @@ def _offloads_off(interface: str) -> None:
         for command in ETHTOOL_SET.values():
             value = array.array("I", [command, 0])
             request = struct.pack("16sP16x", interface.encode(), value.buffer_info()[0])
-            with contextlib.suppress(
-                OSError
-            ):  # a feature that this kernel's veth cannot switch is not on either
+            with contextlib.suppress(OSError):  # a feature that this kernel's veth cannot switch is not on either
                 fcntl.ioctl(any_socket, SIOCETHTOOL, request)
 
 

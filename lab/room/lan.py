@@ -111,9 +111,7 @@ class Place:
         user, pid = self._lan._descriptors()
         inherited = (*((user,) if user is not None else ()), pid, self._network)
         options["pass_fds"] = (*options.get("pass_fds", ()), *inherited)
-        process = Program(
-            namespace.join_launcher(list(command), user, pid, self._network), **options
-        )
+        process = Program(namespace.join_launcher(list(command), user, pid, self._network), **options)
         self._lan._started.append(process)
         return process
 
@@ -229,9 +227,7 @@ class Lan:
         if found is None:
             if self._keeper is None:
                 raise LanError("the LAN is not running")
-            raise LanError(
-                f"no host {name!r}: there are {', '.join(one.name for one in self.hosts.values())}"
-            )
+            raise LanError(f"no host {name!r}: there are {', '.join(one.name for one in self.hosts.values())}")
         return found
 
     # Conditions
@@ -280,9 +276,7 @@ class Lan:
         if self._keeper is None:
             raise LanError("the LAN is not running")
         if self.bridge:
-            raise LanError(
-                "the kernel's bridge takes no conditions or orders: build the LAN on the kit's switch"
-            )
+            raise LanError("the kernel's bridge takes no conditions or orders: build the LAN on the kit's switch")
         answers = []
         for control in self._controls:
             control.sendall(json.dumps(request).encode() + b"\n")
@@ -297,12 +291,8 @@ class Lan:
             ipv6 = any(":" in address for nic in one.nics for address in nic.addresses)
             settings = SYSCTL | (_IPV6 if ipv6 else _NO_IPV6) | one.sysctl
             if not ipv6:  # a kernel built without IPv6 has none of these
-                settings = {
-                    name: value for name, value in settings.items() if name != "net.ipv6.conf.all.forwarding"
-                }
-            plan["hosts"].append(
-                {"sysctl": settings, "nics": self._nics(one), "gateways": self._gateways(one)}
-            )
+                settings = {name: value for name, value in settings.items() if name != "net.ipv6.conf.all.forwarding"}
+            plan["hosts"].append({"sysctl": settings, "nics": self._nics(one), "gateways": self._gateways(one)})
         self._socket.settimeout(BUILD_LIMIT_S)
         self._socket.sendall(json.dumps(plan).encode() + b"\n")
         text, descriptors, *_ = socket.recv_fds(self._socket, 65536, 250)
@@ -353,11 +343,7 @@ class Lan:
             return []
         mine = [ipaddress.ip_interface(address).network for nic in plan.nics for address in nic.addresses]
         offered = [
-            ipaddress.ip_interface(a)
-            for one in self.plans
-            if one.routes
-            for nic in one.nics
-            for a in nic.addresses
+            ipaddress.ip_interface(a) for one in self.plans if one.routes for nic in one.nics for a in nic.addresses
         ]
         return [str(address.ip) for address in offered if address.network in mine]
 
@@ -395,9 +381,7 @@ def check_plan(hosts: Iterable[HostPlan]) -> list[HostPlan]:
         raise LanError("a LAN needs at least one host")
     for plan in plans:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,11}", plan.name) or plan.name == "lo":
-            raise LanError(
-                f"host name {plan.name!r}: up to 12 letters, digits, - and _, beginning with a letter"
-            )
+            raise LanError(f"host name {plan.name!r}: up to 12 letters, digits, - and _, beginning with a letter")
         if _plain(plan.name) in names:
             raise LanError(f"two hosts are called {plan.name}")
         names[_plain(plan.name)] = plan.name
@@ -412,9 +396,7 @@ def check_plan(hosts: Iterable[HostPlan]) -> list[HostPlan]:
             for text in nic.addresses:
                 interface = _interface(plan.name, text)
                 if interface.ip in addresses:
-                    raise LanError(
-                        f"{plan.name} and {addresses[interface.ip]} have the same address {interface.ip}"
-                    )
+                    raise LanError(f"{plan.name} and {addresses[interface.ip]} have the same address {interface.ip}")
                 addresses[interface.ip] = plan.name
                 _keep_apart(networks, interface.network, nic.switch)
     return plans

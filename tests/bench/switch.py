@@ -129,11 +129,9 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(figures))
         return 0
     base = statistics.median(figures["bridge"]["round_trip_s"])
-    print(f"{'':18}{'round trip, us':>32}{'one passage adds':>18}{'at ' + format(arguments.pace, ',.0f') + '/s lost':>20}"
-          f"{'flat out, delivered/s':>24}{'built in':>10}")  # fmt: skip
-    print(
-        f"{'':18}{'median':>12}{'95 %':>10}{'99 %':>10}{'over the bridge':>18}{'min ... max':>20}{'min ... max':>24}"
-    )
+    paced = f"at {arguments.pace:,.0f}/s lost"
+    print(f"{'':18}{'round trip, us':>32}{'one passage adds':>18}{paced:>20}{'flat out, delivered/s':>24}{'built in':>10}")
+    print(f"{'':18}{'median':>12}{'95 %':>10}{'99 %':>10}{'over the bridge':>18}{'min ... max':>20}{'min ... max':>24}")
     for kind, found in figures.items():
         trips = statistics.quantiles(found["round_trip_s"], n=100)
         lost = [one["lost"] for one in found["paced"]]

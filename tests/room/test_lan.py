@@ -46,9 +46,7 @@ print(s.recv(100).decode())
 
 def ask(lan: Lan, asker: str, answerer: str, address: str, size: int = 10) -> list[int]:
     """Send a datagram there and hear back: its size, and the hops that it had left on arrival."""
-    with lan[answerer].popen(
-        [sys.executable, "-c", ECHO, address], stdout=subprocess.PIPE, text=True
-    ) as echo:
+    with lan[answerer].popen([sys.executable, "-c", ECHO, address], stdout=subprocess.PIPE, text=True) as echo:
         assert echo.stdout.readline() == "ready\n"
         answer = lan[asker].run([sys.executable, "-c", ASK, address, str(size)]).stdout
         echo.kill()
@@ -173,7 +171,9 @@ def test_a_drop_order_loses_that_datagram_and_no_other():
         sender = "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\n"
         sender += "for i in range(6): s.sendto(b'%d' % i, ('10.0.0.2', 7))"
         receiver = "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\ns.bind(('', 7))\n"
-        receiver += "print('ready', flush=True)\nheard = ''\nwhile not heard.endswith('5'): heard += s.recv(9).decode()\n"
+        receiver += (
+            "print('ready', flush=True)\nheard = ''\nwhile not heard.endswith('5'): heard += s.recv(9).decode()\n"
+        )
         receiver += "print(heard)"
         lan.order("drop the third datagram from A")
         with lan["B"].popen([sys.executable, "-c", receiver], stdout=subprocess.PIPE, text=True) as process:
@@ -239,9 +239,7 @@ def test_killing_a_program_kills_the_program_itself(lan):
 
 def test_a_program_outlives_the_thread_that_started_it(lan):
     started = []
-    thread = threading.Thread(
-        target=lambda: started.append(lan["PC1"].popen(["cat"], stdin=-1, stdout=-1, text=True))
-    )
+    thread = threading.Thread(target=lambda: started.append(lan["PC1"].popen(["cat"], stdin=-1, stdout=-1, text=True)))
     thread.start()
     thread.join()
     assert started[0].communicate("still here", timeout=BOUND_S)[0] == "still here"
@@ -319,9 +317,7 @@ def processes_in(namespaces: list[int]) -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             for link in [*process.glob("ns/*"), *process.glob("fd/*")]:
-                if link.stat().st_ino in namespaces and os.readlink(link).startswith(
-                    ("net:", "pid:", "user:")
-                ):
+                if link.stat().st_ino in namespaces and os.readlink(link).startswith(("net:", "pid:", "user:")):
                     found.append(f"{process.name} {link.name} {(process / 'cmdline').read_bytes()}")
         except OSError:
             continue  # it has just ended, or is another user's, who cannot be in a namespace of ours
@@ -353,10 +349,7 @@ def test_it_is_gone_without_trace(how, tmp_path):
         else:
             name = {"interrupt": "SIGINT", "terminate": "SIGTERM", "kill": "SIGKILL"}[how]
             process.send_signal(getattr(signal, name))
-        assert (
-            process.wait(BOUND_S)
-            == {"success": 0, "failure": 1, "interrupt": -2, "terminate": -15, "kill": -9}[how]
-        )
+        assert process.wait(BOUND_S) == {"success": 0, "failure": 1, "interrupt": -2, "terminate": -15, "kill": -9}[how]
         for handle in handles:  # the last process to go is one of these
             assert select.select([handle], [], [], BOUND_S)[0], "a process has outlived the LAN"
             os.close(handle)
@@ -370,13 +363,15 @@ def outside() -> dict:
     from pyroute2 import IPRoute
 
     with IPRoute() as ip:
+        links = [(one.get("ifname"), one.get("address"), one.get("mtu"), one["flags"]) for one in ip.get_links()]
+        settings = ("tcp_timestamps", "ip_forward")
         return {
-            "links": sorted((one.get("ifname"), one.get("address"), one.get("mtu"), one["flags"]) for one in ip.get_links()),
+            "links": sorted(links),
             "addresses": sorted(str((one["index"], one.get("address"), one["prefixlen"])) for one in ip.get_addr()),
             "routes": sorted(str(sorted(one["attrs"], key=str)) for one in ip.get_routes()),
             "rules": sorted(str(one["attrs"]) for one in ip.get_rules()),
-            "settings": Path("/proc/sys/net/ipv4/tcp_timestamps").read_text() + Path("/proc/sys/net/ipv4/ip_forward").read_text(),
-        }  # fmt: skip
+            "settings": [Path(f"/proc/sys/net/ipv4/{name}").read_text() for name in settings],
+        }
 
 
 def test_the_machines_own_network_is_not_touched():
@@ -400,11 +395,7 @@ def test_closing_twice_and_using_it_after_that():
 
 def test_many_lans_side_by_side():
     with Lan(REPORT_LAN) as one, Lan(REPORT_LAN) as other:
-        assert (
-            ask(one, "PC1", "server", "10.27.27.131")
-            == ask(other, "PC1", "server", "10.27.27.131")
-            == [10, 64]
-        )
+        assert ask(one, "PC1", "server", "10.27.27.131") == ask(other, "PC1", "server", "10.27.27.131") == [10, 64]
         assert one.state()["ports"]["PC2"]["received"] == 0
 
 
@@ -433,7 +424,4 @@ def test_root_goes_without_a_user_namespace_where_there_is_none():
 def test_a_refusal_is_said_in_one_line():
     done = in_namespace_with("max_net_namespaces", TRY)
     assert done.returncode == 1
-    assert (
-        done.stderr.splitlines()[-1]
-        == f"{LanRefused.__module__}.LanRefused: unshare: No space left on device"
-    )
+    assert done.stderr.splitlines()[-1] == f"{LanRefused.__module__}.LanRefused: unshare: No space left on device"
