@@ -30,6 +30,7 @@ from lab.room.conditions import Condition, ConditionError, Order
 MTU = 1500
 BUILD_LIMIT_S = 30  # a LAN takes a fraction of a second; far beyond that something is wrong
 STOP_LIMIT_S = 10
+ANSWER_LIMIT_S = 60  # a switch answers at once, but for frames under way, which an order may hold
 
 # What the report's trace was made with (no timestamps option), and nothing remembered of earlier connections:
 # Linux would otherwise keep a peer's round-trip time and window, so that a second run looks different from the first.
@@ -101,7 +102,7 @@ class Place:
     def __init__(self, lan: "Lan", name: str, network: int):
         self.name = name
         self._lan = lan
-        self._network = network
+        self.network = network
 
     def popen(self, command: list[str], **options) -> Program:
         """Start a program here; ``options`` as for ``subprocess.Popen``. It ends with the LAN at the latest.
@@ -109,9 +110,9 @@ class Place:
         Signals sent to the process object reach the program, and its exit code comes back as its own.
         """
         user, pid = self._lan._descriptors()
-        inherited = (*((user,) if user is not None else ()), pid, self._network)
+        inherited = (*((user,) if user is not None else ()), pid, self.network)
         options["pass_fds"] = (*options.get("pass_fds", ()), *inherited)
-        process = Program(namespace.join_launcher(list(command), user, pid, self._network), **options)
+        process = Program(namespace.join_launcher(list(command), user, pid, self.network), **options)
         self._lan._started.append(process)
         return process
 
@@ -140,13 +141,14 @@ class Place:
 
 
 class Host(Place):
-    """A host: ``addresses`` (without prefix lengths), and ``interfaces`` with the MAC of each."""
+    """A host: ``addresses`` (without prefix length), ``interfaces`` with the MAC of each, ``ports`` on switches."""
 
     def __init__(self, lan: "Lan", plan: HostPlan, network: int):
         super().__init__(lan, plan.name, network)
         self.plan = plan
         self.addresses = [address.split("/")[0] for nic in plan.nics for address in nic.addresses]
         self.interfaces = {f"eth{number}": nic.mac for number, nic in enumerate(plan.nics)}
+        self.ports = [_port_name(plan, number) for number in range(len(plan.nics))]
 
     @property
     def address(self) -> str:
@@ -265,11 +267,22 @@ class Lan:
                 total[key] = total[key] + value if key == "deeds" else total[key] | value
         return total
 
+    def settle(self) -> None:
+        """Wait until no frame is under way, on any cable or held by any order, and no kernel has one to answer.
+
+        What programs still mean to send it cannot know. Raises LanError where frames keep coming for too long.
+        """
+        quiet_for = 0
+        while quiet_for < 2:  # a frame may pass from one switch to the next while it is asked: all, twice over
+            before = self.state()["ports"]
+            self._ask({"do": "settle"})
+            quiet_for = quiet_for + 1 if self.state()["ports"] == before else 0
+
     def _ask_ports(self, host: str | None, request: dict) -> None:
         if host is None:
             self._ask(request)
             return
-        for port in (nic["port"] for nic in self._nics(self[host].plan)):
+        for port in self[host].ports:
             self._ask(request | {"port": port})
 
     def _ask(self, request: dict) -> list[dict]:
@@ -303,7 +316,7 @@ class Lan:
         self._new_user = answer["new_user"]
         self._controls = [socket.socket(fileno=one) for one in descriptors[3 + len(self.plans) :]]
         for name, control in zip(self.switch_names, self._controls, strict=False):
-            control.settimeout(BUILD_LIMIT_S)
+            control.settimeout(ANSWER_LIMIT_S)
             if "ready" not in _answer(control):
                 raise LanError(f"the switch {name!r} did not start")
         self.switches = Place(self, "switches", descriptors[2])
@@ -321,7 +334,7 @@ class Lan:
         return [
             {
                 "switch": nic.switch,
-                "port": plan.name + (f".{number}" if number else ""),
+                "port": _port_name(plan, number),
                 "mac": nic.mac,
                 "mtu": MTU,
                 "offloads": self.offloads,
@@ -352,7 +365,10 @@ def _answer(control: socket.socket) -> dict:
     """One line from a switch. Raises LanError where it has ended, ConditionError where it refuses."""
     text = b""
     while not text.endswith(b"\n"):
-        piece = control.recv(65536)
+        try:
+            piece = control.recv(65536)
+        except TimeoutError:
+            raise LanError(f"a switch has not answered in {ANSWER_LIMIT_S} s: frames are still under way") from None
         if not piece:
             raise LanError("a switch has ended")
         text += piece
@@ -360,6 +376,11 @@ def _answer(control: socket.socket) -> dict:
     if "error" in answer:
         raise ConditionError(answer["error"])
     return answer
+
+
+def _port_name(plan: HostPlan, number: int) -> str:
+    """A port is named for its host, from the second card on with the card's number."""
+    return plan.name + (f".{number}" if number else "")
 
 
 def _plain(name: str) -> str:

@@ -33,6 +33,7 @@ AGEING_S = 300  # a station not heard of for so long is forgotten (802.1D's defa
 TABLE_LIMIT = 4096  # stations; a full table learns no more, and frames to the rest are flooded
 FRAME_LIMIT = 65536  # bytes; more than any frame, even with the offloads of the hosts left on
 BURST = 64  # frames taken from one port before the next has its turn
+SETTLED_S = 0.02  # a host's kernel answers a frame (with an ACK, say) well within this
 RECEIVE_BUFFER = 4 << 20  # bytes the kernel may hold for a port while the switch is busy
 
 
@@ -113,11 +114,13 @@ class Switch:
         self._requests = control.makefile() if control else None
         self._buffer = memoryview(bytearray(FRAME_LIMIT))
         self._conditioned: list[Port] = []
+        self._settling = False  # somebody waits to hear that nothing is under way any more
 
     def run(self) -> None:
         waiting_for = [*self.ports, *([self.control] if self.control else [])]
         while True:
-            ready = select.select(waiting_for, [], [], self._until_next_due())[0]
+            patience = self._until_next_due()
+            ready = select.select(waiting_for, [], [], patience)[0]
             for one in ready:
                 if one is not self.control:
                     self._receive(one)
@@ -125,6 +128,9 @@ class Switch:
                     return
             if self._conditioned:
                 self._release()
+            if self._settling and not ready and patience == SETTLED_S:
+                self._settling = False
+                self._reply({"settled": True})
 
     def _receive(self, port: Port) -> None:
         line, buffer = port.lines["from"], self._buffer
@@ -154,7 +160,9 @@ class Switch:
     def _until_next_due(self) -> float | None:
         lines = [line for port in self._conditioned for line in port.lines.values() if line]
         due = [time_s for line in lines if (time_s := line.next_due()) is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        if due:
+            return max(0.0, min(due) - time.monotonic())
+        return SETTLED_S if self._settling else None
 
     def _release(self) -> None:
         """Pass on what is due, first into the switch, then out of it."""
@@ -181,13 +189,22 @@ class Switch:
                 answer = self.carry_out(json.loads(request))
             except ConditionError as error:
                 answer = {"error": str(error)}
+        except ConnectionError:
+            return False
+        return self._settling or self._reply(answer)
+
+    def _reply(self, answer: dict) -> bool:
+        try:
             self.control.sendall(json.dumps(answer).encode() + b"\n")
         except ConnectionError:
             return False
         return True
 
     def carry_out(self, request: dict) -> dict:
-        """One request: ``do`` is "condition", "order" or "state"; raises ConditionError."""
+        """One request: ``do`` is "condition", "order", "state" or "settle"; raises ConditionError.
+
+        "settle" is answered later, as soon as no frame is under way: neither in a cable nor in a host's answer to one.
+        """
         now = time.monotonic()
         ports = [port for port in self.ports if request.get("port") in (None, port.name)]
         if request["do"] == "condition":
@@ -197,6 +214,8 @@ class Switch:
             order = Order(**request["order"])
             directions = ("from", "to") if order.action == "cut" else (order.direction,)
             stand(order, [port.line(direction) for port in ports for direction in directions], now)
+        elif request["do"] == "settle":
+            self._settling = True
         self._conditioned = [port for port in self.ports if port.has_lines(now)]
         return self._state() if request["do"] == "state" else {}
 

@@ -128,7 +128,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.json:
         print(json.dumps(figures))
         return 0
-    base = statistics.median(figures["bridge"]["round_trip_s"])
+    base_s = statistics.median(figures["bridge"]["round_trip_s"])
     paced = f"at {arguments.pace:,.0f}/s lost"
     print(f"{'':18}{'round trip, us':>32}{'one passage adds':>18}{paced:>20}{'flat out, delivered/s':>24}{'built in':>10}")
     print(f"{'':18}{'median':>12}{'95 %':>10}{'99 %':>10}{'over the bridge':>18}{'min ... max':>20}{'min ... max':>24}")
@@ -137,7 +137,7 @@ def main(argv: list[str] | None = None) -> int:
         lost = [one["lost"] for one in found["paced"]]
         rate = [one["delivered"] for one in found["flat_out"]]
         print(f"{kind:18}{trips[49] * 1e6:12.0f}{trips[94] * 1e6:10.0f}{trips[98] * 1e6:10.0f}"
-              f"{(trips[49] - base) / 2 * 1e6:15.0f} us{min(lost):11.2%} ... {max(lost):.2%}"
+              f"{(trips[49] - base_s) / 2 * 1e6:15.0f} us{min(lost):11.2%} ... {max(lost):.2%}"
               f"{min(rate):13,.0f} ... {max(rate):,.0f}{statistics.median(found['build_s']):8.2f} s")  # fmt: skip
     return 0
 
