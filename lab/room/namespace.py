@@ -106,6 +106,61 @@ def refusal() -> str | None:
     return None if done.returncode == 0 else (done.stderr.strip() or f"exit code {done.returncode}")
 
 
+def diagnosis() -> tuple[str, str] | None:
+    """What forbids namespaces to this user, and the one way out, each in a sentence; None where they are allowed."""
+    if not sys.platform.startswith("linux"):
+        return "network namespaces exist on Linux only", "record on the loopback, or use the captures in captures/"
+    refused = refusal()
+    if refused is None:
+        return None
+    for setting, forbidding, sentence, fix in _FORBIDDEN_BY:
+        if _read(setting) == forbidding:
+            return sentence, fix
+    if _read("/proc/self/status", "Seccomp:") == "2":
+        return (
+            f"a container's seccomp filter forbids namespaces ({refused})",
+            "run the kit outside of the container, or start it with --security-opt seccomp=unconfined",
+        )
+    return f"this system refuses namespaces ({refused})", "use the captures in captures/, or run the kit in a virtual machine"
+
+
+_FORBIDDEN_BY = [
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "AppArmor keeps user namespaces from ordinary users (Ubuntu 23.10 and later)",
+        "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+    (
+        "/proc/sys/kernel/unprivileged_userns_clone",
+        "0",
+        "this kernel keeps user namespaces from ordinary users (older Debian, hardened kernels)",
+        "sudo sysctl -w kernel.unprivileged_userns_clone=1",
+    ),
+    (
+        "/proc/sys/user/max_user_namespaces",
+        "0",
+        "user namespaces are switched off (their number is limited to 0)",
+        "sudo sysctl -w user.max_user_namespaces=10000",
+    ),
+    (
+        "/proc/sys/user/max_net_namespaces",
+        "0",
+        "network namespaces are switched off (their number is limited to 0)",
+        "sudo sysctl -w user.max_net_namespaces=10000",
+    ),
+]
+
+
+def _read(path: str, line: str = "") -> str | None:
+    """What stands in a file of /proc, or behind the name ``line`` in it; None where there is no such thing."""
+    try:
+        with open(path) as file:
+            return next((one.removeprefix(line).strip() for one in file if one.startswith(line)), None)
+    except OSError:
+        return None
+
+
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when the thread that started it ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +28,7 @@ from lab.room.lan import Host
 ROOT = Path(__file__).resolve().parents[2]
 ANSWER_S = 20  # until a command to a client must have been carried out
 STOP_S = 10
+POLL_S = 0.005  # how often the kernel's table of sockets is looked at; nothing tells of a change in it
 
 
 class RemoteServer:
@@ -38,32 +40,32 @@ class RemoteServer:
     def start(self) -> "RemoteServer":
         """Returns when it listens; raises ServerError."""
         command = [sys.executable, str(ROOT / "lab" / "server.py"), "--host", "0.0.0.0", "--port", str(self.port)]
-        self._process = self.host.popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for line in self._process.stdout:
+        self.process = self.host.popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for line in self.process.stdout:
             self._console(line.rstrip("\n"))
             if line.startswith("Listening on "):
                 break
         else:
-            raise ServerError(self._process.stderr.read().strip() or "the server ended without a word")
+            raise ServerError(self.process.stderr.read().strip() or "the server ended without a word")
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         return self
 
     def stop(self) -> None:
         """Ctrl-C, and wait for its end. May be called twice."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
             try:
-                self._process.wait(STOP_S)
+                self.process.wait(STOP_S)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._process.wait()
+                self.process.kill()
+        self.process.wait()
         self._reader.join()
-        self._process.stdout.close()
-        self._process.stderr.close()
+        self.process.stdout.close()
+        self.process.stderr.close()
 
     def _read(self) -> None:
-        for line in self._process.stdout:
+        for line in self.process.stdout:
             self._console(line.rstrip("\n"))
 
     def __enter__(self) -> "RemoteServer":
@@ -82,7 +84,7 @@ class RemoteClient:
         self.connection: SimpleNamespace | None = None
         self._answers: queue.SimpleQueue = queue.SimpleQueue()
         command = [sys.executable, "-m", "lab.room.remote", name, server, str(port), str(source_port)]
-        self._process = host.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        self.process = host.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -104,21 +106,21 @@ class RemoteClient:
 
     def leave(self) -> None:
         """Leave in order and end the process; may be called twice, and never raises."""
-        if self._process.stdin.closed:
+        if self.process.stdin.closed:
             return
         try:
             self._do("leave")
         except (ChatError, ConnectionLost):
             pass  # it has gone already
-        self._process.stdin.close()
-        self._process.wait()
+        self.process.stdin.close()
+        self.process.wait()
         self._reader.join()
-        self._process.stdout.close()
+        self.process.stdout.close()
 
     def _do(self, action: str, *arguments: str) -> dict:
         try:
-            self._process.stdin.write(json.dumps([action, *arguments]) + "\n")
-            self._process.stdin.flush()
+            self.process.stdin.write(json.dumps([action, *arguments]) + "\n")
+            self.process.stdin.flush()
             answer = self._answers.get(timeout=ANSWER_S)
         except (OSError, queue.Empty):
             raise ConnectionLost(f"the client of {self.name} does not answer") from None
@@ -129,7 +131,7 @@ class RemoteClient:
         return answer
 
     def _read(self) -> None:
-        for line in self._process.stdout:
+        for line in self.process.stdout:
             told = json.loads(line)
             if "reply" in told:
                 for reply in wire.read_reply(bytes.fromhex(told["reply"])):
@@ -138,6 +140,27 @@ class RemoteClient:
                 self.events.put(Lost(told["ended"]))
             else:
                 self._answers.put(told)
+
+
+def wait_until_acknowledged(chat: "list[RemoteServer | RemoteClient]") -> None:
+    """Until every byte that these have sent has been acknowledged, so that the ACK is in the recording by itself.
+
+    Raises ConnectionLost where that takes too long.
+    """
+    deadline = time.monotonic() + ANSWER_S
+    while any(map(_unacknowledged, chat)):
+        if time.monotonic() > deadline:
+            raise ConnectionLost("what was sent is not being acknowledged")
+        time.sleep(POLL_S)
+
+
+def _unacknowledged(one: "RemoteServer | RemoteClient") -> bool:
+    """Whether a TCP socket of its host has bytes on the way (proc(5): tx_queue in /proc/net/tcp)."""
+    try:
+        table = Path(f"/proc/{one.process.pid}/net/tcp").read_text()
+    except OSError:
+        return False  # it has ended
+    return any(int(line.split()[4].split(":")[0], 16) for line in table.splitlines()[1:] if line.split()[3] == "01")
 
 
 # The process on the host
