@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
         "--scenario",
         choices=["chat", "report"],
         default="chat",
-        help="chat: a conversation on the loopback (default); report: the session of the report's trace, at PC 1 of its LAN",
+        help="chat: a conversation on the loopback (default); report: the session of its trace, at PC 1 of its LAN",
     )
     record.add_arguments(parser)
     parser.add_argument(
@@ -42,7 +42,8 @@ def main(argv: list[str] | None = None) -> int:
         options.out, options.tls, options.keys = environment.ROOT / "captures" / "chat", ["none", "1.2", "1.3"], True
         report_frame.write(environment.ROOT / "captures")
     silent = options.quiet or options.json
-    if options.scenario == "report" and (options.tls, options.seed, options.port, options.keys) != (["none"], 0, None, False):
+    fixed = (options.tls, options.seed, options.port, options.keys) == (["none"], 0, None, False)
+    if options.scenario == "report" and not fixed:
         parser.error("the report's scenario is what it is: leave out --tls, --seed, --port and --keys")
     try:
         manifest = _record(options, (lambda line: None) if silent else print)

@@ -32,9 +32,14 @@ BUILD_LIMIT_S = 30  # a LAN takes a fraction of a second; far beyond that someth
 STOP_LIMIT_S = 10
 ANSWER_LIMIT_S = 60  # a switch answers at once, but for frames under way, which an order may hold
 
-# What the report's trace was made with (no timestamps option), and nothing remembered of earlier connections:
-# Linux would otherwise keep a peer's round-trip time and window, so that a second run looks different from the first.
-SYSCTL = {"net.ipv4.tcp_timestamps": "0", "net.ipv4.tcp_no_metrics_save": "1"}
+# What the report's trace was made with (no timestamps option; a receive buffer of up to 6 MiB, which makes the window
+# scale 7), whatever this machine's memory suggests; and nothing remembered of earlier connections, whose round-trip
+# time and window Linux would otherwise start the next one with.
+SYSCTL = {
+    "net.ipv4.tcp_timestamps": "0",
+    "net.ipv4.tcp_rmem": "4096 131072 6291456",
+    "net.ipv4.tcp_no_metrics_save": "1",
+}
 _IPV6 = {
     "net.ipv6.conf.default.accept_ra": "0",  # nobody advertises routes here, so do not ask for them either
     "net.ipv6.conf.default.router_solicitations": "0",

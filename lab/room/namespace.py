@@ -121,7 +121,7 @@ def diagnosis() -> tuple[str, str] | None:
             f"a container's seccomp filter forbids namespaces ({refused})",
             "run the kit outside of the container, or start it with --security-opt seccomp=unconfined",
         )
-    return f"this system refuses namespaces ({refused})", "use the captures in captures/, or run the kit in a virtual machine"
+    return f"this system refuses namespaces ({refused})", "use the captures in captures/, or a virtual machine"
 
 
 _FORBIDDEN_BY = [

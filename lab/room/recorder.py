@@ -38,8 +38,9 @@ class Recording:
     """Records ``places`` of a LAN into ``out`` while it is entered as a context.
 
     A place is a host ("PC1": all its cards), one card of it ("router/eth1"), "switch" for all ports of all switches, or
-    one port ("switch/PC1"). ``out`` is a file, or with ``each`` a folder that gets a file for each place. Afterwards
-    ``files`` are the paths and ``frames`` counts them by interface. Raises LanError for an unknown place, RecordingError.
+    one port ("switch/PC1"). ``out`` is a file, or with ``each`` a folder that gets a file each. Afterwards
+    ``files`` are the paths and ``frames`` counts them by interface. Raises LanError for an unknown place, and
+    RecordingError.
     """
 
     def __init__(

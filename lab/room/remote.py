@@ -1,9 +1,9 @@
 """The chat on the hosts of a LAN: the real server and real clients, each a process on its own host.
 
-``RemoteServer`` starts ``lab/server.py`` on a host and passes its console on line by line. ``RemoteClient`` has the face of
-``lab.chat.client.ChatClient``, so that the script player cannot tell them apart: the client itself runs on the host, in
-a process of this module (``python -m lab.room.remote``), which does one JSON command a line and prints what the client
-receives. Replies travel between the two in the bytes of the wire and are read here by the same reader.
+``RemoteServer`` starts ``lab/server.py`` on a host and passes its console on line by line. ``RemoteClient`` has the
+face of ``lab.chat.client.ChatClient``, so that the script player cannot tell them apart: the client itself runs on the
+host, in a process of this module (``python -m lab.room.remote``), which does one JSON command a line and prints what
+the client receives. Replies travel between the two in the bytes of the wire and are read here by the same reader.
 
 Everything ends with the LAN at the latest; ``leave`` and ``stop`` end it in order.
 """
@@ -76,7 +76,7 @@ class RemoteServer:
 
 
 class RemoteClient:
-    """A ``ChatClient`` on a host: ``events``, ``connect``, ``announce``, ``ask_users``, ``say`` and ``leave`` as there."""
+    """A ``ChatClient`` on a host: ``events``, ``connect``, ``announce``, ``ask_users``, ``say``, ``leave`` as there."""
 
     def __init__(self, host: Host, name: str, server: str, port: int, source_port: int = 0):
         self.name = name
