@@ -51,7 +51,8 @@ def rows_by_dissect(path: Path) -> list[tuple]:
 
 
 def rows_by_tshark(path: Path) -> list[tuple]:
-    fields = "ip.src tcp.srcport ip.dst tcp.dstport tcp.flags tcp.seq tcp.ack tcp.len frame.len".split()
+    fields = ["ip.src", "tcp.srcport", "ip.dst", "tcp.dstport"]
+    fields += ["tcp.flags", "tcp.seq", "tcp.ack", "tcp.len", "frame.len"]
     command = ["tshark", "-n", "-r", path, "-Y", "ip.addr==10.27.27.206 and ip.addr==10.27.27.131", "-T", "fields"]
     for name in fields:
         command += ["-e", name]
