@@ -25,6 +25,12 @@ def main(argv: list[str] | None = None) -> int:
         metavar="DIR",
         help="folder for the recordings and manifest.json (default: captures/mine)",
     )
+    parser.add_argument(
+        "--scenario",
+        choices=["chat", "report"],
+        default="chat",
+        help="chat: a conversation on the loopback (default); report: the session of its trace, at PC 1 of its LAN",
+    )
     record.add_arguments(parser)
     parser.add_argument(
         "--shipped", action="store_true", help="make the captures that ship with the kit again, in captures/"
@@ -36,15 +42,11 @@ def main(argv: list[str] | None = None) -> int:
         options.out, options.tls, options.keys = environment.ROOT / "captures" / "chat", ["none", "1.2", "1.3"], True
         report_frame.write(environment.ROOT / "captures")
     silent = options.quiet or options.json
+    fixed = (options.tls, options.seed, options.port, options.keys) == (["none"], 0, None, False)
+    if options.scenario == "report" and not fixed:
+        parser.error("the report's scenario is what it is: leave out --tls, --seed, --port and --keys")
     try:
-        manifest = record.record(
-            options.out,
-            options.tls,
-            options.seed,
-            options.port,
-            options.keys,
-            say=(lambda line: None) if silent else print,
-        )
+        manifest = _record(options, (lambda line: None) if silent else print)
     except record.RecordingError as error:
         print(f"capture: {error}", file=sys.stderr)
         return 2
@@ -55,6 +57,16 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{options.out / recording['file']}: {recording['frames']} frames")
         print(f"{options.out / record.MANIFEST}: what was said, by whom, when")
     return 0
+
+
+def _record(options: argparse.Namespace, say) -> dict:
+    if options.scenario == "report":
+        from lab.room import scenario  # needs pyroute2, which only Linux has
+
+        return scenario.record_report(options.out, say)
+    from lab.room import record
+
+    return record.record(options.out, options.tls, options.seed, options.port, options.keys, say=say)
 
 
 if __name__ == "__main__":

@@ -97,29 +97,34 @@ def _record_here(out: Path, variants, seed, port, key_log, say, where: str) -> d
         for variant in variants:
             say(f"recording {FILE_NAMES[variant]}.pcapng: {len(script.lines)} lines of {len(script.users)} users")
             recordings.append(record_session(out, script, variant, port, key_log))
-        manifest = {
-            "format": 1,
-            "made_by": "lab/capture.py",
-            "seed": seed,
-            "where": where,
-            "versions": {
-                "python": platform.python_version(),
-                "openssl": ssl.OPENSSL_VERSION,
-                "libpcap": libpcap_version(),
-                "system": f"{platform.system()} {platform.release()}",
-            },
-            "recordings": recordings,
-        }
-        partial = manifest_path.with_suffix(".json.part")
-        partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(manifest_path)
-        return manifest
+        return write_manifest(manifest_path, recordings, where, seed=seed)
     except (ChatError, ServerError, ConnectionLost) as error:
         raise RecordingError(f"the session broke off: {error}") from error
     except OSError as error:
         if isinstance(error, RecordingError):
             raise
         raise RecordingError(f"cannot write into {out}: {error.strerror or error}") from error
+
+
+def write_manifest(path: Path, recordings: list[dict], where: str, **more) -> dict:
+    """Write what is true of these recordings, whole or not at all; gives it back. Raises OSError."""
+    manifest = {
+        "format": 1,
+        "made_by": "lab/capture.py",
+        **more,
+        "where": where,
+        "versions": {
+            "python": platform.python_version(),
+            "openssl": ssl.OPENSSL_VERSION,
+            "libpcap": libpcap_version(),
+            "system": f"{platform.system()} {platform.release()}",
+        },
+        "recordings": recordings,
+    }
+    partial = path.with_suffix(".json.part")
+    partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+    return manifest
 
 
 def record_session(out: Path, script: Script, variant: str, port: int | None = None, key_log: bool = False) -> dict:
@@ -144,7 +149,7 @@ def record_session(out: Path, script: Script, variant: str, port: int | None = N
         with ChatServer("127.0.0.1", port, server_tls, arrivals.console) as server:
             comment = f"Chat of the lab kit, script seed {script.seed}, {_describe(variant)}; recorded on loopback."
             with Tap(path, server.port, comment=comment) as tap:
-                player = Player(script, "127.0.0.1", server.port, client_tls, arrivals)
+                player = Player(script, lambda name: ChatClient(name, "127.0.0.1", server.port, client_tls), arrivals)
                 player.play()
                 server.stop()
     entry = {
@@ -186,10 +191,20 @@ class Arrivals:
 
 
 class Player:
-    """Plays a script with one ChatClient a user. ``events`` is what happened, with the time of each send."""
+    """Plays a script with one ChatClient a user. ``events`` is what happened, with the time of each send.
 
-    def __init__(self, script: Script, host: str, port: int, tls: ssl.SSLContext | None, arrivals: Arrivals):
-        self.script, self.host, self.port, self.tls, self._arrivals = script, host, port, tls, arrivals
+    ``make_client`` gives the client of a user's name (or whatever has its face); ``after_step`` may wait for more than
+    the clients can see.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        make_client: Callable[[str], ChatClient],
+        arrivals: Arrivals,
+        after_step: Callable[[], None] = lambda: None,
+    ):
+        self.script, self._make_client, self._arrivals, self._after_step = script, make_client, arrivals, after_step
         self._present: dict[str, ChatClient] = {}
         self.users: list[dict] = []
         self.events: list[dict] = []
@@ -211,15 +226,16 @@ class Player:
                     case "leave":
                         self._present.pop(step.who).leave()
                         self._all_get(wire.Users(tuple(self._present)))
+                self._after_step()
         finally:
             for client in self._present.values():
                 client.leave()
 
     def _join(self, name: str) -> None:
-        client = ChatClient(name, self.host, self.port, self.tls)
+        client = self._make_client(name)
+        self._present[name] = client
         client.connect()
         self._arrivals.wait_for(f"Connected: {name} ")
-        self._present[name] = client
         connection = client.connection
         self.tls_version, self.cipher = connection.tls_version, connection.cipher
         self.users.append({"name": name, "address": connection.local[0], "port": connection.local[1]})

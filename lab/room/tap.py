@@ -136,7 +136,7 @@ class Tap:
                 self._failure = error
 
 
-def open_interface(interface: str):
+def open_interface(interface: str, snap_length: int = SNAP_LENGTH, buffer_bytes: int = BUFFER_BYTES):
     """A libpcap handle that records ``interface`` now. Raises RecordingRefused or RecordingError."""
     try:
         import cypcap
@@ -146,9 +146,9 @@ def open_interface(interface: str):
         ) from error
     try:
         handle = cypcap.create(interface)
-        handle.set_snaplen(SNAP_LENGTH)
+        handle.set_snaplen(snap_length)
         handle.set_immediate_mode(True)  # each frame at once: a session is over in the time a buffer takes to fill
-        handle.set_buffer_size(BUFFER_BYTES)
+        handle.set_buffer_size(buffer_bytes)
         handle.activate()
     except cypcap.Error as error:
         reason = str(error.args[-1]) if error.args else str(error)
