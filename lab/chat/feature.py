@@ -1,7 +1,7 @@
 """What a feature of the server may do. The server itself is minimal: accept, join, broadcast, leave.
 
-A feature is an object that the server is handed: ``ChatServer(..., features=[Private(), History("chat.db")])``. Each hook
-below is called where its docstring says, and does nothing unless a feature overrides it.
+A feature is an object that the server is handed: ``ChatServer(..., features=[Private(), History("chat.db")])``. Each
+hook below is called where its docstring says, and does nothing unless a feature overrides it.
 """
 
 from lab.chat import lines
@@ -22,6 +22,9 @@ class Feature:
 
     def admit(self, name: str, password: str | None) -> None:
         """In the client's thread: raise LineError to refuse somebody. ``password`` is None on the report wire."""
+
+    def rename(self, member, name: str) -> None:
+        """In the client's thread: raise LineError to refuse a member another name."""
 
     def handle(self, member, request: lines.Request) -> bool:
         """In the client's thread: True where the request was this feature's business. May raise LineError."""
