@@ -1,7 +1,7 @@
 """The client for machines without a screen: standard input is sent line by line, what arrives is printed.
 
-It can be scripted: it waits for each line's own broadcast before it sends the next, and leaves with ``!Exit`` at the
-end of input. Whatever others send is shown with escape sequences made visible, since a terminal would obey them.
+It can be scripted: it waits for each line's own broadcast before it sends the next, and leaves in order at the end of
+input. Commands (``/help`` lists them) work as in the window. Whatever others send is shown with escape sequences made visible, since a terminal would obey them.
 
 Two threads beside the main one: one reads standard input, which no other thread could interrupt, and one prints what
 arrives. Both put what ends the chat on one queue, and the main thread waits there: so a lost connection ends the
@@ -25,6 +25,8 @@ END_OF_INPUT = object()
 def run(client: ChatClient, lines: Iterable[str] = sys.stdin, output=None) -> int:
     """Chat until the input ends or the connection is lost; returns the exit code (0, or 2 when it was lost)."""
     output = output or sys.stdout
+    if client.warning:
+        print(f"Warning: {client.warning}.", file=sys.stderr, flush=True)
     client.connect()
     host, port = client.connection.local
     secured = client.connection.tls_version or "plaintext: everyone can read it"
@@ -41,7 +43,8 @@ def run(client: ChatClient, lines: Iterable[str] = sys.stdin, output=None) -> in
             if isinstance(line, Lost):
                 lost = line
                 break
-            client.say(line, wait=True)
+            for answer in client.enter(line, wait=True):
+                _print(answer, output)
     except ConnectionLost:
         pass  # the printer has the reason
     except KeyboardInterrupt:
@@ -67,7 +70,7 @@ def _read_lines(lines: Iterable[str], todo: queue.SimpleQueue) -> None:
 
 def _print_events(client: ChatClient, output, todo: queue.SimpleQueue) -> None:
     while not isinstance(event := client.events.get(), Lost):
-        if not _print(line_for(event), output):
+        if not _print(line_for(event, client.name), output):
             todo.put(END_OF_INPUT)  # nobody reads what we print, so nobody is there
             break
     else:

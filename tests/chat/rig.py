@@ -5,10 +5,18 @@ import socket
 import threading
 import time
 
+from lab.chat import lines
 from lab.chat.client import ChatClient, Lost
 from lab.chat.server import ChatServer
 
 BOUND_S = 15  # a bound against hanging, never what a test asserts
+
+
+def lines_client(name: str, server, **more) -> ChatClient:
+    """A client on the lines wire, in the room; its welcome and its own arrival have been taken off its events."""
+    client = ChatClient(name, "127.0.0.1", server.port, speaks="lines", **more).connect()
+    until(client, lambda event: isinstance(event, lines.Joined) and event.name == client.name)
+    return client
 
 
 class Console:

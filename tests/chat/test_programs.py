@@ -130,7 +130,10 @@ def test_trouble_is_exit_code_2_and_one_line(program, arguments, says):
     "program, arguments, says",
     [
         ("server", ["--tls"], "--cert"),
-        ("server", ["--cert", "a.pem"], "--tls"),
+        ("server", ["--cert", "a.pem"], "--key"),
+        ("server", ["--tls-version", "1.2"], "--cert"),
+        ("server", ["--add-account", "B"], "--accounts"),
+        ("client", ["--terminal", "--name", "B", "--password-file", "x"], "--wire lines"),
         ("client", ["--terminal"], "--name"),
         ("client", ["--terminal", "--name", "B", "--cafile", "ca.pem"], "--tls"),
         ("client", ["--port", "ninety"], "--port"),

@@ -90,7 +90,7 @@ class TestMustFail:
 
 
 def test_a_plaintext_client_at_a_tls_server(serve, ours):
-    server = serve(tls=server_context(ours.certificate, ours.key))
+    server = serve(tls=server_context(ours.certificate, ours.key), tls_only=True)
     client = ChatClient("Brandon", "localhost", server.port).connect()
     seen = until(client, lambda event: "TLS only" in str(event))
     assert seen
