@@ -16,6 +16,7 @@ from lab import environment
 
 def main(argv: list[str] | None = None) -> int:
     from lab.room import record, report_frame
+    from lab.room.variant import DISGUISES, TLS_VERSIONS, WIRES
 
     parser = argparse.ArgumentParser(prog="lab/capture.py", description="Record scripted chat sessions.")
     parser.add_argument(
@@ -38,13 +39,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--json", action="store_true", help="print the manifest, and nothing else")
     options = parser.parse_args(argv)
-    if options.shipped:
-        options.out, options.tls, options.keys = environment.ROOT / "captures" / "chat", ["none", "1.2", "1.3"], True
-        report_frame.write(environment.ROOT / "captures")
     silent = options.quiet or options.json
     fixed = (options.tls, options.seed, options.port, options.keys) == (["none"], 0, None, False)
     if options.scenario == "report" and not fixed:
         parser.error("the report's scenario is what it is: leave out --tls, --seed, --port and --keys")
+    if options.shipped:
+        options.out, options.keys = environment.ROOT / "captures" / "chat", True
+        options.tls, options.wire = list(TLS_VERSIONS), list(WIRES)
+        options.pad, options.disguise = 128, list(DISGUISES)
+        report_frame.write(environment.ROOT / "captures")
+    try:
+        options.variants = record.chosen_variants(options)
+    except ValueError as error:
+        parser.error(str(error))
     try:
         manifest = _record(options, (lambda line: None) if silent else print)
     except record.RecordingError as error:
@@ -66,7 +73,7 @@ def _record(options: argparse.Namespace, say) -> dict:
         return scenario.record_report(options.out, say)
     from lab.room import record
 
-    return record.record(options.out, options.tls, options.seed, options.port, options.keys, say=say)
+    return record.record(options.out, options.variants, options.seed, options.port, options.keys, say=say)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ class ChatClient:
     """One user's connection. ``events`` is a ``queue.SimpleQueue`` of Event, fed by the receiving thread.
 
     ``speaks`` is the wire format, "report" or "lines"; ``password`` and ``pad_to`` (bytes) are for lines alone. ``tap`` is
-    shown every byte that goes over the wire, from the connection's first one on.
+    shown every byte that goes over the wire, from the connection's first one on. ``server_name`` is whom the certificate must
+    speak of, where that is not ``host``.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class ChatClient:
         password: str | None = None,
         pad_to: int = 0,
         tap: Tap | None = None,
+        server_name: str | None = None,
     ):
         self.name, self.host, self.port, self.tls = name, host, port, tls
+        self.server_name = server_name or host
         self.source_port, self.speaks, self.password, self.pad_to, self.tap = source_port, speaks, password, pad_to, tap
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.connection: Connection | None = None
@@ -96,7 +99,7 @@ class ChatClient:
         sock = self._reach()
         try:
             if self.tls:
-                self.connection = TlsConnection(sock, self.tls, self.host, CONNECT_S, self.tap)
+                self.connection = TlsConnection(sock, self.tls, self.server_name, CONNECT_S, self.tap)
             else:
                 self.connection = Connection(sock, CONNECT_S, self.tap)
             if self.speaks == "lines":
@@ -203,9 +206,9 @@ class ChatClient:
         self._leaving = True
         if self.connection is None:
             return
-        farewell = lines.Leave() if self.speaks == "lines" else wire.Leave()
+        lines_farewell = lines.pad(lines.Leave().to_bytes(), self.pad_to)
         try:
-            self.connection.send(farewell.to_bytes())
+            self.connection.send(lines_farewell if self.speaks == "lines" else wire.Leave().to_bytes())
         except OSError:
             pass  # it has gone already
         if threading.current_thread() is not self._receiver:

@@ -19,7 +19,8 @@ from lab.chat.connection import ConnectionLost
 from lab.chat.server import ServerError
 from lab.room import namespace
 from lab.room.lan import REPORT_LAN, Lan, LanRefused
-from lab.room.record import MANIFEST, REPORT_PORT, Arrivals, Player, write_manifest
+from lab.room.player import Arrivals, Player
+from lab.room.record import MANIFEST, REPORT_PORT, write_manifest
 from lab.room.recorder import Recording
 from lab.room.remote import RemoteClient, RemoteServer, wait_until_acknowledged
 from lab.room.script import REPORT_SCRIPT, Script
