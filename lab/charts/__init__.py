@@ -1,0 +1,21 @@
+"""Charts of what the captures say, each with its twin in words.
+
+    draw_exposure        describe_exposure       what an eavesdropper recovers, by class and variant
+    draw_page            describe_page           several of them as one figure
+
+Axes-level: data first, options by keyword, an Axes comes back; nothing is shown or saved in here. The only modules that
+import matplotlib. A twin (``describe_``) is made from the same data and serves as alt text for those who cannot see the
+picture.
+"""
+
+from lab.charts.exposure import describe_exposure, draw_exposure
+from lab.charts.figure import describe_page, draw_page, new_axes, to_png
+
+__all__ = [
+    "describe_exposure",
+    "describe_page",
+    "draw_exposure",
+    "draw_page",
+    "new_axes",
+    "to_png",
+]
