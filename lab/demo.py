@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from lab.dissect.capture_file import CaptureError
     from lab.room.record import MANIFEST, RecordingError, RecordingRefused, read_manifest, record
+    from lab.room.variant import Variant
 
     def say(line: str = "") -> None:
         if not (options.quiet or options.json):
@@ -46,6 +47,8 @@ def main(argv: list[str] | None = None) -> int:
             print(f"demo: {refusal}", file=sys.stderr)
             print(f"demo: going on with the captures that ship with the kit, in {_short(SHIPPED)}", file=sys.stderr)
             manifest = read_manifest(SHIPPED / MANIFEST)
+            names = [Variant(tls=tls).name + ".pcapng" for tls in VARIANTS]
+            manifest["recordings"] = [entry for entry in manifest["recordings"] if entry["file"] in names]
         facts = _facts(folder, manifest)
         facts["recorded"] = recorded
         facts["refusal"] = refusal
@@ -81,7 +84,7 @@ def _facts(folder: Path, manifest: dict) -> dict:
     sessions, scores = [], {}
     for recording in manifest["recordings"]:
         overheard = eavesdrop(folder / recording["file"])
-        label = f"TLS {recording['tls']}" if recording["tls"] != "none" else "plaintext"
+        label = recording["label"]
         scores[label] = score(overheard, recording)
         sessions.append(
             {
@@ -92,13 +95,13 @@ def _facts(folder: Path, manifest: dict) -> dict:
                 "eavesdropper": [
                     {
                         "frame": item.frame,
-                        "from": item.who,
+                        "from": item.who or item.endpoint,
                         "kind": item.kind,
                         "text": item.text,
                         "bytes": len(item.payload),
                         "hex": item.payload[:SHOWN_BYTES].hex(" "),
                     }
-                    for item in overheard.heard
+                    for item in overheard.messages
                 ],
                 "scores": {
                     s.kind: {"right": s.right, "wrong": s.wrong, "total": s.total, "share": s.share}
@@ -193,7 +196,7 @@ def _tell(facts: dict, say) -> None:
         console.print(table)
     say()
     say(facts["text"])
-    say("    (Lengths, times, addresses and the number of records stay visible under TLS.)")
+    say("    (TLS hides what is said. Who is there, when, with whom they talk and how long a line is stay visible.)")
     say()
 
 

@@ -13,7 +13,7 @@ MAY_USE = {
     "lab.chat": {"lab.chat"},
     "lab.dissect": {"lab.dissect"},
     "lab.room": {"lab.room", "lab.chat", "lab.dissect.capture_file"},
-    "lab.exposure": {"lab.dissect", "lab.chat.wire"},
+    "lab.exposure": {"lab.exposure", "lab.dissect", "lab.chat.wire", "lab.chat.lines"},
     "lab.charts": {"lab.charts", "lab.exposure", "lab.dissect"},
 }
 MAY_DRAW = {"lab.charts"}

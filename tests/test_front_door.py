@@ -85,7 +85,7 @@ def test_demo(tmp_path):
         assert part in done.stdout
     for file in files:
         assert f"out{os.sep}{file}" in done.stdout
-    assert "13 of 13 lines (100 %)" in done.stdout and "0 of 13 lines (0 %)" in done.stdout
+    assert "18 of 18" in done.stdout and "0 of 18" in done.stdout
 
 
 def test_demo_as_json_prints_json_and_nothing_else(tmp_path):
@@ -93,7 +93,7 @@ def test_demo_as_json_prints_json_and_nothing_else(tmp_path):
     facts = json.loads(done.stdout)
     assert [step["flags"] for step in facts["handshake"]] == ["SYN", "SYN, ACK", "ACK"]
     plain, tls = facts["sessions"]
-    assert plain["scores"]["lines"]["share"] == 1 and tls["scores"]["lines"]["share"] == 0
+    assert plain["scores"]["content"]["share"] == 1 and tls["scores"]["content"]["share"] == 0
     assert len(tls["eavesdropper"]) >= 25
     assert done.stderr == ""
 
@@ -115,7 +115,7 @@ def test_demo_goes_on_with_the_shipped_captures_where_nobody_may_record(tmp_path
     monkeypatch.setattr("lab.room.namespace.refusal", lambda: "unshare: Operation not permitted")
     assert demo.main(["--out", str(tmp_path)]) == 0
     printed = capsys.readouterr()
-    assert "captures that ship" in printed.err and "13 of 13 lines (100 %)" in printed.out
+    assert "captures that ship" in printed.err and "18 of 18" in printed.out
     assert (tmp_path / "exposure.png").exists() and not (tmp_path / "plain.pcapng").exists()
 
 

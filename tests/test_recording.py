@@ -135,7 +135,8 @@ def test_the_manifest_tells_what_was_said(recorded):
 
 @needs_namespaces
 def test_the_harness_works_in_a_namespace(tmp_path):
-    command = [sys.executable, "-m", "lab.room.record", "--out", str(tmp_path), "--tls", "none", "1.3"]
+    variants = json.dumps([{}, {"tls": "1.3"}])
+    command = [sys.executable, "-m", "lab.room.record", "--out", str(tmp_path), "--variants", variants]
     done = subprocess.run(namespace.launcher(command), cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     manifest = read_manifest(tmp_path / MANIFEST)
@@ -232,8 +233,10 @@ def test_where_nothing_can_be_recorded_the_refusal_says_how_to_get_it(tmp_path, 
 @pytest.mark.parametrize("seed", range(20))
 def test_scripts_are_sane(seed):
     script = make_script(seed)
-    assert len(script.users) == 3 and len(script.lines) == 13
-    assert len({text for _, text in script.lines}) == 13
+    assert len(script.users) == 3 and len(script.lines) == 18
+    assert len({text for _, text in script.lines if text not in ("yes", "no")}) == 15
+    assert sum(step.vote for step in script.steps) == 3 and sum(step.action == "tell" for step in script.steps) == 2
+    assert [secret for secret in script.secrets if any(secret in text for _, text in script.lines)]
     present = []
     for step in script.steps:
         if step.action == "join":

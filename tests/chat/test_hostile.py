@@ -104,7 +104,7 @@ def test_escape_sequences_never_arrive_raw(serve):
 
         assert line_for(event) == "<Mallory> \\x1b[2J\\x1b]0;owned\\x07 \\x9b31m hi"
     with raw(server.port) as peer:
-        peer.sendall("\x1b]0;owned\x07".encode())
+        peer.sendall(b"\x1b]0;owned\x07")
         read_to_end(peer)
     assert "\x1b" not in "".join(server.said.lines)
     alice.leave()

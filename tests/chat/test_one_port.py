@@ -111,7 +111,7 @@ def test_names_across_the_wires(serve):
     with pytest.raises(ChatError, match="that name already"):
         ChatClient("ＡLICE", "127.0.0.1", server.port, speaks="lines").connect()
     with raw(server.port) as peer:  # a report user does not get a checked name
-        peer.sendall("alice".encode())
+        peer.sendall(b"alice")
         assert b"Refused" in read_to_end(peer)
     brandon = joined("Brandon", server)
     again = joined("Brandon", server)  # among themselves, as in the report
