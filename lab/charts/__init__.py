@@ -1,6 +1,7 @@
 """Charts of what the captures say, each with its twin in words.
 
     draw_exposure        describe_exposure       what an eavesdropper recovers, by class and variant
+    draw_ladder          describe_ladder         a flow's segments as arrows between its two ends
     draw_page            describe_page           several of them as one figure
 
 Axes-level: data first, options by keyword, an Axes comes back; nothing is shown or saved in here. The only modules that
@@ -10,12 +11,17 @@ picture.
 
 from lab.charts.exposure import describe_exposure, draw_exposure
 from lab.charts.figure import describe_page, draw_page, new_axes, to_png
+from lab.charts.flow_rows import plain_text
+from lab.charts.ladder import describe_ladder, draw_ladder
 
 __all__ = [
     "describe_exposure",
+    "describe_ladder",
     "describe_page",
     "draw_exposure",
+    "draw_ladder",
     "draw_page",
     "new_axes",
+    "plain_text",
     "to_png",
 ]

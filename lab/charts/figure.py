@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 BLACK, GREY, PALE = "#000000", "#595959", "#D9D9D9"
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
@@ -62,29 +61,35 @@ def to_png(drawn: Axes | Figure) -> bytes:
     return buffer.getvalue()
 
 
-@lru_cache(maxsize=4096)
-def _line_width(line: str, size: float, weight: str, family: str) -> float:
-    font = FontProperties(family=family, weight=weight)
-    return TextPath((0, 0), line + ".", size=size, prop=font).get_extents().width / 72
+@lru_cache(maxsize=8192)
+def _advance(character: str, weight: str, family: str) -> float:
+    """How far CHARACTER moves the pen, in points at size 1."""
+    font = get_font(findfont(FontProperties(family=family, weight=weight)))
+    if not font.get_char_index(ord(character)):
+        return 1.0  # a box is drawn for it; no box is wider
+    font.set_size(100, 72)
+    return font.load_char(ord(character)).linearHoriAdvance / 65536 / 100
 
 
 def text_width(text: str, size: float, *, weight: str = "normal", family: str = "sans-serif") -> float:
-    """How wide TEXT is in inches, at SIZE points: the longest of its lines, with a point's room behind it."""
-    return max((_line_width(line, size, weight, family) for line in text.split("\n")), default=0.0)
+    """How wide TEXT is in inches, at SIZE points: the longest of its lines."""
+    lines = text.split("\n")
+    return max(sum(_advance(character, weight, family) for character in line) for line in lines) * size / 72
 
 
-def fit_text(text: str, size: float, width: float) -> str:
-    """TEXT if it fits into WIDTH inches, otherwise as much of its beginning as fits, and "…"."""
-    if text_width(text, size) <= width:
-        return text
-    fits, too_long = 0, len(text)
-    while too_long - fits > 1:
-        middle = (fits + too_long) // 2
-        if text_width(text[:middle].rstrip() + "…", size) <= width:
-            fits = middle
-        else:
-            too_long = middle
-    return text[:fits].rstrip() + "…"
+def fit_text(text: str, size: float, width: float, *, family: str = "sans-serif") -> str:
+    """TEXT on one line and without control characters; if that does not fit into WIDTH inches, as much of its
+    beginning as does, and "…".
+    """
+    text = "".join(character if character.isprintable() else "\N{MIDDLE DOT}" for character in " ".join(text.split()))
+    room, used, fits = width * 72 / size, 0.0, 0
+    for place, character in enumerate(text):
+        used += _advance(character, "normal", family)
+        if used > room:
+            return text[:fits].rstrip() + "…"
+        if used + _advance("…", "normal", family) <= room:
+            fits = place + 1
+    return text
 
 
 def counted(number: int, what: str) -> str:
@@ -99,6 +104,19 @@ def tidy(ax: Axes, title: str, x: str = "", y: str = "") -> None:
     ax.set_ylabel(y, fontsize=BODY)
     ax.tick_params(labelsize=SMALL)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_key(ax: Axes, marks: Sequence, x: float, y: float) -> None:
+    """What the marks mean, as one row of samples with their names, on an Axes that counts in inches.
+
+    ``marks``: with ``meaning``, ``colour``, ``line``, ``width`` (points), ``marker`` and ``hollow``.
+    """
+    for mark in marks:
+        face = "white" if mark.hollow else mark.colour
+        ax.plot([x, x + 0.35], [y, y], color=mark.colour, linestyle=mark.line, linewidth=mark.width)
+        ax.plot([x], [y], marker=mark.marker, color=mark.colour, markerfacecolor=face, markersize=7)
+        ax.text(x + 0.42, y, mark.meaning, ha="left", va="center", fontsize=SMALL)
+        x += 0.42 + text_width(mark.meaning, SMALL) + 0.3
 
 
 def draw_page(

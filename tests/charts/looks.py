@@ -25,7 +25,7 @@ def texts(drawn) -> list[Text]:
             shown = {id(label) for tick in axis._update_ticks() for label in (tick.label1, tick.label2)}
             for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
                 for label in (tick.label1, tick.label2):
-                    tick_labels[id(label)] = id(label) in shown
+                    tick_labels[id(label)] = ax.axison and id(label) in shown
     found = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
     return [text for text in found if tick_labels.get(id(text), True) and _in_sight(text)]
 
