@@ -96,28 +96,7 @@ def _packages(parts: dict) -> Finding:
 def _namespaces(refused: str | None) -> Finding:
     if refused is None:
         return Finding("ok", "namespaces", "this user can make a network of its own")
-    return Finding("note", "namespaces", refused, namespace_fix())
-
-
-def namespace_fix() -> str:
-    """The one fix for what forbids namespaces here."""
-    if not sys.platform.startswith("linux"):
-        return "record on the loopback instead, or use the shipped captures"
-    if _reads("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
-        return "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
-    if _reads("/proc/sys/kernel/unprivileged_userns_clone") == "0":
-        return "sudo sysctl -w kernel.unprivileged_userns_clone=1"
-    if _reads("/proc/sys/user/max_user_namespaces") == "0":
-        return "sudo sysctl -w user.max_user_namespaces=10000"
-    return "a container forbids it (seccomp): run the kit outside of it"
-
-
-def _reads(path: str) -> str | None:
-    try:
-        with open(path) as file:
-            return file.read().strip()
-    except OSError:
-        return None
+    return Finding("note", "namespaces", *namespace.cause_of(refused))
 
 
 def _recording(namespaces_refused: str | None) -> Finding:

@@ -177,14 +177,16 @@ def test_doctor_sees_a_taken_port_and_a_missing_tshark(tmp_path):
     [
         ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "apparmor_restrict"),
         ("/proc/sys/user/max_user_namespaces", "0", "max_user_namespaces"),
-        ("", "", "container"),
+        ("/proc/self/status", "2", "container"),
+        ("", "", "virtual machine"),
     ],
 )
 def test_doctor_names_what_forbids_namespaces(monkeypatch, path, value, fix):
-    from lab import doctor
+    from lab.room import namespace
 
-    monkeypatch.setattr(doctor, "_reads", lambda asked: value if asked == path else None)
-    assert fix in doctor.namespace_fix()
+    monkeypatch.setattr(namespace, "_read", lambda asked, line="": value if asked == path else None)
+    sentence, cure = namespace.cause_of("unshare: Operation not permitted")
+    assert fix in cure and sentence
 
 
 # --- set-up -----------------------------------------------------------------------------------------------------------

@@ -108,11 +108,14 @@ def refusal() -> str | None:
 
 def diagnosis() -> tuple[str, str] | None:
     """What forbids namespaces to this user, and the one way out, each in a sentence; None where they are allowed."""
+    refused = refusal()
+    return None if refused is None else cause_of(refused)
+
+
+def cause_of(refused: str) -> tuple[str, str]:
+    """What is behind a refusal (as ``refusal`` words it), and the one way out: read off the system's settings."""
     if not sys.platform.startswith("linux"):
         return "network namespaces exist on Linux only", "record on the loopback, or use the captures in captures/"
-    refused = refusal()
-    if refused is None:
-        return None
     for setting, forbidding, sentence, fix in _FORBIDDEN_BY:
         if _read(setting) == forbidding:
             return sentence, fix

@@ -77,10 +77,17 @@ class Recording:
             raise RecordingError(f"the recording did not start: {self._last_words()}")
         return self
 
-    def stop(self) -> None:
-        """End after everything that is under way. Raises RecordingError if frames are missing."""
-        if not self.lan.bridge:
-            self.lan.settle()
+    def stop(self, settle: bool = True) -> None:
+        """End after everything that is under way (or with ``settle`` False at once).
+
+        Raises RecordingError if frames are missing; the file is closed and readable all the same.
+        """
+        unsettled = None
+        if settle and not self.lan.bridge:
+            try:
+                self.lan.settle()
+            except LanError as error:
+                unsettled = error
         try:
             output, errors = self._process.communicate(timeout=STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -92,6 +99,8 @@ class Recording:
         self.frames = told["frames"]
         if lost := {name: count for name, count in told["dropped"].items() if count}:
             raise RecordingError(f"the kernel dropped frames of the recording, {lost}: record again")
+        if unsettled:
+            raise RecordingError(f"the recording has no end: {unsettled}") from unsettled
 
     def _last_words(self) -> str:
         lines = self._process.communicate()[1].strip().splitlines()
@@ -102,8 +111,8 @@ class Recording:
 
     def __exit__(self, kind, *_) -> None:
         try:
-            self.stop()
-        except (RecordingError, LanError):
+            self.stop(settle=kind is None)
+        except RecordingError:
             if kind is None:  # do not hide what happened first
                 raise
 

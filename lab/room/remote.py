@@ -109,7 +109,10 @@ class RemoteClient:
         if self.process.stdin.closed:
             return
         try:
-            self._do("leave")
+            if self.connection is None:
+                self.process.kill()  # it may wait for a server that does not answer
+            else:
+                self._do("leave")
         except (ChatError, ConnectionLost):
             pass  # it has gone already
         self.process.stdin.close()
