@@ -25,11 +25,13 @@ def gather(data: np.ndarray, offsets: np.ndarray, layout: np.dtype) -> np.ndarra
     if len(data) < width:
         return _gather_near_end(data, offsets, layout)
     last = len(data) - width
-    overlapping = np.ndarray((last + 1,), layout, data, strides=(1,))
+    # Opaque items ("V20": twenty bytes) are copied five times as fast as items with fields; they get those
+    # after.
+    overlapping = np.ndarray((last + 1,), f"V{width}", data, strides=(1,))
     near_end = offsets > last
     if not near_end.any():
-        return overlapping[offsets]
-    found = overlapping[np.where(near_end, 0, offsets)]
+        return overlapping[offsets].view(layout)
+    found = overlapping[np.where(near_end, 0, offsets)].view(layout)
     found[near_end] = _gather_near_end(data, offsets[near_end], layout)
     return found
 

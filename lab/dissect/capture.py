@@ -4,6 +4,7 @@ Shared by the readers of both formats and by the writer. ``capture_file`` is the
 """
 
 from dataclasses import dataclass, field
+from mmap import mmap
 
 import numpy as np
 
@@ -55,6 +56,9 @@ class Capture:
     secrets: list[bytes] = field(default_factory=list)  # TLS key logs (NSS format), in file order
     truncated: str | None = None
     frame_comments: dict[int, list[str]] = field(default_factory=dict)  # by frame number
+    raw: bytes | bytearray | mmap = (
+        b""  # the same bytes as ``data``; slicing this is quicker for short pieces
+    )
 
     def __repr__(self) -> str:
         return f"<Capture {self.path}: {len(self)} frames, {len(self.interfaces)} interfaces>"

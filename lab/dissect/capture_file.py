@@ -64,6 +64,7 @@ def parse_capture(data: bytes | mmap.mmap, path: str = "capture") -> Capture:
         raise CaptureError(
             f"{path}: not a capture file (begins with {magic.hex(' ')}); expected pcap or pcapng"
         )
+    capture.raw = data
     capture.truncated = capture.truncated or cut
     return capture
 

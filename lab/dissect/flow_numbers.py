@@ -17,21 +17,90 @@ import numpy as np
 
 SYN, ACK = 0x002, 0x010
 
+TABLE_BITS = 18  # the hash table begins with 2**18 places
+
+# Large odd numbers without a pattern: multiplying by them spreads endpoints over the table.
 _MIX_LOW, _MIX_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+
+
+class Conversations:
+    """Numbers for pairs of endpoints: a hash table that looks up a whole column at once.
+
+    Every pair has a place in the table, computed from itself; if another pair sits there, it takes the next
+    one. So all rows look at their places together; those that find themselves are done, the others look one
+    place further.
+    """
+
+    def __init__(self):
+        self.count = 0
+        self.low = np.zeros(1024, np.uint64)  # by conversation: the endpoints, the smaller one first
+        self.high = np.zeros(1024, np.uint64)
+        self.bits = TABLE_BITS
+        self.table = np.full(1 << self.bits, -1, np.int32)  # by place: conversation, -1 where nobody sits
+
+    def look_up(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The conversation of each row (int32), and the first row of each new one, in order of rows."""
+        while 4 * (self.count + len(low)) > len(self.table):
+            self._double()
+        place = self._place(low, high)
+        conversation = self.table[place]
+        mine = (self.low[conversation] == low) & (self.high[conversation] == high) & (conversation >= 0)
+        pending, new = np.flatnonzero(~mine), []
+        while len(pending):
+            places = place[pending]
+            found = self.table[places]
+            if (found < 0).any():
+                new.append(self._settle(low, high, pending[found < 0], places[found < 0]))
+                found = self.table[places]
+            mine = (self.low[found] == low[pending]) & (self.high[found] == high[pending])
+            conversation[pending[mine]] = found[mine]
+            pending = pending[~mine]
+            place[pending] = (place[pending] + 1) & (len(self.table) - 1)
+        return conversation, np.sort(np.concatenate(new)) if new else np.zeros(0, np.int64)
+
+    def _place(self, low, high):
+        mixed = low * _MIX_LOW ^ (high * _MIX_HIGH + (high >> np.uint64(29)))
+        return ((mixed * _MIX_HIGH) >> np.uint64(64 - self.bits)).astype(np.int64)
+
+    def _settle(self, low, high, rows, places) -> np.ndarray:
+        """Seat a new conversation at each of the empty PLACES: that of the first row that wants it."""
+        # Written backwards, the first row is the one that stays.
+        self.table[places[::-1]] = -2 - rows[::-1]
+        first = self.table[places] == -2 - rows
+        rows, places = rows[first], places[first]
+        numbers = np.arange(self.count, self.count + len(rows))
+        self.count += len(rows)
+        while self.count > len(self.low):
+            self.low, self.high = (np.append(one, np.zeros_like(one)) for one in (self.low, self.high))
+        self.low[numbers], self.high[numbers] = low[rows], high[rows]
+        self.table[places] = numbers
+        return rows
+
+    def _double(self) -> None:
+        self.bits += 1
+        self.table = np.full(1 << self.bits, -1, np.int32)
+        low, high = self.low[: self.count], self.high[: self.count]
+        pending, place = np.arange(self.count), self._place(low, high)
+        while len(pending):
+            free = self.table[place[pending]] < 0
+            self.table[place[pending[free]][::-1]] = pending[free][::-1]
+            seated = self.table[place[pending]] == pending
+            pending = pending[~seated]
+            place[pending] = (place[pending] + 1) & (len(self.table) - 1)
 
 
 class FlowNumbers:
     """Feed it the segments of a capture in order, a chunk at a time."""
 
     def __init__(self):
-        self.conversations: dict[tuple[int, int], int] = {}  # endpoints -> conversation
-        self.current: list[int] = []  # conversation -> its latest flow
+        self.conversations = Conversations()
+        self.current = np.full(1024, -1, np.int32)  # conversation -> its latest flow
         self.odd: set[int] = set()  # conversations that must go one by one
         self.flows = 0
         self.reused: set[int] = set()  # flows that began with a second SYN between the same endpoints
         # What is known of each direction, indexed by 2 * flow + direction.
-        self.known = np.zeros(64, bool)
-        self.base = np.zeros(64, np.uint32)
+        self.known = np.zeros(2048, bool)
+        self.base = np.zeros(2048, np.uint32)
 
     def feed(self, source, destination, seq, ack, flags, has_length):
         """(flow int32, direction uint8, relative seq uint32, relative ack uint32) of the next segments.
@@ -41,17 +110,17 @@ class FlowNumbers:
         stands.
         """
         direction = (source > destination).astype(np.uint8)
-        conversation, first_rows = self._conversations(source, destination)
+        low, high = np.minimum(source, destination), np.maximum(source, destination)
+        conversation, first_rows = self.conversations.look_up(low, high)
         kind = flags & (SYN | ACK)
-        firsts = set(first_rows)
-        for row in np.flatnonzero(kind == SYN).tolist():
-            if row not in firsts:
-                self.odd.add(int(conversation[row]))
+        later_syn = kind == SYN
+        later_syn[first_rows] = False
+        self.odd.update(conversation[later_syn].tolist())
         self._grow(self.flows + len(first_rows) + 1)
         columns = (direction, seq, ack, flags, has_length)
         odd_rows = self._rows_of(self.odd, conversation)
         stepped = self._number(first_rows, odd_rows, conversation, columns)
-        flow = np.array(self.current, np.int32)[conversation]
+        flow = self.current[conversation]
         for row, (number, _, _) in stepped.items():
             flow[row] = number
         key = flow.astype(np.int64) * 2 + direction
@@ -73,32 +142,6 @@ class FlowNumbers:
             relative_ack[row] = (int(ack[row]) - other) & 0xFFFFFFFF
         return flow, direction, relative_seq, relative_ack
 
-    def _conversations(self, source, destination):
-        """The conversation of each row, and the first row of each new one, in order."""
-        low, high = np.minimum(source, destination), np.maximum(source, destination)
-        mixed = low * _MIX_LOW ^ (high * _MIX_HIGH + (high >> np.uint64(29)))
-        _, first, inverse = np.unique(mixed, return_index=True, return_inverse=True)
-        inverse = inverse.reshape(-1)
-        if ((low[first][inverse] != low) | (high[first][inverse] != high)).any():
-            # Two pairs of endpoints were mixed into one number (by chance or by malice): sort the pairs
-            # themselves.
-            pairs = np.empty(len(low), [("low", "u8"), ("high", "u8")])
-            pairs["low"], pairs["high"] = low, high
-            _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
-            inverse = inverse.reshape(-1)
-        number = np.empty(len(first), np.int64)
-        new_rows = []
-        lows, highs, rows = low[first].tolist(), high[first].tolist(), first.tolist()
-        for item in np.argsort(first, kind="stable").tolist():
-            pair = (lows[item], highs[item])
-            known = self.conversations.get(pair)
-            if known is None:
-                known = self.conversations[pair] = len(self.conversations)
-                self.current.append(-1)
-                new_rows.append(rows[item])
-            number[item] = known
-        return number[inverse], new_rows
-
     def _rows_of(self, conversations: set[int], conversation) -> np.ndarray:
         if not conversations:
             return np.zeros(0, np.int64)
@@ -107,17 +150,16 @@ class FlowNumbers:
     def _number(self, first_rows, odd_rows, conversation, columns) -> dict[int, tuple]:
         """Give new flows their numbers, in order; and take the steps of the odd conversations on the way."""
         if len(odd_rows) == 0:
-            for row in first_rows:
-                self.current[int(conversation[row])] = self.flows
-                self.flows += 1
+            self.current[conversation[first_rows]] = np.arange(self.flows, self.flows + len(first_rows))
+            self.flows += len(first_rows)
             return {}
         direction, seq, _, flags, _ = columns
-        firsts, odd, stepped = set(first_rows), set(odd_rows.tolist()), {}
+        firsts, odd, stepped = set(first_rows.tolist()), set(odd_rows.tolist()), {}
         for row in sorted(firsts | odd):
             which = int(conversation[row])
             new = row in firsts
             if row in odd and not new and flags[row] & (SYN | ACK) == SYN:
-                key = 2 * self.current[which] + int(direction[row])
+                key = 2 * int(self.current[which]) + int(direction[row])
                 new = bool(self.known[key]) and int(self.base[key]) != int(seq[row])
                 if new:
                     self.reused.add(self.flows)
@@ -126,7 +168,7 @@ class FlowNumbers:
                 self.flows += 1
                 self._grow(self.flows)
             if row in odd:
-                stepped[row] = self._step(row, self.current[which], columns)
+                stepped[row] = self._step(row, int(self.current[which]), columns)
         return stepped
 
     def _step(self, row: int, flow: int, columns) -> tuple[int, int, int]:
@@ -150,19 +192,23 @@ class FlowNumbers:
         teaches[odd_rows] = False
         own = np.flatnonzero(teaches & ~self.known[key])
         other = np.flatnonzero(teaches & ~self.known[key ^ 1] & (flags & ACK != 0))
-        # A segment speaks of its own direction first, then of the other one.
-        order = np.concatenate([own * 2, other * 2 + 1])
-        keys = np.concatenate([key[own], key[other] ^ 1])
-        bases = np.concatenate(
-            [seq[own] - (flags[own] & SYN == 0).astype(np.uint32), ack[other] - np.uint32(1)]
-        )
-        by_time = np.argsort(order)
-        learnt, first = np.unique(keys[by_time], return_index=True)
-        self.base[learnt] = bases[by_time][first]
+        # The earliest row that speaks of each direction; at one row the segment's own direction comes first.
+        never = np.int64(1) << 40
+        first = np.full(2 * self.flows, never)
+        first[key[other][::-1] ^ 1] = 2 * other[::-1] + 1
+        of_own = np.full(2 * self.flows, never)
+        of_own[key[own][::-1]] = 2 * own[::-1]
+        first = np.minimum(first, of_own)
+        learnt = np.flatnonzero(first < never)
+        row, indirect = first[learnt] >> 1, first[learnt] & 1 != 0
+        direct = seq[row] - (flags[row] & SYN == 0).astype(np.uint32)
+        self.base[learnt] = np.where(indirect, ack[row] - np.uint32(1), direct)
         self.known[learnt] = True
         return learnt
 
     def _grow(self, flows: int) -> None:
+        while self.conversations.count > len(self.current):
+            self.current = np.append(self.current, np.full_like(self.current, -1))
         if 2 * flows > len(self.known):
             more = 4 * flows - len(self.known)
             self.known = np.append(self.known, np.zeros(more, bool))

@@ -21,7 +21,7 @@ import numpy as np
 
 from lab.dissect.analysis import Event, analyse
 from lab.dissect.segments import ACK, FIN, RST, SYN, Segments
-from lab.dissect.streams import Gap, Piece, Stream
+from lab.dissect.streams import Gap, Piece, Stream, sort_directions
 from lab.dissect.tcp_options import LARGEST_SHIFT
 
 __all__ = [
@@ -88,25 +88,23 @@ class Handshake:
 class Flow:
     """Both directions between two endpoints. ``rows`` are indices into the segments, in file order."""
 
-    def __init__(self, segments: Segments, number: int, rows: np.ndarray):
+    def __init__(
+        self, segments: Segments, number: int, initiator_direction: int, streams: tuple[Stream, Stream]
+    ):
+        """STREAMS by direction, 0 and 1; ``find_flows`` and ``find_flow`` make flows."""
         self.segments = segments
         self.number = number
-        self.rows = rows
+        self._initiator_direction = initiator_direction
+        self.from_initiator = streams[initiator_direction]
+        self.from_responder = streams[1 - initiator_direction]
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """int64, in file order."""
+        return np.sort(np.concatenate([self.from_initiator.rows, self.from_responder.rows]))
 
     def __repr__(self) -> str:
         return f"<Flow {self.number}: {self.initiator} to {self.responder}, {len(self.rows)} segments>"
-
-    @cached_property
-    def _initiator_direction(self) -> int:
-        flags = self.segments.flags[self.rows]
-        direction = self.segments.direction[self.rows]
-        opening = np.flatnonzero(flags & (SYN | ACK) == SYN)
-        if len(opening):
-            return int(direction[opening[0]])
-        answering = np.flatnonzero(flags & SYN)
-        if len(answering):
-            return 1 - int(direction[answering[0]])
-        return int(direction[0])
 
     @property
     def initiator_known(self) -> bool:
@@ -129,16 +127,6 @@ class Flow:
     @property
     def responder(self) -> Endpoint:
         return self._ends[1]
-
-    @cached_property
-    def from_initiator(self) -> Stream:
-        direction = self.segments.direction[self.rows]
-        return Stream(self.segments, self.rows[direction == self._initiator_direction])
-
-    @cached_property
-    def from_responder(self) -> Stream:
-        direction = self.segments.direction[self.rows]
-        return Stream(self.segments, self.rows[direction != self._initiator_direction])
 
     @property
     def start_ns(self) -> int:
@@ -227,11 +215,13 @@ class Flow:
 
 def find_flows(segments: Segments) -> list[Flow]:
     """All flows of a capture, in the order of their numbers."""
-    order = np.argsort(segments.flow, kind="stable")
-    edges = np.searchsorted(segments.flow[order], np.arange(segments.flow_count + 1))
+    rows, begins, in_order = sort_directions(segments)
+    edges = begins.tolist()
+    streams = [Stream(segments, rows[edges[i] : edges[i + 1]], ready) for i, ready in enumerate(in_order)]
+    initiators = _initiators(segments, np.arange(len(segments)), segments.flow, segments.flow_count)
     return [
-        Flow(segments, number, order[edges[number] : edges[number + 1]])
-        for number in range(segments.flow_count)
+        Flow(segments, number, direction, (streams[2 * number], streams[2 * number + 1]))
+        for number, direction in enumerate(initiators.tolist())
     ]
 
 
@@ -239,4 +229,26 @@ def find_flow(segments: Segments, number: int) -> Flow:
     """Flow NUMBER alone: quicker than all of them. IndexError if there is no such flow."""
     if not 0 <= number < segments.flow_count:
         raise IndexError(f"flow {number} of a capture with {segments.flow_count} flows")
-    return Flow(segments, number, np.flatnonzero(segments.flow == number))
+    rows = np.flatnonzero(segments.flow == number)
+    upper = segments.direction[rows] == 1
+    streams = Stream(segments, rows[~upper]), Stream(segments, rows[upper])
+    return Flow(segments, number, int(_initiators(segments, rows, np.zeros_like(rows), 1)[0]), streams)
+
+
+def _initiators(segments: Segments, rows: np.ndarray, flow: np.ndarray, count: int) -> np.ndarray:
+    """For each of COUNT flows the direction (0 or 1) in which its initiator sends; FLOW is that of each of
+    ROWS.
+
+    The sender of the first SYN; failing that, the receiver of the first SYN-ACK; failing that, whoever
+    speaks first.
+    """
+    direction, flags = segments.direction[rows], segments.flags[rows]
+    found = np.zeros(count, np.uint8)
+    # Later statements override earlier ones; written backwards, of several rows of one flow the first one
+    # stays.
+    found[flow[::-1]] = direction[::-1]
+    answer = np.flatnonzero(flags & SYN)[::-1]
+    found[flow[answer]] = 1 - direction[answer]
+    opening = np.flatnonzero(flags & (SYN | ACK) == SYN)[::-1]
+    found[flow[opening]] = direction[opening]
+    return found

@@ -22,6 +22,9 @@ from lab.dissect.segments import NO_LENGTH, read_segments
 
 TIMEOUT_S = 600
 
+# A fragment is then shown where it stands, as here, and not in the frame of the last one.
+NO_FRAGMENTS = ("ip.defragment:FALSE", "ipv6.defragment:FALSE")
+
 # column of segments: Wireshark's field
 FIELDS = {
     "number": "frame.number",
@@ -130,7 +133,7 @@ def our_rows(path: str | PathLike) -> Rows:
     return rows
 
 
-def tshark_rows(path: str | PathLike, preferences: tuple[str, ...] = ("ip.defragment:FALSE",)) -> Rows:
+def tshark_rows(path: str | PathLike, preferences: tuple[str, ...] = NO_FRAGMENTS) -> Rows:
     """tshark's answers, under the names of this kit's columns."""
     lines = tshark_fields(path, list(FIELDS.values()), "tcp.seq_raw", preferences)
     rows = {}

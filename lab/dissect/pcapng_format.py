@@ -230,9 +230,12 @@ class _Reader:
             units = headers["high"].astype(np.uint64) << np.uint64(32) | headers["low"]
             index = number.astype(np.int32) + np.int32(self.first_interface)
             times = np.zeros(len(at), np.int64)
-            for one in np.unique(index):
-                chosen = index == one
-                times[chosen] = self._times(units[chosen], int(one))
+            if index[0] == index.max() == index.min():
+                times = self._times(units, int(index[0]))
+            else:
+                for one in np.unique(index):
+                    chosen = index == one
+                    times[chosen] = self._times(units[chosen], int(one))
             self.pieces.append(
                 (at + PACKET_HEADER, captured, headers["original"].astype(np.uint32), times, index)
             )

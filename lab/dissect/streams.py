@@ -48,10 +48,13 @@ class Stream:
     ``data``.
     """
 
-    def __init__(self, segments, rows: np.ndarray):
-        """ROWS are the indices (int64, in file order) of all segments of this direction."""
+    def __init__(self, segments, rows: np.ndarray, in_order: "InOrder | None" = None):
+        """ROWS are the indices (int64, in file order) of all segments of this direction; IN_ORDER is what
+        ``sort_directions`` found out about them, if it was asked.
+        """
         self._segments = segments
         self.rows = rows
+        self._in_order = in_order
 
     def __len__(self) -> int:
         return self._layout[3]
@@ -63,36 +66,35 @@ class Stream:
     def _layout(self) -> tuple[list[int], list[int], list[int], int, list[Gap]]:
         """(row, bytes of its payload to skip, offset) of each piece, total length, gaps."""
         segments, rows = self._segments, self.rows
+        if self._in_order is not None:
+            carriers = self._in_order.rows
+            return _one_behind_the_other(carriers, segments.payload_captured[carriers])
         lengths = segments.payload_captured[rows]
         if len(rows) == 0:
             return [], [], [], 0, []
-        first = int(rows[0])
-        expected = (int(segments.seq[first]) + (int(segments.flags[first]) & _SYN != 0)) % _MODULUS
+        expected = int(_first_byte(segments, rows[:1])[0])
         carrying = lengths > 0
         rows, lengths = rows[carrying], lengths[carrying]
-        # The number of a SYN's own payload (TCP Fast Open) begins one behind the SYN itself.
-        starts = segments.seq[rows] + (segments.flags[rows] & _SYN != 0).astype(np.uint32)
-        ends = starts + lengths.astype(np.uint32)
         if len(rows) == 0:
             return [], [], [], 0, []
-        claimed = segments.payload_length[rows]
+        starts, claimed = _number_of_payload(segments, rows), segments.payload_length[rows]
+        ends = starts + lengths.astype(np.uint32)
         if starts[0] == expected and (starts[1:] == ends[:-1]).all() and claimed[-1] == lengths[-1]:
-            offsets = np.cumsum(lengths, dtype=np.int64)
-            return rows.tolist(), [0] * len(rows), [0, *offsets[:-1].tolist()], int(offsets[-1]), []
+            return _one_behind_the_other(rows, lengths)
         return _put_together(rows.tolist(), starts.tolist(), lengths.tolist(), claimed.tolist(), expected)
 
     @cached_property
     def data(self) -> bytes:
         """All captured bytes in order, gaps left out."""
-        rows, skips, _, _, _ = self._layout
-        if not rows:
-            return b""
-        segments = self._segments
-        starts = segments.payload_offset[rows]
-        ends = (starts + segments.payload_captured[rows]).tolist()
-        starts = (starts + np.array(skips)).tolist()
-        view = memoryview(segments.capture.data)
-        return b"".join([view[start:end] for start, end in zip(starts, ends, strict=True)])
+        raw = self._segments.capture.raw
+        if self._in_order is not None:
+            starts, ends = self._in_order.starts.tolist(), self._in_order.ends.tolist()
+        else:
+            rows, skips, _, _, _ = self._layout
+            offset = self._segments.payload_offset[rows]
+            starts = (offset + np.array(skips, np.int64)).tolist()
+            ends = (offset + self._segments.payload_captured[rows]).tolist()
+        return b"".join([raw[start:end] for start, end in zip(starts, ends, strict=True)])
 
     @property
     def gaps(self) -> list[Gap]:
@@ -104,7 +106,7 @@ class Stream:
         """Which segment brought which bytes, in order of offset."""
         rows, skips, offsets, total, _ = self._layout
         segments = self._segments
-        ends = [*offsets[1:], total]
+        ends = [*offsets[1:], total] if rows else []
         return [
             Piece(
                 offset,
@@ -144,6 +146,67 @@ class Stream:
         """(start, end) in ``data`` of each stretch without a gap inside."""
         edges = sorted({0, len(self), *(gap.offset for gap in self.gaps)})
         return [(start, end) for start, end in zip(edges, edges[1:], strict=False) if end > start]
+
+
+def _first_byte(segments, rows) -> np.ndarray:
+    """The sequence number (uint32) at which a direction's stream begins, if ROWS are its first segments."""
+    return segments.seq[rows] + (segments.flags[rows] & _SYN != 0).astype(np.uint32)
+
+
+# A SYN takes a number for itself, so its own payload (TCP Fast Open) begins one behind it: the same sum.
+_number_of_payload = _first_byte
+
+
+def _one_behind_the_other(rows: np.ndarray, lengths: np.ndarray):
+    """The layout of segments that came in order, each beginning where the one before ended."""
+    offsets = np.cumsum(lengths, dtype=np.int64)
+    total = int(offsets[-1]) if len(offsets) else 0
+    return rows.tolist(), [0] * len(rows), [0, *offsets[:-1].tolist()] if total else [], total, []
+
+
+@dataclass
+class InOrder:
+    """A direction whose segments all came in order: those with a payload, and where it stands in the file."""
+
+    rows: np.ndarray
+    starts: np.ndarray  # int64, bytes into the file
+    ends: np.ndarray
+
+
+def sort_directions(segments):
+    """Rows sorted by flow and direction, where each direction begins among them, and an InOrder or None for
+    each.
+
+    Direction d of flow f is number 2 f + d. Nearly every direction of a real capture is in order, and to
+    see that takes no loop.
+    """
+    key = segments.flow.astype(np.int64) * 2 + segments.direction
+    count = 2 * segments.flow_count
+    # Numbers of 16 bits are sorted by counting, five times as fast.
+    rows = np.argsort(key.astype(np.uint16) if count < 1 << 16 else key, kind="stable")
+    key = key[rows]
+    begins = np.searchsorted(key, np.arange(count + 1))
+    lengths = segments.payload_captured[rows]
+    carrying = lengths > 0
+    carriers, key, lengths = rows[carrying], key[carrying], lengths[carrying]
+    starts = _number_of_payload(segments, carriers)
+    expected = np.empty_like(starts)
+    expected[1:] = starts[:-1] + lengths[:-1].astype(np.uint32)
+    occupied = np.flatnonzero(np.diff(begins))
+    first_byte = np.zeros(count, np.uint32)
+    first_byte[occupied] = _first_byte(segments, rows[begins[occupied]])
+    first = np.diff(key, prepend=-1) != 0
+    expected[first] = first_byte[key[first]]
+    good = np.ones(count, bool)
+    good[key[(starts != expected) | (segments.payload_length[carriers] != lengths)]] = False
+    carrier_begins = np.searchsorted(key, np.arange(count + 1)).tolist()
+    offsets = segments.payload_offset[carriers]
+    ends = offsets + lengths
+    found = [
+        InOrder(carriers[start:end], offsets[start:end], ends[start:end]) if good[number] else None
+        for number, (start, end) in enumerate(zip(carrier_begins, carrier_begins[1:], strict=False))
+    ]
+    return rows, begins, found
 
 
 def _put_together(rows, starts, lengths, claimed, expected):

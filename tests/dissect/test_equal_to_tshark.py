@@ -23,7 +23,6 @@ pytestmark = pytest.mark.tshark
 
 SEEDS_PER_FORMAT = 28
 ALL_LINKS = sorted(set(LINKS))
-NO_FRAGMENTS = ("ip.defragment:FALSE",)
 
 
 def pcap_file(conversations, order, nanoseconds, link=packets.ETHERNET):
@@ -100,7 +99,7 @@ def case(request, tmp_path_factory) -> Case:
     segments = read_segments(path)
     owner = [one for one in conversations for _ in one.frames]
     made = Case(str(path), conversations, owner, segments, find_flows(segments))
-    for line in oracle.tshark_fields(path, ["frame.number", *EXTRA], "tcp.seq_raw", NO_FRAGMENTS):
+    for line in oracle.tshark_fields(path, ["frame.number", *EXTRA], "tcp.seq_raw", oracle.NO_FRAGMENTS):
         made.fields[int(line[0])] = dict(zip(EXTRA, line[1:], strict=True))
     return made
 

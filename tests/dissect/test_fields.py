@@ -161,7 +161,7 @@ def test_ranges_equal_those_of_pdml(captures):
     compared = set()
     for path in captures:
         capture = read_capture(path)
-        document = ElementTree.fromstring(oracle.tshark_pdml(path, preferences=("ip.defragment:FALSE",)))
+        document = ElementTree.fromstring(oracle.tshark_pdml(path, preferences=oracle.NO_FRAGMENTS))
         frames = list(document.iter("packet"))
         assert len(frames) == len(capture)
         for number, packet in enumerate(frames, 1):
@@ -225,7 +225,7 @@ def test_values_equal_those_of_pdml(captures):
     factors = {"tcp.hdr_len": 4}  # tshark multiplies it out; the field itself counts words
     path = captures[0]
     capture = read_capture(path)
-    for number, *texts in oracle.tshark_fields(path, ["frame.number", *shown], "", ("ip.defragment:FALSE",)):
+    for number, *texts in oracle.tshark_fields(path, ["frame.number", *shown], "", oracle.NO_FRAGMENTS):
         tree = dissect_frame(bytes(capture.frame(int(number))), capture.link_type(int(number)))
         for key, text in zip(shown, texts, strict=True):
             ours = [one.value * factors.get(key, 1) for one in tree.walk() if one.key == key]
