@@ -270,7 +270,7 @@ class ReportConversation:
                     self._room.tell_report_users()
                 case wire.Say(text):
                     try:
-                        if any(feature.handle(member, lines.Say(text)) for feature in self._room.features):
+                        if self._room.handle(member, lines.Say(text)):
                             if member.leaving:
                                 return True
                         else:
@@ -323,7 +323,7 @@ class LinesConversation:
     def _obey(self, member: Member, line: bytes) -> bool:
         """True when the member leaves."""
         request = lines.read_request(line)
-        if any(feature.handle(member, request) for feature in self._room.features):
+        if self._room.handle(member, request):
             return member.leaving
         match request:
             case lines.Say(text, id_):

@@ -123,7 +123,7 @@ def test_a_flood_from_one_is_bounded_and_drops_nobody_who_reads(serve):
     flooder.sendall(lines.Say("the end").to_bytes())
     seen = until(alice, lambda event: isinstance(event, lines.Said) and event.text == "the end", BOUND_S * 2)
     assert sum(isinstance(event, lines.Said) for event in seen) == 5_001
-    flooder.close()
+    flooder.shutdown(socket.SHUT_RDWR)
     alice.leave()
 
 
@@ -201,8 +201,7 @@ def test_an_answer_that_is_nonsense_ends_a_client_in_order():
                 client.connect()
                 assert answer.startswith(good)
                 assert "\n" not in until(client, Lost)[-1].reason
-            except OSError as error:
-                assert not answer.startswith(good)
+            except OSError as error:  # with a good beginning too, where both came as one read
                 assert "\n" not in str(error)
             client.leave()
 
