@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from lab.chat import commands, lines, wire
 from lab.chat.connection import SOCKET_READ_BYTES, Connection, ConnectionLost, Tap, TlsConnection
+from lab.chat.wire_log import WireLog
 
 CONNECT_S = 10  # until the server must have answered
 ECHO_S = 5  # until a line's own broadcast must have come back
@@ -80,6 +81,13 @@ class ChatClient:
         self._replies: list[Event] = []  # what came since somebody began to wait for it
         self._leaving = self._ended = False
         self._named_at = 0.0
+
+    def again(self) -> "ChatClient":
+        """A fresh client with the same name, server and options, to connect anew."""
+        tap = type(self.tap)(bool(self.tls)) if isinstance(self.tap, WireLog) else self.tap
+        return ChatClient(
+            self.name, self.host, self.port, self.tls, 0, self.speaks, self.password, self.pad_to, tap
+        )
 
     @property
     def warning(self) -> str | None:
