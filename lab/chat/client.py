@@ -85,9 +85,7 @@ class ChatClient:
     def again(self) -> "ChatClient":
         """A fresh client with the same name, server and options, to connect anew."""
         tap = type(self.tap)(bool(self.tls)) if isinstance(self.tap, WireLog) else self.tap
-        return ChatClient(
-            self.name, self.host, self.port, self.tls, 0, self.speaks, self.password, self.pad_to, tap
-        )
+        return ChatClient(self.name, self.host, self.port, self.tls, 0, self.speaks, self.password, self.pad_to, tap)
 
     @property
     def warning(self) -> str | None:
@@ -151,7 +149,9 @@ class ChatClient:
         self._send_line(lines.Join(self.name, self.password))
         while not self._early:
             if not (read := self.connection.receive(SOCKET_READ_BYTES)):
-                raise ConnectionLost("the server closed the connection without an answer: does it speak the lines wire?")
+                raise ConnectionLost(
+                    "the server closed the connection without an answer: does it speak the lines wire?"
+                )
             if read[0] != lines.FIRST_BYTE and not self.offers:
                 raise ConnectionLost("the server does not speak the lines wire; choose the report's")
             self._early = self._lines.feed(read)

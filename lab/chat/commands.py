@@ -7,7 +7,7 @@ is, and a server that has the feature ``commands`` reads it.
 from lab.chat import lines
 
 HELP = (
-    "/msg NAME TEXT: to one user alone (a name with blanks in \"quotes\")",
+    '/msg NAME TEXT: to one user alone (a name with blanks in "quotes")',
     "/who: who is here",
     "/nick NAME: change my name",
     "/quit: leave",

@@ -96,9 +96,7 @@ class ChatServer:
         if not 0 <= self.port <= 65_535:  # getaddrinfo would quietly take another one
             raise OverflowError("a port is a number from 0 to 65535")
         if not self.host and socket.has_dualstack_ipv6():
-            return socket.create_server(
-                ("", self.port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG
-            )
+            return socket.create_server(("", self.port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
         family, _, _, _, address = socket.getaddrinfo(
             self.host or None, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]

@@ -115,9 +115,9 @@ class LoginWindow(QueueReader, ttk.Frame):
         choices = ttk.Frame(self)
         choices.grid(row=3, column=1, columnspan=2, sticky="w")
         for value, label in (("report", "the report's"), ("lines", "lines")):
-            ttk.Radiobutton(choices, text=label, value=value, variable=self.speaks, command=self._show_what_applies).pack(
-                side="left", padx=(0, PAD)
-            )
+            ttk.Radiobutton(
+                choices, text=label, value=value, variable=self.speaks, command=self._show_what_applies
+            ).pack(side="left", padx=(0, PAD))
         self.password_box = self._row(4, "Password", self.password, show="*")
         ttk.Checkbutton(self, text="Encrypt with TLS", variable=self.tls, command=self._show_what_applies).grid(
             row=5, column=1, sticky="w", pady=(PAD // 2, 0)
@@ -133,7 +133,9 @@ class LoginWindow(QueueReader, ttk.Frame):
         self.connect_button.grid(row=7, column=0, columnspan=3, sticky="ew", pady=(PAD, 0))
         ttk.Label(self, textvariable=self.status).grid(row=8, column=0, columnspan=3, sticky="w", pady=(PAD, 0))
         if key_log:
-            ttk.Label(self, text=key_log_warning(key_log), foreground=BAD).grid(row=9, column=0, columnspan=3, sticky="w")
+            ttk.Label(self, text=key_log_warning(key_log), foreground=BAD).grid(
+                row=9, column=0, columnspan=3, sticky="w"
+            )
 
         self._show_what_applies()
         self.bind("<<Connect>>", lambda _: self.connect())
@@ -291,7 +293,9 @@ class ChatWindow(QueueReader, ttk.Frame):
             self.chat_box.bind(button, lambda event: self.copy_menu.tk_popup(event.x_root, event.y_root))
 
         ttk.Label(self, text="Users").grid(row=1, column=2, columnspan=2, sticky="w", padx=(PAD, 0), pady=(PAD, 0))
-        self.users_box = tk.Listbox(self, width=18, height=16, font="TkTextFont", activestyle="dotbox", exportselection=False)
+        self.users_box = tk.Listbox(
+            self, width=18, height=16, font="TkTextFont", activestyle="dotbox", exportselection=False
+        )
         self.users_box.grid(row=2, column=2, sticky="ns", padx=(PAD, 0))
         users_scrollbar = ttk.Scrollbar(self, command=self.users_box.yview)
         users_scrollbar.grid(row=2, column=3, sticky="ns")

@@ -106,7 +106,8 @@ def overload(name: str, clients: int = 10, each: int = 3_000) -> dict:
         crowd.connect(together(name))
         crowd.settle()
         unsent = {
-            sock: b"".join(crowd.protocol.line(n, i) for i in range(1, each + 1)) for n, sock in enumerate(crowd.sockets)
+            sock: b"".join(crowd.protocol.line(n, i) for i in range(1, each + 1))
+            for n, sock in enumerate(crowd.sockets)
         }
         deadline, wanted = time.perf_counter() + load.ROUND_S, (clients - (not crowd.protocol.echoes)) * each
         first, quiet = bytearray(), time.perf_counter()
@@ -181,7 +182,9 @@ def show_throughput(results: dict[str, list[dict]], clients: int) -> None:
         ratios = []
         for ours in OURS:
             pairs = zip(results.get(ours, []), runs, strict=False)
-            ratio = median(a["lines_per_s"] / b["lines_per_s"] for a, b in pairs if a["lines_per_s"] and b["lines_per_s"])
+            ratio = median(
+                a["lines_per_s"] / b["lines_per_s"] for a, b in pairs if a["lines_per_s"] and b["lines_per_s"]
+            )
             ratios.append(f"{ratio:.1f} x" if ratio and name not in OURS else "")
         share = median(run.get("generator_cpu") for run in runs)
         lost, torn = (sum(run.get(key, 0) for run in runs) for key in ("lost", "torn_at_one_client"))
@@ -210,7 +213,9 @@ def show_story(told: list[dict]) -> None:
     def number(value, unit="", digits=0):
         return "-" if value is None else f"{value:,.{digits}f}{unit}"
 
-    print(f"{'step':36}{'10 clients':>13}{'100 clients':>13}{'500 arrive':>12}{'torn, lost':>12}{'one silent reader':>26}")
+    print(
+        f"{'step':36}{'10 clients':>13}{'100 clients':>13}{'500 arrive':>12}{'torn, lost':>12}{'one silent reader':>26}"
+    )
     for step in told:
         still = step["stands_still_after_s"]
         print(

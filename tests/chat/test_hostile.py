@@ -68,7 +68,14 @@ def test_an_endless_line(serve):
 
 def test_half_open_and_reset(serve):
     server = serve()
-    cut_short = [b"", b"Res", b'{"event":"jo', b"\x16\x03\x01", b'{"event":"join","name":"R"}\n{"event":"say","te', b"R"]
+    cut_short = [
+        b"",
+        b"Res",
+        b'{"event":"jo',
+        b"\x16\x03\x01",
+        b'{"event":"join","name":"R"}\n{"event":"say","te',
+        b"R",
+    ]
     for data in cut_short:
         for end in (reset, socket.socket.close, lambda sock: sock.shutdown(socket.SHUT_WR)):
             peer = raw(server.port)
@@ -139,7 +146,9 @@ def test_one_silent_reader_on_the_lines_wire(serve):
         if any("Disconnected: silent" in line for line in server.said.lines):
             break
     assert "does not read" in server.said.wait_for("Disconnected: silent")
-    seen = [event for event in until(bob, lambda event: isinstance(event, lines.Said) and event.text.startswith(f"{i} "))]
+    seen = [
+        event for event in until(bob, lambda event: isinstance(event, lines.Said) and event.text.startswith(f"{i} "))
+    ]
     assert [int(event.text.split()[0]) for event in seen if isinstance(event, lines.Said)] == list(range(i + 1))
     silent.close()
     alice.leave()
