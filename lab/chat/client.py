@@ -7,8 +7,8 @@ window or a terminal takes them from there in its own thread, which is why nothi
 
 The report wire has no boundaries between messages, so this client leaves a gap where the report's has one (while its
 window opens, between the name and what follows) and otherwise waits for what it can see: ``say`` with ``wait=True``
-returns when the line's own broadcast has come back. Then one read is one message. On the lines wire nothing needs a gap,
-the name is answered before ``connect`` returns, and a line is known again by its ``id``.
+returns when the line's own broadcast has come back. Then one read is one message. On the lines wire nothing needs a
+gap, the name is answered before ``connect`` returns, and a line is known again by its ``id``.
 """
 
 import itertools
@@ -48,9 +48,9 @@ Event = wire.Reply | lines.Reply | Lost
 class ChatClient:
     """One user's connection. ``events`` is a ``queue.SimpleQueue`` of Event, fed by the receiving thread.
 
-    ``speaks`` is the wire format, "report" or "lines"; ``password`` and ``pad_to`` (bytes) are for lines alone. ``tap`` is
-    shown every byte that goes over the wire, from the connection's first one on. ``server_name`` is whom the certificate must
-    speak of, where that is not ``host``.
+    ``speaks`` is the wire format, "report" or "lines"; ``password`` and ``pad_to`` (bytes) are for lines alone.
+    ``tap`` is shown every byte that goes over the wire, from the connection's first one on. ``server_name`` is whom the
+    certificate must speak of, where that is not ``host``.
     """
 
     def __init__(

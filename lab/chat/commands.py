@@ -1,7 +1,7 @@
 """What a person types after a slash, as requests of the lines wire. Client and server read it with the same eyes.
 
-On the lines wire the client does, and sends events; a text is never a command there. On the report wire the text travels as it
-is, and a server that has the feature ``commands`` reads it.
+On the lines wire the client does, and sends events; a text is never a command there. On the report wire the text
+travels as it is, and a server that has the feature ``commands`` reads it.
 """
 
 from lab.chat import lines

@@ -8,9 +8,9 @@ functions are the way there and back.
     Receiver.feed(bytes) -> lines -> read_request(line) -> Join, Say, Msg, Who, Nick, Leave          (server's side)
                                   -> read_reply(line)   -> Welcome, Joined, Left, Said, Private, ... (client's side)
 
-Whoever breaks a rule gets an ``Error`` with a reason from ``REASONS``: a program can act upon the reason, a person reads
-the text. Errors of framing are fatal, since nobody knows where the next message starts. What is unknown is ignored
-(``read_reply`` returns None), so that an old client can talk to a newer server.
+Whoever breaks a rule gets an ``Error`` with a reason from ``REASONS``: a program can act upon the reason, a person
+reads the text. Errors of framing are fatal, since nobody knows where the next message starts. What is unknown is
+ignored (``read_reply`` returns None), so that an old client can talk to a newer server.
 
 Not supported: several rooms, files, edits; confusable names beyond NFKC (a Cyrillic "a" looks like a Latin one).
 """
@@ -210,7 +210,7 @@ class Notice(Event):
 
 @dataclass(frozen=True)
 class Error(Event):
-    """Why something was refused: a key of REASONS, and the same for people. ``id`` says which message, if it had one."""
+    """Why something was refused: a key of REASONS, and the same for people; ``id`` says which message."""
 
     reason: str
     text: str

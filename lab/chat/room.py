@@ -6,7 +6,7 @@ makes the next batch, so batches grow with the load and need no timer. (The cost
 ``send`` calls. A thread per client that writes, the textbook's answer, makes more of them, not fewer.)
 
     client threads --> queue --> broadcaster: [take all] [store] [join] [send to each member once]
-                                                                        `-> a full socket: kept, up to a bound, then dropped
+                                          a full socket: kept for later, up to a bound, then dropped
 
 Arrivals and departures travel in the same queue. So all members see the same events in the same order, a newcomer's
 replay of the past ends exactly where its present begins, and from a member's arrival to its departure nobody but the
@@ -224,10 +224,7 @@ class Room:
 
     def handle(self, member: Member, request: lines.Request) -> bool:
         """Whether a feature has taken the request as its business. Raises LineError."""
-        for feature in self.features:
-            if feature.handle(member, request):
-                return True
-        return False
+        return bool(self.features) and any(feature.handle(member, request) for feature in self.features)
 
     def say(self, member: Member, text: str, id_: str | None = None) -> None:
         """Tell everyone what a member said."""
@@ -267,7 +264,8 @@ class Room:
 
     def _take_name(self, member: Member, name: str) -> None:
         key = lines.name_key(name)
-        # On the report wire names are not unique (lesson); but nobody there gets a name that somebody here has had checked.
+        # On the report wire names are not unique (lesson); but nobody there gets a name that somebody here has had
+        # checked.
         if self._keys[key] if member.speaks_lines else key in self._checked:
             raise lines.LineError("name_taken")
         self._keys[key] += 1
@@ -331,7 +329,7 @@ class Room:
             return [_not_stored(item) if type(item) is Delivery and item.said else item for item in batch]
 
     def _deliver(self, batch: list) -> None:
-        """Walk the batch once; then one piece for each member, cut and filled where its own differs from the others'."""
+        """Walk the batch once; then one piece for each member, cut and filled where its own differs."""
         pieces: dict[bool, list[bytes]] = {False: [], True: []}
         own: dict[Member, _Own] = {}  # the few members who do not get just what everyone gets
         for item in batch:

@@ -1,14 +1,14 @@
 """The report's two windows: "Enter Username" and "Chatting Program".
 
-Theory of operation. Widgets may only be touched by the thread that runs ``mainloop``, and that thread must never wait,
-or the window freezes. So whatever waits happens in other threads: connecting in a thread of its own, receiving in the
-client's. Both put what they have on a queue, and each window drains a bounded batch of it with ``after()``, whose id
-it keeps so that ``destroy()`` can cancel it. Keys and buttons end in one virtual event each (``<<Connect>>``,
-``<<Send>>``, ``<<Disconnect>>``, ``<<Reconnect>>``, ``<<Wire>>``). What is shown is decided in ``lab.chat.log``, without
-any widget.
+Theory of operation. Widgets may only be touched by the thread that runs ``mainloop``, and that thread must never
+wait, or the window freezes. So whatever waits happens in other threads: connecting in a thread of its own, receiving
+in the client's. Both put what they have on a queue, and each window drains a bounded batch of it with ``after()``,
+whose id it keeps so that ``destroy()`` can cancel it. Keys and buttons end in one virtual event each
+(``<<Connect>>``, ``<<Send>>``, ``<<Disconnect>>``, ``<<Reconnect>>``, ``<<Wire>>``). What is shown is decided in
+``lab.chat.log``, without any widget.
 
-Keys: Tab goes from box to box, Return connects or sends, Up and Down bring back what was sent, F2 opens the wire pane, F5
-reconnects; in the user list, Return writes to the selected one.
+Keys: Tab goes from box to box, Return connects or sends, Up and Down bring back what was sent, F2 opens the wire
+pane, F5 reconnects; in the user list, Return writes to the selected one.
 """
 
 import queue

@@ -1,8 +1,8 @@
 """What goes over the wire, piece by piece, for the wire pane: plain data, no tkinter.
 
-A ``WireLog`` is a connection's tap: it is shown every byte, in both directions, as the network has it. Plaintext comes in the
-pieces in which it was sent or read; under TLS those are cut into records (RFC 8446 section 5.1), which is what
-can be told apart there:
+A ``WireLog`` is a connection's tap: it is shown every byte, in both directions, as the network has it. Plaintext
+comes in the pieces in which it was sent or read; under TLS those are cut into records (RFC 8446 section 5.1), which
+is what can be told apart there:
 
     0      1      2      3      4      5
     +------+------+------+------+------+-- ...

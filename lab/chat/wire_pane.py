@@ -1,7 +1,7 @@
 """The wire pane: every byte of the chat as the network has it, beside the chat itself.
 
-Plaintext stands on a red ground with its text to be read; a TLS record on a green one, with a lock in words before it, since
-colour alone tells some people nothing. What is shown comes from ``lab.chat.wire_log``.
+Plaintext stands on a red ground with its text to be read; a TLS record on a green one, with a lock in words before
+it, since colour alone tells some people nothing. What is shown comes from ``lab.chat.wire_log``.
 """
 
 import tkinter as tk
@@ -36,12 +36,15 @@ class WirePane(ttk.Frame):
         scrollbar = ttk.Scrollbar(self, command=self.box.yview)
         scrollbar.grid(row=1, column=1, sticky="ns")
         self.box.configure(yscrollcommand=scrollbar.set)
+        self._at_end = True
+        self.box.bind("<Configure>", lambda _: self._keep_end_in_sight())
 
     def refresh(self) -> None:
         new, self.shown = self.log.since(self.shown)
         if not new:
             return
-        at_end = self.box.yview()[1] == 1.0
+        # Before it is on the screen it has no size, and no end to be at.
+        self._at_end = self.box.yview()[1] == 1.0 or not self.box.winfo_viewable()
         self.box.configure(state="normal")
         for piece in new:
             tag = "tls" if piece.encrypted else "plain"
@@ -52,5 +55,8 @@ class WirePane(ttk.Frame):
         if excess > 0:
             self.box.delete("1.0", f"{excess}.0")
         self.box.configure(state="disabled")
-        if at_end:
-            self.after_idle(self.box.see, "end")  # once it is known how large the box is
+        self._keep_end_in_sight()
+
+    def _keep_end_in_sight(self) -> None:
+        if self._at_end:  # who has scrolled back to read is left there
+            self.box.see("end")

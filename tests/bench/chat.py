@@ -1,10 +1,11 @@
-"""How the chat server does beside others: ``python -m tests.bench.chat``. Ratios of one run; the times are this machine's.
+"""How the chat server does beside others, in ratios of one run: ``python -m tests.bench.chat``.
 
-Each server is a process of its own, the clients are one other process (tests/bench/load.py), all of it on 127.0.0.1. Servers
-take turns, ``--repeat`` times, and a ratio compares neighbours of one turn; what is printed is the median of the turns. A load
-generator near 100 % of a core would be what is measured, so its share is printed too.
+Each server is a process of its own, the clients are one other process (tests/bench/load.py), all of it on 127.0.0.1.
+Servers take turns, ``--repeat`` times, and a ratio compares neighbours of one turn; what is printed is the median of
+the turns. A load generator near 100 % of a core would be what is measured, so its share is printed too.
 
-    (no option)       lines delivered a second at 10, 100 and 1,000 clients, everyone waiting until its line has reached all
+    (no option)       lines delivered a second at 10, 100 and 1,000 clients, everyone
+                      waiting until its line has reached all
     --latency         p50 and p99 at fixed rates, 100 clients
     --idle N          N idle connections: the storm of their arrival, memory each (10,000 unless said otherwise)
     --overload        torn and lost lines when clients send faster than anyone can read
@@ -101,7 +102,7 @@ def threads(pid: int) -> int:
 
 
 def overload(name: str, clients: int = 10, each: int = 3_000) -> dict:
-    """Every client sends ``each`` lines as fast as its socket takes them; what the first one then gets, line by line."""
+    """Every client sends ``each`` lines as fast as its socket takes them; what the first one gets, line by line."""
     with servers.running(name) as (port, _), Crowd(name, port, clients) as crowd:
         crowd.connect(together(name))
         crowd.settle()
@@ -132,7 +133,7 @@ def overload(name: str, clients: int = 10, each: int = 3_000) -> dict:
 
 
 def silent_reader(name: str, clients: int = 10, rate: int = 2_000, seconds: float = 8) -> dict:
-    """One client stops reading while the others send 400 bytes at a fixed rate: after how long does the room stand still?"""
+    """One client stops reading, the others send 400 bytes at a fixed rate: how long until the room stands still?"""
     with servers.running(name) as (port, _), Crowd(name, port, clients) as crowd:
         crowd.connect(together(name))
         crowd.settle()
@@ -210,17 +211,18 @@ def story(seconds: float) -> list[dict]:
 
 
 def show_story(told: list[dict]) -> None:
-    def number(value, unit="", digits=0):
-        return "-" if value is None else f"{value:,.{digits}f}{unit}"
+    def number(value):
+        return "-" if value is None else f"{value:,.0f}"
 
     print(
         f"{'step':36}{'10 clients':>13}{'100 clients':>13}{'500 arrive':>12}{'torn, lost':>12}{'one silent reader':>26}"
     )
     for step in told:
         still = step["stands_still_after_s"]
+        crowd = f"not in {CROWD_S} s" if step["crowd_of_500_s"] is None else f"{step['crowd_of_500_s']:.2f} s"
         print(
             f"{step['server']:36}{number(step['lines_per_s_10']):>13}{number(step['lines_per_s_100']):>13}"
-            f"{number(step['crowd_of_500_s'], ' s', 2).replace('-', f'not in {CROWD_S} s'):>12}{number(step['overload_torn_or_lost']):>12}"
+            f"{crowd:>12}{number(step['overload_torn_or_lost']):>12}"
             f"{'nobody notices' if still is None else f'all stand still, {still:.1f} s':>26}"
         )
         print(f"    {step['change']}")

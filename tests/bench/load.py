@@ -206,7 +206,7 @@ class Crowd:
         return got
 
     def rounds(self, seconds: float) -> dict:
-        """Everyone says a line and waits until it has reached all, again and again; what was delivered, and how fast."""
+        """Everyone says a line and waits until it has reached all, again and again; what came, and how fast."""
         hearers = self.count - (not self.protocol.echoes)
         started, cpu = time.perf_counter(), time.process_time()
         number = lost = 0

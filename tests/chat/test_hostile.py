@@ -1,4 +1,7 @@
-"""Clients that misbehave, and a room that does not notice. ``python -m tests.chat.test_hostile 100000`` fuzzes for long."""
+"""Clients that misbehave, and a room that does not notice.
+
+``python -m tests.chat.test_hostile 100000`` fuzzes for longer than pytest does.
+"""
 
 import random
 import socket
