@@ -1,4 +1,4 @@
-"""``python3 lab certs DIR``: a throw-away authority and a server certificate, for trying TLS out."""
+"""``python3 lab certs DIR``: a throw-away authority and a server certificate, for the chat over TLS."""
 
 import argparse
 import shlex
@@ -8,29 +8,30 @@ from pathlib import Path
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="lab certs", description="Make a throw-away authority and a server certificate."
+        prog="lab certs", description="Make ca.pem, server.pem and server.key in DIR. Trust them for nothing but the lab."
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder to write ca.pem, server.pem, server.key into")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="made if it is not there")
     parser.add_argument(
-        "--name",
+        "--host",
         action="append",
-        metavar="HOST",
-        help="name or address the server is reached by; may be repeated (default: the loopback)",
+        metavar="NAME",
+        help="a name or address that clients will type for the server; may be given several times "
+        "(default: localhost, 127.0.0.1, ::1)",
     )
+    parser.add_argument("--days", type=int, help="how long it is good (default: 30)")
     options = parser.parse_args(argv)
 
     from lab.room import authority
 
     try:
-        made = authority.issue(options.folder, options.name or authority.LOOPBACK_NAMES)
-    except OSError as error:
-        print(f"certs: cannot write into {options.folder}: {error.strerror or error}", file=sys.stderr)
+        made = authority.issue(
+            options.folder, options.host or authority.LOOPBACK_NAMES, authority.DAYS if options.days is None else options.days
+        )
+    except (OSError, ValueError, OverflowError) as error:
+        print(f"certs: cannot make certificates in {options.folder}: {error}", file=sys.stderr)
         return 2
-    except ValueError as error:
-        print(f"certs: a name that no certificate can hold: {error}", file=sys.stderr)
-        return 2
-    print(f"made for {authority.DAYS} days; then:")
-    quoted = {kind: shlex.quote(str(path)) for kind, path in vars(made).items()}
-    print(f"  python3 lab/server.py --tls --cert {quoted['certificate']} --key {quoted['key']}")
-    print(f"  python3 lab/client.py --tls --cafile {quoted['ca']}")
+    ca, certificate, key = (shlex.quote(str(path)) for path in (made.ca, made.certificate, made.key))
+    print(f"Made {ca}, {certificate} and {key}. Next:")
+    print(f"  python3 lab/server.py --tls --cert {certificate} --key {key}")
+    print(f"  python3 lab/client.py --tls --cafile {ca}")
     return 0

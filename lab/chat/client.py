@@ -7,8 +7,8 @@ window or a terminal takes them from there in its own thread, which is why nothi
 
 The report wire has no boundaries between messages, so this client leaves a gap where the report's has one (while its
 window opens, between the name and what follows) and otherwise waits for what it can see: ``say`` with ``wait=True``
-returns when the line's own broadcast has come back. Then one read is one message. On the lines wire nothing needs a gap,
-the name is answered before ``connect`` returns, and a line is known again by its ``id``.
+returns when the line's own broadcast has come back. Then one read is one message. On the lines wire nothing needs a
+gap, the name is answered before ``connect`` returns, and a line is known again by its ``id``.
 """
 
 import itertools
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from lab.chat import commands, lines, wire
 from lab.chat.connection import SOCKET_READ_BYTES, Connection, ConnectionLost, Tap, TlsConnection
+from lab.chat.wire_log import WireLog
 
 CONNECT_S = 10  # until the server must have answered
 ECHO_S = 5  # until a line's own broadcast must have come back
@@ -47,9 +48,9 @@ Event = wire.Reply | lines.Reply | Lost
 class ChatClient:
     """One user's connection. ``events`` is a ``queue.SimpleQueue`` of Event, fed by the receiving thread.
 
-    ``speaks`` is the wire format, "report" or "lines"; ``password`` and ``pad_to`` (bytes) are for lines alone. ``tap`` is
-    shown every byte that goes over the wire, from the connection's first one on. ``server_name`` is whom the certificate must
-    speak of, where that is not ``host``.
+    ``speaks`` is the wire format, "report" or "lines"; ``password`` and ``pad_to`` (bytes) are for lines alone.
+    ``tap`` is shown every byte that goes over the wire, from the connection's first one on. ``server_name`` is whom the
+    certificate must speak of, where that is not ``host``.
     """
 
     def __init__(
@@ -80,6 +81,11 @@ class ChatClient:
         self._replies: list[Event] = []  # what came since somebody began to wait for it
         self._leaving = self._ended = False
         self._named_at = 0.0
+
+    def again(self) -> "ChatClient":
+        """A fresh client with the same name, server and options, to connect anew."""
+        tap = type(self.tap)(bool(self.tls)) if isinstance(self.tap, WireLog) else self.tap
+        return ChatClient(self.name, self.host, self.port, self.tls, 0, self.speaks, self.password, self.pad_to, tap)
 
     @property
     def warning(self) -> str | None:
@@ -143,7 +149,9 @@ class ChatClient:
         self._send_line(lines.Join(self.name, self.password))
         while not self._early:
             if not (read := self.connection.receive(SOCKET_READ_BYTES)):
-                raise ConnectionLost("the server closed the connection without an answer: does it speak the lines wire?")
+                raise ConnectionLost(
+                    "the server closed the connection without an answer: does it speak the lines wire?"
+                )
             if read[0] != lines.FIRST_BYTE and not self.offers:
                 raise ConnectionLost("the server does not speak the lines wire; choose the report's")
             self._early = self._lines.feed(read)

@@ -1,13 +1,13 @@
 """What a person types after a slash, as requests of the lines wire. Client and server read it with the same eyes.
 
-On the lines wire the client does, and sends events; a text is never a command there. On the report wire the text travels as it
-is, and a server that has the feature ``commands`` reads it.
+On the lines wire the client does, and sends events; a text is never a command there. On the report wire the text
+travels as it is, and a server that has the feature ``commands`` reads it.
 """
 
 from lab.chat import lines
 
 HELP = (
-    "/msg NAME TEXT: to one user alone (a name with blanks in \"quotes\")",
+    '/msg NAME TEXT: to one user alone (a name with blanks in "quotes")',
     "/who: who is here",
     "/nick NAME: change my name",
     "/quit: leave",

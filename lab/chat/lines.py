@@ -8,9 +8,9 @@ functions are the way there and back.
     Receiver.feed(bytes) -> lines -> read_request(line) -> Join, Say, Msg, Who, Nick, Leave          (server's side)
                                   -> read_reply(line)   -> Welcome, Joined, Left, Said, Private, ... (client's side)
 
-Whoever breaks a rule gets an ``Error`` with a reason from ``REASONS``: a program can act upon the reason, a person reads
-the text. Errors of framing are fatal, since nobody knows where the next message starts. What is unknown is ignored
-(``read_reply`` returns None), so that an old client can talk to a newer server.
+Whoever breaks a rule gets an ``Error`` with a reason from ``REASONS``: a program can act upon the reason, a person
+reads the text. Errors of framing are fatal, since nobody knows where the next message starts. What is unknown is
+ignored (``read_reply`` returns None), so that an old client can talk to a newer server.
 
 Not supported: several rooms, files, edits; confusable names beyond NFKC (a Cyrillic "a" looks like a Latin one).
 """
@@ -210,7 +210,7 @@ class Notice(Event):
 
 @dataclass(frozen=True)
 class Error(Event):
-    """Why something was refused: a key of REASONS, and the same for people. ``id`` says which message, if it had one."""
+    """Why something was refused: a key of REASONS, and the same for people; ``id`` says which message."""
 
     reason: str
     text: str
@@ -223,6 +223,10 @@ REQUESTS = {kind.__name__.lower(): kind for kind in Request.__args__}
 REPLIES = {kind.__name__.lower(): kind for kind in Reply.__args__}
 OPTIONAL = ("password", "id", "time", "more")
 KINDS = {"time": int, "more": bool, "names": list, "offers": list}  # every other field is a string
+FIELDS = {
+    kind: [(name, KINDS.get(name, str), name in OPTIONAL) for name in kind.__match_args__]
+    for kind in Request.__args__ + Reply.__args__
+}
 
 
 def users_lines(names: tuple[str, ...]) -> bytes:
@@ -241,12 +245,12 @@ def read_request(line: bytes) -> Request:
     if kind is None:
         raise LineError("unknown_event" if isinstance(members.get("event"), str) else "bad_event")
     request = kind(**_arguments(kind, members))
-    if isinstance(request, Say | Msg):
+    if kind is Say or kind is Msg:
         if request.id is not None and not (0 < len(request.id) <= MAX_ID_CHARACTERS and request.id.isprintable()):
             raise LineError("bad_event", "an id needs 1 to 64 characters that can be printed")
         if not is_text(request.text):
             raise LineError("bad_text", id=request.id)
-    if isinstance(request, Join) and len(request.password or "") > MAX_PASSWORD_CHARACTERS:
+    if kind is Join and len(request.password or "") > MAX_PASSWORD_CHARACTERS:
         raise LineError("bad_event", f"a password has {MAX_PASSWORD_CHARACTERS} characters at most")
     return request
 
@@ -275,10 +279,9 @@ def _members(line: bytes) -> dict:
 def _arguments(kind: type, members: dict) -> dict:
     """What the event's class is to be called with; fields that it does not know are ignored."""
     arguments = {}
-    for name in kind.__match_args__:
+    for name, wanted, optional in FIELDS[kind]:
         value = members.get(name)
-        wanted = KINDS.get(name, str)
-        if value is None and name in OPTIONAL:
+        if value is None and optional:
             continue
         if type(value) is not wanted:
             raise LineError("bad_event", f"the event {members['event']} needs {name!r} as a {wanted.__name__}")

@@ -6,7 +6,7 @@ makes the next batch, so batches grow with the load and need no timer. (The cost
 ``send`` calls. A thread per client that writes, the textbook's answer, makes more of them, not fewer.)
 
     client threads --> queue --> broadcaster: [take all] [store] [join] [send to each member once]
-                                                                        `-> a full socket: kept, up to a bound, then dropped
+                                          a full socket: kept for later, up to a bound, then dropped
 
 Arrivals and departures travel in the same queue. So all members see the same events in the same order, a newcomer's
 replay of the past ends exactly where its present begins, and from a member's arrival to its departure nobody but the
@@ -94,12 +94,15 @@ class Member:
 
 @dataclass(slots=True)
 class Delivery:
-    """Bytes for everyone, or for the members ``to`` alone: ``report`` on that wire, ``line`` on the lines wire."""
+    """Bytes for everyone, or for the members ``to`` alone: ``report`` on that wire, ``line`` on the lines wire.
+
+    Or ``said``: what somebody said, to everyone, which is put into bytes once it is known who is there.
+    """
 
     report: bytes = b""
     line: bytes = b""
     to: tuple[Member, ...] | None = None
-    said: lines.Said | None = None  # what somebody said, for the features that keep it
+    said: lines.Said | None = None
     sender: Member | None = None
 
 
@@ -132,6 +135,7 @@ class Room:
         pad_to: int = 0,
     ):
         self.features = tuple(features)
+        self._hearing = [feature for feature in self.features if type(feature).heard is not Feature.heard]
         self.offers = tuple(word for feature in self.features for word in feature.offers)
         self._console = console
         self._max_members, self._pad_to = max_members, pad_to
@@ -218,10 +222,13 @@ class Room:
             member.name = name
         self.announce(report=wire.Text(f"*** {before} is now {name} ***"), event=lines.Renamed(before, name))
 
+    def handle(self, member: Member, request: lines.Request) -> bool:
+        """Whether a feature has taken the request as its business. Raises LineError."""
+        return bool(self.features) and any(feature.handle(member, request) for feature in self.features)
+
     def say(self, member: Member, text: str, id_: str | None = None) -> None:
         """Tell everyone what a member said."""
-        said = lines.Said(member.name, text, id_)
-        self._put(Delivery(f"<{member.name}> {text}".encode(), said.to_bytes(), said=said, sender=member))
+        self._put(Delivery(said=lines.Said(member.name, text, id_), sender=member))
 
     def tell(self, report: bytes = b"", lines: bytes = b"", to: Iterable[Member] | None = None) -> None:
         """Deliver bytes to everyone, or to some alone, in each wire's own language."""
@@ -257,7 +264,8 @@ class Room:
 
     def _take_name(self, member: Member, name: str) -> None:
         key = lines.name_key(name)
-        # On the report wire names are not unique (lesson); but nobody there gets a name that somebody here has had checked.
+        # On the report wire names are not unique (lesson); but nobody there gets a name that somebody here has had
+        # checked.
         if self._keys[key] if member.speaks_lines else key in self._checked:
             raise lines.LineError("name_taken")
         self._keys[key] += 1
@@ -298,7 +306,8 @@ class Room:
             batch.append(self._queue.get(timeout=RETRY_S if self._behind else None))
             while batch[-1] is not None and size < MAX_BATCH_BYTES:
                 if type(batch[-1]) is Delivery:
-                    size += len(batch[-1].line) + len(batch[-1].report)
+                    said = batch[-1].said
+                    size += len(said.text) if said else len(batch[-1].line) + len(batch[-1].report)
                 batch.append(self._queue.get_nowait())
         except queue.Empty:
             pass
@@ -320,17 +329,20 @@ class Room:
             return [_not_stored(item) if type(item) is Delivery and item.said else item for item in batch]
 
     def _deliver(self, batch: list) -> None:
-        """Walk the batch once; then one piece for each member, cut and filled where its own differs from the others'."""
+        """Walk the batch once; then one piece for each member, cut and filled where its own differs."""
         pieces: dict[bool, list[bytes]] = {False: [], True: []}
         own: dict[Member, _Own] = {}  # the few members who do not get just what everyone gets
         for item in batch:
             if type(item) is Delivery:
-                if item.to is None:
+                if said := item.said:
+                    # Nobody is there for one of the two: then an empty piece holds its place.
+                    pieces[False].append(f"<{said.name}> {said.text}".encode() if self._audience[False] else b"")
+                    pieces[True].append(self._padded(said.to_bytes()) if self._audience[True] else b"")
+                    for feature in self._hearing:
+                        feature.heard(said)
+                elif item.to is None:
                     pieces[False].append(item.report)
                     pieces[True].append(self._padded(item.line))
-                    if item.said:
-                        for feature in self.features:
-                            feature.heard(item.said)
                 else:
                     for member in item.to:
                         data = self._padded(item.line) if member.speaks_lines else item.report

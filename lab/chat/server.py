@@ -6,12 +6,12 @@ Theory of operation (Figure 1 of the report: socket, bind, listen, accept, a thr
     client thread     tells by the first byte what its client speaks, reads its requests, cleans up when it has gone
     broadcaster       delivers to everyone, see lab.chat.room
 
-One port serves all: a first byte of 0x16 starts TLS (RFC 8446 section 5.1), after which, or else, ``{`` starts the lines
-wire (see WIRE.md), and anything else is a name on the report wire. The server itself is minimal. Private messages,
-accounts, a history are features that it is handed (see lab.chat.feature).
+One port serves all: a first byte of 0x16 starts TLS (RFC 8446 section 5.1), after which, or else, ``{`` starts the
+lines wire (see WIRE.md), and anything else is a name on the report wire. The server itself is minimal. Private
+messages, accounts, a history are features that it is handed (see lab.chat.feature).
 
-The report's server sends from the client threads under one lock, so one client that stops reading freezes the room. Here
-no thread ever waits for another's client.
+The report's server sends from the client threads under one lock, so one client that stops reading freezes the room.
+Here no thread ever waits for another's client.
 """
 
 import os
@@ -44,9 +44,9 @@ class ServerError(OSError):
 class ChatServer:
     """The server; also a context manager. ``console`` gets each line for people, ``port`` 0 takes a free port.
 
-    With ``tls``, TLS is spoken beside plaintext, or with ``tls_only`` alone; ``wires`` narrows the wire formats. An empty
-    ``host`` is every interface, IPv4 and IPv6. ``start`` returns when clients can connect; ``stop`` may be called twice,
-    and returns when every thread has ended.
+    With ``tls``, TLS is spoken beside plaintext, or with ``tls_only`` alone; ``wires`` narrows the wire formats. An
+    empty ``host`` is every interface, IPv4 and IPv6. ``start`` returns when clients can connect; ``stop`` may be
+    called twice, and returns when every thread has ended.
     """
 
     def __init__(
@@ -96,9 +96,7 @@ class ChatServer:
         if not 0 <= self.port <= 65_535:  # getaddrinfo would quietly take another one
             raise OverflowError("a port is a number from 0 to 65535")
         if not self.host and socket.has_dualstack_ipv6():
-            return socket.create_server(
-                ("", self.port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG
-            )
+            return socket.create_server(("", self.port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
         family, _, _, _, address = socket.getaddrinfo(
             self.host or None, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
@@ -270,7 +268,7 @@ class ReportConversation:
                     self._room.tell_report_users()
                 case wire.Say(text):
                     try:
-                        if any(feature.handle(member, lines.Say(text)) for feature in self._room.features):
+                        if self._room.handle(member, lines.Say(text)):
                             if member.leaving:
                                 return True
                         else:
@@ -323,7 +321,7 @@ class LinesConversation:
     def _obey(self, member: Member, line: bytes) -> bool:
         """True when the member leaves."""
         request = lines.read_request(line)
-        if any(feature.handle(member, request) for feature in self._room.features):
+        if self._room.handle(member, request):
             return member.leaving
         match request:
             case lines.Say(text, id_):

@@ -1,7 +1,8 @@
 """The client for machines without a screen: standard input is sent line by line, what arrives is printed.
 
 It can be scripted: it waits for each line's own broadcast before it sends the next, and leaves in order at the end of
-input. Commands (``/help`` lists them) work as in the window. Whatever others send is shown with escape sequences made visible, since a terminal would obey them.
+input. Commands (``/help`` lists them) work as in the window. Whatever others send is shown with escape sequences made
+visible, since a terminal would obey them.
 
 Two threads beside the main one: one reads standard input, which no other thread could interrupt, and one prints what
 arrives. Both put what ends the chat on one queue, and the main thread waits there: so a lost connection ends the

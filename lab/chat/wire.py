@@ -236,9 +236,7 @@ def read_users(data: bytes) -> tuple[Users, int]:
                         raise WireError(f"a list of more than {MAX_USERS} users")
                     return Users(tuple(names)), position + 1
                 case other:
-                    raise WireError(
-                        f"a user list with the pickle opcode {other}, which no list of names needs"
-                    )
+                    raise WireError(f"a user list with the pickle opcode {other}, which no list of names needs")
     except WireError:
         raise
     except Exception as error:  # genops raises ValueError, EOFError, struct.error, ... on a broken pickle

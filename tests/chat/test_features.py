@@ -294,7 +294,10 @@ class TestHistory:
 
 
 def test_everything_at_once_over_the_terminal(tmp_path):
-    with server_program("--private", "--commands", "--history", "1", "--history-file", str(tmp_path / "h")) as (_, port):
+    with server_program("--private", "--commands", "--history", "1", "--history-file", str(tmp_path / "h")) as (
+        _,
+        port,
+    ):
         me = ["--name", "B", "--port", str(port), "--wire", "lines"]
         script = "/who\nhello\n/msg B to myself\n/nick C\n/msg nobody x\n/dance\n/help\nbye\n"
         done = client_program(*me, script=script)
@@ -314,5 +317,3 @@ def test_everything_at_once_over_the_terminal(tmp_path):
             assert wanted in done.stdout, (wanted, done.stdout)
         again = client_program(*me, script="")
         assert "<B> hello" in again.stdout and "to myself" not in again.stdout
-
-

@@ -1,4 +1,7 @@
-"""Clients that misbehave, and a room that does not notice. ``python -m tests.chat.test_hostile 100000`` fuzzes for long."""
+"""Clients that misbehave, and a room that does not notice.
+
+``python -m tests.chat.test_hostile 100000`` fuzzes for longer than pytest does.
+"""
 
 import random
 import socket
@@ -68,7 +71,14 @@ def test_an_endless_line(serve):
 
 def test_half_open_and_reset(serve):
     server = serve()
-    cut_short = [b"", b"Res", b'{"event":"jo', b"\x16\x03\x01", b'{"event":"join","name":"R"}\n{"event":"say","te', b"R"]
+    cut_short = [
+        b"",
+        b"Res",
+        b'{"event":"jo',
+        b"\x16\x03\x01",
+        b'{"event":"join","name":"R"}\n{"event":"say","te',
+        b"R",
+    ]
     for data in cut_short:
         for end in (reset, socket.socket.close, lambda sock: sock.shutdown(socket.SHUT_WR)):
             peer = raw(server.port)
@@ -123,7 +133,7 @@ def test_a_flood_from_one_is_bounded_and_drops_nobody_who_reads(serve):
     flooder.sendall(lines.Say("the end").to_bytes())
     seen = until(alice, lambda event: isinstance(event, lines.Said) and event.text == "the end", BOUND_S * 2)
     assert sum(isinstance(event, lines.Said) for event in seen) == 5_001
-    flooder.close()
+    flooder.shutdown(socket.SHUT_RDWR)
     alice.leave()
 
 
@@ -139,7 +149,9 @@ def test_one_silent_reader_on_the_lines_wire(serve):
         if any("Disconnected: silent" in line for line in server.said.lines):
             break
     assert "does not read" in server.said.wait_for("Disconnected: silent")
-    seen = [event for event in until(bob, lambda event: isinstance(event, lines.Said) and event.text.startswith(f"{i} "))]
+    seen = [
+        event for event in until(bob, lambda event: isinstance(event, lines.Said) and event.text.startswith(f"{i} "))
+    ]
     assert [int(event.text.split()[0]) for event in seen if isinstance(event, lines.Said)] == list(range(i + 1))
     silent.close()
     alice.leave()
@@ -201,8 +213,7 @@ def test_an_answer_that_is_nonsense_ends_a_client_in_order():
                 client.connect()
                 assert answer.startswith(good)
                 assert "\n" not in until(client, Lost)[-1].reason
-            except OSError as error:
-                assert not answer.startswith(good)
+            except OSError as error:  # with a good beginning too, where both came as one read
                 assert "\n" not in str(error)
             client.leave()
 

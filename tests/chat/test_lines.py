@@ -146,7 +146,14 @@ def test_the_longest_line():
 
 @pytest.mark.parametrize(
     "name, kept",
-    [("Brandon", "Brandon"), ("  Zoë  B. ", "Zoë B."), ("ﬁona", "fiona"), ("名前", "名前"), ("Ｂ", "B"), ("O'Neil", "O'Neil")],
+    [
+        ("Brandon", "Brandon"),
+        ("  Zoë  B. ", "Zoë B."),
+        ("ﬁona", "fiona"),
+        ("名前", "名前"),
+        ("Ｂ", "B"),
+        ("O'Neil", "O'Neil"),
+    ],
 )
 def test_names_are_kept_in_one_form(name, kept):
     assert lines.check_name(name) == kept
@@ -215,7 +222,9 @@ class TestCommands:
     def test_read(self, typed, request_):
         assert commands.parse(typed) == request_
 
-    @pytest.mark.parametrize("typed", ["/", "/dance", "/msg", "/msg John", '/msg "John', "/nick", "/who is here", "/quit now"])
+    @pytest.mark.parametrize(
+        "typed", ["/", "/dance", "/msg", "/msg John", '/msg "John', "/nick", "/who is here", "/quit now"]
+    )
     def test_what_is_no_command_is_never_said(self, typed):
         with pytest.raises(commands.CommandError) as error:
             commands.parse(typed)

@@ -200,7 +200,11 @@ def test_padding_hides_the_length(serve, ours, block):
     server = serve(tls=server_context(ours.certificate, ours.key), pad_to=block)
     seen = []
     alice = lines_client(
-        "Alice", server, tls=client_context(ours.ca, "1.3"), pad_to=block, tap=lambda way, data: seen.append((way, data))
+        "Alice",
+        server,
+        tls=client_context(ours.ca, "1.3"),
+        pad_to=block,
+        tap=lambda way, data: seen.append((way, data)),
     )
     del seen[:]
     for text in ("y", "a longer text, of forty characters or so"):
@@ -218,5 +222,3 @@ def test_and_the_twin_without_padding(serve, ours):
         alice.say(text, wait=True)
     assert len(set(seen)) == len(seen) == 4
     alice.leave()
-
-

@@ -1,1 +1,1 @@
-"""What the report's conclusion asked for, each a module of its own that the server is handed, and off until asked for."""
+"""What the report's conclusion asked for, each a module that the server is handed, and off until asked for."""

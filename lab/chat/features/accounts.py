@@ -1,8 +1,8 @@
 """Authentication: accounts with passwords in a SQLite file, or one password for the room.
 
-A password is never kept, only what scrypt (RFC 7914) makes of it and a salt of its own. scrypt is slow and wants 16 MiB on
-purpose: whoever steals the file has to pay that for every guess. So does the server for every login; therefore two at a
-time, or a storm of logins would be a storm of memory.
+A password is never kept, only what scrypt (RFC 7914) makes of it and a salt of its own. scrypt is slow and wants 16
+MiB on purpose: whoever steals the file has to pay that for every guess. So does the server for every login; therefore
+two at a time, or a storm of logins would be a storm of memory.
 
 Not supported: changing a password over the wire, locking out who guesses. Without TLS the password itself goes over the
 wire for all to read (**lesson**); the client says so before it sends it.

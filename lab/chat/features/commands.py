@@ -33,6 +33,6 @@ class Commands(Feature):
             case lines.Say(text):
                 self.room.say(member, text)
             case _:
-                if not any(feature.handle(member, request) for feature in self.room.features):
+                if not self.room.handle(member, request):
                     raise lines.LineError("not_offered")
         return True
