@@ -59,7 +59,7 @@ class Door:
     def _answer(self, visitor: socket.socket) -> None:
         try:
             host = self.lan[visitor.recv(1000).decode()]
-            user, pid = self.lan._descriptors()
+            user, pid = self.lan.descriptors()
         except (LanError, UnicodeDecodeError) as error:
             visitor.send(json.dumps({"error": str(error)}).encode())
             return

@@ -28,6 +28,7 @@ from lab.room import namespace
 from lab.room.conditions import Condition, ConditionError, Order
 
 MTU = 1500
+HOSTS_LIMIT = 200  # their descriptors must fit into one message (SCM_MAX_FD is 253)
 BUILD_LIMIT_S = 30  # a LAN takes a fraction of a second; far beyond that something is wrong
 STOP_LIMIT_S = 10
 ANSWER_LIMIT_S = 60  # a switch answers at once, but for frames under way, which an order may hold
@@ -114,7 +115,7 @@ class Place:
 
         Signals sent to the process object reach the program, and its exit code comes back as its own.
         """
-        user, pid = self._lan._descriptors()
+        user, pid = self._lan.descriptors()
         inherited = (*((user,) if user is not None else ()), pid, self.network)
         options["pass_fds"] = (*options.get("pass_fds", ()), *inherited)
         process = Program(namespace.join_launcher(list(command), user, pid, self.network), **options)
@@ -165,11 +166,13 @@ class Lan:
     """A whole LAN, built on entering the ``with`` block (or by ``start``) and gone after it (or after ``close``).
 
     ``lan["PC1"]`` is a host (case and spaces do not matter). ``bridge=True`` puts the kernel's own switch
-    where the kit's would be: faster to build, and without conditions. ``offloads=True`` leaves the kernel's
+    where the kit's would be, which takes no conditions; with it, ``offloads=True`` leaves the kernel's
     offloads on. Raises LanError for a plan that cannot be, LanRefused where the system forbids namespaces.
     """
 
     def __init__(self, hosts: Iterable[HostPlan], *, bridge: bool = False, offloads: bool = False):
+        if offloads and not bridge:  # the switch has cables, and no cable carries a frame beyond the MTU
+            raise LanError("offloads make frames longer than a cable carries: they need the kernel's bridge")
         self.plans = check_plan(hosts)
         self.bridge = bridge
         self.offloads = offloads
@@ -328,7 +331,8 @@ class Lan:
         for one, network in zip(self.plans, descriptors[3:], strict=False):
             self.hosts[_plain(one.name)] = Host(self, one, network)
 
-    def _descriptors(self) -> tuple[int | None, int]:
+    def descriptors(self) -> tuple[int | None, int]:
+        """Descriptors of the LAN's user namespace (None where root did without one) and of its pid namespace."""
         if self._keeper is None:
             raise LanError("the LAN is not running")
         return (self._held[0] if self._new_user else None), self._held[1]
@@ -405,6 +409,8 @@ def check_plan(hosts: Iterable[HostPlan]) -> list[HostPlan]:
     networks: dict = {}
     if not plans:
         raise LanError("a LAN needs at least one host")
+    if len(plans) > HOSTS_LIMIT:
+        raise LanError(f"a LAN takes up to {HOSTS_LIMIT} hosts, not {len(plans)}")
     for plan in plans:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,11}", plan.name) or plan.name == "lo":
             raise LanError(f"host name {plan.name!r}: up to 12 letters, digits, - and _, beginning with a letter")

@@ -138,6 +138,16 @@ def test_the_kernels_bridge_can_stand_in_and_says_what_it_cannot_do():
             lan.condition("PC1", loss=0.5)
 
 
+def test_a_hundred_hosts_on_one_switch():
+    with Lan([host(f"h{n}", f"10.0.0.{n}/24") for n in range(1, 101)]) as lan:
+        assert ask(lan, "h1", "h100", "10.0.0.100") == [10, 64]
+
+
+def test_offloads_need_the_bridge():
+    with pytest.raises(LanError, match="offloads make frames longer than a cable carries"):
+        Lan(REPORT_LAN, offloads=True)
+
+
 # Conditions, over real cables
 
 
@@ -280,6 +290,7 @@ def test_a_program_that_takes_too_long_is_ended(lan):
         ([host("a name with spaces", "10.0.0.1/24")], "host name 'a name with spaces'"),
         ([host("../etc", "10.0.0.1/24")], "host name"),
         ([router("R", {"left": "10.0.0.1/24"})], "a router needs two switches"),
+        ([host(f"h{n}", f"10.0.{n}.1/16") for n in range(201)], "up to 200 hosts, not 201"),
     ],
 )
 def test_a_plan_that_cannot_be_is_one_clear_line(hosts, says):
@@ -301,7 +312,7 @@ from lab.room.lan import REPORT_LAN, Lan
 
 how = sys.argv[1]
 with Lan(REPORT_LAN) as lan:
-    shell = lan["PC1"].popen(["sh", "-c", "sleep 1000 & sleep 1000 & echo ready; wait"], stdout=-1, text=True)
+    shell = lan["PC1"].popen(["sh", "-c", "setsid sleep 1000 & sleep 1000 & echo ready; wait"], stdout=-1, text=True)
     shell.stdout.readline()
     seen = [os.fstat(descriptor).st_ino for descriptor in lan._held]
     print(json.dumps({"namespaces": seen, "processes": [lan._keeper.pid, shell.pid]}), flush=True)
@@ -311,14 +322,15 @@ with Lan(REPORT_LAN) as lan:
 """
 
 
-def processes_in(namespaces: list[int]) -> list[str]:
-    """Processes in one of these namespaces, or with a descriptor on one."""
-    found = []
+def processes_in(namespaces: list[int]) -> set[int]:
+    """The processes that are in one of these namespaces or have a descriptor on one: what keeps it alive."""
+    found = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            for link in [*process.glob("ns/*"), *process.glob("fd/*")]:
-                if link.stat().st_ino in namespaces and os.readlink(link).startswith(("net:", "pid:", "user:")):
-                    found.append(f"{process.name} {link.name} {(process / 'cmdline').read_bytes()}")
+            links = [*process.glob("ns/*"), *process.glob("fd/*")]
+            here = {link for link in links if os.readlink(link).startswith(("net:", "pid:", "user:"))}
+            if any(link.stat().st_ino in namespaces for link in here):
+                found.add(int(process.name))
         except OSError:
             continue  # it has just ended, or is another user's, who cannot be in a namespace of ours
     return found
@@ -327,33 +339,29 @@ def processes_in(namespaces: list[int]) -> list[str]:
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="this Python cannot wait for another's child")
 @pytest.mark.parametrize("how", ["success", "failure", "interrupt", "terminate", "kill"])
 def test_it_is_gone_without_trace(how, tmp_path):
-    environment = os.environ | {"TMPDIR": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join([str(ROOT), *sys.path])
+    environment = os.environ | {"TMPDIR": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": path}
     mounts = Path("/proc/self/mountinfo").read_text()
-    with subprocess.Popen(
-        [sys.executable, "-c", STORY, how],
-        stdin=-1,
-        stdout=-1,
-        stderr=-1,
-        text=True,
-        cwd=tmp_path,
-        env=environment,
-    ) as process:
+    command = [sys.executable, "-c", STORY, how]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, **pipes, text=True, cwd=tmp_path, env=environment) as process:
         told = json.loads(process.stdout.readline())
         # The user's own namespace counts only where the LAN made one: everybody else is in it otherwise.
         ours = [one for one in told["namespaces"] if one != os.stat("/proc/self/ns/user").st_ino]
-        assert processes_in(ours), "the search finds what is there"
-        handles = [os.pidfd_open(pid) for pid in told["processes"]]
+        keeping = processes_in(ours) | set(told["processes"])
+        assert len(keeping) >= 8, "the story, keeper and its first process, switch, shell and stand-in, two sleepers"
+        handles = {pid: os.pidfd_open(pid) for pid in keeping}
         if how in ("success", "failure"):
             process.stdin.write("\n")
             process.stdin.flush()
         else:
-            name = {"interrupt": "SIGINT", "terminate": "SIGTERM", "kill": "SIGKILL"}[how]
-            process.send_signal(getattr(signal, name))
-        assert process.wait(BOUND_S) == {"success": 0, "failure": 1, "interrupt": -2, "terminate": -15, "kill": -9}[how]
-        for handle in handles:  # the last process to go is one of these
-            assert select.select([handle], [], [], BOUND_S)[0], "a process has outlived the LAN"
+            process.send_signal({"interrupt": signal.SIGINT, "terminate": signal.SIGTERM, "kill": signal.SIGKILL}[how])
+        ends = {"success": 0, "failure": 1, "interrupt": -2, "terminate": -15, "kill": -9}
+        assert process.wait(BOUND_S) == ends[how]
+        for pid, handle in handles.items():
+            assert select.select([handle], [], [], BOUND_S)[0], f"process {pid} has outlived the LAN"
             os.close(handle)
-    assert processes_in(ours) == []
+    # With the last process that was in a namespace or had a descriptor on it, the namespace is gone.
     assert list(tmp_path.iterdir()) == []
     assert Path("/proc/self/mountinfo").read_text() == mounts
 
