@@ -295,17 +295,17 @@ class _Guess:
             for start in range(0, len(words), 1 << 22)
         ]
         at = np.concatenate(found) if found else np.zeros(0, np.int64)
-        at = at[at + 8 <= len(words)]
-        lengths = words[at + 1].astype(np.int64)
-        sound = (
-            (lengths >= 32)
-            & (lengths % 4 == 0)
-            & (lengths <= LARGEST_BLOCK)
-            & (at + lengths // 4 <= len(words))
-        )
-        at, lengths = at[sound], lengths[sound]
-        twice = words[at + lengths // 4 - 1] == lengths
-        self.starts, self.lengths = at[twice] * 4, lengths[twice]
+        at = at[: np.searchsorted(at, len(words) - 7)]  # the shortest block has eight words
+        lengths = words[at + 1]
+        # Sound: within the limits, a whole number of words, and not over the end of the file.
+        ends = at + (lengths >> 2)
+        sound = (lengths >= 32) & (lengths & 3 == 0) & (lengths <= LARGEST_BLOCK) & (ends <= len(words))
+        if not sound.all():
+            at, lengths, ends = at[sound], lengths[sound], ends[sound]
+        twice = words[ends - 1] == lengths
+        if not twice.all():
+            at, lengths = at[twice], lengths[twice]
+        self.starts, self.lengths = at << 2, lengths.astype(np.int64)
         # The stretches: item i is the last of its stretch when the block after it is not item i + 1.
         chained = self.starts[:-1] + self.lengths[:-1] == self.starts[1:]
         self.lasts = np.append(np.flatnonzero(~chained), max(0, len(self.starts) - 1))

@@ -229,7 +229,9 @@ def read_segments(path_or_capture: str | PathLike | Capture) -> Segments:
     capture = path_or_capture if isinstance(path_or_capture, Capture) else read_capture(path_or_capture)
     link_types = {interface.link_type for interface in capture.interfaces}
     numbers, addresses = FlowNumbers(), _AddressTable()
-    chunks = []
+    # Room for every frame, should all be TCP; what is not used is never touched and costs no memory.
+    columns = {name: np.empty(len(capture), kind) for name, kind in _COLUMNS.items()}
+    count = 0
     for begin in range(0, len(capture), CHUNK):
         frames = slice(begin, begin + CHUNK)
         start = capture.offset[frames]
@@ -240,15 +242,14 @@ def read_segments(path_or_capture: str | PathLike | Capture) -> Segments:
         else:
             packet, version = _by_link(capture, frames, start, end)
         rows = np.arange(begin + 1, begin + 1 + len(start), dtype=np.int32)
-        chunks.append(_decode(capture.data, packet, version, end, wire_end, rows, addresses, numbers))
-    columns = {}
-    for (
-        name,
-        kind,
-    ) in _COLUMNS.items():  # one column at a time: two copies of one are fine, two of all are not
-        pieces = [chunk.pop(name) for chunk in chunks]
-        columns[name] = np.concatenate(pieces) if pieces else np.zeros(0, kind)
-    return Segments(capture, columns, addresses.ipv6, numbers)
+        chunk = _decode(capture.data, packet, version, end, wire_end, rows, addresses, numbers)
+        many = len(chunk["number"])
+        for name, column in columns.items():
+            column[count : count + many] = chunk[name]
+        count += many
+    return Segments(
+        capture, {name: column[:count] for name, column in columns.items()}, addresses.ipv6, numbers
+    )
 
 
 _COLUMNS = {
@@ -346,8 +347,10 @@ def _decode(data, packet, version, end, wire_end, rows, addresses, numbers) -> d
     """The columns of one chunk. Each step keeps the rows that are still candidates and drops the others."""
     parts = []
     for which, decode in ((4, _decode_ipv4), (6, _decode_ipv6)):
-        chosen = np.flatnonzero(version == which)
-        if len(chosen):
+        chosen = version == which
+        if chosen.all():
+            parts = [decode(data, packet, end, wire_end, rows, addresses)]
+        elif chosen.any():
             parts.append(decode(data, packet[chosen], end[chosen], wire_end[chosen], rows[chosen], addresses))
     if not parts:
         parts.append(_decode_ipv4(data, packet[:0], end[:0], wire_end[:0], rows[:0], addresses))
@@ -375,18 +378,13 @@ def _decode_ipv4(data, packet, end, wire_end, rows, _addresses):
     kept = sound & (protocol == TCP)
     source = header["source"].astype(np.uint64)
     destination = header["destination"].astype(np.uint64)
-    return [
-        column[kept]
-        for column in (
-            rows,
-            source,
-            destination,
-            at,
-            np.minimum(end, packet_end),
-            packet_end,
-            fragment & 0x2000 != 0,
-        )
-    ]
+    limit = np.minimum(end, packet_end)
+    return _keep(kept, rows, source, destination, at, limit, packet_end, fragment & 0x2000 != 0)
+
+
+def _keep(kept: np.ndarray, *columns: np.ndarray) -> list[np.ndarray]:
+    """The columns at the rows to be kept; nearly always those are all."""
+    return list(columns) if kept.all() else [column[kept] for column in columns]
 
 
 def _decode_ipv6(data, packet, end, wire_end, rows, addresses):
@@ -400,7 +398,8 @@ def _decode_ipv6(data, packet, end, wire_end, rows, addresses):
     kept = sound & (protocol == TCP) & ~later
     source = addresses.number(header["source"][kept])
     destination = addresses.number(header["destination"][kept])
-    return [rows[kept], source, destination, *(c[kept] for c in (at, limit, packet_end, fragment))]
+    rows, at, limit, packet_end, fragment = _keep(kept, rows, at, limit, packet_end, fragment)
+    return [rows, source, destination, at, limit, packet_end, fragment]
 
 
 def _skip_extensions(data, protocol, at, limit, extensions):
@@ -428,10 +427,9 @@ def _skip_extensions(data, protocol, at, limit, extensions):
 
 def _decode_tcp(data, row, source, destination, at, limit, packet_end, fragment, numbers):
     whole = at + TCP_READ <= limit
-    if not whole.all():
-        row, source, destination, at, limit, packet_end, fragment = (
-            column[whole] for column in (row, source, destination, at, limit, packet_end, fragment)
-        )
+    row, source, destination, at, limit, packet_end, fragment = _keep(
+        whole, row, source, destination, at, limit, packet_end, fragment
+    )
     header = gather(data, at, _TCP)
     words = header["flags"].astype(np.uint16)
     header_length = (words >> 12).astype(np.int64) * 4

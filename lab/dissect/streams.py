@@ -17,6 +17,8 @@ from heapq import heappop, heappush
 
 import numpy as np
 
+LARGEST_COPY = 1 << 28  # bytes; so many payloads in all may be copied together, to be cut up into streams
+
 _SYN, _PSH = 0x02, 0x08
 _MODULUS, _HALF = 1 << 32, 1 << 31
 
@@ -67,7 +69,7 @@ class Stream:
         """(row, bytes of its payload to skip, offset) of each piece, total length, gaps."""
         segments, rows = self._segments, self.rows
         if self._in_order is not None:
-            carriers = self._in_order.rows
+            carriers = self._in_order.payloads.rows[self._in_order.first : self._in_order.last]
             return _one_behind_the_other(carriers, segments.payload_captured[carriers])
         lengths = segments.payload_captured[rows]
         if len(rows) == 0:
@@ -86,14 +88,12 @@ class Stream:
     @cached_property
     def data(self) -> bytes:
         """All captured bytes in order, gaps left out."""
-        raw = self._segments.capture.raw
         if self._in_order is not None:
-            starts, ends = self._in_order.starts.tolist(), self._in_order.ends.tolist()
-        else:
-            rows, skips, _, _, _ = self._layout
-            offset = self._segments.payload_offset[rows]
-            starts = (offset + np.array(skips, np.int64)).tolist()
-            ends = (offset + self._segments.payload_captured[rows]).tolist()
+            return self._in_order.payloads.join(self._in_order.first, self._in_order.last)
+        rows, skips, _, _, _ = self._layout
+        raw, offset = self._segments.capture.raw, self._segments.payload_offset[rows]
+        starts = (offset + np.array(skips, np.int64)).tolist()
+        ends = (offset + self._segments.payload_captured[rows]).tolist()
         return b"".join([raw[start:end] for start, end in zip(starts, ends, strict=True)])
 
     @property
@@ -164,13 +164,47 @@ def _one_behind_the_other(rows: np.ndarray, lengths: np.ndarray):
     return rows.tolist(), [0] * len(rows), [0, *offsets[:-1].tolist()] if total else [], total, []
 
 
+class Payloads:
+    """The payloads of many segments, ROWS, in the order in which they belong one behind the other."""
+
+    def __init__(self, segments, rows: np.ndarray, lengths: np.ndarray):
+        self.segments, self.rows, self.lengths = segments, rows, lengths
+        self.starts = segments.payload_offset[rows]
+        self.places = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+    def join(self, first: int, last: int) -> bytes:
+        """Payloads FIRST up to LAST (not included), end to end."""
+        if self.places[-1] <= LARGEST_COPY:
+            return self._together[self.places[first] : self.places[last]].tobytes()
+        raw, starts = self.segments.capture.raw, self.starts[first:last]
+        ends = (starts + self.lengths[first:last]).tolist()
+        return b"".join([raw[start:end] for start, end in zip(starts.tolist(), ends, strict=True)])
+
+    @cached_property
+    def _together(self) -> np.ndarray:
+        """All of them end to end, uint8. Half a million slices take a while in Python; so numpy copies all
+        payloads of one length in one go, as opaque items of that many bytes.
+        """
+        data, joined = self.segments.capture.data, np.empty(self.places[-1], np.uint8)
+        by_length = np.argsort(self.lengths, kind="stable")
+        sorted_lengths = self.lengths[by_length]
+        edges = np.flatnonzero(np.diff(sorted_lengths, prepend=-1, append=-1))
+        for start, end in zip(edges.tolist(), edges[1:].tolist(), strict=False):
+            length = int(sorted_lengths[start])
+            source = np.ndarray((len(data) - length + 1,), f"V{length}", data, strides=(1,))
+            target = np.ndarray((len(joined) - length + 1,), f"V{length}", joined, strides=(1,))
+            chosen = by_length[start:end]
+            target[self.places[chosen]] = source[self.starts[chosen]]
+        return joined
+
+
 @dataclass
 class InOrder:
-    """A direction whose segments all came in order: those with a payload, and where it stands in the file."""
+    """A direction whose segments all came in order: its payloads are those from FIRST up to LAST."""
 
-    rows: np.ndarray
-    starts: np.ndarray  # int64, bytes into the file
-    ends: np.ndarray
+    payloads: Payloads
+    first: int
+    last: int
 
 
 def sort_directions(segments):
@@ -180,10 +214,11 @@ def sort_directions(segments):
     Direction d of flow f is number 2 f + d. Nearly every direction of a real capture is in order, and to
     see that takes no loop.
     """
-    key = segments.flow.astype(np.int64) * 2 + segments.direction
     count = 2 * segments.flow_count
     # Numbers of 16 bits are sorted by counting, five times as fast.
-    rows = np.argsort(key.astype(np.uint16) if count < 1 << 16 else key, kind="stable")
+    kind = np.uint16 if count < 1 << 16 else np.int64
+    key = segments.flow.astype(kind) * kind(2) + segments.direction.astype(kind)
+    rows = np.argsort(key, kind="stable")
     key = key[rows]
     begins = np.searchsorted(key, np.arange(count + 1))
     lengths = segments.payload_captured[rows]
@@ -195,16 +230,14 @@ def sort_directions(segments):
     occupied = np.flatnonzero(np.diff(begins))
     first_byte = np.zeros(count, np.uint32)
     first_byte[occupied] = _first_byte(segments, rows[begins[occupied]])
-    first = np.diff(key, prepend=-1) != 0
+    first = np.concatenate([[True], key[1:] != key[:-1]])[: len(key)]
     expected[first] = first_byte[key[first]]
     good = np.ones(count, bool)
     good[key[(starts != expected) | (segments.payload_length[carriers] != lengths)]] = False
-    carrier_begins = np.searchsorted(key, np.arange(count + 1)).tolist()
-    offsets = segments.payload_offset[carriers]
-    ends = offsets + lengths
+    payloads = Payloads(segments, carriers, lengths)
+    edges = np.searchsorted(key, np.arange(count + 1)).tolist()
     found = [
-        InOrder(carriers[start:end], offsets[start:end], ends[start:end]) if good[number] else None
-        for number, (start, end) in enumerate(zip(carrier_begins, carrier_begins[1:], strict=False))
+        InOrder(payloads, edges[i], edges[i + 1]) if fine else None for i, fine in enumerate(good.tolist())
     ]
     return rows, begins, found
 

@@ -1,0 +1,161 @@
+"""``lab dissect``: what it prints, as JSON and for people; one clear line and exit code 2 for what cannot
+be used.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.dissect.fields import Part
+from lab.dissect.program import main, printable
+from tests.dissect import packets
+from tests.dissect.generator import Conversation
+from tests.dissect.test_fields import FRAME_1193
+from tests.dissect.tls_traffic import play_apart, write_capture
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("program")
+    played = play_apart(version="1.3")
+    write_capture(folder / "tls.pcapng", played["wire"])
+    (folder / "keys.log").write_text(played["keys"])
+    (folder / "frame.pcap").write_bytes(packets.pcap([(11_502_790_000, FRAME_1193, 69)]))
+    talk = Conversation(3, packets.ETHERNET)
+    (folder / "talk.pcap").write_bytes(packets.pcap(talk.play()))
+    nasty = packets.tcp(
+        "10.0.0.1", "10.0.0.2", 1, 2, 3, 4, 24, payload=b"\x1b]0;owned\x07\x1b[2J[red]hi[/red]\r\n"
+    )
+    frame = packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", nasty))
+    (folder / "nasty.pcap").write_bytes(packets.pcap([(0, frame, len(frame))]))
+    gap = [
+        packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, seq, 1, 16, payload=text)
+        for seq, text in ((5, b"ab"), (17, b"cd"))
+    ]
+    frames = [packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", one)) for one in gap]
+    (folder / "gap.pcap").write_bytes(packets.pcap([(0, one, len(one)) for one in frames]))
+    (folder / "empty.pcap").write_bytes(packets.pcap([]))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def run(capsys, *arguments, code=0, **options):
+    assert main([str(one) for one in arguments], **options) == code
+    return capsys.readouterr()
+
+
+def as_json(capsys, *arguments):
+    out, err = run(capsys, *arguments, "--json")
+    assert err == ""
+    return json.loads(out)
+
+
+def test_overview(files, capsys):
+    out, _ = run(capsys, files / "tls.pcapng")
+    for said in ("TLS 1.3", "chat.lab.test", "[SYN] Seq=0", "closed: FIN from", "... "):
+        assert said in out, said
+    facts = as_json(capsys, files / "tls.pcapng", "--limit", 0)
+    assert facts["file"]["flows"] == 1 and len(facts["segments"]) == facts["file"]["segments"]
+    assert facts["segments"][1]["info"].startswith("9898 → 56228 [SYN, ACK] Seq=0 Ack=1")
+
+
+def test_handshakes(files, capsys):
+    (shake,) = as_json(capsys, files / "tls.pcapng", "--handshakes")["handshakes"]
+    assert shake["frames"] == [1, 2, 3] and shake["rtt_s"] == pytest.approx(0.0002)
+    out, _ = run(capsys, files / "tls.pcapng", "--handshakes")
+    assert "SYN-ACK" in out and "0.100 ms later" in out
+    (none,) = as_json(capsys, files / "frame.pcap", "--handshakes")["handshakes"]
+    assert "no handshake" in none["missing"]
+
+
+def test_follow_plain_and_with_keys(files, capsys):
+    facts = as_json(capsys, files / "tls.pcapng", "--follow", 0)
+    assert facts["decrypted"] is False and "no key" in facts["tls"]["problem"]
+    facts = as_json(capsys, files / "tls.pcapng", "--follow", 0, "--keys", files / "keys.log")
+    assert facts["decrypted"] is True
+    assert [turn["from"] for turn in facts["turns"][:2]] == ["initiator", "responder"]
+    assert facts["turns"][0]["text"] == "client line 0 "
+    out, _ = run(capsys, files / "tls.pcapng", "--follow", 0, "--keys", files / "keys.log")
+    assert "server line 1" in out and "decrypted" in out
+    assert "server line" not in run(capsys, files / "tls.pcapng", "--follow", 0).out
+    out, _ = run(capsys, files / "frame.pcap", "--follow", 0, "--hex")
+    assert "0000  3c 42 72 61" in out and "<Brandon> hello" in out
+
+
+def test_follow_shows_gaps(files, capsys):
+    turns = as_json(capsys, files / "gap.pcap", "--follow", 0)["turns"]
+    assert [(turn["text"], turn["missing"]) for turn in turns] == [("ab", 0), ("cd", 10)]
+    assert "[10 bytes missing from the capture]" in run(capsys, files / "gap.pcap", "--follow", 0).out
+
+
+def test_frame(files, capsys):
+    out, _ = run(capsys, files / "frame.pcap", "--frame", 1)
+    for said in ("Header checksum", "0x23f5", "it is right", "RFC 791", "3c 42 72 61"):
+        assert said in out, said
+    facts = as_json(capsys, files / "frame.pcap", "--frame", 1)
+    assert bytes.fromhex(facts["hex"]) == FRAME_1193 and facts["frame"] == 1
+
+    def chat(payload, *_ports):
+        return "Chat", [Part("Whole line", len(payload))]
+
+    assert "Whole line" in run(capsys, files / "frame.pcap", "--frame", 1, application=chat).out
+
+
+def test_flows(files, capsys):
+    facts = as_json(capsys, files / "talk.pcap", "--flows")
+    assert facts["flows"][0]["from_initiator"]["bytes"] >= 0
+    assert "closing" in run(capsys, files / "talk.pcap", "--flows").out
+    assert as_json(capsys, files / "empty.pcap")["flows"] == []
+    run(capsys, files / "empty.pcap")
+
+
+def test_what_comes_from_the_network_does_not_steer_the_terminal(files, capsys):
+    out, _ = run(capsys, files / "nasty.pcap", "--follow", 0)
+    assert "\x1b" not in out and "\x07" not in out
+    assert "[red]hi[/red]" in out  # nor rich's own markup
+    assert printable(b"a\x1b\xff\n\xc3\xa9") == "a·�\né"
+
+
+REFUSALS = {
+    "no such file": (["nowhere.pcap"], "No such file"),
+    "a folder": (["."], "Is a directory"),
+    "no capture": (["keys.log"], "not a capture file"),
+    "no such frame": (["frame.pcap", "--frame", "2"], "no frame 2"),
+    "frame zero": (["frame.pcap", "--frame", "0"], "no frame 0"),
+    "no such flow": (["frame.pcap", "--follow", "1"], "no flow 1"),
+    "flow below zero": (["frame.pcap", "--follow", "-1"], "no flow -1"),
+    "no such key log": (["frame.pcap", "--keys", "none.log"], "No such file"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_refusals_are_one_line_and_exit_code_2(case, more, files, capsys, monkeypatch):
+    monkeypatch.chdir(files)
+    arguments, says = REFUSALS[case]
+    out, err = run(capsys, *arguments, *more, code=2)
+    assert out == "" and says in err and err.count("\n") == 1 and err.startswith("lab dissect: ")
+
+
+def test_two_things_at_once_are_refused(files, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([str(files / "frame.pcap"), "--flows", "--frame", "1"])
+    assert caught.value.code == 2
+
+
+def test_a_reader_that_goes_away_is_no_error(files):
+    code = "import sys; from lab.dissect.program import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, str(files / "tls.pcapng"), "--json", "--limit", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait() == 0
