@@ -2,6 +2,9 @@
 
     draw_exposure        describe_exposure       what an eavesdropper recovers, by class and variant
     draw_ladder          describe_ladder         a flow's segments as arrows between its two ends
+    draw_time_sequence   describe_time_sequence  how one direction moves through its sequence numbers
+    draw_round_trips     describe_round_trips    how long each acknowledgement took
+    draw_in_flight       describe_in_flight      what was sent and not yet acknowledged
     draw_page            describe_page           several of them as one figure
 
 Axes-level: data first, options by keyword, an Axes comes back; nothing is shown or saved in here. The only modules that
@@ -12,15 +15,24 @@ picture.
 from lab.charts.exposure import describe_exposure, draw_exposure
 from lab.charts.figure import describe_page, draw_page, new_axes, to_png
 from lab.charts.flow_rows import plain_text
+from lab.charts.in_flight import describe_in_flight, draw_in_flight
 from lab.charts.ladder import describe_ladder, draw_ladder
+from lab.charts.round_trips import describe_round_trips, draw_round_trips
+from lab.charts.time_sequence import describe_time_sequence, draw_time_sequence
 
 __all__ = [
     "describe_exposure",
+    "describe_in_flight",
     "describe_ladder",
     "describe_page",
+    "describe_round_trips",
+    "describe_time_sequence",
     "draw_exposure",
+    "draw_in_flight",
     "draw_ladder",
     "draw_page",
+    "draw_round_trips",
+    "draw_time_sequence",
     "new_axes",
     "plain_text",
     "to_png",

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 BLACK, GREY, PALE = "#000000", "#595959", "#D9D9D9"
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
@@ -104,6 +105,25 @@ def tidy(ax: Axes, title: str, x: str = "", y: str = "") -> None:
     ax.set_ylabel(y, fontsize=BODY)
     ax.tick_params(labelsize=SMALL)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def whole_numbers(axis) -> None:
+    """Ticks at whole numbers only, thousands set apart: for what is counted."""
+    axis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def side_key(ax: Axes, known: Sequence) -> None:
+    """What the marks mean, right of the chart, where nothing that is measured can lie under it."""
+    ax.legend(
+        handles=list(known),
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        frameon=False,
+        fontsize=SMALL,
+        borderaxespad=0,
+        labelspacing=0.9,
+    )
 
 
 def draw_key(ax: Axes, marks: Sequence, x: float, y: float) -> None:

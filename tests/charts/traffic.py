@@ -54,12 +54,12 @@ def write_lossy_upload(path) -> None:
         elif segment > LOST:
             server(arrived, number(LOST), options=sack((number(LOST + 1), number(segment + 1))))
     data(begin + LOST + 3 + ROUND_TRIP_MS + 0.5, LOST)  # after the third duplicate
-    server(begin + LOST + 3 + 2 * ROUND_TRIP_MS, number(10), window=8000 >> 7)
+    server(begin + LOST + 3 + 2 * ROUND_TRIP_MS, number(10), window=63)
     # Eight more fill the window to its edge; the server says "no more", and later "go on".
     begin = 140.0
     for segment in range(10, 18):
         data(begin + (segment - 10), segment)
-    server(begin + 3 + ROUND_TRIP_MS, number(14), window=3968 >> 7)
+    server(begin + 3 + ROUND_TRIP_MS, number(14), window=32)
     server(begin + 7 + ROUND_TRIP_MS, number(18), window=0)
     server(begin + 7 + ROUND_TRIP_MS + 80, number(18))
     # The rest; the last is lost and nothing behind it tells.
