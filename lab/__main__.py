@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": Command("lab.demo", "record a chat in plaintext and over TLS, and show what an eavesdropper reads"),
     "test": Command("lab.test", "run the tests (arguments after it go to pytest)"),
     "capture": Command("lab.capture", "record sessions for a class, with their manifest"),
+    "check": Command("lab.check", "check your own exercises: a line a task, a story for each wrong one"),
     "notebooks": Command("lab.notebooks", "open the notebooks in JupyterLab"),
     "certs": Command("lab.certs", "make a throw-away authority and a server certificate for TLS"),
     "server": Command("lab.server", "run the chat server", needs_packages=False),

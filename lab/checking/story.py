@@ -5,19 +5,21 @@ would have been right stays in ``Wrong.right``, for the tests that make sure it 
 """
 
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 LONGEST_SHOWN = 160  # characters of a value
+WIDTH = 110  # of a story, in characters
 
 
 class Wrong(AssertionError):
     """A wrong result; its text is the story."""
 
-    def __init__(self, story: "Story", right: Any = None):
+    def __init__(self, story: "Story", right: Any = None, got: Any = None):
         super().__init__(str(story))
-        self.story, self.right = story, right
+        self.story, self.right, self.got = story, right, got
 
 
 @dataclass
@@ -34,16 +36,15 @@ class Story:
     file: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.task}", f"  given      {self.given}"]
-        lines += [f"  step {number:<5} {step}" for number, step in enumerate(self.steps, 1)]
-        lines.append(f"  came back  {self.came_back}")
-        if self.frame is not None:
-            lines.append(f"  frame      {self.frame}")
-        lines.append(f"  rule       {self.rule}")
-        if self.filter:
-            lines.append(f"  Wireshark  {self.filter}")
-        if self.file:
-            lines.append(f"  open       {self.file}")
+        parts = [("given", self.given)]
+        parts += [(f"step {number}", step) for number, step in enumerate(self.steps, 1)]
+        parts += [("came back", self.came_back), ("frame", "" if self.frame is None else str(self.frame))]
+        parts += [("rule", self.rule), ("Wireshark", self.filter), ("open", self.file)]
+        lines = [self.task]
+        for label, text in parts:
+            head = f"  {label:<10} "
+            wrapped = textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+            lines += wrapped if text else []
         return "\n".join(lines)
 
 

@@ -143,7 +143,7 @@ class Student:
         story = Story(
             function, given, str(found), rule, list(steps), number, _filter(number), self.file(case, function)
         )
-        raise Wrong(story, found.right)
+        raise Wrong(story, found.right, found.got)
 
     def file(self, case: Case | None, function: str) -> str:
         """The capture to open for this case, written out if it is a made-up one."""

@@ -13,7 +13,7 @@ def made_up(seed: int) -> Case:
     dice = random.Random(f"sheet 02 {seed}")
     tape = Tape(dice)
     for options in (b"", b"\x94\x04\x00\x00", b"\x07\x0b\x04" + dice.randbytes(8) + b"\x00"):
-        talk = Talk(tape, ip_options=options, timestamps=bool(options) or dice.random() < 0.5)
+        talk = Talk(tape, ip_options=options, timestamps=options[:1] == b"\x07" or (not options and dice.random() < 0.5))
         talk.open()
         for _ in range(3):
             who = dice.choice(("client", "server"))
@@ -194,6 +194,16 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
         talk.segment("server", "SYN ACK", 0, 1)
         talk.segment("client", "ACK", 1, 1)
 
+    def syn_twice(tape, dice):
+        """Both sides drew the same number, and the network sent the SYN twice: the server says once more where it stands."""
+        isn = dice.randrange(1 << 32)
+        talk = Talk(tape, isns=(isn, isn))
+        talk.segment("client", "SYN", 0, None)
+        talk.segment("server", "SYN ACK", 0, 1)
+        talk.segment("client", "SYN", 0, None)
+        talk.segment("server", "ACK", 1, 1)
+        talk.segment("client", "ACK", 1, 1)
+
     def nobody(tape, dice):
         talk = Talk(tape)
         for _ in range(3):
@@ -209,6 +219,7 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
     add("another connection under way", ["data and an ACK of an older connection", "then a handshake"], in_the_middle)
     add("an answer to something else", ["client: SYN", "server: SYN, ACK of another number", "client: RST", "client: SYN"], old_answer)
     add("an answer sent twice", ["client: SYN", "server: SYN, ACK", "server: the same again", "client: ACK"], repeated_answer)
+    add("a SYN that the network doubled", ["client: SYN", "server: SYN, ACK", "the SYN once more", "server: ACK"], syn_twice)
     add("no answer at all", ["client: SYN, three times"], nobody)
     return found
 

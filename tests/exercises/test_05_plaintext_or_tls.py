@@ -107,10 +107,10 @@ def test_exposure(student, seed):
         ("a line heard twice, said once", lambda reads, said: reads.append((names.index(said[0][0]), said[0][1].encode()))),
         ("a line that was never said", lambda reads, said: reads.append((0, b"buy my shares"))),
         ("a line of somebody else", lambda reads, said: reads.append((1, b"that was me"))),
-        ("a line in other letters", lambda reads, said: reads.append((2, said[0][1].upper().encode()))),
-        ("half a line", lambda reads, said: reads.append((0, said[-1][1].encode()[:3]))),
+        ("a line in other letters", lambda reads, said: (said.append(("Alice", "Hello")), reads.append((2, b"HELLO")))),
+        ("half a line", lambda reads, said: (said.append(("Brandon", "half a line")), reads.append((0, b"half a")))),
         ("lines that were not recorded", lambda reads, said: said.extend([("Alice", "off the record"), ("Alice", "off the record")])),
-        ("a line of blanks and one with blanks around", lambda reads, said: (said.append(("John", " hm ")), reads.append((1, b"hm")))),
+        ("a line with blanks around", lambda reads, said: (said.append(("John", "hm")), reads.append((1, b" hm ")))),
         ("broken characters", lambda reads, said: (said.append(("John", "na\ufffdve")), reads.append((1, b"na\xffve")))),
     ):
         said = [(dice.choice(names), f"{line(dice)} {number}") for number in range(5)]
