@@ -177,7 +177,7 @@ def questions(one: Profile) -> list[Question]:
         Question("retransmitted", str, PLAIN, 'Which text (as in the segment, "<NAME> ...") did the server have to send twice? "none" if it did not', 10, "RFC 9293 section 3.8.1", weather),
         Question("first_fin_frame", int, PLAIN, f"Which frame holds the first FIN of {who}'s connection?", 5, "RFC 9293 section 3.6"),
         Question("tls_records", int, TLS, f"How many application-data records did {who}'s client send? (It is the one that joined as number {one.script.users.index(who) + 1}.)", 10, "RFC 8446 section 5.1", tls),
-        Question("tls_longest", int, TLS, f"How many bytes has the longest message that {who} sent, before encryption?", 10, "RFC 8446 section 5.2", tls),
+        Question("tls_longest", int, TLS, f"How many bytes has the longest message that {who} sent, before encryption? (The first such record holds no message: what then?)", 10, "RFC 8446 section 5.2", tls),
     ]  # fmt: skip
 
 
