@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab import environment
 
@@ -29,11 +30,21 @@ COMMANDS = {
     "room": Command("lab.room.program", "the report's room on a LAN of its own, recorded: windows, a script, a shell"),
     "dissect": Command("lab.chat_fields", "what a capture says: flows, handshakes, streams, one frame bit by bit"),
     "report": Command("lab.page", "one self-contained page about a capture, or a plaintext and TLS pair"),
+    "check": Command("lab.check", "check your own exercises: a line a task, a story for each wrong one"),
+    "submit": Command("lab.submit", "pack what you hand in into one file"),
+    "release": Command("lab.release", "make the students' copy, without solutions and grader"),
+    "grade": Command("lab.grade", "grade what was handed in, each in a sandbox of its own"),
     "notebooks": Command("lab.notebooks", "open the notebooks in JupyterLab"),
     "certs": Command("lab.certs", "make a throw-away authority and a server certificate for TLS"),
     "server": Command("lab.server", "run the chat server", needs_packages=False),
     "client": Command("lab.client", "run the chat client", needs_packages=False),
     "doctor": Command("lab.doctor", "check this machine: one line a fault, each with its fix", needs_packages=False),
+}
+# The students' copy has no release and no grade.
+COMMANDS = {
+    name: command
+    for name, command in COMMANDS.items()
+    if (environment.ROOT / Path(*command.module.split("."))).with_suffix(".py").exists()
 }
 
 

@@ -66,25 +66,35 @@ def record_report(out: Path | str, say: Callable[[str], None] = print, places: t
         raise RecordingError(f"cannot write into {out}: {error.strerror or error}") from error
 
 
-def play_on(lan: Lan, script: Script, path: Path, places: tuple[str, ...] = ("PC1",)) -> dict:
-    """Play a script on a LAN with the report's hosts and record it; gives its entry of the manifest.
+def play_on(
+    lan: Lan,
+    script: Script,
+    path: Path,
+    places: tuple[str, ...] = ("PC1",),
+    *,
+    host_of: dict[str, str] = HOST_OF,
+    source_ports: dict[str, int] = SOURCE_PORTS,
+    port: int = REPORT_PORT,
+    network: str = "the report's LAN",
+) -> dict:
+    """Play a script on a LAN with a host called "server" and one for each user; gives its entry of the manifest.
 
     Raises RecordingError.
     """
-    comment = f"Chat of the lab kit on the report's LAN, plaintext; recorded at {', '.join(places)}."
+    comment = f"Chat of the lab kit on {network}, plaintext; recorded at {', '.join(places)}."
     arrivals = Arrivals()
     chat: list[RemoteServer | RemoteClient] = []
 
     def client_of(name: str) -> RemoteClient:
-        source_port = SOURCE_PORTS.get(name, 0)
-        client = RemoteClient(lan[HOST_OF[name]], name, lan["server"].address, REPORT_PORT, source_port)
+        source_port = source_ports.get(name, 0)
+        client = RemoteClient(lan[host_of[name]], name, lan["server"].address, port, source_port)
         chat.append(client)
         return client
 
     started_ns = time.time_ns()
     try:
         with Recording(lan, list(places), path, comment=comment) as recording:
-            with RemoteServer(lan["server"], REPORT_PORT, arrivals.console) as server:
+            with RemoteServer(lan["server"], port, arrivals.console) as server:
                 chat.append(server)
                 player = Player(script, client_of, arrivals, lambda: wait_until_acknowledged(chat))
                 player.play()
@@ -100,7 +110,7 @@ def play_on(lan: Lan, script: Script, path: Path, places: tuple[str, ...] = ("PC
         "wire": "report",
         "interface": ", ".join(recording.frames),
         "started_ns": started_ns,
-        "server": {"address": lan["server"].address, "port": REPORT_PORT},
+        "server": {"address": lan["server"].address, "port": port},
         "users": player.users,
         "events": player.events,
         "hosts": {one.name: one.plan.nics[0].addresses[0] for one in lan.hosts.values()},
