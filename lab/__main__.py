@@ -1,9 +1,12 @@
 """The kit's front door: ``python3 lab COMMAND``."""
 
 if not __package__:
-    import bootstrap  # noqa: F401  the checkout's root in place of lab/ on the search path
+    import bootstrap
+else:
+    from lab import bootstrap  # noqa: F401  the same, started with -m
 
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 
@@ -24,6 +27,8 @@ COMMANDS = {
     "test": Command("lab.test", "run the tests (arguments after it go to pytest)"),
     "capture": Command("lab.capture", "record sessions for a class, with their manifest"),
     "room": Command("lab.room.program", "the report's room on a LAN of its own, recorded: windows, a script, a shell"),
+    "dissect": Command("lab.chat_fields", "what a capture says: flows, handshakes, streams, one frame bit by bit"),
+    "report": Command("lab.page", "one self-contained page about a capture, or a plaintext and TLS pair"),
     "notebooks": Command("lab.notebooks", "open the notebooks in JupyterLab"),
     "certs": Command("lab.certs", "make a throw-away authority and a server certificate for TLS"),
     "server": Command("lab.server", "run the chat server", needs_packages=False),
@@ -57,15 +62,29 @@ def main(argv: list[str]) -> int:
 def run(command: Command, argv: list[str], system: bool = True) -> int:
     """Set up if need be, then run. Ctrl-C ends with 130 and without a traceback."""
     try:
-        if command.needs_packages:
+        if command.needs_packages and not _help_without_set_up(command, argv):
             environment.ensure(system)
         return importlib.import_module(command.module).main(argv)
     except environment.SetupError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of our output (head, less) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("\nlab: interrupted", file=sys.stderr)
         return 130
+
+
+def _help_without_set_up(command: Command, argv: list[str]) -> bool:
+    """Whether only help is wanted, and can be given before anything is installed."""
+    if not {"-h", "--help"} & set(argv):
+        return False
+    try:
+        importlib.import_module(command.module).main(argv)
+    except ImportError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

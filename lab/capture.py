@@ -4,7 +4,9 @@ Plays a scripted chat through the real server and clients and records it, with a
 """
 
 if not __package__:
-    import bootstrap  # noqa: F401  the checkout's root in place of lab/ on the search path
+    import bootstrap
+else:
+    from lab import bootstrap  # noqa: F401  the same, started with -m
 
 import argparse
 import json
@@ -12,12 +14,10 @@ import sys
 from pathlib import Path
 
 from lab import environment
+from lab.room import variant
 
 
 def main(argv: list[str] | None = None) -> int:
-    from lab.room import record, report_frame
-    from lab.room.variant import DISGUISES, TLS_VERSIONS, WIRES
-
     parser = argparse.ArgumentParser(prog="lab/capture.py", description="Record scripted chat sessions.")
     parser.add_argument(
         "--out",
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         default="chat",
         help="chat: a conversation on the loopback (default); report: the session of its trace, at PC 1 of its LAN",
     )
-    record.add_arguments(parser)
+    variant.add_arguments(parser)
     parser.add_argument(
         "--shipped", action="store_true", help="make the captures that ship with the kit again, in captures/"
     )
@@ -45,20 +45,24 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("the report's scenario is what it is: leave out --tls, --seed, --port and --keys")
     if options.shipped:
         options.out, options.keys = environment.ROOT / "captures" / "chat", True
-        options.tls, options.wire = list(TLS_VERSIONS), list(WIRES)
-        options.pad, options.disguise = 128, list(DISGUISES)
-        report_frame.write(environment.ROOT / "captures")
+        options.tls, options.wire = list(variant.TLS_VERSIONS), list(variant.WIRES)
+        options.pad, options.disguise = 128, list(variant.DISGUISES)
     try:
-        options.variants = record.chosen_variants(options)
+        options.variants = variant.chosen_variants(options)
     except ValueError as error:
         parser.error(str(error))
+
+    from lab.room import record, report_frame
+
     try:
         manifest = _record(options, (lambda line: None) if silent else print)
-    except record.RecordingError as error:
+        if options.shipped:
+            report_frame.write(environment.ROOT / "captures")
+    except OSError as error:  # RecordingErrors are OSErrors, with a text for people
         print(f"capture: {error}", file=sys.stderr)
         return 2
     if options.json:
-        print(json.dumps(manifest, indent=1, ensure_ascii=False))
+        print(json.dumps(manifest, indent=1))
     elif not options.quiet:
         for recording in manifest["recordings"]:
             print(f"{options.out / recording['file']}: {recording['frames']} frames")
@@ -78,11 +82,12 @@ def _record(options: argparse.Namespace, say) -> dict:
 
 if __name__ == "__main__":
     try:
-        environment.ensure()
+        if not {"-h", "--help"} & set(sys.argv):
+            environment.ensure()
         sys.exit(main())
     except environment.SetupError as error:
         print(f"capture: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\ncapture: interrupted; what was recorded so far can be opened", file=sys.stderr)
+        print("\ncapture: interrupted; if something was recorded, it can be opened", file=sys.stderr)
         sys.exit(130)

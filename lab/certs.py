@@ -1,6 +1,7 @@
 """``python3 lab certs DIR``: a throw-away authority and a server certificate, for trying TLS out."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"certs: a name that no certificate can hold: {error}", file=sys.stderr)
         return 2
     print(f"made for {authority.DAYS} days; then:")
-    print(f"  python lab/server.py --tls --cert {made.certificate} --key {made.key}")
-    print(f"  python lab/client.py --tls --cafile {made.ca}")
+    quoted = {kind: shlex.quote(str(path)) for kind, path in vars(made).items()}
+    print(f"  python3 lab/server.py --tls --cert {quoted['certificate']} --key {quoted['key']}")
+    print(f"  python3 lab/client.py --tls --cafile {quoted['ca']}")
     return 0

@@ -12,7 +12,7 @@ from lab.environment import ROOT
 
 SHIPPED = ROOT / "captures" / "chat"
 VARIANTS = ("none", "1.3")
-CHART = "exposure.png"
+CHART, PAGE = "exposure.png", "report.html"
 SHOWN_BYTES = 16  # of each ciphertext
 
 
@@ -28,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the same facts as JSON, and nothing else")
     options = parser.parse_args(argv)
 
+    from lab import page
     from lab.dissect.capture_file import CaptureError
     from lab.room.record import MANIFEST, RecordingError, RecordingRefused, read_manifest, record
     from lab.room.variant import Variant
@@ -54,17 +55,19 @@ def main(argv: list[str] | None = None) -> int:
         facts["refusal"] = refusal
         chart = options.out / CHART
         _write_chart(facts["_scores"], chart)
+        page_path = options.out / PAGE
+        page.write([folder / recording["file"] for recording in manifest["recordings"]], page_path)
     except (RecordingError, CaptureError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"demo: cannot write into {options.out}: {error.strerror or error}; try --out DIR", file=sys.stderr)
         return 2
-    files = [folder / recording["file"] for recording in manifest["recordings"]] + [folder / MANIFEST, chart]
+    files = [folder / recording["file"] for recording in manifest["recordings"]] + [folder / MANIFEST, chart, page_path]
     facts["files"] = [str(file) for file in files]
     if options.json:
         del facts["_scores"]
-        print(json.dumps(facts, indent=1, ensure_ascii=False))
+        print(json.dumps(facts, indent=1))
         return 0
     if not options.quiet:
         _tell(facts, say)
@@ -177,7 +180,7 @@ def _tell(facts: dict, say) -> None:
     console.print(table)
     say(f"    Relative numbers, as Wireshark shows them; the first seq on the wire was {facts['handshake'][0]['seq']}.")
 
-    heading("(b) PSH payloads of the plaintext session, as an eavesdropper reads them")
+    heading("(b) PSH payloads of the plaintext session, as an eavesdropper reads them on their way to the server")
     plain, *others = facts["sessions"]
     table = Table(**look)
     for name in ("frame", "from", "bytes", "payload"):
@@ -209,9 +212,10 @@ def _visible(text: str) -> str:
 def _tell_what_next(files: list[Path], say) -> None:
     say()
     say("What next:")
+    say(f"  open {_short(files[-1])} in a browser: handshake, transcript and charts on one page")
     say(f"  open {_short(files[0])} in Wireshark, display filter: tcp.flags.push == 1 && tcp.len > 0")
     say("  python3 lab notebooks           the course, from notebooks/01_first_look.ipynb on")
-    say("  python lab/server.py            and in two more terminals: python lab/client.py")
+    say("  python3 lab/server.py           and in two more terminals: python3 lab/client.py")
 
 
 def _short(path: Path) -> str:

@@ -40,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
         print(finding, flush=True)
         findings.append(finding)
     faults = sum(finding.state == "fault" for finding in findings)
-    print(f"\n{faults} faults, {sum(f.state == 'note' for f in findings)} notes.", "All is well." * (not faults))
+    notes = sum(finding.state == "note" for finding in findings)
+    print(f"\nfaults: {faults}, notes: {notes}.", "All is well." * (not faults))
     return 1 if faults else 0
 
 
@@ -50,6 +51,7 @@ def examine() -> Iterator[Finding]:
     yield _python(parts)
     yield _tkinter(parts)
     yield _display()
+    yield _folder()
     yield _packages(parts)
     refused = namespace.refusal()
     yield _namespaces(refused)
@@ -78,7 +80,16 @@ def _tkinter(parts: dict) -> Finding:
 def _display() -> Finding:
     if sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         return Finding("ok", "display", os.environ.get("DISPLAY") or "the desktop's")
-    return Finding("note", "display", "none here: no windows", "python lab/client.py --terminal, or log in at a screen")
+    return Finding(
+        "note", "display", "none here: no windows", "python3 lab/client.py --terminal, or log in at a screen"
+    )
+
+
+def _folder() -> Finding:
+    if os.access(environment.ROOT, os.W_OK) and os.access(environment.ROOT / "captures", os.W_OK):
+        return Finding("ok", "kit folder", "can be written")
+    fix = "put the kit into a folder of your own"
+    return Finding("fault", "kit folder", f"{environment.ROOT} cannot be written", fix)
 
 
 def _packages(parts: dict) -> Finding:

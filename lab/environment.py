@@ -19,9 +19,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lab.room.only_one import only_one
+
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements.txt"
 VENV = ROOT / ".venv"
+RESTARTED = "LAB_KIT_RESTARTED"
 READY = VENV / "ready"  # holds a fingerprint of what was installed; written when all of it was
 SYSTEM_PACKAGES = {"tshark": "tshark", "Xvfb": "xvfb"}  # program: Debian's package
 
@@ -35,19 +38,26 @@ def ensure(system: bool = True) -> None:
 
     Raises SetupError.
     """
+    restarted = os.environ.pop(RESTARTED, None)  # popped: it is not meant for programs that we start
     if not missing_packages():
         return
-    if _inside_venv():
+    if restarted or _inside_venv():
+        READY.unlink(missing_ok=True)
         raise SetupError(f"packages are missing in {VENV}: remove that folder and start again")
     python = _venv_python()
     if not is_ready():
-        _set_up(python, system)
+        if not os.access(ROOT, os.W_OK):
+            raise SetupError(f"cannot write into {ROOT}: put the kit into a folder of your own")
+        with only_one(ROOT, wait=True):
+            if not is_ready():  # another one may have done it while we waited
+                _set_up(python, system)
     restart(python)
 
 
 def restart(python: Path) -> None:
     """Run this same command with another Python; does not return."""
     command = [str(python), *sys.orig_argv[1:]]
+    os.environ[RESTARTED] = "1"  # once is enough: whatever is wrong then, another restart will not mend it
     sys.stdout.flush()
     if os.name == "posix":
         os.execv(python, command)
@@ -107,7 +117,8 @@ def install_command(debian: str, fedora: str, arch: str, homebrew: str, website:
 
 def is_ready() -> bool:
     """Whether ``.venv`` is complete and up to date."""
-    return _venv_python().exists() and READY.exists() and READY.read_text() == fingerprint()
+    made = _venv_python().exists() and (VENV / "pyvenv.cfg").exists() and READY.exists()
+    return made and READY.read_text() == fingerprint()
 
 
 def python_with_packages() -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from lab import environment
 from lab.__main__ import COMMANDS
 from lab.doctor import examine
+from lab.room import namespace
 from tests.conftest import ROOT
 
 
@@ -72,7 +74,7 @@ def test_the_harness_with_a_folder_that_cannot_be_written(tmp_path):
 def test_demo(tmp_path):
     done = run(sys.executable, ROOT / "lab", "demo", "--out", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    files = {"plain.pcapng", "tls13.pcapng", "manifest.json", "exposure.png"}
+    files = {"plain.pcapng", "tls13.pcapng", "manifest.json", "exposure.png", "report.html"}
     assert files <= {path.name for path in (tmp_path / "out").iterdir()}
     for part in (
         "(a) The three-way handshake",
@@ -105,6 +107,7 @@ def test_demo_quiet_names_the_files(tmp_path):
         "tls13.pcapng",
         "manifest.json",
         "exposure.png",
+        "report.html",
     ]
 
 
@@ -139,13 +142,61 @@ def test_ctrl_c_leaves_no_process_and_no_broken_file(tmp_path):
     assert not (tmp_path / "manifest.json").exists()
 
 
+def test_what_the_terminals_encoding_has_no_letters_for_is_escaped(tmp_path):
+    narrow = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = run(sys.executable, "lab", "demo", "--json", "--seed", "1", "--out", tmp_path, env=narrow)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["handshake"]
+
+
+def test_two_recordings_into_one_folder_do_not_destroy_each_other(tmp_path):
+    from lab.room.only_one import only_one
+
+    with only_one(tmp_path):
+        done = run(sys.executable, "lab/capture.py", "--out", tmp_path)
+    assert done.returncode == 2 and "another recording" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_variant_asked_for_twice_is_recorded_once(tmp_path):
+    done = run(sys.executable, "lab/capture.py", "--out", tmp_path, "--tls", "none", "none", "--json")
+    assert [entry["file"] for entry in json.loads(done.stdout)["recordings"]] == ["plain.pcapng"]
+
+
+@pytest.mark.skipif(namespace.refusal() is not None, reason="this system refuses namespaces")
+def test_quiet_is_quiet_in_a_namespace_too(tmp_path, monkeypatch, capfd):
+    from lab import capture
+
+    monkeypatch.setattr("lab.room.record.may_record", lambda: "this user may not record on lo: refused")
+    assert capture.main(["--out", str(tmp_path), "--quiet"]) == 0
+    assert capfd.readouterr() == ("", "")
+    assert capture.main(["--out", str(tmp_path)]) == 0
+    assert "recording plain.pcapng" in capfd.readouterr().out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pipe that breaks, as on POSIX")
+def test_a_reader_that_goes_early_is_no_error(tmp_path):
+    command = f"{shlex.quote(sys.executable)} lab demo --out {shlex.quote(str(tmp_path))} | head -3"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("Recording") and "Traceback" not in done.stderr
+
+
+def test_the_page_about_a_pair(tmp_path):
+    chat = ROOT / "captures" / "chat"
+    done = run(sys.executable, "lab", "report", chat / "plain.pcapng", chat / "tls13.pcapng", "-o", tmp_path / "r.html")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "the door code is" in page and page.count("<img src=\"data:image/png;base64,") == 3
+    assert "http" not in page.replace("http-equiv", "")  # nothing is loaded from anywhere
+
+
 # --- doctor -----------------------------------------------------------------------------------------------------------
 
 
 def test_doctor_prints_a_line_a_thing():
     done = run(sys.executable, "lab", "doctor")
     assert done.returncode in (0, 1) and done.stderr == ""
-    lines = [line for line in done.stdout.splitlines() if line and not line[0].isdigit()]
+    lines = [line for line in done.stdout.splitlines() if line and not line.startswith("faults:")]
     assert all(line.split()[0] in ("ok", "note", "fault") for line in lines)
     for thing in ("Python", "tkinter", "display", "packages", "namespaces", "recording", "tshark", "port 9898"):
         assert any(thing in line for line in lines)
@@ -250,6 +301,28 @@ def test_the_set_up_makes_an_environment_once_and_starts_at_once_the_second_time
     (bare_copy / ".venv" / "ready").unlink()  # as if it had been cut off
     third = run(bare_python(), "lab", "--no-system", "test", cwd=bare_copy, env=settings)
     assert third.returncode == 0 and "First use" in third.stderr
+
+
+def test_help_needs_no_set_up(bare_copy):
+    for words in (["demo"], ["certs"], ["capture"], ["report"], ["notebooks"]):
+        done = run(bare_python(), "-I", "-S", "lab", *words, "--help", cwd=bare_copy)
+        assert done.returncode == 0 and "usage:" in done.stdout, done.stderr
+    assert not (bare_copy / ".venv").exists()
+
+
+def test_a_broken_environment_is_not_restarted_for_ever(bare_copy):
+    """As two set-ups at once once left it: a Python that is there, and is no environment."""
+    (bare_copy / "requirements.txt").write_text("no-such-package-in-any-index-of-packages==1\n")
+    bin_folder = bare_copy / ".venv" / ("Scripts" if os.name == "nt" else "bin")
+    bin_folder.mkdir(parents=True)
+    (bin_folder / "python").symlink_to(bare_python())
+    (bare_copy / ".venv" / "pyvenv.cfg").write_text("")
+    fingerprint = "from lab import environment; environment.READY.write_text(environment.fingerprint())"
+    run(bare_python(), "-c", fingerprint, cwd=bare_copy)
+    done = run(bare_python(), "lab", "demo", cwd=bare_copy)
+    assert done.returncode == 2 and "remove that folder" in done.stderr
+    doctor = run(bare_python(), "lab", "doctor", cwd=bare_copy)
+    assert "fault  packages" in doctor.stdout
 
 
 def test_a_python_without_venv_gets_the_one_line_that_mends_it(monkeypatch, capsys, tmp_path):

@@ -33,17 +33,18 @@ from lab.chat.server import ChatServer, ServerError
 from lab.chat.tls import client_context, server_context
 from lab.room import namespace
 from lab.room.advice import how_to_record
+from lab.room.only_one import Taken, only_one
 from lab.room.player import STEP_S, Arrivals, Player
 from lab.room.script import Script, make_script
 from lab.room.tap import RecordingError, RecordingRefused, Tap, libpcap_version, loopback, may_record
 from lab.room.tunnel import Tunnel
-from lab.room.variant import DISGUISES, TLS_VERSIONS, WIRES, Variant
+from lab.room.variant import REPORT_PORT, Variant, port_number
 
 ROOT = Path(__file__).resolve().parents[2]
-REPORT_PORT = 9898
 SERVER_NAME = "chat.lab.test"  # what the certificate is made for and the clients ask for (RFC 6761: never a real name)
 CERTIFICATE_NAMES = (SERVER_NAME, "localhost", "127.0.0.1")
 MANIFEST = "manifest.json"
+FAILED = "failed: "  # begins the line in which the harness inside a namespace says why
 KEY_LOG_NOTE = "# The TLS secrets of one lab recording, written on purpose: they are public and protect nothing.\n"
 
 
@@ -63,23 +64,32 @@ def record(
     Raises RecordingRefused where this user may not record at all, RecordingError for whatever else goes wrong.
     """
     out = Path(out)
-    variants = [variant if isinstance(variant, Variant) else Variant(tls=variant) for variant in variants]
+    # Each once: a second recording would overwrite the first.
+    variants = list(dict.fromkeys(one if isinstance(one, Variant) else Variant(tls=one) for one in variants))
     refused = may_record()
     if refused is None:
         return _record_here(out, variants, seed, port, key_log, say, "the machine's loopback")
     if obstacle := namespace.refusal():
         raise RecordingRefused(f"{refused}, and the kit can make no namespace here ({obstacle}): {how_to_record()}")
-    return _record_in_namespace(out, variants, seed, port, key_log)
+    return _record_in_namespace(out, variants, seed, port, key_log, say)
 
 
-def _record_in_namespace(out: Path, variants, seed, port, key_log) -> dict:
+def _record_in_namespace(out: Path, variants, seed, port, key_log, say) -> dict:
+    """The same harness once more, inside. It says on its standard output how far it is, or why it failed."""
     command = [sys.executable, "-m", "lab.room.record", "--out", str(out.resolve()), "--seed", str(seed)]
     command += ["--variants", json.dumps([asdict(variant) for variant in variants])]
     command += ["--port", str(port)] if port is not None else []
     command += ["--keys"] if key_log else []
-    with subprocess.Popen(namespace.launcher(command), cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    reason = ""
+    with subprocess.Popen(namespace.launcher(command), cwd=ROOT, **pipes) as child:
         try:
-            printed, _ = child.communicate()
+            for line in child.stdout:
+                if line.startswith(FAILED):
+                    reason = line.removeprefix(FAILED).strip()
+                else:
+                    say(line.rstrip("\n"))
+            trouble = child.stderr.read().strip().splitlines()
         except KeyboardInterrupt:  # it has got Ctrl-C as well, and finishes its file
             try:
                 child.wait(STEP_S)
@@ -87,7 +97,8 @@ def _record_in_namespace(out: Path, variants, seed, port, key_log) -> dict:
                 child.kill()
             raise
     if child.returncode:
-        raise RecordingError(printed.strip() or f"the recording inside the namespace ended with {child.returncode}")
+        last = trouble[-1] if trouble else f"it ended with {child.returncode}"
+        raise RecordingError(reason or f"the recording inside the namespace broke off: {last}")
     return read_manifest(out / MANIFEST)
 
 
@@ -96,18 +107,21 @@ def _record_here(out: Path, variants, seed, port, key_log, say, where: str) -> d
     manifest_path = out / MANIFEST
     try:
         out.mkdir(parents=True, exist_ok=True)
-        manifest_path.unlink(missing_ok=True)  # it would speak of files that are about to change
-        recordings = []
-        for variant in variants:
-            say(f"recording {variant.name}.pcapng: {len(script.lines)} lines of {len(script.users)} users")
-            recordings.append(record_session(out, script, variant, port, key_log))
-        return write_manifest(manifest_path, recordings, where, seed=seed)
+        with only_one(out):
+            manifest_path.unlink(missing_ok=True)  # it would speak of files that are about to change
+            recordings = []
+            for variant in variants:
+                say(f"recording {variant.name}.pcapng: {len(script.lines)} lines of {len(script.users)} users")
+                recordings.append(record_session(out, script, variant, port, key_log))
+            return write_manifest(manifest_path, recordings, where, seed=seed)
+    except Taken as error:
+        raise RecordingError(f"another recording is being made in {out}: wait for it, or take another --out") from error
     except (ChatError, ServerError, ConnectionLost) as error:
         raise RecordingError(f"the session broke off: {error}") from error
     except OSError as error:
         if isinstance(error, RecordingError):
             raise
-        raise RecordingError(f"cannot write into {out}: {error.strerror or error}") from error
+        raise RecordingError(f"cannot write into {out}: {error.strerror or error}; take another --out") from error
 
 
 def write_manifest(path: Path, recordings: list[dict], where: str, **more) -> dict:
@@ -244,54 +258,9 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def port_number(text: str) -> int:
-    """A TCP port out of an argument, 0 to 65535 (0: any free one)."""
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
-    return int(text)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the harness that choose what is recorded; ``chosen_variants`` reads them."""
-    parser.add_argument(
-        "--tls",
-        nargs="+",
-        choices=TLS_VERSIONS,
-        default=["none"],
-        metavar="{none,1.2,1.3}",
-        help="one recording for each: plaintext, TLS 1.2, TLS 1.3 (default: none, that is plaintext)",
-    )
-    parser.add_argument(
-        "--wire",
-        nargs="+",
-        choices=WIRES,
-        default=["report"],
-        metavar="{report,lines}",
-        help="and for each wire format",
-    )
-    parser.add_argument("--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes")
-    parser.add_argument(
-        "--disguise", nargs="+", choices=DISGUISES, default=[], metavar="{base64,xor}", help="and badly disguised"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
-    parser.add_argument("--port", type=port_number, help=f"the server's port (default: {REPORT_PORT}, or a free one)")
-    parser.add_argument("--keys", action="store_true", help="also write the TLS secrets, for opening the recording")
-
-
-def chosen_variants(options: argparse.Namespace) -> list[Variant]:
-    """What these options ask for, in their order. Raises ValueError for what does not go together."""
-    variants = [Variant(tls, wire) for wire in options.wire for tls in options.tls]
-    if options.pad is not None:
-        padded = [tls for tls in options.tls if tls != "none"]
-        if "lines" not in options.wire or not padded or not 16 <= options.pad <= 4096:
-            raise ValueError("--pad wants a block of 16 to 4096 bytes, --wire lines and a --tls version")
-        variants += [Variant(tls, "lines", options.pad) for tls in padded]
-    variants += [Variant("none", wire, disguise=disguise) for wire in options.wire for disguise in options.disguise]
-    return variants
-
-
 def _main_inside() -> int:
-    """The harness inside its namespace: progress on standard error, the reason of a failure on standard output."""
+    """The harness inside its namespace."""
+    sys.stdout.reconfigure(encoding="utf-8")
     parser = argparse.ArgumentParser(prog="lab.room.record")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--variants", type=json.loads, default=[{}])
@@ -306,11 +275,11 @@ def _main_inside() -> int:
             options.seed,
             options.port,
             options.keys,
-            lambda line: print(line, file=sys.stderr, flush=True),
+            lambda line: print(line, flush=True),
             "the loopback of a namespace of the kit's own",
         )
     except RecordingError as error:
-        print(error)
+        print(f"{FAILED}{error}", flush=True)
         return 2
     except KeyboardInterrupt:
         return 130
