@@ -477,7 +477,7 @@ def _mac(host_name: str, text: str) -> str:
     return mac
 
 
-# The report's network (report.md, section 1), with the two MACs that its frame 1193 shows
+# The report's network, with the two MACs that its frame 1193 shows
 
 REPORT_LAN = (
     host("server", "10.27.27.131/24", mac="c6:fe:50:ad:ab:dc"),

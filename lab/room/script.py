@@ -68,7 +68,7 @@ class Script:
         return tuple((step.who, step.text) for step in self.steps if step.action == "say")
 
 
-# The session behind the report's trace (report.md, section 4): up to its frame 1193 worked out from the sequence
+# The session behind the report's trace of May 2023: up to its frame 1193 worked out from the sequence
 # numbers, the four bytes of frame 1259 freely chosen; then the third user, as in its Figures 4.1 to 4.3.
 REPORT_SCRIPT = Script(
     seed=0,
