@@ -36,6 +36,7 @@ COMMANDS = {
     "grade": Command("lab.grade", "grade what was handed in, each in a sandbox of its own"),
     "notebooks": Command("lab.notebooks", "open the notebooks in JupyterLab"),
     "certs": Command("lab.certs", "make a throw-away authority and a server certificate for TLS"),
+    "package": Command("lab.package", "make the chat client one file to hand out", needs_packages=False),
     "server": Command("lab.server", "run the chat server", needs_packages=False),
     "client": Command("lab.client", "run the chat client", needs_packages=False),
     "doctor": Command("lab.doctor", "check this machine: one line a fault, each with its fix", needs_packages=False),
