@@ -85,7 +85,9 @@ class ChatClient:
     def again(self) -> "ChatClient":
         """A fresh client with the same name, server and options, to connect anew."""
         tap = type(self.tap)(bool(self.tls)) if isinstance(self.tap, WireLog) else self.tap
-        return ChatClient(self.name, self.host, self.port, self.tls, 0, self.speaks, self.password, self.pad_to, tap)
+        return ChatClient(
+            self.name, self.host, self.port, self.tls, 0, self.speaks, self.password, self.pad_to, tap, self.server_name
+        )
 
     @property
     def warning(self) -> str | None:
