@@ -31,7 +31,7 @@ sys.exit(main())
 def copy_client(folder: Path) -> None:
     """What the client consists of, and nothing else of the kit."""
     (folder / "lab").mkdir()
-    for name in ("__init__.py", "client.py"):
+    for name in ("__init__.py", "bootstrap.py", "client.py"):
         shutil.copy(LAB / name, folder / "lab" / name)
     shutil.copytree(LAB / "chat", folder / "lab" / "chat", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "__main__.py").write_text(MAIN, encoding="utf-8")

@@ -1,7 +1,9 @@
 """The chat server: ``python lab/server.py [--host --port --cert --key ...]``. Needs nothing but Python."""
 
 if not __package__:
-    import bootstrap  # noqa: F401  the checkout's root in place of lab/ on the search path
+    import bootstrap
+else:
+    from lab import bootstrap  # noqa: F401  the same, started with -m
 
 import argparse
 import getpass

@@ -85,7 +85,9 @@ class ChatClient:
     def again(self) -> "ChatClient":
         """A fresh client with the same name, server and options, to connect anew."""
         tap = type(self.tap)(bool(self.tls)) if isinstance(self.tap, WireLog) else self.tap
-        return ChatClient(self.name, self.host, self.port, self.tls, 0, self.speaks, self.password, self.pad_to, tap)
+        return ChatClient(
+            self.name, self.host, self.port, self.tls, 0, self.speaks, self.password, self.pad_to, tap, self.server_name
+        )
 
     @property
     def warning(self) -> str | None:
@@ -184,6 +186,7 @@ class ChatClient:
             case wire.ListUsers():
                 self.ask_users(wait)
             case wire.Leave():
+                self._leaving = True
                 self._send(wire.Leave().to_bytes(), Lost if wait else None)
             case wire.Say(text):
                 is_command = text.startswith("/")  # its answer may have any shape, or not come at all

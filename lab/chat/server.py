@@ -217,15 +217,16 @@ class ChatServer:
             self._turn_away(connection, self._refusal(str(error), speaks_lines, getattr(error, "reason", "")))
             raise
         connection.be_patient()
-        self._console(f"Connected: {member}")
         farewell = ", without a word"
         try:
+            self._console(f"Connected: {member}")
             if conversation.obey_all(member):
                 farewell = ""
         except (ConnectionLost, wire.WireError) as error:
             farewell = f", {error}"
+        finally:  # whatever happens: nobody stays in the list who has gone
+            self.room.leave(member)
         self._console(f"Disconnected: {member}{wire.printable(f', {member.dropped}' if member.dropped else farewell)}")
-        self.room.leave(member)
         if not farewell:
             connection.drain()
 

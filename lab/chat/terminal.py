@@ -23,9 +23,16 @@ from lab.chat.log import line_for
 END_OF_INPUT = object()
 
 
-def run(client: ChatClient, lines: Iterable[str] = sys.stdin, output=None) -> int:
-    """Chat until the input ends or the connection is lost; returns the exit code (0, or 2 when it was lost)."""
+def run(client: ChatClient, lines: Iterable[str] | None = None, output=None) -> int:
+    """Chat until the input ends or the connection is lost; returns the exit code (0, or 2 when it was lost).
+
+    Without ``lines`` standard input is read; bytes in it that are no text are replaced, not the end of the chat.
+    """
     output = output or sys.stdout
+    if lines is None:
+        lines = sys.stdin or ()  # None: started with standard input closed
+        if hasattr(lines, "reconfigure"):
+            lines.reconfigure(errors="replace")
     if client.warning:
         print(f"Warning: {client.warning}.", file=sys.stderr, flush=True)
     client.connect()
@@ -63,10 +70,12 @@ def run(client: ChatClient, lines: Iterable[str] = sys.stdin, output=None) -> in
 
 
 def _read_lines(lines: Iterable[str], todo: queue.SimpleQueue) -> None:
-    for line in lines:
-        if text := line.rstrip("\r\n"):
-            todo.put(text)
-    todo.put(END_OF_INPUT)
+    try:
+        for line in lines:
+            if text := line.rstrip("\r\n"):
+                todo.put(text)
+    finally:
+        todo.put(END_OF_INPUT)
 
 
 def _print_events(client: ChatClient, output, todo: queue.SimpleQueue) -> None:

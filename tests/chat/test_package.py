@@ -66,14 +66,16 @@ def test_certs_makes_what_server_and_client_need(tmp_path):
     assert certs.main([str(tmp_path / "certs")]) == 0
     files = {name: str(tmp_path / "certs" / name) for name in ("ca.pem", "server.pem", "server.key")}
     with server_program("--tls", "--cert", files["server.pem"], "--key", files["server.key"]) as (_, port):
-        done = client_program("--name", "B", "--port", str(port), "--tls", "--cafile", files["ca.pem"], script="hello\n")
+        done = client_program(
+            "--name", "B", "--port", str(port), "--tls", "--cafile", files["ca.pem"], script="hello\n"
+        )
         assert done.returncode == 0 and "<B> hello" in done.stdout and "TLSv1.3" in done.stdout
         plain = client_program("--name", "B", "--port", str(port), script="hello\n")
         assert plain.returncode == 2 and "TLS only" in plain.stdout
 
 
 def test_certs_for_another_host(tmp_path):
-    assert certs.main([str(tmp_path), "--host", "chat.example", "--host", "192.0.2.7"]) == 0
+    assert certs.main([str(tmp_path), "--name", "chat.example", "--name", "192.0.2.7"]) == 0
     with server_program("--cert", str(tmp_path / "server.pem"), "--key", str(tmp_path / "server.key")) as (_, port):
         me = ["--name", "B", "--port", str(port), "--tls", "--cafile", str(tmp_path / "ca.pem")]
         done = client_program(*me, script="hello\n")

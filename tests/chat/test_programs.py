@@ -169,3 +169,30 @@ def wait_for_end(client: subprocess.Popen) -> tuple[str, str]:
     """Like communicate, but with its standard input left open."""
     client.wait(timeout=30)
     return client.stdout.read(), client.stderr.read()
+
+
+class TestInputAndOutputThatAreNoText:
+    """A terminal's encoding, a byte that is no character, a closed standard input: none of it hangs or ends the chat."""
+
+    def chat(self, port: int, name: str = "U", **options) -> subprocess.CompletedProcess:
+        command = [sys.executable, str(ROOT / "lab" / "client.py"), "--terminal", "--name", name, "--port", str(port)]
+        return subprocess.run(command, capture_output=True, timeout=60, **options)
+
+    def test_a_byte_that_is_no_character(self, serve):
+        done = self.chat(
+            serve().port, input=b"ok\n\xff bad\nmore\n", env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+        )
+        assert done.returncode == 0 and b"more" in done.stdout and b"Traceback" not in done.stderr
+
+    def test_no_standard_input(self, serve):
+        done = self.chat(serve().port, preexec_fn=lambda: os.close(0))
+        assert done.returncode == 0 and b"Traceback" not in done.stderr
+
+    def test_letters_that_the_terminal_does_not_have(self, serve):
+        narrow = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        done = self.chat(serve().port, "日本", input="☕\n".encode(), env=narrow)
+        assert done.returncode == 0 and b"Traceback" not in done.stderr and b"\\u65e5" in done.stdout
+
+    def test_exit_typed_is_no_lost_connection(self, serve):
+        done = self.chat(serve().port, input=b"!Exit\n")
+        assert (done.returncode, done.stderr) == (0, b"")
