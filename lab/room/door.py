@@ -1,11 +1,12 @@
 """A way into a running room from another terminal: ``python3 lab room --shell PC1``.
 
 The room listens on a Unix socket in Linux's abstract name space, which has no file and is gone with the room. It is
-named for the user, and the kernel tells who knocks (``SO_PEERCRED``): nobody else gets in. Who knocks names a host and
-gets descriptors of its namespaces, with which a program can be started there (``namespace.join_launcher``).
-The first room of a user has the door; further ones go without.
+named for the user and the checkout, and the kernel tells who knocks (``SO_PEERCRED``): nobody else gets in. Who knocks
+names a host and gets descriptors of its namespaces, with which a program can be started there
+(``namespace.join_launcher``). The first room has the door; further ones of the same checkout go without.
 """
 
+import hashlib
 import json
 import os
 import socket
@@ -96,7 +97,8 @@ def popen_at(descriptors: list[int | None], command: list[str], **options) -> su
 
 
 def _address() -> str:
-    return f"\0lab-room-{os.geteuid()}"
+    checkout = hashlib.sha256(os.fsencode(os.path.dirname(os.path.abspath(__file__)))).hexdigest()[:16]
+    return f"\0lab-room-{os.geteuid()}-{checkout}"
 
 
 def _user_at(connection: socket.socket) -> int:

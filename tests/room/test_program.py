@@ -255,14 +255,17 @@ def test_a_shell_on_a_host_at_a_terminal():
         nonlocal seen
         while wanted not in seen:
             assert select.select([ours], [], [], BOUND_S)[0], f"{wanted!r} never came, but {seen!r}"
-            seen += os.read(ours, 4096)
+            try:
+                seen += os.read(ours, 4096)
+            except OSError:
+                raise AssertionError(f"the shell ended with {process.wait()} before {wanted!r}: {seen!r}") from None
         seen = seen.partition(wanted)[2]
 
     try:
         read_until(b"You are on laptop (10.27.27.43)")
         read_until(b"[laptop]")
-        os.write(ours, b"sleep 1000\n")
-        read_until(b"sleep 1000\r\n")
+        os.write(ours, b"sh -c 'echo run''ning; exec sleep 1000'\n")
+        read_until(b"running")
         os.write(ours, b"\x03")  # Ctrl-C ends what runs in the shell, and not the room
         read_until(b"[laptop]")
         os.write(ours, b"cat /proc/net/fib_trie\n")
