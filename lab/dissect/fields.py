@@ -154,8 +154,7 @@ def _part_field(cursor: Cursor, part: Part) -> Field:
     return made
 
 
-# --- links
-# ---------------------------------------------------------------------------------------------------------
+# --- links ---
 
 
 def _mac(value: int) -> str:
@@ -309,8 +308,7 @@ def _raw(cursor: Cursor, layers: list[Field]):
     return {4: _ipv4, 6: _ipv6}.get(cursor.number(4))
 
 
-# --- ARP
-# -----------------------------------------------------------------------------------------------------------
+# --- ARP ---
 
 _IPV4_MEANING = "An IPv4 address."
 
@@ -357,8 +355,7 @@ def _arp(cursor: Cursor, layers: list[Field]):
     return None
 
 
-# --- IPv4
-# ----------------------------------------------------------------------------------------------------------
+# --- IPv4 ---
 
 _PROTOCOL = _named(PROTOCOLS)
 IPV4 = (
@@ -486,8 +483,7 @@ def _ip_options(cursor: Cursor) -> list[Field]:
     return options
 
 
-# --- IPv6
-# ----------------------------------------------------------------------------------------------------------
+# --- IPv6 ---
 
 
 def _ipv6_text(value: int) -> str:
@@ -584,8 +580,7 @@ def _fragment(cursor: Cursor, layers: list[Field]):
     return _transport(fields[0].value, not fields[4].value)
 
 
-# --- what IP carries
-# -------------------------------------------------------------------------------------------------
+# --- what IP carries ---
 
 
 def _transport(protocol: int, whole: bool):

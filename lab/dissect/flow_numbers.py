@@ -192,15 +192,20 @@ class FlowNumbers:
         teaches[odd_rows] = False
         own = np.flatnonzero(teaches & ~self.known[key])
         other = np.flatnonzero(teaches & ~self.known[key ^ 1] & (flags & ACK != 0))
+        if len(own) == 0 and len(other) == 0:
+            return own
         # The earliest row that speaks of each direction; at one row the segment's own direction comes first.
+        keys_own, keys_other = key[own], key[other] ^ 1
+        lowest = min(one.min() for one in (keys_own, keys_other) if len(one))
+        highest = max(one.max() for one in (keys_own, keys_other) if len(one))
         never = np.int64(1) << 40
-        first = np.full(2 * self.flows, never)
-        first[key[other][::-1] ^ 1] = 2 * other[::-1] + 1
-        of_own = np.full(2 * self.flows, never)
-        of_own[key[own][::-1]] = 2 * own[::-1]
+        first, of_own = (np.full(highest - lowest + 1, never) for _ in range(2))
+        first[keys_other[::-1] - lowest] = 2 * other[::-1] + 1  # written backwards, the earliest stays
+        of_own[keys_own[::-1] - lowest] = 2 * own[::-1]
         first = np.minimum(first, of_own)
-        learnt = np.flatnonzero(first < never)
-        row, indirect = first[learnt] >> 1, first[learnt] & 1 != 0
+        found = np.flatnonzero(first < never)
+        learnt = found + lowest
+        row, indirect = first[found] >> 1, first[found] & 1 != 0
         direct = seq[row] - (flags[row] & SYN == 0).astype(np.uint32)
         self.base[learnt] = np.where(indirect, ack[row] - np.uint32(1), direct)
         self.known[learnt] = True

@@ -134,8 +134,14 @@ class Flow:
 
     @property
     def duration_s(self) -> float:
+        return self._between(self.rows[0], self.rows[-1])
+
+    def _between(self, earlier: int, later: int) -> float:
+        """Seconds from one row to another. As Python numbers: a hostile file's times may be 500 years
+        apart.
+        """
         times = self.segments.time_ns
-        return float(times[self.rows[-1]] - times[self.rows[0]]) / 1e9
+        return (int(times[later]) - int(times[earlier])) / 1e9
 
     @cached_property
     def handshake(self) -> Handshake | None:
@@ -158,7 +164,6 @@ class Flow:
             & (segments.ack[later] == segments.seq[answer] + np.uint32(1))
         ]
         ack = int(third[0]) if len(third) else None
-        times = segments.time_ns
         return Handshake(
             syn=int(segments.number[syn]),
             syn_ack=int(segments.number[answer]),
@@ -168,9 +173,9 @@ class Flow:
             responder_isn=int(segments.seq[answer]),
             initiator=self._offer(syn),
             responder=self._offer(answer),
-            responder_rtt_s=float(times[answer] - times[syn]) / 1e9,
-            initiator_rtt_s=None if ack is None else float(times[ack] - times[answer]) / 1e9,
-            rtt_s=None if ack is None else float(times[ack] - times[syn]) / 1e9,
+            responder_rtt_s=self._between(syn, answer),
+            initiator_rtt_s=None if ack is None else self._between(answer, ack),
+            rtt_s=None if ack is None else self._between(syn, ack),
         )
 
     def _offer(self, row: int) -> Offer:

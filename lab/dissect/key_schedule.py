@@ -57,8 +57,7 @@ def find_suite(number: int) -> Suite | None:
     return None
 
 
-# --- TLS 1.3
-# -------------------------------------------------------------------------------------------------------
+# --- TLS 1.3 ---
 
 
 def hkdf_extract(salt: bytes, input_key: bytes, hash_name: str) -> bytes:
@@ -126,8 +125,7 @@ def finished_13(secret: bytes, messages: bytes, hash_name: str) -> bytes:
     return hmac.digest(key, digest, hash_name)
 
 
-# --- TLS 1.2
-# -------------------------------------------------------------------------------------------------------
+# --- TLS 1.2 ---
 
 
 def prf(secret: bytes, label: str, seed: bytes, length: int, hash_name: str) -> bytes:
@@ -156,8 +154,7 @@ def finished_12(master: bytes, label: str, messages: bytes, hash_name: str) -> b
     return prf(master, label, hashlib.new(hash_name, messages).digest(), 12, hash_name)
 
 
-# --- key logs
-# ------------------------------------------------------------------------------------------------------
+# --- key logs ---
 
 KEY_LOG_LABELS = {
     "CLIENT_RANDOM",

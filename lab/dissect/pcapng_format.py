@@ -29,6 +29,7 @@ END_OF_OPTIONS, COMMENT = 0, 1
 
 LARGEST_BLOCK = 1 << 24  # bytes; Wireshark's limit as well
 MOST_INTERFACES = 65_536
+CHUNK = 1 << 14  # packets whose headers are looked at in one go
 PACKET_HEADER = 28  # bytes from the start of an enhanced packet block to its frame
 
 
@@ -216,8 +217,8 @@ class _Reader:
             [(name, self.order + "u4") for name in ("interface", "high", "low", "captured", "original")]
         )
         known = len(self.interfaces) - self.first_interface
-        for begin in range(0, len(starts), 1 << 16):
-            at, length = starts[begin : begin + (1 << 16)], lengths[begin : begin + (1 << 16)]
+        for begin in range(0, len(starts), CHUNK):
+            at, length = starts[begin : begin + CHUNK], lengths[begin : begin + CHUNK]
             headers = gather(self.data, at + 8, layout)
             captured, number = headers["captured"].astype(np.uint32), headers["interface"]
             room = length - 32

@@ -117,8 +117,7 @@ class _Program:
         note = [Text(f"... and {left} more (--limit 0 shows all)", style="dim")] if left > 0 else []
         return items[:limit], note
 
-    # --- lists
-    # -----------------------------------------------------------------------------------------------------
+    # --- lists ---
 
     def _overview(self, segments: Segments) -> None:
         facts = {"file": _file_facts(self.capture, segments)}
@@ -185,8 +184,7 @@ class _Program:
             shown.append(_handshake_table(flow) if flow.handshake else Text(f"  {fact['missing']}"))
         self._say({"handshakes": facts}, *shown, *note)
 
-    # --- one flow, one frame
-    # ---------------------------------------------------------------------------------------
+    # --- one flow, one frame ---
 
     def _follow(self, segments: Segments, number: int) -> None:
         try:
@@ -266,8 +264,7 @@ def _grow(tree: Tree, field: Field) -> None:
         _grow(branch, child)
 
 
-# --- facts: plain data that JSON can carry
-# ---------------------------------------------------------------------------
+# --- facts: plain data that JSON can carry ---
 
 
 def _file_facts(capture: Capture, segments: Segments) -> dict:
@@ -277,7 +274,7 @@ def _file_facts(capture: Capture, segments: Segments) -> dict:
         "frames": len(capture),
         "segments": len(segments),
         "flows": segments.flow_count,
-        "duration_s": float(times.max() - times.min()) / 1e9 if len(times) else 0.0,
+        "duration_s": (int(times.max()) - int(times.min())) / 1e9 if len(times) else 0.0,
         "interfaces": [
             {
                 "name": one.name,
@@ -426,8 +423,7 @@ def _turn_facts(way: int, frame: int, data: bytes, missing: int) -> dict:
     }
 
 
-# --- what was written
-# ------------------------------------------------------------------------------------------------
+# --- what was written ---
 
 
 def _turns(flow: Flow) -> Iterator[tuple[int, int, bytes, int]]:

@@ -15,6 +15,7 @@ import importlib.util
 import json
 import os
 import random
+import resource
 import shutil
 import struct
 import subprocess
@@ -53,8 +54,7 @@ TSHARK_FIELDS = (
 )
 
 
-# --- the traffic
-# -------------------------------------------------------------------------------------------------------
+# --- the traffic ---
 
 
 def make(path: Path, count: int, seed: int = 1) -> None:
@@ -127,13 +127,13 @@ def make(path: Path, count: int, seed: int = 1) -> None:
             writer.write(data, time_ns)
 
 
-# --- what is measured, each in a process of its own
-# ----------------------------------------------------------------------
+# --- what is measured, each in a process of its own ---
 
 
 def processor_s() -> float:
     """Processor time that this process and its finished children have used."""
-    return sum(os.times()[:4])
+    usage = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in usage)
 
 
 def timed(work, *arguments):
@@ -278,8 +278,7 @@ def child_equal(path: str, theirs: str) -> dict:
     return {"rows": rows}
 
 
-# --- running them
-# ----------------------------------------------------------------------------------------------------------
+# --- running them ---
 
 
 class Cost(NamedTuple):
@@ -409,7 +408,7 @@ def measure(folder: Path, count: int, seed: int) -> int:
             report.line("tshark, whole process", count / theirs.processor_s, count / whole.processor_s)
         report.line("tshark, whole process at 50,000", 50_000 / small_theirs, 50_000 / small_ours)
         share = whole.peak_mb / theirs.peak_mb
-        text = f"{whole.peak_mb:.0f} MB against tshark's {theirs.peak_mb:.0f} MB: {share:.2f} of it, demanded: 0.5"
+        text = f"{whole.peak_mb:.0f} MB, tshark {theirs.peak_mb:.0f} MB: {share:.2f} of it, demanded: 0.5"
         report.check("peak memory", share, 0.5, text)
         print(
             f"{'rows equal to tshark':34}{ask('equal', big, folder / 'tshark.tsv')['rows']:,}\n", flush=True
@@ -437,7 +436,8 @@ def measure(folder: Path, count: int, seed: int) -> int:
         report.line("tcpflow", count / theirs, count / clock, "by the clock")
         theirs = min(cost.processor_s for _, cost in turns)
         report.line("tcpflow, processor time", count / theirs, count / streams["seconds"])
-    text = f"{streams['bytes'] / 1e6:.1f} MB of {streams['flows']:,} flows in {streams['seconds']:.2f} s with decoding"
+    megabytes = streams["bytes"] / 1e6
+    text = f"{megabytes:.1f} MB of {streams['flows']:,} flows in {streams['seconds']:.2f} s, decoded too"
     print(f"{'all streams put together':34}{text}")
     follow = min(one["follow_seconds"] for one, _ in turns) * 1e3
     report.check("one stream followed", follow, 5, f"{follow:.2f} ms after the decode, demanded: 5")

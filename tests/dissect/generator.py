@@ -100,8 +100,7 @@ class Conversation:
         frame = packets.link(self.link, packet, self.tags, self.pad)
         self.frames.append((self.time, frame[: self.snap], len(frame)))
 
-    # --- steps
-    # -------------------------------------------------------------------------------------------------------
+    # --- steps ---
 
     def syn_options(self):
         rng, options = self.rng, b""

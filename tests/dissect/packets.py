@@ -83,8 +83,7 @@ def link(kind: int, packet: bytes, tags=(), pad=False) -> bytes:
     return packet
 
 
-# --- files
-# -----------------------------------------------------------------------------------------------------------
+# --- files ---
 
 
 def pcap(frames, link_type=1, order="<", nanoseconds=False, snap_length=262144) -> bytes:

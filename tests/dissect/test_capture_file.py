@@ -241,8 +241,7 @@ def test_frame_numbers_outside():
             capture.frame(number)
 
 
-# --- writing
-# -----------------------------------------------------------------------------------------------------------
+# --- writing ---
 
 
 def write(target):

@@ -104,8 +104,7 @@ def test_as_json():
     assert json.loads(json.dumps(plain)) == plain
 
 
-# --- against tshark
-# ----------------------------------------------------------------------------------------------------
+# --- against tshark ---
 
 
 def other_frames():
@@ -260,8 +259,7 @@ def test_checksums_are_judged_as_tshark_judges(tmp_path):
     assert len(seen) == 4
 
 
-# --- checksums
-# -----------------------------------------------------------------------------------------------------------
+# --- checksums ---
 
 
 def test_internet_checksum_of_rfc_1071():
@@ -298,8 +296,7 @@ def test_what_was_not_captured_is_not_judged():
     assert dissect_frame(whole[:30]).find("ip.checksum").judgement == "not judged"
 
 
-# --- hostile frames
-# ------------------------------------------------------------------------------------------------------
+# --- hostile frames ---
 
 
 @pytest.mark.parametrize("link_type", [*ALL_LINKS, 12, 14, 228, 229, 9999])

@@ -208,7 +208,7 @@ def test_snap_length_at_every_byte(cut):
 
 
 def test_more_than_a_chunk(tmp_path):
-    """Flows go on from one chunk of 65,536 frames to the next."""
+    """Flows go on from one chunk of 16,384 frames to the next."""
     frames = [(i, frame(i % 2, 10 + i, 20, ACK, sport=1000 + i % 50), 54) for i in range(140_000)]
     segments = read_segments(parse_capture(packets.pcap(frames)))
     assert len(segments) == 140_000 and segments.flow_count == 50
@@ -242,8 +242,7 @@ def test_flag_names():
     assert flag_names(0xFFF) == "FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE, Reserved"
 
 
-# --- flows
-# -------------------------------------------------------------------------------------------------------------
+# --- flows ---
 
 OFFER = b"\x02\x04\x05\xb4\x04\x02\x01\x03\x03\x07\x01\x01"
 
