@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -79,13 +80,17 @@ class StudentCode:
         self._command = command
         self._process: subprocess.Popen | None = None
         self._numbers = itertools.count(1)
-        self._spent: str | None = None
+        self._deadline: float | None = None
 
     def __enter__(self) -> "StudentCode":
         return self
 
     def __exit__(self, *_) -> None:
         self.close()
+
+    def allow(self, seconds: float) -> None:
+        """From now on, all calls together may take this long: a task of many calls is bounded too."""
+        self._deadline = time.monotonic() + seconds
 
     def call(self, function: str, *arguments):
         """What the student's function gives for these arguments. Raises Failed."""
@@ -112,7 +117,8 @@ class StudentCode:
             self._process.stdin.flush()
         except OSError:
             pass  # it is dead, and the wait below finds out why
-        answer = self._wait(self.time_s)
+        left_s = self.time_s if self._deadline is None else max(0.01, self._deadline - time.monotonic())
+        answer = self._wait(min(self.time_s, left_s))
         if "error" in answer and isinstance(answer["error"], dict):
             raise _failure(answer["error"], self.path)
         try:
@@ -144,18 +150,21 @@ class StudentCode:
         ]
         for thread in self._threads:
             thread.start()
-        if self._wait(START_S if self.time_s > 1 else START_S, importing=True) != {"ready": True}:
+        if self._wait(START_S, importing=True) != {"ready": True}:
             self.close()
             raise Died("the process sent something that is no answer")
 
     def _wait(self, limit_s: float, importing: bool = False) -> dict:
-        limit_s = min(limit_s, self.time_s + 5) if importing else limit_s
+        if importing:
+            limit_s = min(limit_s, self.time_s + START_S / 6)
         try:
             line = self._lines.get(timeout=limit_s)
         except queue.Empty:
             self.close()
             what = "loading the file" if importing else "the call"
-            raise TimeUp(f"{what} took longer than {self.time_s:g} s: an endless loop, or a wait that nobody ends") from None
+            raise TimeUp(
+                f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that nobody ends"
+            ) from None
         if isinstance(line, str):
             ended = self._process
             self.close()

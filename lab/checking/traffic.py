@@ -13,7 +13,7 @@ import ipaddress
 import random
 import struct
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from lab.dissect.capture_file import CaptureWriter, parse_capture, read_capture
@@ -74,6 +74,7 @@ class Case:
         return [self.rows[row] for row in stream.rows.tolist()]
 
 
+@cache
 def shipped(path: Path) -> Case:
     """A recording that ships with the kit."""
     read_capture(path)  # refuses a damaged file with a reason

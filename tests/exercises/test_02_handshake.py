@@ -1,6 +1,7 @@
 """Checks of sheet 02: headers by hand, and the three frames that open a connection."""
 
 import random
+from functools import cache
 
 from lab.checking.tasks import task
 from lab.checking.traffic import PLAIN, REPORT_FRAME, Case, Talk, Tape, line, near_wrap, shipped
@@ -8,6 +9,7 @@ from lab.checking.traffic import PLAIN, REPORT_FRAME, Case, Talk, Tape, line, ne
 ETHERNET_HEADER = 14
 
 
+@cache
 def made_up(seed: int) -> Case:
     """A connection with what recordings seldom have: IPv4 options, TCP options on every segment, filled-up frames."""
     dice = random.Random(f"sheet 02 {seed}")
@@ -128,6 +130,7 @@ def test_parse_tcp(student, seed):
         student.expect("parse_tcp", segment, right=right, given=given, rules=rules, case=case, frame=number)
 
 
+@cache
 def openings(seed: int) -> list[tuple[str, list[str], Case]]:
     """Ways in which connections come about, each with the steps for the story."""
     found = []

@@ -1,6 +1,7 @@
 """Checks of sheet 03: relative numbers, round trips, and the report wire read off the payloads."""
 
 import random
+from functools import cache
 
 from lab.chat import wire
 from lab.checking.tasks import task
@@ -16,6 +17,7 @@ def chatter(tape: Tape, talk: Talk, turns: int) -> None:
             talk.acknowledge("server" if who == "client" else "client")
 
 
+@cache
 def numbered(seed: int) -> list[Case]:
     """Recordings, and made-up connections whose numbers wrap around, side by side."""
     dice = random.Random(f"sheet 03 numbers {seed}")
@@ -61,6 +63,7 @@ def test_relative_numbers(student, seed):
         )
 
 
+@cache
 def conversations_with_acks(seed: int) -> list[tuple[str, list[str], Case]]:
     """What acknowledgements can look like, each with its steps."""
     found = []

@@ -2,6 +2,7 @@
 
 import json
 import random
+from functools import cache
 
 from lab.checking.child import Raised
 from lab.checking.story import Story, Wrong, show
@@ -47,6 +48,7 @@ def _fault_of_reading(messages: list[str], got) -> str:
     return ""
 
 
+@cache
 def streams(seed: int) -> list[Case]:
     dice = random.Random(f"sheet 04 frames {seed}")
     found = [shipped(PLAIN)]

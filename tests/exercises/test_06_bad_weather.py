@@ -1,6 +1,7 @@
 """Checks of sheet 06: what the receiver makes of loss, repetition, overlap and overtaking."""
 
 import random
+from functools import cache
 
 from lab.checking.tasks import task
 from lab.checking.traffic import PLAIN, TLS13, Case, Talk, Tape, near_wrap, shipped
@@ -13,6 +14,7 @@ RULES = {
 }
 
 
+@cache
 def weather(seed: int) -> list[tuple[str, list[str], Case]]:
     """One direction each, spoilt in one way, and then in all of them."""
     found = []
@@ -133,6 +135,7 @@ def _expect_stream(student, case, stream, name, steps) -> None:
     student.compare("reassemble", right, got, given, RULES, case, frame, steps)
 
 
+@cache
 def repetitions(seed: int) -> list[tuple[str, list[str], Case]]:
     """Connections in which bytes are said again, or only seem to be."""
     found = []
