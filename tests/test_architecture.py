@@ -104,6 +104,6 @@ def test_network_bytes_are_never_unpickled():
 
 def test_the_top_level_has_what_the_layout_allows():
     allowed = {"README.md", "LICENSE", "lab", "notebooks", "captures", "tests", "requirements.txt", "pyproject.toml"}
-    made_by_the_readmes_commands = {"my-certs", "report.html"}
+    made_by_the_readmes_commands = {"my-certs", "report.html", "dist"}
     there = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert there - made_by_the_readmes_commands <= allowed
