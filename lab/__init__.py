@@ -1,0 +1,1 @@
+"""A packet-capture lab for a computer-networks course."""

@@ -1,0 +1,1 @@
+"""The application under study: a chat server and its clients, on Python's standard library alone."""

@@ -1,0 +1,1 @@
+"""Where chat sessions are played and recorded."""

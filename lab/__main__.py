@@ -1,0 +1,103 @@
+"""The kit's front door: ``python3 lab COMMAND``."""
+
+if not __package__:
+    import bootstrap
+else:
+    from lab import bootstrap  # noqa: F401  the same, started with -m
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import environment
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: its module (with ``main(argv) -> exit code``), what it does, whether it needs the packages."""
+
+    module: str
+    summary: str
+    needs_packages: bool = True
+
+
+COMMANDS = {
+    "demo": Command("lab.demo", "record a chat in plaintext and over TLS, and show what an eavesdropper reads"),
+    "test": Command("lab.test", "run the tests (arguments after it go to pytest)"),
+    "capture": Command("lab.capture", "record sessions for a class, with their manifest"),
+    "room": Command("lab.room.program", "the report's room on a LAN of its own, recorded: windows, a script, a shell"),
+    "dissect": Command("lab.chat_fields", "what a capture says: flows, handshakes, streams, one frame bit by bit"),
+    "report": Command("lab.page", "one self-contained page about a capture, or a plaintext and TLS pair"),
+    "check": Command("lab.check", "check your own exercises: a line a task, a story for each wrong one"),
+    "submit": Command("lab.submit", "pack what you hand in into one file"),
+    "release": Command("lab.release", "make the students' copy, without solutions and grader"),
+    "grade": Command("lab.grade", "grade what was handed in, each in a sandbox of its own"),
+    "notebooks": Command("lab.notebooks", "open the notebooks in JupyterLab"),
+    "certs": Command("lab.certs", "make a throw-away authority and a server certificate for TLS"),
+    "package": Command("lab.package", "make the chat client one file to hand out", needs_packages=False),
+    "server": Command("lab.server", "run the chat server", needs_packages=False),
+    "client": Command("lab.client", "run the chat client", needs_packages=False),
+    "doctor": Command("lab.doctor", "check this machine: one line a fault, each with its fix", needs_packages=False),
+}
+# The students' copy has no release and no grade.
+COMMANDS = {
+    name: command
+    for name, command in COMMANDS.items()
+    if (environment.ROOT / Path(*command.module.split("."))).with_suffix(".py").exists()
+}
+
+
+def usage() -> str:
+    """What ``python3 lab`` alone prints."""
+    lines = ["usage: python3 lab COMMAND [options]      (COMMAND --help says more)", ""]
+    lines += [f"  {name:<10} {command.summary}" for name, command in COMMANDS.items()]
+    lines += ["", "  --no-system, before COMMAND: as root, do not install system packages on first use"]
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> int:
+    system = "--no-system" not in argv[:1]
+    if not system:
+        argv = argv[1:]
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    command = COMMANDS.get(argv[0])
+    if command is None:
+        print(f"lab: there is no command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    return run(command, argv[1:], system)
+
+
+def run(command: Command, argv: list[str], system: bool = True) -> int:
+    """Set up if need be, then run. Ctrl-C ends with 130 and without a traceback."""
+    try:
+        if command.needs_packages and not _help_without_set_up(command, argv):
+            environment.ensure(system)
+        return importlib.import_module(command.module).main(argv)
+    except environment.SetupError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output (head, less) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("\nlab: interrupted", file=sys.stderr)
+        return 130
+
+
+def _help_without_set_up(command: Command, argv: list[str]) -> bool:
+    """Whether only help is wanted, and can be given before anything is installed."""
+    if not {"-h", "--help"} & set(argv):
+        return False
+    try:
+        importlib.import_module(command.module).main(argv)
+    except ImportError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,136 @@
+"""The capture harness: ``python lab/capture.py [--out DIR] [--tls none 1.2 1.3] [--seed N]``.
+
+Plays a scripted chat through the real server and clients and records it, with a manifest of what was said.
+"""
+
+if not __package__:
+    import bootstrap
+else:
+    from lab import bootstrap  # noqa: F401  the same, started with -m
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from lab import environment
+from lab.room import variant
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="lab/capture.py", description="Record scripted chat sessions.")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=environment.ROOT / "captures" / "mine",
+        metavar="DIR",
+        help="folder for the recordings and manifest.json (default: captures/mine)",
+    )
+    parser.add_argument(
+        "--scenario",
+        choices=["chat", "report"],
+        default="chat",
+        help="chat: a conversation on the loopback (default); report: the session of its trace, at PC 1 of its LAN",
+    )
+    variant.add_arguments(parser)
+    parser.add_argument(
+        "--shipped", action="store_true", help="make the captures that ship with the kit again, in captures/"
+    )
+    own = parser.add_argument_group("a conversation of one's own for each student")
+    own.add_argument("--student", metavar="ID", help="record this student's conversation, into DIR/ID")
+    own.add_argument("--roster", type=Path, metavar="CSV", help="the same for everyone on a class list; goes on if cut off")
+    own.add_argument("--course", metavar="KEY", default="lab", help="the course's key: another one, other conversations")
+    own.add_argument("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--json", action="store_true", help="print the manifest, and nothing else")
+    options = parser.parse_args(argv)
+    silent = options.quiet or options.json
+    if options.student or options.roster:
+        return _record_own(options, silent)
+    fixed = (options.tls, options.seed, options.port, options.keys) == (["none"], 0, None, False)
+    if options.scenario == "report" and not fixed:
+        parser.error("the report's scenario is what it is: leave out --tls, --seed, --port and --keys")
+    if options.shipped:
+        options.out, options.keys = environment.ROOT / "captures" / "chat", True
+        options.tls, options.wire = list(variant.TLS_VERSIONS), list(variant.WIRES)
+        options.pad, options.disguise = 128, list(variant.DISGUISES)
+    try:
+        options.variants = variant.chosen_variants(options)
+    except ValueError as error:
+        parser.error(str(error))
+
+    from lab.room import record, report_frame
+
+    try:
+        manifest = _record(options, (lambda line: None) if silent else print)
+        if options.shipped:
+            report_frame.write(environment.ROOT / "captures")
+    except OSError as error:  # RecordingErrors are OSErrors, with a text for people
+        print(f"capture: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps(manifest, indent=1))
+    elif not options.quiet:
+        for recording in manifest["recordings"]:
+            print(f"{options.out / recording['file']}: {recording['frames']} frames")
+        print(f"{options.out / record.MANIFEST}: what was said, by whom, when")
+    return 0
+
+
+def _record_own(options: argparse.Namespace, silent: bool) -> int:
+    from lab.room import roster, student
+    from lab.room.tap import RecordingError
+
+    try:
+        if options.roster:
+            entries = roster.read_roster(options.roster)
+        else:
+            entries = [roster.Entry(student.check_id(options.student))]
+        if options.student:
+            about = student.record_student(student.profile(entries[0].id, options.course), options.out / entries[0].id)
+            failed = {}
+        else:
+            tell = (lambda *_: None) if silent else _bar
+            failed = roster.record_roster(entries, options.course, options.out, max(1, options.jobs), tell)
+    except (ValueError, RecordingError) as error:
+        print(f"capture: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps(about if options.student else {"failed": failed, "recorded": len(entries) - len(failed)}))
+    elif not silent:
+        where = options.out / entries[0].id if options.student else options.out
+        print(f"\n{where}: {', '.join(student.FILES)}{'' if options.student else ' for each'}")
+    for name, reason in failed.items():
+        print(f"capture: {name}: {reason}", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def _bar(done: int, total: int, what: str) -> None:
+    """A bar that grows in place on a terminal, and a line each elsewhere."""
+    filled = 30 * done // max(total, 1)
+    line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
+    print(f"\r\x1b[K{line[:110]}" if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
+
+
+def _record(options: argparse.Namespace, say) -> dict:
+    if options.scenario == "report":
+        from lab.room import scenario  # needs pyroute2, which only Linux has
+
+        return scenario.record_report(options.out, say)
+    from lab.room import record
+
+    return record.record(options.out, options.variants, options.seed, options.port, options.keys, say=say)
+
+
+if __name__ == "__main__":
+    try:
+        if not {"-h", "--help"} & set(sys.argv):
+            environment.ensure()
+        sys.exit(main())
+    except environment.SetupError as error:
+        print(f"capture: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\ncapture: interrupted; if something was recorded, it can be opened", file=sys.stderr)
+        sys.exit(130)

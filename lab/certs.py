@@ -1,0 +1,37 @@
+"""``python3 lab certs DIR``: a throw-away authority and a server certificate, for the chat over TLS."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="lab certs", description="Make ca.pem, server.pem and server.key in DIR. Trust them for nothing but the lab."
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="made if it is not there")
+    parser.add_argument(
+        "--host",
+        action="append",
+        metavar="NAME",
+        help="a name or address that clients will type for the server; may be given several times "
+        "(default: localhost, 127.0.0.1, ::1)",
+    )
+    parser.add_argument("--days", type=int, help="how long it is good (default: 30)")
+    options = parser.parse_args(argv)
+
+    from lab.room import authority
+
+    try:
+        made = authority.issue(
+            options.folder, options.host or authority.LOOPBACK_NAMES, authority.DAYS if options.days is None else options.days
+        )
+    except (OSError, ValueError, OverflowError) as error:
+        print(f"certs: cannot make certificates in {options.folder}: {error}", file=sys.stderr)
+        return 2
+    ca, certificate, key = (shlex.quote(str(path)) for path in (made.ca, made.certificate, made.key))
+    print(f"Made {ca}, {certificate} and {key}. Next:")
+    print(f"  python3 lab/server.py --tls --cert {certificate} --key {key}")
+    print(f"  python3 lab/client.py --tls --cafile {ca}")
+    return 0

@@ -1,0 +1,218 @@
+"""The time-sequence graph: how one direction of a flow moves through its sequence numbers.
+
+After W. R. Stevens (TCP/IP Illustrated, volume 1) and tcptrace: each segment is an upright bar from its first number to
+its last, at its time. Below it climbs the line of what has been acknowledged, above it the line of what the receiver
+would take; the sender lives between the two. A bar beside an old one is a repetition; a SACK block shows what arrived
+behind a hole.
+"""
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from lab.charts.figure import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SMALL,
+    VERMILLION,
+    counted,
+    new_axes,
+    side_key,
+    tidy,
+    whole_numbers,
+)
+from lab.charts.flow_rows import time_unit
+from lab.charts.one_way import OneWay, one_way
+from lab.dissect.flows import Flow
+
+NEAR = 1.3  # how far above all that was sent the picture goes, at the most, to show the window's edge
+
+
+def draw_time_sequence(
+    flow: Flow,
+    direction: str = "initiator",
+    *,
+    between_s: tuple[float, float] | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Segments, acknowledgements, window, SACK blocks and repetitions of one direction over time.
+
+    ``direction``: who sends, "initiator" or "responder". ``between_s``: look closer at these seconds of the flow. A
+    receiver's window that stays far above all that was sent would press the rest flat: then it is not drawn, and the
+    picture says so. A flow without a segment in this direction gives empty axes that say so.
+    """
+    way = one_way(flow, direction)
+    ax = new_axes(10, 4.8) if ax is None else ax
+    per_second, unit = time_unit(flow.duration_s)
+    if title is None:
+        title = f"Time and sequence: {way.sender} to {way.receiver}"
+    tidy(ax, title, f"time since the flow's first segment, {unit}", "relative sequence number, bytes")
+    if not way.sent:
+        ax.text(0.5, 0.5, "nothing was sent this way", transform=ax.transAxes, ha="center", fontsize=SMALL)
+        return ax
+    known = []
+    fresh = [item for item in way.sent if not item.repeated and not item.overtaken]
+    for chosen, name, colour, width, marker in (
+        (fresh, "segment", BLUE, 1.6, "_"),
+        ([item for item in way.sent if item.overtaken], "out of order", BLACK, 1.6, "d"),
+        ([item for item in way.sent if item.repeated], "sent again", VERMILLION, 3.2, "x"),
+    ):
+        if chosen:
+            _bars(ax, chosen, per_second, colour, width, marker, name)
+            known.append(Line2D([], [], color=colour, linewidth=width, marker=marker, markersize=7, label=name))
+    ends = [item for item in way.sent if item.syn or item.fin]
+    if ends:
+        ax.plot(
+            [item.time_s * per_second for item in ends],
+            [item.start for item in ends],
+            linestyle="none",
+            marker="D",
+            color=GREEN,
+            markersize=7,
+            markerfacecolor="white",
+            label="SYN, FIN",
+            zorder=5,
+        )
+        known.append(ax.lines[-1])
+    whole_numbers(ax.yaxis)
+    ax.margins(x=0.03)
+    known += _answers(ax, way, per_second)
+    if between_s is not None:
+        _look_closer(ax, way, between_s, per_second)
+    side_key(ax, known)
+    return ax
+
+
+def _look_closer(ax: Axes, way: OneWay, between_s: tuple[float, float], per_second: float) -> None:
+    """Cut the picture down to some seconds, and to the numbers that were sent or acknowledged in them."""
+    first, last = between_s
+    sent = [item for item in way.sent if first <= item.time_s <= last]
+    answers = [item for item in way.acknowledged if first <= item.time_s <= last]
+    numbers = [number for item in sent for number in (item.start, item.end)] + [item.ack for item in answers]
+    ax.set_xlim(first * per_second, last * per_second)
+    if numbers:
+        low, high = min(numbers), max(numbers)
+        edge = max((item.edge for item in answers if item.edge <= low + NEAR * (high - low)), default=high)
+        margin = 0.05 * max(1, high - low)
+        ax.set_ylim(low - margin, max(high, edge) + margin)
+
+
+def _bars(ax: Axes, items: list, per_second: float, colour: str, width: float, marker: str, name: str) -> None:
+    times = [item.time_s * per_second for item in items]
+    ax.vlines(
+        times, [item.start for item in items], [item.end for item in items], color=colour, linewidth=width, label=name
+    )
+    ax.plot(times, [item.end for item in items], linestyle="none", marker=marker, color=colour, markersize=7)
+    if marker == "_":
+        ax.plot(times, [item.start for item in items], linestyle="none", marker=marker, color=colour, markersize=7)
+
+
+def _answers(ax: Axes, way: OneWay, per_second: float) -> list:
+    """Draw what the receiver said: acknowledgements, SACK blocks, window. Gives what the key wants."""
+    known = []
+    if not way.acknowledged:
+        return known
+    times = [item.time_s * per_second for item in way.acknowledged]
+    known += ax.plot(
+        times,
+        [item.ack for item in way.acknowledged],
+        drawstyle="steps-post",
+        color=GREY,
+        linewidth=1.4,
+        label="acknowledged",
+    )
+    duplicates = [item for item in way.acknowledged if item.duplicate]
+    if duplicates:
+        known += ax.plot(
+            [item.time_s * per_second for item in duplicates],
+            [item.ack for item in duplicates],
+            linestyle="none",
+            marker="o",
+            markerfacecolor="white",
+            color=GREY,
+            markersize=5,
+            label="duplicate ACK",
+        )
+    blocks = [(item.time_s * per_second, *block) for item in way.acknowledged for block in item.blocks]
+    if blocks:
+        known.append(
+            ax.vlines(*zip(*blocks, strict=True), color=PURPLE, linewidth=5, alpha=0.8, zorder=1, label="SACK block")
+        )
+    base, highest = min(item.start for item in way.sent), max(item.end for item in way.sent)
+    reach = highest - base
+    edges = [item.edge for item in way.acknowledged]
+    if min(edges) > base + NEAR * reach:
+        least = min(item.window for item in way.acknowledged)
+        known.append(
+            Line2D([], [], linestyle="none", label=f"window not drawn:\nfar above, never\nunder {least:,} bytes")
+        )
+        return known
+    cut = max(edges) > base + NEAR * reach
+    known += ax.plot(
+        times,
+        edges,
+        drawstyle="steps-post",
+        color=ORANGE,
+        linestyle=(0, (5, 2)),
+        linewidth=1.6,
+        label="window's edge" + ("\n(where not far above)" if cut else ""),
+    )
+    closed = [item for item in way.acknowledged if item.window == 0]
+    if closed:
+        known += ax.plot(
+            [item.time_s * per_second for item in closed],
+            [item.edge for item in closed],
+            linestyle="none",
+            marker="s",
+            color=ORANGE,
+            markeredgecolor=BLACK,
+            markersize=7,
+            label="window closed",
+            zorder=6,
+        )
+    ax.set_ylim(base - 0.05 * reach, min(max(highest, *edges), base + NEAR * reach) + 0.05 * reach)
+    return known
+
+
+def describe_time_sequence(flow: Flow, direction: str = "initiator") -> str:
+    """The text twin of ``draw_time_sequence``: what went which way, what was sent again and what came of it."""
+    way = one_way(flow, direction)
+    per_second, unit = time_unit(flow.duration_s)
+    data = [item for item in way.sent if item.payload_length]
+    if not way.sent:
+        return f"{way.sender} sent nothing to {way.receiver}."
+    told = [
+        f"{way.sender} to {way.receiver}: {counted(len(data), 'segment')} with "
+        f"{sum(item.payload_length for item in data):,} bytes of payload, "
+        f"numbers {way.sent[0].start:,} to {max(item.end for item in way.sent):,}."
+    ]
+    for item in way.sent:
+        if item.repeated or item.overtaken:
+            what = "sends again" if item.repeated else "arrives late with"
+            told.append(
+                f"Frame {item.frame} at {item.time_s * per_second:.3f} {unit} {what} {item.start:,} to {item.end:,}."
+            )
+    if not way.acknowledged:
+        return "\n".join([*told, "Nothing was acknowledged."])
+    duplicates = [item for item in way.acknowledged if item.duplicate]
+    told.append(
+        f"{counted(len(way.acknowledged), 'acknowledgement')}, {len(duplicates)} of them duplicates, the last of "
+        f"{way.acknowledged[-1].ack:,}."
+    )
+    told += [
+        f"Frame {item.frame} has SACK {', '.join(f'{left:,} to {right:,}' for left, right in item.blocks)}."
+        for item in way.acknowledged
+        if item.blocks
+    ]
+    windows = [item.window for item in way.acknowledged]
+    told.append(f"The receiver's window is between {min(windows):,} and {max(windows):,} bytes.")
+    told += [
+        f"Frame {item.frame} at {item.time_s * per_second:.3f} {unit} closes the window."
+        for item in way.acknowledged
+        if item.window == 0
+    ]
+    return "\n".join(told)

@@ -1,0 +1,81 @@
+"""Message retention: what is said is kept in a SQLite file, and a newcomer hears the last lines again.
+
+The broadcaster stores each batch in one transaction *before* anyone gets it. So whatever came back to its sender is in
+the file, also when the server is killed the next moment (the operating system has it by then). A power cut is another
+matter: for that, ``synchronous = FULL`` waits for the disk, batch by batch.
+
+Private messages are not kept. Clients of the report's get no replay: it would arrive as one read.
+"""
+
+import sqlite3
+import time
+from collections import deque
+from pathlib import Path
+
+from lab.chat import lines
+from lab.chat.feature import Feature
+
+REPLAY = 50  # lines
+DAY_S = 86_400
+CLEAN_EVERY_S = 3_600
+
+
+class History(Feature):
+    """``days``: what is older is forgotten, for good. ``replay``: how many lines a newcomer hears."""
+
+    offers = ("history",)
+
+    def __init__(self, path: Path | str, days: float | None = None, replay: int = REPLAY):
+        self.path, self.days = path, days
+        self._last: deque[bytes] = deque(maxlen=replay)
+        self._database: sqlite3.Connection | None = None
+        self._cleaned_s = 0.0
+
+    def open(self, room) -> None:
+        super().open(room)
+        try:
+            # Opened here, used by the broadcaster alone, closed when that has ended.
+            self._database = sqlite3.connect(self.path, check_same_thread=False)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS said (number INTEGER PRIMARY KEY, time INTEGER, name TEXT, text TEXT)"
+            )
+            self._clean()
+            query = "SELECT time, name, text FROM said ORDER BY number DESC LIMIT ?"
+            for when, name, text in reversed(self._database.execute(query, (self._last.maxlen,)).fetchall()):
+                self._remember(lines.Said(name, text, time=when))
+        except sqlite3.Error as error:
+            self.close()
+            raise OSError(f"cannot keep a history in {self.path}: {error}") from error
+
+    def close(self) -> None:
+        if self._database:
+            self._database.close()
+            self._database = None
+
+    def store(self, batch: list[lines.Said]) -> None:
+        now = int(time.time())
+        try:
+            with self._database:  # one transaction, however many there are
+                rows = [(now, said.name, said.text) for said in batch]
+                self._database.executemany("INSERT INTO said (time, name, text) VALUES (?, ?, ?)", rows)
+                if now - self._cleaned_s > CLEAN_EVERY_S:
+                    self._clean()
+        except sqlite3.Error as error:
+            raise OSError(f"the history in {self.path}: {error}") from error
+
+    def heard(self, said: lines.Said) -> None:
+        self._remember(lines.Said(said.name, said.text, time=int(time.time())))
+
+    def greet(self, member) -> bytes:
+        return b"".join(self._last)
+
+    def _remember(self, said: lines.Said) -> None:
+        self._last.append(said.to_bytes())
+
+    def _clean(self) -> None:
+        self._cleaned_s = time.time()
+        if self.days is not None:
+            self._database.execute("DELETE FROM said WHERE time < ?", (self._cleaned_s - self.days * DAY_S,))
+            self._database.commit()

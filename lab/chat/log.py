@@ -1,0 +1,121 @@
+"""What a chat window shows, as plain data: lines, users, status. No tkinter, so it can be tested without a screen."""
+
+import time
+from dataclasses import dataclass, field
+
+from lab.chat import lines, wire
+from lab.chat.client import Event, Lost
+
+MAX_LINES = 5_000  # older ones are forgotten, so that a flood cannot fill the memory
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the chat box. ``kind`` is own, other, private, notice or trouble; ``when`` seconds since 1970."""
+
+    kind: str
+    text: str
+    when: float = 0
+    past: bool = False  # said before we came
+
+    @property
+    def clock(self) -> str:
+        """Hours and minutes, with the day where it is another than today's."""
+        then = time.localtime(self.when)
+        today = then[:3] == time.localtime()[:3]
+        return time.strftime("%H:%M" if today else "%d %b %H:%M", then)
+
+
+@dataclass
+class ChatLog:
+    """The state of one chat window; ``take`` brings it up to date with an event and returns the new line, if any."""
+
+    name: str
+    lines: list[Line] = field(default_factory=list)
+    users: tuple[str, ...] = ()
+    lost: str | None = None
+    unread: int = 0  # lines of others since somebody last looked
+    watched: bool = True  # whether somebody looks
+
+    def take(self, event: Event) -> Line | None:
+        self._keep_users(event)
+        if isinstance(event, Lost):
+            if event.reason is None:
+                return None
+            self.lost = event.reason
+        if isinstance(event, wire.Users | lines.Users | lines.Welcome):
+            return None
+        past = isinstance(event, lines.Said) and event.time is not None
+        line = Line(self._kind(event), line_for(event, self.name), event.time if past else time.time(), past)
+        if line.kind in ("other", "private") and not past and not self.watched:
+            self.unread += 1
+        return self.add(line)
+
+    def note(self, text: str) -> Line:
+        """A line of our own, such as the answer to /help."""
+        return self.add(Line("notice", wire.printable(text), time.time()))
+
+    def add(self, line: Line) -> Line:
+        self.lines.append(line)
+        del self.lines[:-MAX_LINES]
+        return line
+
+    def look(self, watched: bool) -> None:
+        """Somebody looks at the window now, or does not any more."""
+        self.watched = watched
+        if watched:
+            self.unread = 0
+
+    def _keep_users(self, event: Event) -> None:
+        match event:
+            case wire.Users(names) | lines.Users(names):
+                self.users = tuple(wire.printable(name) for name in names)
+            case lines.Welcome(name):
+                self.name = name
+            case lines.Joined(name) if name not in self.users:
+                self.users += (wire.printable(name),)
+            case lines.Left(name):
+                self.users = tuple(user for user in self.users if user != wire.printable(name))
+            case lines.Renamed(name, to):
+                if name == self.name:
+                    self.name = to
+                self.users = tuple(wire.printable(to) if user == wire.printable(name) else user for user in self.users)
+
+    def _kind(self, event: Event) -> str:
+        match event:
+            case Lost() | lines.Error():
+                return "trouble"
+            case wire.Said(name) | lines.Said(name):
+                return "own" if name == self.name else "other"
+            case lines.Private():
+                return "private"
+            case _:
+                return "notice"
+
+
+def line_for(event: Event, me: str = "") -> str:
+    """The event as the one line that people read, with nothing in it that a terminal would obey."""
+    match event:
+        case wire.Users(names) | lines.Users(names):
+            text = "Users: " + ", ".join(names)
+        case Lost(reason):
+            text = f"*** Connection lost: {reason or 'we left'} ***"
+        case lines.Welcome(name, offers):
+            text = f"*** Welcome, {name}{': ' if offers else ''}{', '.join(offers)} ***"
+        case lines.Joined(name):
+            text = f"*** {name} Connected ***"
+        case lines.Left(name):
+            text = f"*** {name} Disconnected ***"
+        case lines.Renamed(name, to):
+            text = f"*** {name} is now {to} ***"
+        case lines.Said(name, text):
+            text = f"<{name}> {text}"
+        case lines.Private(name, to, text):
+            text = f"[private, to {to}] {text}" if name == me else f"[private, from {name}] {text}"
+        case lines.Notice(text):
+            text = f"*** {text} ***"
+        case lines.Error(_, text):
+            text = f"*** Refused: {text} ***"
+        case _:
+            text = event.to_bytes().decode()
+    return wire.printable(text)

@@ -1,0 +1,98 @@
+"""The client for machines without a screen: standard input is sent line by line, what arrives is printed.
+
+It can be scripted: it waits for each line's own broadcast before it sends the next, and leaves in order at the end of
+input. Commands (``/help`` lists them) work as in the window. Whatever others send is shown with escape sequences made
+visible, since a terminal would obey them.
+
+Two threads beside the main one: one reads standard input, which no other thread could interrupt, and one prints what
+arrives. Both put what ends the chat on one queue, and the main thread waits there: so a lost connection ends the
+program at once, also while it waits for somebody to type.
+"""
+
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterable
+
+from lab.chat import wire
+from lab.chat.client import ChatClient, Lost
+from lab.chat.connection import ConnectionLost
+from lab.chat.log import line_for
+
+END_OF_INPUT = object()
+
+
+def run(client: ChatClient, lines: Iterable[str] | None = None, output=None) -> int:
+    """Chat until the input ends or the connection is lost; returns the exit code (0, or 2 when it was lost).
+
+    Without ``lines`` standard input is read; bytes in it that are no text are replaced, not the end of the chat.
+    """
+    output = output or sys.stdout
+    if lines is None:
+        lines = sys.stdin or ()  # None: started with standard input closed
+        if hasattr(lines, "reconfigure"):
+            lines.reconfigure(errors="replace")
+    if client.warning:
+        print(f"Warning: {client.warning}.", file=sys.stderr, flush=True)
+    client.connect()
+    host, port = client.connection.local
+    secured = client.connection.tls_version or "plaintext: everyone can read it"
+    todo: queue.SimpleQueue = queue.SimpleQueue()  # lines to send, END_OF_INPUT, or Lost
+    _print(f"Connected as {client.name} from {host} port {port} ({secured})", output)
+    printer = threading.Thread(target=_print_events, args=[client, output, todo], daemon=True)
+    printer.start()
+    lost = None
+    try:
+        client.announce(wait=True)
+        client.ask_users(wait=True)
+        threading.Thread(target=_read_lines, args=[lines, todo], daemon=True).start()
+        while (line := todo.get()) is not END_OF_INPUT:
+            if isinstance(line, Lost):
+                lost = line
+                break
+            for answer in client.enter(line, wait=True):
+                _print(answer, output)
+    except ConnectionLost:
+        pass  # the printer has the reason
+    except KeyboardInterrupt:
+        _print("", output)
+    finally:
+        client.leave()
+        printer.join()
+    while lost is None and not todo.empty():
+        item = todo.get()
+        lost = item if isinstance(item, Lost) else None
+    if lost and lost.reason:
+        print(f"Connection lost: {wire.printable(lost.reason)}.", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _read_lines(lines: Iterable[str], todo: queue.SimpleQueue) -> None:
+    try:
+        for line in lines:
+            if text := line.rstrip("\r\n"):
+                todo.put(text)
+    finally:
+        todo.put(END_OF_INPUT)
+
+
+def _print_events(client: ChatClient, output, todo: queue.SimpleQueue) -> None:
+    while not isinstance(event := client.events.get(), Lost):
+        if not _print(line_for(event, client.name), output):
+            todo.put(END_OF_INPUT)  # nobody reads what we print, so nobody is there
+            break
+    else:
+        todo.put(event)
+
+
+def _print(line: str, output) -> bool:
+    """Print at once, also into a pipe; False when whoever read it has gone (``| head``)."""
+    try:
+        print(line, file=output, flush=True)
+    except BrokenPipeError:
+        if output is sys.stdout:  # or Python would complain once more when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+        return False
+    return True

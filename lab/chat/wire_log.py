@@ -1,0 +1,101 @@
+"""What goes over the wire, piece by piece, for the wire pane: plain data, no tkinter.
+
+A ``WireLog`` is a connection's tap: it is shown every byte, in both directions, as the network has it. Plaintext
+comes in the pieces in which it was sent or read; under TLS those are cut into records (RFC 8446 section 5.1), which
+is what can be told apart there:
+
+    0      1      2      3      4      5
+    +------+------+------+------+------+-- ...
+    | type |   version   |   length    | length bytes, encrypted once the handshake has got that far
+    +------+------+------+------+------+-- ...
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+
+HEADER_BYTES = 5
+RECORD_TYPES = {20: "change cipher spec", 21: "alert", 22: "handshake", 23: "application data"}
+BYTES_A_LINE = 16
+SHOWN_BYTES = 512  # of one piece; the rest is counted
+MAX_PIECES = 2_000
+
+
+@dataclass(frozen=True)
+class Piece:
+    """``way`` is sent or received; ``kind`` is plaintext, or the type of a TLS record."""
+
+    way: str
+    kind: str
+    data: bytes
+    when: float
+
+    @property
+    def encrypted(self) -> bool:
+        return self.kind != "plaintext"
+
+    @property
+    def title(self) -> str:
+        arrow = "-->" if self.way == "sent" else "<--"
+        what = f"TLS record, {self.kind}" if self.encrypted else "plaintext"
+        return (
+            f"{arrow} {self.way} {time.strftime('%H:%M:%S', time.localtime(self.when))}  {what}, {len(self.data)} bytes"
+        )
+
+    def dump(self) -> list[str]:
+        """Offset, hex and text, sixteen bytes a line, as Wireshark shows them."""
+        shown = self.data[:SHOWN_BYTES]
+        dumped = [
+            f"{at:04x}  {shown[at : at + BYTES_A_LINE].hex(' '):<47}  {_text(shown[at : at + BYTES_A_LINE])}"
+            for at in range(0, len(shown), BYTES_A_LINE)
+        ]
+        if len(self.data) > SHOWN_BYTES:
+            dumped.append(f"...   and {len(self.data) - SHOWN_BYTES} more")
+        return dumped
+
+
+class WireLog:
+    """Call it with a direction and bytes; ``pieces`` grows. Safe for a connection's two threads."""
+
+    def __init__(self, tls: bool):
+        self.tls = tls
+        self.pieces: list[Piece] = []
+        self.dropped = 0  # how many of the oldest are gone
+        self._rest = {"sent": b"", "received": b""}  # of TLS: a record that is not whole yet
+        self._lock = threading.Lock()
+
+    def __call__(self, way: str, data: bytes) -> None:
+        with self._lock:
+            if self.tls:
+                self._records(way, data)
+            else:
+                self._add(way, "plaintext", data)
+
+    def since(self, number: int) -> tuple[list[Piece], int]:
+        """The pieces from the ``number``-th of all on, as far as they are still there; and the number to go on from."""
+        with self._lock:
+            return self.pieces[max(0, number - self.dropped) :], self.dropped + len(self.pieces)
+
+    def _records(self, way: str, data: bytes) -> None:
+        data = self._rest[way] + data
+        while len(data) >= HEADER_BYTES:
+            end = HEADER_BYTES + int.from_bytes(data[3:5], "big")
+            if data[0] not in RECORD_TYPES:  # the other side does not speak TLS
+                self._add(way, "plaintext", data)
+                data = b""
+            if len(data) < end:
+                break
+            self._add(way, RECORD_TYPES[data[0]], data[:end])
+            data = data[end:]
+        self._rest[way] = data
+
+    def _add(self, way: str, kind: str, data: bytes) -> None:
+        self.pieces.append(Piece(way, kind, bytes(data), time.time()))
+        excess = len(self.pieces) - MAX_PIECES
+        if excess > 0:
+            del self.pieces[:excess]
+            self.dropped += excess
+
+
+def _text(data: bytes) -> str:
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data)

@@ -1,0 +1,69 @@
+"""``python3 lab dissect``: the dissector, with the chat's own messages named on top of TCP.
+
+``lab.dissect`` knows no chat; this is the hook that it takes. One payload is read as the receivers read it: on the
+report wire as one message, on the lines wire as the lines that begin and end in it.
+"""
+
+from lab.chat import lines, wire
+from lab.dissect import program
+from lab.dissect.fields import Part
+
+SOURCE = "the report, its wire format"
+MEANINGS = {
+    b"!ShowUserHasConnected": "a command: announce me to everyone",
+    b"!GetAllActiveUsers": "a command: send everyone the list of users",
+    b"!Exit": "a command: I leave",
+}
+
+
+def name_parts(payload: bytes, sport: int, dport: int) -> tuple[str, list[Part]] | None:
+    """The parts of a chat payload (see ``dissect_frame``); None where it is none of the chat's.
+
+    Which side is the server cannot be seen in one frame: it is taken to be the lower port.
+    """
+    if payload[:1] == b"{" and payload[-1:] == b"\n":
+        return "Chat (lines wire)", [_line(line) for line in payload.splitlines(keepends=True)]
+    if payload in MEANINGS:
+        return "Chat (report wire)", [_part("command", payload, MEANINGS[payload])]
+    if sport < dport:
+        return "Chat (report wire)", _reply(payload)
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return None
+    return "Chat (report wire)", [_part("text", payload, "a chat message, or as the first payload the user's name")]
+
+
+def _reply(payload: bytes) -> list[Part]:
+    replies = wire.read_reply(payload)
+    match replies:
+        case [wire.Said(name, _)]:
+            start = len(f"<{name}> ".encode())
+            return [
+                _part("sender", payload[:start], f"who says it: {wire.printable(name)}"),
+                _part("text", payload[start:], "what is said"),
+            ]
+        case [wire.Connected(name)]:
+            return [_part("announcement", payload, f"{wire.printable(name)} has joined")]
+        case [wire.Users(names)]:
+            inside = "a pickled list of strings: " + ", ".join(map(wire.printable, names))
+            return [Part("user list", len(payload), text=", ".join(names), meaning=inside, source=SOURCE)]
+    return [_part("text", payload, "text of the server's, or several messages that TCP has glued")]
+
+
+def _line(line: bytes) -> Part:
+    try:
+        event = lines.read_reply(line) or lines.read_request(line)
+        meaning = f"one event of the lines wire: {type(event).__name__}"
+    except wire.WireError as error:
+        meaning = f"not an event of the lines wire: {error}"
+    return _part("event", line, meaning, "lab/chat/WIRE.md")
+
+
+def _part(name: str, data: bytes, meaning: str, source: str = SOURCE) -> Part:
+    shown = wire.printable(data.decode(errors="replace"))
+    return Part(name, len(data), text=shown, meaning=meaning, source=source)
+
+
+def main(argv: list[str] | None = None) -> int:
+    return program.main(argv, name_parts)

@@ -1,0 +1,151 @@
+"""``python3 lab check [SHEET ...]``: one's own exercises checked, a line a task, and a story for each wrong one.
+
+pytest does the work (``pytest tests/exercises`` is the same without the lines), in the order of the sheets. From a notebook:
+
+    from lab.check import check
+    check("02")
+
+The bar counts the whole course: what was found last time about sheets that are not checked now is kept in
+``captures/mine/progress.json``, which may be deleted.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from lab.environment import ROOT
+
+PROGRESS = ROOT / "captures" / "mine" / "progress.json"
+DONE, WRONG, NOT_ATTEMPTED, BROKEN = "done", "wrong", "not attempted", "cannot be checked"
+BAR = 30  # characters
+
+
+def main(argv: list[str] | None = None) -> int:
+    from lab.checking.tasks import CHECKS, sheet_names
+
+    parser = argparse.ArgumentParser(prog="lab check", description="Check your own exercises, in lab/exercises.")
+    parser.add_argument("sheet", nargs="*", help="02, handshake or 02_handshake; without one, all of them")
+    parser.add_argument("--sheets", type=Path, metavar="DIR", help="check the sheets in this folder instead")
+    parser.add_argument("--time-limit", type=float, default=10, metavar="S", help="for one call (default: %(default)s s)")
+    options = parser.parse_args(argv)
+    try:
+        chosen = [_find_sheet(word, sheet_names()) for word in options.sheet] or sheet_names()
+    except ValueError as error:
+        print(f"check: {error}", file=sys.stderr)
+        return 2
+    arguments = [str(CHECKS / f"test_{sheet}.py") for sheet in chosen]
+    arguments += ["--time-limit", str(options.time_limit)]
+    arguments += ["--sheets", str(options.sheets.resolve())] if options.sheets else []
+    return _run(arguments)
+
+
+def check(*sheets: str) -> None:
+    """The same from a notebook cell: prints what the command prints. A fresh process, so that a saved file counts at once."""
+    command = [sys.executable, str(ROOT / "lab"), "check", *sheets]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
+    print(done.stdout + done.stderr, end="")
+
+
+def _find_sheet(word: str, names: list[str]) -> str:
+    number = word.zfill(2) if word.isdigit() else word
+    found = [name for name in names if name == word or name.split("_")[0] == number or name.split("_", 1)[1] == word]
+    if len(found) != 1:
+        raise ValueError(f"there is no sheet {word!r}: there are {', '.join(names)}")
+    return found[0]
+
+
+def _run(arguments: list[str]) -> int:
+    import pytest
+
+    reporter = Reporter()
+    quiet = ["-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-W", "ignore", "--rootdir", str(ROOT)]
+    code = pytest.main([*quiet, "--config-file", str(ROOT / "pyproject.toml"), *arguments], plugins=[reporter])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        print("check: the checks themselves could not be run; is the kit complete?", file=sys.stderr)
+        return 2
+    reporter.finish()
+    return 1 if {WRONG, BROKEN} & set(reporter.states.values()) else 0
+
+
+class Reporter:
+    """A pytest plugin that prints a line a task as it is known, and keeps the stories for the end."""
+
+    def __init__(self):
+        self.states: dict[str, str] = {}
+        self._stories: list[str] = []
+        self._sheet = ""
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            print(report.longrepr, file=sys.stderr)
+
+    def pytest_runtest_logreport(self, report):
+        if report.when != "call" and not report.failed:
+            return
+        path, _, test = report.nodeid.partition("::")
+        sheet, task = Path(path).stem.removeprefix("test_"), self._names.get(test, test)
+        if hasattr(report, "wasxfail"):
+            state = NOT_ATTEMPTED
+        elif report.failed:
+            text = str(report.longrepr)
+            told = "  came back  " in text
+            state = WRONG if told else BROKEN
+            self._stories.append(text if told else f"{task}: {text.strip().splitlines()[-1]}")
+        else:
+            state = DONE
+        self.states[f"{sheet}.{task}"] = state
+        if sheet != self._sheet:
+            print(f"\n{sheet}", flush=True)
+            self._sheet = sheet
+        facts = self._facts.get(sheet, {}).get(task)
+        about = f"{facts.minutes:>3} min  {facts.source}" if facts else ""
+        print(f"  {state:<14} {task:<22} {about}".rstrip(), flush=True)
+
+    def pytest_collection_modifyitems(self, items):
+        from lab.checking.tasks import STUBS, facts, module_name
+
+        self._names = {item.name: item.function.task_name for item in items if hasattr(item.function, "task_name")}
+        sheets = {Path(str(item.path)).stem.removeprefix("test_") for item in items}
+        self._facts = {sheet: facts(STUBS / f"{module_name(sheet)}.py") for sheet in sheets}
+
+    def finish(self) -> None:
+        for story in self._stories:
+            print(f"\n{story}")
+        known = {**_remembered(), **self.states}
+        _remember(known)
+        all_tasks = _all_tasks() or list(self.states)
+        done = sum(known.get(task) == DONE for task in all_tasks)
+        filled = BAR * done // max(len(all_tasks), 1)
+        print(f"\ncourse  [{'#' * filled}{'.' * (BAR - filled)}]  {done} of {len(all_tasks)} tasks done")
+
+
+def _all_tasks() -> list[str]:
+    """Every task of the course, read off the students' sheets: those functions whose docstring states a time."""
+    from lab.checking.tasks import STUBS, facts, module_name, sheet_names
+
+    found = []
+    for sheet in sheet_names():
+        path = STUBS / f"{module_name(sheet)}.py"
+        try:
+            found += [f"{sheet}.{task}" for task in facts(path)]
+        except (OSError, SyntaxError):
+            pass  # a sheet that cannot be read is told as wrong, task by task
+    return found
+
+
+def _remembered() -> dict[str, str]:
+    try:
+        known = json.loads(PROGRESS.read_text(encoding="utf-8"))
+        return {str(task): str(state) for task, state in known.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _remember(known: dict[str, str]) -> None:
+    try:
+        PROGRESS.parent.mkdir(parents=True, exist_ok=True)
+        PROGRESS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    except OSError:
+        pass  # a kit on a read-only disk: the bar shows this run only

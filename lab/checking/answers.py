@@ -1,0 +1,68 @@
+"""``answers.toml``: a student's answers about the own capture, read strictly and with the line named where it cannot be.
+
+Only the little of TOML that the template uses: ``key = value`` on a line, with a whole number, a text in quotes or a list
+of texts; comments behind ``#``. (Python reads TOML by itself only from 3.11 on, and says less about mistakes.)
+"""
+
+import json
+import re
+from pathlib import Path
+
+_LINE = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
+_LITERAL = re.compile(r"'(?P<text>[^']*)'")
+LARGEST_FILE = 1 << 16  # bytes
+
+
+class AnswersError(ValueError):
+    """The file cannot be read; the text says which line and why."""
+
+
+def parse_answers(text: str) -> dict:
+    """The answers by key. Raises AnswersError."""
+    answers = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if not match:
+            raise AnswersError(f"line {number}: expected  key = value  and found {line[:40]!r}")
+        if match["key"] in answers:
+            raise AnswersError(f"line {number}: {match['key']} is answered twice")
+        answers[match["key"]] = _value(match["value"], number)
+    return answers
+
+
+def _value(text: str, number: int):
+    if literal := _LITERAL.match(text):
+        value, end = literal["text"], literal.end()
+    else:
+        number_like = re.match(r"[+-]?[0-9][0-9_]*", text)
+        if number_like:
+            value, end = int(number_like[0].replace("_", "")), number_like.end()
+        else:
+            try:
+                value, end = json.JSONDecoder().raw_decode(text)
+            except (ValueError, RecursionError):
+                raise AnswersError(f"line {number}: {text[:40]!r} is no number, no text in quotes and no list of texts") from None
+    rest = text[end:].strip()
+    plain = isinstance(value, (int, str)) and not isinstance(value, bool)
+    if rest and not rest.startswith("#") or not (plain or _is_texts(value)):
+        raise AnswersError(f"line {number}: {text[:40]!r} is no number, no text in quotes and no list of texts")
+    return value
+
+
+def _is_texts(value) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def read_answers(path: Path | str) -> dict:
+    """The answers in a file. Raises AnswersError, OSError."""
+    with open(path, "rb") as file:
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise AnswersError(f"larger than {LARGEST_FILE >> 10} KiB")
+    try:
+        return parse_answers(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise AnswersError("not UTF-8 text") from None

@@ -1,0 +1,132 @@
+"""What is told of a wrong result: a story of what was given, step by step, what came back, and which rule that breaks.
+
+Never the answer: a story names the place (a field, an item of a list) and shows what the student's code gave there. What
+would have been right stays in ``Wrong.right``, for the tests that make sure it is not in the text.
+"""
+
+import math
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LONGEST_SHOWN = 160  # characters of a value
+WIDTH = 110  # of a story, in characters
+
+
+class Wrong(AssertionError):
+    """A wrong result; its text is the story."""
+
+    def __init__(self, story: "Story", right: Any = None, got: Any = None):
+        super().__init__(str(story))
+        self.story, self.right, self.got = story, right, got
+
+
+@dataclass
+class Story:
+    """One failure, ready to print. ``frame`` is a number, ``file`` the capture to open."""
+
+    task: str
+    given: str
+    came_back: str
+    rule: str
+    steps: list[str] = field(default_factory=list)
+    frame: int | None = None
+    filter: str = ""
+    file: str = ""
+
+    def __str__(self) -> str:
+        parts = [("given", self.given)]
+        parts += [(f"step {number}", step) for number, step in enumerate(self.steps, 1)]
+        parts += [("came back", self.came_back), ("frame", "" if self.frame is None else str(self.frame))]
+        parts += [("rule", self.rule), ("Wireshark", self.filter), ("open", self.file)]
+        lines = [self.task]
+        for label, text in parts:
+            head = f"  {label:<10} "
+            wrapped = textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+            lines += wrapped if text else []
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first place where two values differ. ``path`` leads there, ``kind`` is value, type, missing, extra or count."""
+
+    path: tuple
+    kind: str
+    right: Any
+    got: Any
+
+    @property
+    def field(self) -> str:
+        """The innermost name on the way, for looking up its rule."""
+        return next((step for step in reversed(self.path) if isinstance(step, str)), "")
+
+    @property
+    def item(self) -> int | None:
+        """The outermost place in a list on the way."""
+        return next((step for step in self.path if isinstance(step, int)), None)
+
+    def __str__(self) -> str:
+        place = "".join(f"[{step!r}]" for step in self.path)
+        subject = f"result{place}"
+        if self.kind == "missing":
+            return f"{subject} is not there"
+        if self.kind == "extra":
+            return f"{subject} is there, and should not be: {show(self.got)}"
+        if self.kind == "type":
+            return f"{subject} is {_a(self.got)}: {show(self.got)}"
+        if self.kind == "count":
+            return f"{subject} has too {'few' if len(self.got) < len(self.right) else 'many'} items: {len(self.got)}"
+        return f"{subject} is {show(self.got)}"
+
+
+def show(value: Any) -> str:
+    """A value for people, not too long."""
+    if isinstance(value, (bytes, bytearray)):
+        text = f"{len(value)} bytes " + bytes(value[:24]).hex(" ") + (" ..." if len(value) > 24 else "")
+        return text
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 4] + " ..."
+
+
+def _a(value: Any) -> str:
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return ("an " if name[0] in "aeiou" else "a ") + name
+
+
+def difference(right: Any, got: Any, path: tuple = ()) -> Difference | None:
+    """The first difference, or None. Lists and tuples count as the same, as do bytes and bytearrays; numbers by value."""
+    if isinstance(right, Mapping):
+        if not isinstance(got, Mapping):
+            return Difference(path, "type", right, got)
+        for key, value in right.items():
+            if key not in got:
+                return Difference((*path, key), "missing", value, None)
+            if found := difference(value, got[key], (*path, key)):
+                return found
+        extra = [key for key in got if key not in right]
+        return Difference((*path, extra[0]), "extra", None, got[extra[0]]) if extra else None
+    if isinstance(right, (list, tuple)):
+        if not isinstance(got, (list, tuple)):
+            return Difference(path, "type", right, got)
+        for place, (one, other) in enumerate(zip(right, got, strict=False)):
+            if found := difference(one, other, (*path, place)):
+                return found
+        return Difference(path, "count", right, got) if len(right) != len(got) else None
+    if isinstance(right, (set, frozenset)):
+        if not isinstance(got, (set, frozenset, list, tuple)):
+            return Difference(path, "type", right, got)
+        return None if right == set(got) and len(right) == len(got) else Difference(path, "value", right, got)
+    if isinstance(right, bool) or right is None or isinstance(got, bool) or got is None:
+        return None if right is got else Difference(path, "type" if type(right) is not type(got) else "value", right, got)
+    if isinstance(right, float) and isinstance(got, (int, float)):
+        same = math.isclose(right, got, rel_tol=1e-9, abs_tol=1e-9)
+        return None if same else Difference(path, "value", right, got)
+    if isinstance(right, int) and isinstance(got, (int, float)):
+        return None if right == got else Difference(path, "value", right, got)
+    if type(right) is not type(got):
+        return Difference(path, "type", right, got)
+    return None if right == got else Difference(path, "value", right, got)

@@ -1,0 +1,224 @@
+"""Frames for checks: recordings that ship with the kit, and conversations made up with dice.
+
+A check must meet what a recording seldom has: a sequence number that wraps around, an IPv4 header with options, a SYN that
+had to be repeated. So checks make such frames up, from a seed, and say that they did. What is right about them is not
+worked out here: ``Case.segments`` and the rest ask ``lab.dissect``, which is held against Wireshark by its own tests.
+
+``Talk`` writes one TCP connection frame by frame; several may share one ``Tape`` and so run side by side. Sequence numbers
+are given as offsets into each side's stream: 0 is its SYN, 1 its first byte.
+"""
+
+import io
+import ipaddress
+import random
+import struct
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+
+from lab.dissect.capture_file import CaptureWriter, parse_capture, read_capture
+from lab.dissect.flows import Flow, find_flows
+from lab.dissect.segments import Segments, read_segments
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAIN = ROOT / "captures" / "chat" / "plain.pcapng"
+TLS12 = ROOT / "captures" / "chat" / "tls12.pcapng"
+TLS13 = ROOT / "captures" / "chat" / "tls13.pcapng"
+REPORT_FRAME = ROOT / "captures" / "report-frame-1193.pcapng"
+
+FLAGS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32}
+SHORTEST_FRAME = 60  # bytes on an Ethernet cable without the check sequence (IEEE 802.3): shorter ones are filled up
+WORDS = "hello there can you read this line or not maybe the byte stream has no edges at all naïve ☕ exam room".split()
+
+
+@dataclass
+class Case:
+    """A capture to ask questions about: where it comes from, and what ``lab.dissect`` says of it."""
+
+    name: str
+    data: bytes  # the capture file
+    path: Path | None = None  # where it stands, if it is a recording that ships
+
+    @cached_property
+    def segments(self) -> Segments:
+        return read_segments(parse_capture(self.data, self.name))
+
+    @cached_property
+    def flows(self) -> list[Flow]:
+        return find_flows(self.segments)
+
+    @cached_property
+    def rows(self) -> list[dict]:
+        """Every TCP segment as the exercises get it."""
+        segments = self.segments
+        return [
+            {
+                "frame": int(segments.number[i]),
+                "time_us": int(segments.time_ns[i] - segments.time_ns[0]) // 1000,
+                "source": "{}:{}".format(*segments.endpoint(i)),
+                "destination": "{}:{}".format(*segments.endpoint(i, destination=True)),
+                "seq": int(segments.seq[i]),
+                "ack": int(segments.ack[i]),
+                "flags": {name for name, bit in FLAGS.items() if int(segments.flags[i]) & bit},
+                "window": int(segments.window[i]),
+                "payload": bytes(segments.payload(i)),
+            }
+            for i in range(len(segments))
+        ]
+
+    def frame(self, number: int) -> bytes:
+        return bytes(self.segments.capture.frame(number))
+
+    def side(self, stream) -> list[dict]:
+        """The rows of one direction (a ``lab.dissect.flows.Stream``)."""
+        return [self.rows[row] for row in stream.rows.tolist()]
+
+
+@cache
+def shipped(path: Path) -> Case:
+    """A recording that ships with the kit."""
+    read_capture(path)  # refuses a damaged file with a reason
+    return Case(f"the recording {path.relative_to(ROOT).as_posix()}", path.read_bytes(), path)
+
+
+@dataclass
+class Tape:
+    """The frames of a made-up capture, in order, with the time."""
+
+    dice: random.Random
+    frames: list[tuple[int, bytes]] = field(default_factory=list)
+    now_us: int = 1_700_000_000_000_000
+
+    def wait(self, microseconds: int) -> None:
+        self.now_us += microseconds
+
+    def add(self, frame: bytes) -> int:
+        """Record a frame now; gives its number."""
+        self.wait(self.dice.randrange(20, 900))
+        self.frames.append((self.now_us * 1000, frame))
+        return len(self.frames)
+
+    def case(self, name: str) -> Case:
+        file = io.BytesIO()
+        with CaptureWriter(file, comment=f"Made up for a check, not a recording: {name}") as writer:
+            writer.add_interface("made up")
+            for time_ns, frame in self.frames:
+                writer.write(frame, time_ns)
+        return Case(f"frames made up for this check ({name})", file.getvalue())
+
+
+class Talk:
+    """One TCP connection on a tape. ``client`` and ``server`` are the two sides of every method's ``who``."""
+
+    def __init__(
+        self,
+        tape: Tape,
+        client: str = "10.27.27.206",
+        server: str = "10.27.27.131",
+        ports: tuple[int, int] | None = None,
+        isns: tuple[int, int] | None = None,
+        ip_options: bytes = b"",
+        timestamps: bool = False,
+        fill_up: bool = True,
+    ):
+        dice = self.dice = tape.dice
+        self.tape, self.ip_options, self.timestamps, self.fill_up = tape, ip_options, timestamps, fill_up
+        self.address = {"client": client, "server": server}
+        ports = ports or (dice.randrange(40_000, 65_000), 9898)
+        self.port = dict(zip(("client", "server"), ports, strict=True))
+        isns = isns or (dice.randrange(1 << 32), dice.randrange(1 << 32))
+        self.isn = dict(zip(("client", "server"), isns, strict=True))
+        self.mac = {who: bytes([2, *dice.randbytes(5)]) for who in ("client", "server")}
+        self.sent = {"client": 1, "server": 1}  # the number behind what each side has said, the SYN counted
+        self.acknowledged = {"client": 1, "server": 1}  # what each side has told the other that it has
+
+    def segment(self, who: str, flags: str, seq: int, ack: int | None, payload: bytes = b"", window: int = 502) -> int:
+        """Any segment at all: ``seq`` and ``ack`` are offsets, ``ack`` None for a segment without. Gives the frame number."""
+        other = "server" if who == "client" else "client"
+        bits = sum(FLAGS[name] for name in flags.split())
+        options = b""
+        if "SYN" in flags:
+            options = bytes([2, 4, 5, 180, 1, 3, 3, 7, 1, 1, 4, 2])
+        elif self.timestamps:
+            options = bytes([1, 1, 8, 10]) + self.dice.randbytes(8)
+        header = struct.pack(
+            ">HHIIBBHHH",
+            self.port[who],
+            self.port[other],
+            (self.isn[who] + seq) % (1 << 32),
+            0 if ack is None else (self.isn[other] + ack) % (1 << 32),
+            (20 + len(options)) // 4 << 4,
+            bits,
+            window,
+            0,
+            0,
+        )
+        segment = header + options + payload
+        addresses = ipaddress.ip_address(self.address[who]).packed + ipaddress.ip_address(self.address[other]).packed
+        pseudo = addresses + struct.pack(">BBH", 0, 6, len(segment))
+        segment = segment[:16] + struct.pack(">H", _checksum(pseudo + segment)) + segment[18:]
+        words = (20 + len(self.ip_options)) // 4
+        packet = struct.pack(
+            ">BBHHHBBH", 0x40 | words, 0, words * 4 + len(segment), self.dice.randrange(1 << 16), 0x4000, 64, 6, 0
+        )
+        packet += addresses + self.ip_options
+        packet = packet[:10] + struct.pack(">H", _checksum(packet)) + packet[12:] + segment
+        frame = self.mac[other] + self.mac[who] + b"\x08\x00" + packet
+        if self.fill_up:
+            frame += b"\0" * (SHORTEST_FRAME - len(frame))
+        return self.tape.add(frame)
+
+    def open(self) -> "Talk":
+        self.segment("client", "SYN", 0, None, window=64240)
+        self.segment("server", "SYN ACK", 0, 1, window=64240)
+        self.segment("client", "ACK", 1, 1)
+        return self
+
+    def say(self, who: str, payload: bytes, lost: bool = False, push: bool = True) -> int:
+        """The next bytes of one side. ``lost`` before the capture point: no frame, but the numbers go on."""
+        other = "server" if who == "client" else "client"
+        seq, self.sent[who] = self.sent[who], self.sent[who] + len(payload)
+        if lost:
+            return 0
+        self.acknowledged[who] = max(self.acknowledged[who], 1)
+        return self.segment(who, "PSH ACK" if push else "ACK", seq, self.received(who, other), payload)
+
+    def again(self, who: str, seq: int, payload: bytes) -> int:
+        """Bytes at an offset of the stream, whether they were said before or not."""
+        other = "server" if who == "client" else "client"
+        return self.segment(who, "PSH ACK", seq, self.received(who, other), payload)
+
+    def received(self, who: str, other: str) -> int:
+        return self.acknowledged[who]
+
+    def acknowledge(self, who: str, up_to: int | None = None) -> int:
+        """A pure ACK of everything the other side has said, or up to an offset of its stream."""
+        other = "server" if who == "client" else "client"
+        self.acknowledged[who] = self.sent[other] if up_to is None else up_to
+        return self.segment(who, "ACK", self.sent[who], self.acknowledged[who])
+
+    def close(self) -> None:
+        for who in ("client", "server"):
+            other = "server" if who == "client" else "client"
+            self.acknowledged[other] = self.sent[other] and self.sent[who]
+            self.segment(who, "FIN ACK", self.sent[who], self.sent[other])
+            self.sent[who] += 1
+        self.segment("client", "ACK", self.sent["client"], self.sent["server"])
+
+
+def _checksum(data: bytes) -> int:
+    """RFC 1071."""
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def line(dice: random.Random, longest: int = 6) -> str:
+    """Something to say."""
+    return " ".join(dice.choice(WORDS) for _ in range(dice.randint(1, longest)))
+
+
+def near_wrap(dice: random.Random, before: int = 60) -> int:
+    """An initial sequence number from which a few bytes lead over 2**32."""
+    return (1 << 32) - dice.randrange(2, before)

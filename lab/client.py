@@ -1,0 +1,81 @@
+"""The chat client: ``python lab/client.py`` opens its windows, ``--terminal`` none. Needs nothing but Python."""
+
+if not __package__:
+    import bootstrap
+else:
+    from lab import bootstrap  # noqa: F401  the same, started with -m
+
+import argparse
+import sys
+
+from lab.chat import terminal
+from lab.chat.client import ChatClient
+from lab.chat.tls import VERSIONS, client_context
+
+NO_TKINTER = (
+    "client: this Python has no tkinter, so it has no windows: use --terminal, or install it "
+    "(Debian, Ubuntu: sudo apt install python3-tk; Fedora: sudo dnf install python3-tkinter; "
+    "macOS: brew install python-tk)"
+)
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab/client.py", description="The chat client of the lab.")
+    add = parser.add_argument
+    add("--name", default="", help="user name (the window asks for it)")
+    add("--host", default="localhost", help="the server's name or address (default: %(default)s)")
+    add("--port", type=int, default=9898, help="the server's port (default: %(default)s)")
+    add("--wire", choices=["report", "lines"], default="report", help="wire format (default: %(default)s)")
+    add("--terminal", action="store_true", help="no windows: send standard input, print what arrives")
+    add("--password-file", metavar="FILE", help="log in with this file's first line (lines wire; the window asks)")
+    tls = parser.add_argument_group("TLS").add_argument
+    tls("--tls", action="store_true", help="speak TLS with the server")
+    tls("--cafile", metavar="FILE", help="certificate of the authority to trust (PEM)")
+    tls("--tls-version", choices=VERSIONS, help="this version alone (default: both)")
+    tls("--key-log", metavar="FILE", help="write the session's secrets there, so that a recording can be opened")
+    tls("--pad", type=int, default=0, metavar="N", help="pad lines to blocks of N bytes, against guessing by length")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = arguments()
+    options = parser.parse_args(argv)
+    for option in ("cafile", "tls_version", "key_log"):
+        if getattr(options, option) and not options.tls:
+            parser.error(f"--{option.replace('_', '-')} is for --tls: add it, or the chat would go in plaintext")
+    if (options.password_file or options.pad) and options.wire != "lines":
+        parser.error("--password-file and --pad are for --wire lines")
+    if not 0 <= options.pad <= 4_096:
+        parser.error("--pad goes from 0 to 4096")
+    if options.terminal and not options.name:
+        parser.error("--terminal needs --name")
+    try:
+        password = None
+        if options.password_file:
+            with open(options.password_file, encoding="utf-8") as file:
+                password = file.readline().rstrip("\r\n")
+        if not options.terminal:
+            try:
+                from lab.chat import window
+            except ImportError:
+                print(NO_TKINTER, file=sys.stderr)
+                return 2
+            return window.run(
+                name=options.name, host=options.host, port=options.port, speaks=options.wire, password=password or "",
+                tls=options.tls, ca_file=options.cafile, tls_version=options.tls_version, key_log=options.key_log,
+                pad_to=options.pad,
+            )  # fmt: skip
+        tls = client_context(options.cafile, options.tls_version, options.key_log) if options.tls else None
+        client = ChatClient(
+            options.name, options.host, options.port, tls, speaks=options.wire, password=password, pad_to=options.pad
+        )
+        return terminal.run(client)
+    except OSError as error:  # ChatError and TlsError are OSErrors, with a text for people
+        print(f"client: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""``python3 lab doctor``: what works on this machine, a line a thing, and for each fault the one fix. Changes nothing.
+
+Standard library only, and works before the set-up: what needs a package is asked of the Python that has it.
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab import environment
+from lab.room import namespace
+
+REPORT_PORT = 9898
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``state`` is ok, fault (something does not work) or note (works, with less). ``fix`` is empty when ok."""
+
+    state: str
+    what: str
+    detail: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.state:<5}  {self.what:<13}  {self.detail}"
+        return line + (f"  ->  {self.fix}" if self.fix else "")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print every finding; exit code 1 where something does not work."""
+    argparse.ArgumentParser(prog="lab doctor", description="Check this machine for the lab.").parse_args(argv)
+    findings = []
+    for finding in examine():
+        print(finding, flush=True)
+        findings.append(finding)
+    faults = sum(finding.state == "fault" for finding in findings)
+    notes = sum(finding.state == "note" for finding in findings)
+    print(f"\nfaults: {faults}, notes: {notes}.", "All is well." * (not faults))
+    return 1 if faults else 0
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding, in the order in which things build on each other."""
+    parts = environment.python_parts()
+    yield _python(parts)
+    yield _tkinter(parts)
+    yield _display()
+    yield _folder()
+    yield _packages(parts)
+    refused = namespace.refusal()
+    yield _namespaces(refused)
+    yield _recording(refused)
+    yield _tshark()
+    yield _port()
+
+
+def _python(parts: dict) -> Finding:
+    version = sys.version.split()[0]
+    if sys.version_info < (3, 10):
+        return Finding("fault", "Python", version, "install Python 3.10 or later")
+    if "venv" in parts and environment.missing_packages():
+        return Finding("fault", "Python", f"{version}, without venv, which the set-up needs", parts["venv"])
+    return Finding("ok", "Python", version)
+
+
+def _tkinter(parts: dict) -> Finding:
+    if "tkinter" in parts:
+        return Finding(
+            "note", "tkinter", "missing: no chat windows, the client works with --terminal", parts["tkinter"]
+        )
+    return Finding("ok", "tkinter", "the chat windows can be drawn")
+
+
+def _display() -> Finding:
+    if sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return Finding("ok", "display", os.environ.get("DISPLAY") or "the desktop's")
+    return Finding(
+        "note", "display", "none here: no windows", "python3 lab/client.py --terminal, or log in at a screen"
+    )
+
+
+def _folder() -> Finding:
+    if os.access(environment.ROOT, os.W_OK) and os.access(environment.ROOT / "captures", os.W_OK):
+        return Finding("ok", "kit folder", "can be written")
+    fix = "put the kit into a folder of your own"
+    return Finding("fault", "kit folder", f"{environment.ROOT} cannot be written", fix)
+
+
+def _packages(parts: dict) -> Finding:
+    missing = environment.missing_packages()
+    if not missing:
+        return Finding("ok", "packages", "all of requirements.txt")
+    if environment.is_ready():
+        return Finding("ok", "packages", "all of requirements.txt, in .venv")
+    some = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+    return Finding(
+        "fault", "packages", f"{len(missing)} missing: {some}", "python3 lab demo sets them up (once, online)"
+    )
+
+
+def _namespaces(refused: str | None) -> Finding:
+    if refused is None:
+        return Finding("ok", "namespaces", "this user can make a network of its own")
+    return Finding("note", "namespaces", *namespace.cause_of(refused))
+
+
+def _recording(namespaces_refused: str | None) -> Finding:
+    python = environment.python_with_packages()
+    if python is None:
+        return Finding("note", "recording", "cannot be tried before the packages are there", "python3 lab demo")
+    code = "from lab.room.tap import may_record; print(may_record() or '')"
+    asked = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd=environment.ROOT, timeout=60)
+    refused = asked.stdout.strip() or (asked.stderr.strip().splitlines() or [""])[-1]
+    if asked.returncode == 0 and not refused:
+        return Finding("ok", "recording", "this user may record on the machine's loopback")
+    if namespaces_refused is None:
+        return Finding("ok", "recording", "in a network of the kit's own (not on the machine's loopback)")
+    from lab.room.advice import how_to_record
+
+    return Finding("fault", "recording", refused, how_to_record())
+
+
+def _tshark() -> Finding:
+    if path := shutil.which("tshark"):
+        return Finding("ok", "tshark", path)
+    fix = environment.install_command("tshark", "wireshark-cli", "wireshark", "wireshark-cli", "wireshark.org")
+    return Finding("note", "tshark", "missing: comparisons with Wireshark are left out", fix)
+
+
+def _port() -> Finding:
+    try:
+        socket.create_server(("127.0.0.1", REPORT_PORT)).close()
+    except OSError as error:
+        fix = "end the other server, or use --port"
+        return Finding("note", f"port {REPORT_PORT}", f"taken: {error.strerror}", fix)
+    return Finding("ok", f"port {REPORT_PORT}", "free")

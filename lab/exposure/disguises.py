@@ -1,0 +1,49 @@
+"""Breaking what only looks like encryption: base64, and a key of a few bytes repeated over the stream (XOR).
+
+base64 is a way of writing bytes (RFC 4648), with no secret in it at all: whoever sees it can undo it.
+
+XOR with a repeating key has one secret, and gives it away: ciphertext XOR plaintext *is* the key. The protocol is public,
+so the eavesdropper knows words that must be somewhere (a *crib*, such as ``!ShowUserHasConnected``). It tries the crib at
+every place; where it fits, the key comes out as the same few bytes over and over, and that is the proof.
+"""
+
+import base64
+import binascii
+import re
+
+# Words that the chat's two wires must use, long enough that a key shows its period in them.
+CRIBS = (b'{"event":"join","name":"', b"!ShowUserHasConnected")
+LONGEST_KEY = 10  # half the shorter crib: the key must be seen twice to be believed
+BASE64_LINES = re.compile(rb"(?:[A-Za-z0-9+/]+={0,2}\n)+")
+
+
+def undo_base64(data: bytes) -> list[tuple[int, bytes]] | None:
+    """(offset of its last byte, what it says) of each base64 line in ``data``; None where it is something else."""
+    if not BASE64_LINES.fullmatch(data):
+        return None
+    decoded, offset = [], 0
+    for line in data.splitlines(keepends=True):
+        try:
+            plain = base64.b64decode(line.strip(), validate=True)
+        except binascii.Error:
+            return None
+        offset += len(line)
+        decoded.append((offset - 1, plain))
+    return decoded
+
+
+def find_xor_key(data: bytes) -> bytes | None:
+    """The key that was repeated over ``data`` from its first byte on, or None where no crib fits."""
+    for crib in CRIBS:
+        for place in range(len(data) - len(crib) + 1):
+            stream = bytes(a ^ b for a, b in zip(data[place : place + len(crib)], crib, strict=True))
+            for period in range(1, min(LONGEST_KEY, len(crib) // 2) + 1):
+                if stream[period:] == stream[:-period]:
+                    key = bytes(stream[(i - place) % period] for i in range(period))
+                    return key if any(key) else None  # a key of zeros: nothing was disguised
+    return None
+
+
+def xor(data: bytes, key: bytes, start: int = 0) -> bytes:
+    """``data`` under a repeated key; ``start`` is its place in the stream. The same again undoes it."""
+    return bytes(byte ^ key[(start + i) % len(key)] for i, byte in enumerate(data))

@@ -1,0 +1,145 @@
+"""How much of what there was did the eavesdropper get, exactly right, and what did it make up?
+
+Six classes. Of each, the truth (from a recording's entry of the manifest) and the claims are compared as multisets of
+facts: ``right`` is what is in both, ``wrong`` what was claimed and is not true, ``total`` the truth's size.
+
+    class        a fact is
+    identities   a user's name
+    content      (speaker, text) of a line, private lines too
+    secrets      a password, or a planted secret word, found in what was read
+    presence     the n-th coming or going: (n, whose address and port, join or leave)
+    relations    (who sends, who gets it) of a line, by address and port
+    metadata     how many messages each user sent; each line's length in bytes; the addresses; protocol version, server
+                 name, certificate names
+
+Presence, relations and metadata are scored by address and port, which name a machine and not a person: that is what TLS
+leaves in the open.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lab.exposure.overhear import Overheard
+
+CLASSES = ("identities", "content", "secrets", "presence", "relations", "metadata")
+VOTES = {3: "yes", 2: "no"}  # by the length of the answer
+
+
+@dataclass(frozen=True)
+class Score:
+    """``right`` of ``total`` facts were recovered exactly; ``wrong`` more were claimed and are not true."""
+
+    kind: str
+    right: int
+    wrong: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """Recovered share of what there was, 0 to 1 (the field calls it recall). 0 where there was nothing."""
+        return self.right / self.total if self.total else 0.0
+
+    @property
+    def precision(self) -> float:
+        """Share of the claims that are true, 0 to 1. 1 where nothing was claimed."""
+        return self.right / (self.right + self.wrong) if self.right + self.wrong else 1.0
+
+
+def score(overheard: Overheard, recording: dict) -> list[Score]:
+    """One Score a class, in the order of CLASSES, against a recording's entry of the manifest."""
+    truth, claims = true_facts(recording), claimed_facts(overheard, recording)
+    return [
+        Score(
+            kind,
+            right=(truth[kind] & claims[kind]).total(),  # of each fact the smaller count
+            wrong=(claims[kind] - truth[kind]).total(),
+            total=truth[kind].total(),
+        )
+        for kind in CLASSES
+    ]
+
+
+def true_facts(recording: dict) -> dict[str, Counter]:
+    """What was really there, as a multiset of facts a class."""
+    endpoint = {user["name"]: f"{user['address']}:{user['port']}" for user in recording["users"]}
+    events = recording["events"]
+    spoken = [event for event in events if event["action"] in ("say", "tell")]
+    moves = [event for event in events if event["action"] in ("join", "leave")]
+    present: set[str] = set()
+    relations: Counter = Counter()
+    for event in events:
+        match event["action"]:
+            case "join":
+                present.add(event["who"])
+            case "leave":
+                present.discard(event["who"])
+            case "say":
+                relations[_relation(endpoint, event["who"], present)] += 1
+            case "tell":
+                relations[_relation(endpoint, event["who"], {event["to"]})] += 1
+    secrets = recording.get("secrets", [])
+    return {
+        "identities": Counter(list(endpoint)),
+        "content": Counter((event["who"], event["text"]) for event in spoken),
+        "secrets": Counter(secrets),
+        "presence": Counter((i, endpoint[event["who"]], event["action"]) for i, event in enumerate(moves)),
+        "relations": relations,
+        "metadata": _metadata(
+            [(endpoint[event["who"]], len(event["text"].encode())) for event in spoken],
+            f"{recording['server']['address']}:{recording['server']['port']}",
+            recording["tls_version"],
+            recording.get("server_name"),
+            recording.get("certificate_names", ()),
+        ),
+    }
+
+
+def claimed_facts(overheard: Overheard, recording: dict) -> dict[str, Counter]:
+    """What the eavesdropper claims, in the same form. The manifest gives only the list of secrets to look for."""
+    read = [text for _, text in overheard.lines] + [m.password for m in overheard.messages if m.password]
+    return {
+        "identities": Counter(overheard.names),
+        "content": Counter(overheard.lines),
+        "secrets": Counter(secret for secret in recording.get("secrets", []) if any(secret in text for text in read)),
+        "presence": Counter((i, endpoint, action) for i, (_, endpoint, action) in enumerate(overheard.presence)),
+        "relations": Counter((message.endpoint, frozenset(message.recipients)) for message in overheard.said),
+        "metadata": _metadata(
+            [(message.endpoint, message.text_length) for message in overheard.said],
+            overheard.server,
+            overheard.tls_version and overheard.tls_version.replace("TLS ", "TLSv"),
+            overheard.server_name,
+            overheard.certificate_names,
+        ),
+    }
+
+
+def _relation(endpoint: dict[str, str], who: str, others: Iterable[str]) -> tuple:
+    return endpoint[who], frozenset(endpoint[name] for name in others if name != who)
+
+
+def _metadata(spoken: list, server, version, server_name, certificate_names) -> Counter:
+    facts: Counter = Counter()
+    for endpoint, count in Counter(endpoint for endpoint, _ in spoken).items():
+        facts["messages", endpoint, count] = 1
+    for number, (_, length) in enumerate(spoken):
+        if length is not None:
+            facts["length", number, length] = 1
+    for kind, value in (("server", server), ("version", version), ("server name", server_name)):
+        if value is not None:
+            facts[kind, value] = 1
+    for name in certificate_names:
+        facts["certificate", name] = 1
+    return facts
+
+
+def guess_votes(overheard: Overheard, from_ns: int, to_ns: int) -> dict[str, str | None]:
+    """Who said yes and who said no between two times: by endpoint, None where it cannot be told.
+
+    The eavesdropper knows when the vote was held (it was announced), and that an answer is "yes" or "no".
+    """
+    votes: dict[str, str | None] = {}
+    for message in overheard.said:
+        if from_ns <= message.time_ns <= to_ns:
+            votes[message.endpoint] = VOTES.get(message.text_length) if message.text_length is not None else None
+    return votes

@@ -1,0 +1,179 @@
+"""``python3 lab grade SUBMISSIONS --roster roster.csv``: every submission in a sandbox, grades and feedback for all.
+
+    OUT/grades.csv     everybody on the roster; canvas.csv and moodle.csv are ready to import
+    OUT/class.html     which tasks fail most, and how; shared recordings; what needs a look
+    OUT/feedback/      a page for each student         OUT/gradescope/  results.json for each
+    OUT/copies.csv     recordings that several handed in
+    OUT/results/       what was found, one file each: cut off, it goes on from there; what has not changed is not run again
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="lab grade", description="Grade what was handed in, each in its own sandbox.")
+    parser.add_argument("submissions", type=Path, help="a folder of submissions: folders, zips, or both")
+    parser.add_argument("--roster", type=Path, required=True, metavar="CSV", help="the class list")
+    parser.add_argument("--course", metavar="KEY", default="lab", help="the course's key, as given to lab capture")
+    parser.add_argument("--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
+    parser.add_argument("--again", action="store_true", help="grade everything again, also what has not changed")
+    parser.add_argument("--no-sandbox", action="store_true", help="limits only, as where namespaces are refused: not safe")
+    options = parser.parse_args(argv)
+    from lab.room.roster import RosterError, read_roster
+
+    try:
+        roster = read_roster(options.roster)
+        if not options.submissions.is_dir():
+            raise RosterError(f"{options.submissions} is no folder")
+        options.out.mkdir(parents=True, exist_ok=True)
+        return _grade(options, roster)
+    except RosterError as error:
+        print(f"grade: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"grade: {error.filename or options.out}: {error.strerror or error}", file=sys.stderr)
+        return 2
+
+
+def _grade(options: argparse.Namespace, roster: list) -> int:
+    from lab.grading import copies, outputs, pages, submissions
+
+    found, notes = submissions.find(options.submissions, roster)
+    sandboxed = not options.no_sandbox and _sandbox_works()
+    if not sandboxed:
+        notes.append("graded without a sandbox: limits on time, memory and processes only")
+    results = _mark_all(found, options, sandboxed)
+    notes += [f"{one}: {remark}" for one, result in results.items() for remark in result.remarks]
+    pairs = copies.compare({one: _all_traces(result) for one, result in results.items()})
+    written = outputs.write_grades(options.out, roster, results, pairs)
+    for result in results.values():
+        outputs.write_gradescope(options.out, result)
+    written.append(pages.write_pages(options.out, roster, results, pairs, notes))
+    for note in notes:
+        print(f"  look: {note}")
+    for pair in pairs:
+        print(f"  same recording: {pair}")
+    missing = len(roster) - len(results)
+    print(f"{len(results)} graded, {missing} on the roster handed in nothing, {len(pairs)} pairs share a recording")
+    print("\n".join(str(path) for path in written))
+    return 0
+
+
+def _all_traces(result) -> list[str]:
+    return [trace for held in result.traces.values() for trace in held]
+
+
+def _sandbox_works() -> bool:
+    from lab.checking.child import RUNNER
+    from lab.grading import sandbox
+
+    with tempfile.TemporaryDirectory(prefix="lab-sandbox-") as folder:
+        os.chmod(folder, 0o755)
+        refused = sandbox.refusal(RUNNER, Path(folder))
+    if refused:
+        print(f"grade: WARNING: no sandbox on this machine ({refused}).", file=sys.stderr)
+        print("grade: submissions can read your files and use the network; grade on Linux, as a user without", file=sys.stderr)
+        print("grade: anything to lose, or in a virtual machine. Limits on time and memory hold.", file=sys.stderr)
+    return refused is None
+
+
+def _mark_all(found: list, options: argparse.Namespace, sandboxed: bool) -> dict:
+    """A Result for each submission, from ``results/`` where nothing has changed since."""
+    from lab.grading.marking import rules_fingerprint
+
+    kept = options.out / "results"
+    kept.mkdir(exist_ok=True)
+    results, waiting = {}, []
+    for submission in found:
+        fingerprint = f"{submission.fingerprint()}-{rules_fingerprint(options.course)}-{sandboxed}"
+        before = None if options.again else _read_result(kept / f"{submission.id}.json")
+        if before and before.fingerprint == fingerprint:
+            results[submission.id] = before
+        else:
+            waiting.append((submission, fingerprint))
+    total = len(found)
+    _tell(len(results), total, "unchanged since the last time" if results else "")
+    with tempfile.TemporaryDirectory(prefix="lab-grade-", ignore_cleanup_errors=True) as work:
+        os.chmod(work, 0o755)
+        for submission, fingerprint in waiting:
+            submission.unpack(Path(work) / submission.id)
+        jobs = [(one.id, Path(work) / one.id, options.course, sandboxed, mark, one.remarks) for one, mark in waiting]
+        for result in _in_processes(jobs, max(1, options.jobs)):
+            _write_result(kept / f"{result.id}.json", result)
+            results[result.id] = result
+            shutil.rmtree(Path(work) / result.id, ignore_errors=True)
+            _tell(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}")
+    return {one.id: results[one.id] for one in found if one.id in results}
+
+
+def _in_processes(jobs: list, workers: int):
+    """The results as they come. A worker that dies (out of memory, say) costs its own submission, told as such."""
+    from lab.grading.marking import Result
+
+    waiting, suspects = list(reversed(jobs)), []
+    while waiting or suspects:
+        # After a crash nobody knows whose it was: those who were running are tried again one at a time.
+        alone = bool(suspects)
+        pool = ProcessPoolExecutor(1 if alone else workers, mp_context=get_context("spawn"))
+        running = {}
+        try:
+            queue = [suspects.pop()] if alone else waiting
+            while queue or running:
+                while queue and len(running) < (1 if alone else 2 * workers):
+                    running[pool.submit(_mark_one, *queue[-1])] = queue[-1]
+                    queue.pop()
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    result = future.result()
+                    del running[future]
+                    yield result
+        except BrokenProcessPool:
+            if alone:
+                for job in list(running.values()) or queue:
+                    yield Result(job[0], job[4], remarks=["the grader itself was ended by this submission: look at it by hand"])
+            else:
+                suspects += list(running.values())
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _mark_one(student: str, folder: Path, key: str, sandboxed: bool, fingerprint: str, remarks: list):
+    """In a worker process."""
+    import warnings
+
+    from lab.grading.marking import mark
+
+    warnings.simplefilter("ignore", RuntimeWarning)  # numbers that wrap around do so in numpy's scalars too
+    return mark(student, folder, key, sandboxed, fingerprint, remarks)
+
+
+def _read_result(path: Path):
+    from lab.grading.marking import Result
+
+    try:
+        return Result.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # not there, or cut off while it was written
+
+
+def _write_result(path: Path, result) -> None:
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(result.to_dict()), encoding="utf-8")
+    partial.replace(path)
+
+
+def _tell(done: int, total: int, what: str) -> None:
+    filled = 30 * done // max(total, 1)
+    line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
+    live = sys.stdout.isatty()
+    print(f"\r\x1b[K{line[:110]}" if live else line, end="" if live and done < total else "\n", flush=True)
+

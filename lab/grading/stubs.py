@@ -1,0 +1,104 @@
+"""The students' sheets, generated from the solutions: ``python3 -m lab.grading.stubs`` writes them, ``--check`` compares.
+
+A solution is a complete, working module under ``tests/solutions``. What students are to write stands between two marks:
+
+    # solution:
+    ...
+    # :solution
+
+Inside a function the region becomes ``raise NotImplementedError("name")``, which the checks read as "not attempted"; at the
+left margin (helpers, imports that would give it away) it becomes nothing. All else, docstrings and questions, stays.
+"""
+
+import argparse
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab.checking.tasks import ROOT, STUBS
+
+SOLUTIONS = ROOT / "tests" / "solutions"
+BEGIN, END = "# solution:", "# :solution"
+
+
+class MarkError(ValueError):
+    """The marks of a solution do not pair up; the text says where."""
+
+
+def regions(text: str) -> Iterator[tuple[int, int]]:
+    """(first, last) line index of each marked region, the marks included. Raises MarkError."""
+    begin = None
+    for number, line in enumerate(text.splitlines()):
+        if line.strip() == BEGIN:
+            if begin is not None:
+                raise MarkError(f"line {number + 1}: a region inside a region")
+            begin = number
+        elif line.strip() == END:
+            if begin is None:
+                raise MarkError(f"line {number + 1}: the end of a region without its beginning")
+            yield begin, number
+            begin = None
+    if begin is not None:
+        raise MarkError(f"line {begin + 1}: a region without its end")
+
+
+def make_stub(text: str) -> str:
+    """The stub of a solution's text."""
+    lines = text.splitlines()
+    names = _function_of_each_line(text)
+    for begin, end in reversed(list(regions(text))):
+        indent = lines[begin][: len(lines[begin]) - len(lines[begin].lstrip())]
+        lines[begin : end + 1] = [f'{indent}raise NotImplementedError("{names[begin]}")'] if indent else []
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _function_of_each_line(text: str) -> dict[int, str]:
+    """The name of the function, or the class, around each line; by index."""
+    names = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names |= dict.fromkeys(range(node.lineno - 1, node.end_lineno + 1), node.name)
+    return names
+
+
+def solutions(folder: Path = SOLUTIONS) -> list[Path]:
+    return sorted(folder.glob("sheet_*.py"))
+
+
+def stale(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[str]:
+    """The names of stubs that are not what their solutions give, byte for byte; and of those without a solution."""
+    wanted = {path.name: make_stub(path.read_text(encoding="utf-8")).encode() for path in solutions(solution_folder)}
+    there = {path.name: path.read_bytes() for path in stub_folder.glob("sheet_*.py")}
+    return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+
+
+def write(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[Path]:
+    """Write every stub; gives their paths."""
+    written = []
+    for path in solutions(solution_folder):
+        stub = stub_folder / path.name
+        stub.write_bytes(make_stub(path.read_text(encoding="utf-8")).encode())
+        written.append(stub)
+    return written
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="lab.grading.stubs", description="Generate the students' sheets.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where a stub is out of date")
+    options = parser.parse_args(argv)
+    try:
+        if options.check:
+            names = stale()
+            print("\n".join(f"out of date: {name}" for name in names) or "every stub is up to date")
+            return 1 if names else 0
+        for path in write():
+            print(path.relative_to(ROOT))
+        return 0
+    except MarkError as error:
+        print(f"stubs: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""What was handed in: folders, zips, or a mix, as learning platforms give them out. Opened with care.
+
+A zip is somebody else's data: nothing is written but files of known names, below known sizes, as plain files. Where in the
+zip or folder they stand does not matter, since platforms and students put folders around things. Whose it is says the
+submission's own note, if the roster knows that id, or else the name of the zip or folder.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from lab.room.roster import Entry
+from lab.room.student import ANSWERS, PLAIN, TLS
+from lab.submit import NOTE
+
+MOST_FILES = 2_000  # looked at in one submission
+LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
+SHEET = re.compile(r"sheet_\d\d_\w{1,40}\.py")
+
+
+@dataclass
+class Submission:
+    """One student's hand-in, unpacked: ``files`` by their known names; ``remarks`` for the instructor."""
+
+    id: str
+    source: Path
+    files: dict[str, bytes] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    def fingerprint(self) -> str:
+        """Changes when anything that counts does."""
+        digest = hashlib.sha256()
+        for name in sorted(self.files):
+            digest.update(f"{name} {len(self.files[name])} ".encode() + self.files[name])
+        return digest.hexdigest()
+
+    def unpack(self, folder: Path) -> None:
+        """Write the files into ``folder``, which is emptied first: sheets/, and the rest beside it."""
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "sheets").mkdir(parents=True)
+        for name, data in self.files.items():
+            path = folder / "sheets" / name if SHEET.fullmatch(name) else folder / name
+            path.write_bytes(data)
+            path.chmod(0o644)
+
+
+def is_wanted(name: str) -> bool:
+    return bool(SHEET.fullmatch(name)) or name in (PLAIN, TLS, ANSWERS, NOTE)
+
+
+def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[str]]:
+    """Every submission in ``folder``, one a student (the last by name), and what is to be told about the others."""
+    ids = {entry.id for entry in roster}
+    found: dict[str, Submission] = {}
+    problems = []
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if path.name.startswith((".", "__")) or not (path.is_dir() or path.suffix == ".zip"):
+            continue
+        submission = read(path)
+        owner = _owner(submission, path.name, ids)
+        if owner is None:
+            problems.append(f"{path.name}: whose is it? Neither its note nor its name is an id of the roster")
+            continue
+        if owner in found:
+            problems.append(f"{path.name}: {owner} has handed in {found[owner].source.name} too; the last by name counts")
+        submission.id = owner
+        found[owner] = submission
+    return list(found.values()), problems
+
+
+def read(path: Path) -> Submission:
+    """The known files of one zip or folder. Never raises for what is in it: that becomes a remark."""
+    submission = Submission("", path)
+    try:
+        source = _in_folder(path) if path.is_dir() else _in_zip(path)
+        for count, (name, size, load) in enumerate(source):
+            if count >= MOST_FILES:
+                submission.remarks.append(f"more than {MOST_FILES} files; the others were not looked at")
+                break
+            plain = PurePosixPath(name).name
+            if path.is_dir() and plain.endswith(".zip") and size <= 64 << 20:
+                inner = read(path / name)
+                submission.files |= {key: data for key, data in inner.files.items() if key not in submission.files}
+                submission.remarks += inner.remarks
+            elif is_wanted(plain):
+                if size > LARGEST_FILE[Path(plain).suffix]:
+                    submission.remarks.append(f"{plain} is too large ({size} bytes) and was left out")
+                elif plain not in submission.files:
+                    data = load(LARGEST_FILE[Path(plain).suffix] + 1)
+                    if len(data) > LARGEST_FILE[Path(plain).suffix]:
+                        submission.remarks.append(f"{plain} is larger than it says and was left out")
+                    else:
+                        submission.files[plain] = data
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
+        submission.remarks.append(f"{path.name} cannot be opened: {error}")
+    except Exception as error:  # zlib.error, lzma.LZMAError, struct.error: a damaged zip has many ways to say so
+        submission.remarks.append(f"{path.name} is damaged: {type(error).__name__}: {error}")
+    return submission
+
+
+def _in_folder(path: Path) -> Iterator[tuple]:
+    for file in sorted(path.rglob("*")):
+        if file.is_file() and not file.is_symlink() and not any(p.is_symlink() for p in file.parents if path in p.parents):
+            yield file.relative_to(path).as_posix(), file.stat().st_size, _loader(file)
+
+
+def _loader(file: Path):
+    def load(most: int) -> bytes:
+        with open(file, "rb") as opened:
+            return opened.read(most)
+
+    return load
+
+
+def _in_zip(path: Path) -> Iterator[tuple]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if not info.is_dir() and (info.external_attr >> 16) & 0o170000 in (0, 0o100000):
+
+                def load(most: int, info=info) -> bytes:
+                    with archive.open(info) as opened:
+                        return opened.read(most)
+
+                yield info.filename, info.file_size, load
+
+
+def _owner(submission: Submission, name: str, ids: set[str]) -> str | None:
+    words = [word for word in re.split(r"[^A-Za-z0-9.@+-]+", Path(name).stem.lower()) if word]
+    named = [one for one in ids if one in words or any(word.endswith(f"-{one}") for word in words)]
+    try:
+        claimed = str(json.loads(submission.files.get(NOTE, b"{}")).get("student", "")).lower()
+    except (ValueError, AttributeError, RecursionError):
+        claimed = ""
+    if claimed in ids:
+        if named and claimed not in named:
+            submission.remarks.append(f"its note says {claimed}, its name {', '.join(named)}")
+        return claimed
+    return named[0] if len(named) == 1 else None

@@ -1,0 +1,85 @@
+"""``python3 lab package``: the chat client as one file to hand out, as the report did.
+
+``chat-client.pyz`` is a zip file that Python runs (PEP 441): it needs Python 3.10 or later and nothing else. Where PyInstaller
+is installed, a program that needs not even Python is made as well, for this kind of system alone.
+"""
+
+if not __package__:
+    import bootstrap  # noqa: F401  the checkout's root in place of lab/ on the search path
+
+import argparse
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipapp
+from pathlib import Path
+
+LAB = Path(__file__).resolve().parent
+NAME = "chat-client"
+MAIN = """import sys
+
+if sys.version_info < (3, 10):
+    sys.exit("The chat client needs Python 3.10 or later; this is Python " + sys.version.split()[0] + ".")
+from lab.client import main
+
+sys.exit(main())
+"""
+
+
+def copy_client(folder: Path) -> None:
+    """What the client consists of, and nothing else of the kit."""
+    (folder / "lab").mkdir()
+    for name in ("__init__.py", "bootstrap.py", "client.py"):
+        shutil.copy(LAB / name, folder / "lab" / name)
+    shutil.copytree(LAB / "chat", folder / "lab" / "chat", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "__main__.py").write_text(MAIN, encoding="utf-8")
+
+
+def make_pyz(folder: Path, out: Path) -> Path:
+    target = out / f"{NAME}.pyz"
+    zipapp.create_archive(folder, target, interpreter="/usr/bin/env python3", compressed=True)
+    return target
+
+
+def make_program(folder: Path, out: Path) -> Path:
+    """One file with PyInstaller. Raises OSError with its last words."""
+    with tempfile.TemporaryDirectory() as work:
+        command = [sys.executable, "-m", "PyInstaller", "--onefile", "--noconfirm", "--log-level", "ERROR"]
+        command += ["--name", NAME, "--distpath", str(out), "--workpath", work, "--specpath", work]
+        command += ["--paths", str(folder), "--collect-submodules", "lab.chat", str(folder / "__main__.py")]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise OSError(f"PyInstaller failed: {(done.stderr.strip() or 'without a word').splitlines()[-1]}")
+    return out / (f"{NAME}.exe" if sys.platform == "win32" else NAME)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="lab package", description="Make the chat client one file to hand out.")
+    parser.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--pyz-only", action="store_true", help="no program, even where PyInstaller is installed")
+    options = parser.parse_args(argv)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            copy_client(folder)
+            print(f"{make_pyz(folder, options.out)}: runs with any Python 3.10 or later")
+            if options.pyz_only:
+                return 0
+            if importlib.util.find_spec("PyInstaller") is None:
+                print(
+                    "No program that runs without Python: PyInstaller is not installed "
+                    f"(get it with: {sys.executable} -m pip install pyinstaller)"
+                )
+                return 0
+            print(f"{make_program(folder, options.out)}: runs on {sys.platform} without Python")
+    except OSError as error:
+        print(f"package: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""``python3 lab release DEST``: the students' copy of the kit, as the folder DEST and as DEST.zip.
+
+Everything that git tracks (or, without git, every file that is not made by running the kit), without the solutions, the
+hidden checks, the answer keys and the grader. Before anything is kept, the copy is searched for every marked region of
+every solution and for the hidden checks: what should not be in it is not (``leaks``).
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab.environment import ROOT
+
+# What stays behind, by path in the kit: folders with all that is in them, or files.
+INSTRUCTOR_ONLY = (
+    "lab/grading",
+    "lab/grade.py",
+    "lab/release.py",
+    "lab/exercises/README.md",
+    "tests/grading",
+    "tests/hidden",
+    "tests/solutions",
+    "tests/bench/misconceptions.py",
+    "tests/bench/captures_of_a_class.py",
+    "tests/bench/submissions_of_a_class.py",
+)
+MADE_BY_RUNNING = {"__pycache__", ".git", ".venv", ".pytest_cache", ".ruff_cache", ".hypothesis", ".ipynb_checkpoints", "mine", "demo"}
+TELLING_LINE = 35  # characters: from here on a line of a solution is told apart from any other
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="lab release", description="Make the students' copy, as a folder and a zip.")
+    parser.add_argument("dest", type=Path, metavar="DEST", help="a folder that is not there yet")
+    options = parser.parse_args(argv)
+    try:
+        count = release(options.dest)
+    except ReleaseError as error:
+        print(f"release: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"release: cannot write {error.filename or options.dest}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    print(f"{options.dest}: {count} files, without solutions, hidden checks, answer keys and the grader")
+    print(f"{zip_path(options.dest)}: the same as one file")
+    print("Its own tests: python3 lab test, in there. Every exercise in it reads 'not attempted'.")
+    return 0
+
+
+class ReleaseError(ValueError):
+    """No copy was made; the text says why."""
+
+
+def zip_path(dest: Path) -> Path:
+    return dest.with_name(dest.name + ".zip")
+
+
+def release(dest: Path) -> int:
+    """Make the copy; gives the number of files. Raises ReleaseError, and then nothing is there."""
+    from lab.grading import stubs
+
+    if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
+        raise ReleaseError(f"{dest} is there already: choose a folder that is not")
+    if names := stubs.stale():
+        raise ReleaseError(
+            f"these stubs are not what the solutions give: {', '.join(names)}; python3 -m lab.grading.stubs makes them"
+        )
+    dest.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}-") as temporary:
+        copy = Path(temporary) / dest.name
+        files = list(files_for_students())
+        for name in files:
+            target = copy / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+        if found := leaks(copy):
+            raise ReleaseError(f"the copy would give away solutions: {'; '.join(found[:5])}")
+        archive = shutil.make_archive(str(Path(temporary) / "archive"), "zip", temporary, dest.name)
+        if dest.exists():
+            dest.rmdir()
+        copy.replace(dest)
+        Path(archive).replace(zip_path(dest))
+    return len(files)
+
+
+def files_for_students() -> Iterator[str]:
+    """The names (with /) of all files of the copy."""
+    for name in sorted(_files_of_the_kit()):
+        if not any(name == left or name.startswith(left + "/") for left in INSTRUCTOR_ONLY):
+            yield name
+
+
+def _files_of_the_kit() -> list[str]:
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        done = None
+    if done and done.returncode == 0:
+        names = done.stdout.decode().split("\0")
+    else:  # a copy without git: everything but what running it makes
+        names = [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*")]
+    return [name for name in names if name and (ROOT / name).is_file() and not MADE_BY_RUNNING & set(Path(name).parts)]
+
+
+def secret_lines() -> dict[str, str]:
+    """Every telling line of what students must not see: the marked regions, and the hidden checks. By line, where it is."""
+    from lab.grading import stubs
+
+    found = {}
+    for path in stubs.solutions():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for begin, end in stubs.regions("\n".join(lines)):
+            found |= {line.strip(): path.name for line in lines[begin + 1 : end] if len(line.strip()) >= TELLING_LINE}
+    visible = {line.strip() for path in _checks("exercises") for line in path.read_text(encoding="utf-8").splitlines()}
+    for path in _checks("hidden"):
+        lines = {line.strip() for line in path.read_text(encoding="utf-8").splitlines()} - visible
+        found |= {line: path.name for line in lines if len(line) >= TELLING_LINE and "import" not in line}
+    return found
+
+
+def _checks(kind: str) -> list[Path]:
+    return sorted((ROOT / "tests" / kind).glob("*.py"))
+
+
+def secret_regions() -> dict[str, str]:
+    """Every marked region of every solution as one text, however short its lines are; by text, where it is."""
+    from lab.grading import stubs
+
+    found = {}
+    for path in stubs.solutions():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for begin, end in stubs.regions("\n".join(lines)):
+            found["\n".join(line.strip() for line in lines[begin + 1 : end])] = f"{path.name}, line {begin + 1}"
+    return found
+
+
+def leaks(copy: Path) -> list[str]:
+    """What in a copy gives solutions or hidden checks away: a sentence each; empty where nothing does."""
+    lines, regions, found = secret_lines(), secret_regions(), []
+    for path in sorted(copy.rglob("*")):
+        if not path.is_file() or path.suffix not in (".py", ".md", ".ipynb", ".toml", ".json", ".txt", ".csv", ""):
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        stripped = [line.strip() for line in text.splitlines()]
+        found += [f"{path.relative_to(copy)} has a line of {lines[line]}: {line}" for line in stripped if line in lines]
+        whole = "\n".join(stripped)
+        found += [f"{path.relative_to(copy)} has the region of {where}" for region, where in regions.items() if region in whole]
+    left = [name for name in INSTRUCTOR_ONLY if (copy / name).exists()]
+    return found + [f"{name} is in the copy" for name in left]

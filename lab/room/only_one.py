@@ -1,0 +1,48 @@
+"""One at a time: a lock between processes that the system lets go of by itself when its holder ends, however it ends."""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Taken(OSError):
+    """Somebody else holds the lock."""
+
+
+@contextmanager
+def only_one(folder: Path, wait: bool = False):
+    """Be the only one at work in ``folder`` inside the ``with``.
+
+    With ``wait`` until the other one has done; without, raises Taken. On POSIX the folder itself is locked and nothing is
+    left behind; Windows can lock files alone, and gets one.
+    """
+    if os.name == "posix":
+        file = os.open(folder, os.O_RDONLY)
+    else:
+        file = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
+    try:
+        _lock(file, wait)
+        yield
+    finally:
+        os.close(file)
+
+
+def _lock(file: int, wait: bool) -> None:
+    try:
+        if os.name == "posix":
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        else:
+            import msvcrt
+
+            mode = msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK
+            for attempt in range(60):  # LK_LOCK itself gives up after ten seconds
+                try:
+                    msvcrt.locking(file, mode, 1)
+                    return
+                except OSError:
+                    if not wait or attempt == 59:
+                        raise
+    except OSError as error:
+        raise Taken("somebody else is at it") from error

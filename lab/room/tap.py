@@ -1,0 +1,175 @@
+"""Recording: every frame of one interface that passes a filter, written to a pcapng file as it comes.
+
+Theory of operation. libpcap (by way of the package cypcap) hands each frame to a thread, which writes it as a whole
+block at once: whatever ends the program, the file stays readable up to its last frame. ``start`` returns when the
+kernel records. ``stop`` must not lose frames that are still on their way, and must not guess how long they take: on the
+loopback it sends itself a datagram as an end mark, which arrives behind everything else and is not written.
+
+The filter keeps to the lab's TCP port, so that nothing of the machine's other traffic is ever in the file. Times are
+libpcap's, in microseconds. Frames that the kernel had to drop are counted and make ``stop`` raise: such a recording
+would lie.
+"""
+
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+from lab.dissect.capture_file import CaptureWriter
+
+SNAP_LENGTH = 262_144  # bytes kept of a frame; a loopback "frame" can have 64 KiB
+BUFFER_BYTES = 16 << 20
+END_MARK_S = 5  # how long the end mark may take
+
+
+class RecordingError(OSError):
+    """Recording failed; the text says why and what to do."""
+
+
+class RecordingRefused(RecordingError):
+    """This user may not record on this interface."""
+
+
+def loopback() -> str:
+    """What libpcap calls this system's loopback interface."""
+    return {"linux": "lo", "darwin": "lo0", "win32": r"\Device\NPF_Loopback"}.get(sys.platform, "lo0")
+
+
+def libpcap_version() -> str:
+    import cypcap
+
+    return cypcap.lib_version()
+
+
+class Tap:
+    """Records ``interface`` into ``path`` while it is entered as a context, TCP ``port`` only."""
+
+    def __init__(self, path: Path | str, port: int, interface: str | None = None, comment: str = ""):
+        self.path, self.port, self.comment = Path(path), port, comment
+        self.interface = interface or loopback()
+        self.frames = 0
+        self._failure: Exception | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._record, name="tap", daemon=True)
+
+    def start(self) -> "Tap":
+        """Begin; returns when frames are being recorded. Raises RecordingRefused, RecordingError."""
+        self._marker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._marker.bind(("127.0.0.1", 0))
+        self._mark = b"end of recording " + self._marker.getsockname()[1].to_bytes(2, "big")
+        try:
+            self._pcap = open_interface(self.interface)
+            set_filter(self._pcap, f"tcp port {self.port} or udp port {self._marker.getsockname()[1]}")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = CaptureWriter(self.path, comment=self.comment or None, application="packet-capture lab kit")
+            self._writer.add_interface(
+                self.interface,
+                link_type=int(self._pcap.datalink()),
+                snap_length=SNAP_LENGTH,
+                description="loopback, as libpcap records it",
+                filter=f"tcp port {self.port}",
+            )
+            self._writer.flush()
+        except OSError as error:
+            self._marker.close()
+            if isinstance(error, RecordingError):
+                raise
+            raise RecordingError(f"cannot write {self.path}: {error.strerror or error}") from error
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End after everything that was sent before this call. Raises RecordingError if frames are missing."""
+        if self._thread.ident is None or not self._thread.is_alive():
+            return self._close()
+        deadline = time.monotonic() + END_MARK_S
+        while not self._ended.is_set() and time.monotonic() < deadline:  # a datagram may be lost, also on loopback
+            self._marker.sendto(self._mark, self._marker.getsockname())
+            self._ended.wait(0.2)
+        complete = self._ended.is_set()
+        self._pcap.breakloop()
+        self._thread.join(END_MARK_S)
+        statistics = self._pcap.stats()
+        self._close()
+        if self._failure:
+            raise RecordingError(f"the recording {self.path} broke off: {self._failure}") from self._failure
+        if not complete:
+            raise RecordingError(f"the recording {self.path} has no end: the interface {self.interface} went silent")
+        if statistics.drop:
+            raise RecordingError(f"the kernel dropped {statistics.drop} frames of {self.path}: record again")
+
+    def __enter__(self) -> "Tap":
+        return self.start()
+
+    def __exit__(self, kind, *_) -> None:
+        try:
+            self.stop()
+        except RecordingError:
+            if kind is None:  # do not hide what happened first
+                raise
+
+    def _close(self) -> None:
+        self._writer.close()
+        self._marker.close()
+
+    def _record(self) -> None:
+        import cypcap
+
+        try:
+            self._pcap.loop(-1, self._write)
+        except cypcap.Error as error:
+            if error.args[0] != cypcap.ErrorCode.BREAK:
+                self._failure = error
+
+    def _write(self, header, frame: bytes) -> None:
+        if self._mark in frame:
+            self._ended.set()
+            self._pcap.breakloop()
+        elif not self._ended.is_set() and not self._failure:
+            try:
+                # cypcap gives seconds as a float, exact to a quarter of a microsecond: the microsecond is right.
+                self._writer.write(frame, round(header.ts * 1_000_000) * 1_000, original_length=header.len)
+                self._writer.flush()
+                self.frames += 1
+            except OSError as error:  # a full disk, say; an exception must not pass through libpcap
+                self._failure = error
+
+
+def open_interface(interface: str, snap_length: int = SNAP_LENGTH, buffer_bytes: int = BUFFER_BYTES):
+    """A libpcap handle that records ``interface`` now. Raises RecordingRefused or RecordingError."""
+    try:
+        import cypcap
+    except ImportError as error:
+        raise RecordingError(
+            f"recording needs the package cypcap ({error}): pip install -r requirements.txt"
+        ) from error
+    try:
+        handle = cypcap.create(interface)
+        handle.set_snaplen(snap_length)
+        handle.set_immediate_mode(True)  # each frame at once: a session is over in the time a buffer takes to fill
+        handle.set_buffer_size(buffer_bytes)
+        handle.activate()
+    except cypcap.Error as error:
+        reason = str(error.args[-1]) if error.args else str(error)
+        if error.args[0] in (cypcap.ErrorCode.PERM_DENIED, cypcap.ErrorCode.PROMISC_PERM_DENIED):
+            raise RecordingRefused(f"this user may not record on {interface}: {reason}") from error
+        raise RecordingError(f"cannot record on {interface}: {reason}") from error
+    return handle
+
+
+def set_filter(handle, expression: str) -> None:
+    """Let only frames that fit a libpcap filter expression (pcap-filter(7)) through."""
+    import cypcap
+
+    # Compiled first: handed the text itself, cypcap 0.6 prints a stray number on standard output.
+    handle.setfilter(cypcap.compile(handle.datalink(), SNAP_LENGTH, expression, True, cypcap.NETMASK_UNKNOWN))
+
+
+def may_record(interface: str | None = None) -> str | None:
+    """Why this user may not record on the interface (default: the loopback), or None: tried, not guessed."""
+    try:
+        open_interface(interface or loopback()).close()
+    except RecordingError as error:
+        return str(error)
+    return None

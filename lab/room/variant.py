@@ -1,0 +1,85 @@
+"""What can be recorded: the same conversation on either wire, bare, badly disguised, or over TLS; and how it is asked for."""
+
+import argparse
+from dataclasses import dataclass
+
+TLS_VERSIONS = ("none", "1.2", "1.3")
+WIRES = ("report", "lines")
+DISGUISES = ("base64", "xor")
+REPORT_PORT = 9898
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to carry a conversation. ``pad_to`` (bytes) fills lines up to blocks, on the lines wire alone."""
+
+    tls: str = "none"
+    wire: str = "report"
+    pad_to: int = 0
+    disguise: str | None = None
+
+    def __post_init__(self):
+        if self.pad_to and self.wire != "lines":
+            raise ValueError("only the lines wire can be padded")
+        if self.disguise and self.tls != "none":
+            raise ValueError("a disguise goes with plaintext, to compare it with TLS")
+
+    @property
+    def name(self) -> str:
+        """What its file is called: plain, tls13, lines-tls13-padded, xor ..."""
+        base = self.disguise or ("plain" if self.tls == "none" else "tls" + self.tls.replace(".", ""))
+        return ("lines-" if self.wire == "lines" else "") + base + ("-padded" if self.pad_to else "")
+
+    @property
+    def label(self) -> str:
+        """What it is called in a chart."""
+        if self.disguise:
+            return {"base64": "base64", "xor": "XOR"}[self.disguise]
+        base = "plaintext" if self.tls == "none" else f"TLS {self.tls}"
+        return base + (f", padded to {self.pad_to}" if self.pad_to else "")
+
+
+def port_number(text: str) -> int:
+    """A TCP port out of an argument, 0 to 65535 (0: any free one)."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
+    return int(text)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the harness that choose what is recorded; ``chosen_variants`` reads them."""
+    parser.add_argument(
+        "--tls",
+        nargs="+",
+        choices=TLS_VERSIONS,
+        default=["none"],
+        metavar="{none,1.2,1.3}",
+        help="one recording for each: plaintext, TLS 1.2, TLS 1.3 (default: none, that is plaintext)",
+    )
+    parser.add_argument(
+        "--wire",
+        nargs="+",
+        choices=WIRES,
+        default=["report"],
+        metavar="{report,lines}",
+        help="and for each wire format",
+    )
+    parser.add_argument("--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes")
+    parser.add_argument(
+        "--disguise", nargs="+", choices=DISGUISES, default=[], metavar="{base64,xor}", help="and badly disguised"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
+    parser.add_argument("--port", type=port_number, help=f"the server's port (default: {REPORT_PORT}, or a free one)")
+    parser.add_argument("--keys", action="store_true", help="also write the TLS secrets, for opening the recording")
+
+
+def chosen_variants(options: argparse.Namespace) -> list[Variant]:
+    """What these options ask for, in their order. Raises ValueError for what does not go together."""
+    variants = [Variant(tls, wire) for wire in options.wire for tls in options.tls]
+    if options.pad is not None:
+        padded = [tls for tls in options.tls if tls != "none"]
+        if "lines" not in options.wire or not padded or not 16 <= options.pad <= 4096:
+            raise ValueError("--pad wants a block of 16 to 4096 bytes, --wire lines and a --tls version")
+        variants += [Variant(tls, "lines", options.pad) for tls in padded]
+    variants += [Variant("none", wire, disguise=disguise) for wire in options.wire for disguise in options.disguise]
+    return list(dict.fromkeys(variants))

@@ -1,0 +1,144 @@
+"""The chat server: ``python lab/server.py [--host --port --cert --key ...]``. Needs nothing but Python."""
+
+if not __package__:
+    import bootstrap
+else:
+    from lab import bootstrap  # noqa: F401  the same, started with -m
+
+import argparse
+import getpass
+import signal
+import sys
+import threading
+
+from lab.chat.connection import DO_NOT_WAIT
+from lab.chat.feature import Feature
+from lab.chat.features.accounts import Accounts, RoomPassword
+from lab.chat.features.commands import Commands
+from lab.chat.features.history import REPLAY, History
+from lab.chat.features.private import Private
+from lab.chat.lines import LineError
+from lab.chat.room import MAX_MEMBERS
+from lab.chat.server import LOGIN_S, WIRES, ChatServer, ServerError, console
+from lab.chat.tls import VERSIONS, server_context
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab/server.py", description="The threaded chat server of the lab.")
+    add = parser.add_argument
+    add(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: %(default)s, this machine; 0.0.0.0: every interface, as in the report; "
+        "::: the same with IPv6; '': both)",
+    )
+    add("--port", type=int, default=9898, help="TCP port (default: %(default)s; 0: any free one)")
+    add("--wire", choices=WIRES, help="speak this wire format alone (default: each client's own)")
+    add("--max-users", type=int, default=MAX_MEMBERS, metavar="N", help="default: %(default)s")
+    add("--login-time", type=float, default=LOGIN_S, metavar="S", help="seconds to log in (default: %(default)s)")
+    tls = parser.add_argument_group("TLS, on the same port").add_argument
+    tls("--cert", metavar="FILE", help="certificate chain (PEM); python3 lab certs DIR makes one")
+    tls("--key", metavar="FILE", help="its private key (PEM)")
+    tls("--tls-only", "--tls", action="store_true", dest="tls_only", help="refuse plaintext")
+    tls("--tls-version", choices=VERSIONS, help="this version alone (default: both)")
+    tls("--pad", type=int, default=0, metavar="N", help="pad lines to blocks of N bytes, against guessing by length")
+    more = parser.add_argument_group("features, off until asked for").add_argument
+    more("--private", action="store_true", help="one-to-one messages: /msg")
+    more("--commands", action="store_true", help="/nick, and typed commands for the report's clients")
+    more("--accounts", metavar="FILE", help="only who has an account in this SQLite file comes in")
+    more("--add-account", metavar="NAME", help="make an account in --accounts (asks for its password), then end")
+    more("--password-file", metavar="FILE", help="one password for everybody: this file's first line")
+    more("--history", type=float, metavar="DAYS", help="keep what is said for so long, and replay it to newcomers")
+    more("--history-file", metavar="FILE", default="chat-history.sqlite", help="where (default: %(default)s)")
+    more("--replay", type=int, default=REPLAY, metavar="N", help="lines a newcomer hears (default: %(default)s)")
+    return parser
+
+
+def features(options: argparse.Namespace) -> list[Feature]:
+    """What was asked for, in the order in which it is asked. Raises OSError."""
+    chosen: list[Feature] = []
+    if options.accounts:
+        chosen.append(Accounts(options.accounts))
+    if options.password_file:
+        with open(options.password_file, encoding="utf-8") as file:
+            password = file.readline().rstrip("\r\n")
+        if not password:
+            raise ServerError(f"the first line of {options.password_file} is empty, and that is no password")
+        chosen.append(RoomPassword(password))
+    if options.private:
+        chosen.append(Private())
+    if options.commands:
+        chosen.append(Commands())
+    if options.history is not None:
+        chosen.append(History(options.history_file, options.history, options.replay))
+    return chosen
+
+
+def add_account(options: argparse.Namespace) -> int:
+    if sys.stdin.isatty():
+        password = getpass.getpass(f"Password for {options.add_account}: ")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    name = Accounts(options.accounts).add(options.add_account, password)
+    print(f"{name} has an account in {options.accounts} now.")
+    return 0
+
+
+def raise_file_limit() -> None:
+    """Every client takes a file descriptor, and the usual limit is 1,024: ask for as many as we may have."""
+    if DO_NOT_WAIT is not None:  # as good a sign of a POSIX system as any
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        except (ValueError, OSError):
+            pass  # macOS calls its limit infinite and then refuses it
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = arguments()
+    options = parser.parse_args(argv)
+    if bool(options.cert) != bool(options.key) or options.tls_only and not options.cert:
+        parser.error("TLS needs --cert and --key; make a pair with: python3 lab certs DIR")
+    if not options.cert and options.tls_version:
+        parser.error("--tls-version is for TLS: add --cert and --key")
+    if options.add_account and not options.accounts:
+        parser.error("--add-account needs --accounts FILE")
+    limits = (options.replay, options.history or 0, options.max_users - 1, options.login_time)
+    if not 0 <= options.pad <= 4_096 or min(limits) < 0:
+        parser.error("--pad goes from 0 to 4096, and no limit is negative")
+
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    raise_file_limit()
+    try:
+        if options.add_account:
+            return add_account(options)
+        tls = server_context(options.cert, options.key, options.tls_version) if options.cert else None
+        server = ChatServer(
+            options.host,
+            options.port,
+            tls,
+            console,
+            login_s=options.login_time,
+            tls_only=options.tls_only,
+            wires=[options.wire] if options.wire else WIRES,
+            features=features(options),
+            max_members=options.max_users,
+            pad_to=options.pad,
+        )
+        with server:
+            spoken = "TLS" if options.tls_only else "plaintext and TLS" if tls else "plaintext"
+            console(f"Listening on {options.host or '*'} port {server.port} ({spoken}); Ctrl-C ends.")
+            while not ended.wait(0.5):  # a wait without an end would keep Ctrl-C waiting on Windows
+                pass
+    except (LineError, OSError) as error:  # ServerError and TlsError are OSErrors, with a text for people
+        print(f"server: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

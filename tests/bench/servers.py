@@ -1,0 +1,216 @@
+"""The servers that the chat is measured against, each a process of its own: ``python -m tests.bench.servers NAME``.
+
+They print the port that they took and serve until they are ended. The first four are the steps of the story, one change
+each, on the way from the report's server to ours; ``--port 9898`` makes them recordable as they are.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.chat.report_peer import READ, ReportServer
+
+ROOT = Path(__file__).parents[2]
+BACKLOG = 4096
+
+
+class FramedServer(ReportServer):
+    """The report's server with the framing mended: whole lines are forwarded, whatever a read has cut or glued."""
+
+    def _serve(self, client):
+        try:
+            name, rest = None, b""
+            while data := client.recv(65_536 if name else READ):
+                if name is None:
+                    name = data.decode().strip()
+                    self.clients.add(client)
+                    self.users.append(name)
+                    continue
+                *received, rest = (rest + data).split(b"\n")
+                for line in received:
+                    self._send_all(f"<{name}> {line.decode(errors='replace')}\n".encode())
+        except OSError:
+            pass
+        finally:
+            self.clients.discard(client)
+            client.close()
+
+
+def run_report(port: int, kind=ReportServer, **options) -> None:
+    with kind(port, **options) as server:
+        print(server.port, flush=True)
+        sys.stdin.read()
+
+
+async def run_asyncio(port: int) -> None:
+    """asyncio's streams, as its documentation's chat examples have them: a write to everyone, then drain."""
+    writers: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader, writer):
+        name = (await reader.read(READ)).decode().strip()
+        writers.add(writer)
+        try:
+            while line := await reader.readline():
+                message = f"<{name}> ".encode() + line
+                for other in writers:
+                    other.write(message)
+                for other in tuple(writers):
+                    await other.drain()
+        except OSError:
+            pass
+        finally:
+            writers.discard(writer)
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=BACKLOG)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    os._exit(0)
+
+
+async def run_websockets(port: int) -> None:
+    """The websockets package: its own broadcast(), compression off."""
+    from websockets.asyncio.server import broadcast, serve
+
+    connections = set()
+
+    async def talk(connection):
+        name = await connection.recv()
+        connections.add(connection)
+        try:
+            async for message in connection:
+                broadcast(connections, f"<{name}> {message}")
+        finally:
+            connections.discard(connection)
+
+    async with serve(talk, "127.0.0.1", port, compression=None, ping_interval=None, backlog=BACKLOG) as server:
+        print(list(server.sockets)[0].getsockname()[1], flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        os._exit(0)
+
+
+NGIRCD = """
+[Global]
+    Name = irc.lab.test
+    Info = benchmark
+    Listen = 127.0.0.1
+    Ports = {port}
+    ServerUID = {user}
+    ServerGID = {group}
+    MotdPhrase = hello
+[Limits]
+    ConnectRetry = 60
+    MaxConnections = 0
+    MaxConnectionsIP = 0
+    MaxJoins = 0
+    MaxNickLength = 20
+    MaxPenaltyTime = 0
+    PingTimeout = 3600
+    PongTimeout = 3600
+[Options]
+    DNS = no
+    Ident = no
+    PAM = no
+    NoticeBeforeRegistration = no
+"""
+
+
+def run_ngircd(port: int) -> None:
+    """ngircd with its limits lifted."""
+    if not port:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "ngircd.conf"
+        config.write_text(NGIRCD.format(port=port, user=os.getuid(), group=os.getgid()))
+        process = subprocess.Popen(
+            [ngircd_path(), "-n", "-f", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            for _ in range(200):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.05):
+                    break
+                assert process.poll() is None, "ngircd has ended"
+                time.sleep(0.05)
+            print(port, process.pid, flush=True)
+            sys.stdin.read()
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def ngircd_path() -> str | None:
+    return shutil.which("ngircd") or shutil.which("/usr/sbin/ngircd")
+
+
+SERVERS = {
+    "report": lambda port: run_report(port),
+    "report, no delay": lambda port: run_report(port, no_delay=True),
+    "report, no delay, backlog": lambda port: run_report(port, no_delay=True, backlog=BACKLOG),
+    "report, no delay, backlog, framed": lambda port: run_report(port, FramedServer, no_delay=True, backlog=BACKLOG),
+    "asyncio": lambda port: asyncio.run(run_asyncio(port)),
+    "websockets": lambda port: asyncio.run(run_websockets(port)),
+    "ngircd": run_ngircd,
+}
+
+
+@contextlib.contextmanager
+def running(name: str):
+    """Start one in a process of its own; yields its port and process id. ``ours`` is the program of the lab."""
+    if name.startswith("ours"):
+        command = [sys.executable, str(ROOT / "lab" / "server.py"), "--port", "0"]
+    else:
+        command = [sys.executable, "-m", "tests.bench.servers", name]
+    process = subprocess.Popen(
+        command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        pid = process.pid
+        if name.startswith("ours"):
+            port = next(int(found[1]) for line in process.stdout if (found := re.search(r"port (\d+)", line)))
+            drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
+        else:
+            drain = None
+            port, *other = map(int, process.stdout.readline().split())
+            pid = other[0] if other else pid
+        yield port, pid
+    finally:
+        process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if drain:
+            drain.wait()
+        process.stdout.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.servers", description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=SERVERS)
+    parser.add_argument("--port", type=int, default=0)
+    options = parser.parse_args(argv)
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        SERVERS[options.name](options.port)
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""What a picture must be to be readable, asked of its artists: nothing here looks at pixels.
+
+``inspect_text`` draws a figure once and asks every piece of text where it ended up.
+"""
+
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+SMALLEST = 9  # points
+SLACK = 1.0  # dots: what rounding may do to two boxes that only touch
+
+
+def root(drawn) -> Figure:
+    return drawn if isinstance(drawn, Figure) else drawn.figure.canvas.figure
+
+
+def texts(drawn) -> list[Text]:
+    """All text that is really drawn. Ticks outside their axis are artists too, but not drawn."""
+    figure = root(drawn)
+    figure.draw_without_rendering()
+    tick_labels = {}
+    for ax in figure.get_axes():
+        for axis in (ax.xaxis, ax.yaxis):
+            shown = {id(label) for tick in axis._update_ticks() for label in (tick.label1, tick.label2)}
+            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+                for label in (tick.label1, tick.label2):
+                    tick_labels[id(label)] = ax.axison and id(label) in shown
+    found = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    return [text for text in found if tick_labels.get(id(text), True) and _in_sight(text)]
+
+
+def _in_sight(text) -> bool:
+    return text.axes is None or text.axes.get_visible()
+
+
+def inspect_text(drawn) -> list[str]:
+    """One sentence a fault: text that is too small, cut off by the figure's edge, or under other text."""
+    figure, faults = root(drawn), []
+    found = texts(drawn)
+    boxes = [text.get_window_extent() for text in found]
+    page = figure.bbox
+    for number, (text, box) in enumerate(zip(found, boxes, strict=True)):
+        said = text.get_text()
+        if text.get_fontsize() < SMALLEST:
+            faults.append(f"{said!r} is {text.get_fontsize()} points high")
+        if min(box.x0 - page.x0, page.x1 - box.x1, box.y0 - page.y0, page.y1 - box.y1) < -SLACK:
+            faults.append(f"{said!r} is cut off")
+        for other, its_box in zip(found[number + 1 :], boxes[number + 1 :], strict=True):
+            across = min(box.x1, its_box.x1) - max(box.x0, its_box.x0)
+            down = min(box.y1, its_box.y1) - max(box.y0, its_box.y0)
+            if across > SLACK and down > SLACK:
+                faults.append(f"{said!r} and {other.get_text()!r} overlap")
+    return faults
+
+
+def grey(colour) -> float:
+    """How bright a colour is on a grey printer, 0 black to 1 white (ITU-R BT.601 luma)."""
+    red, green, blue, alpha = to_rgba(colour)
+    return (0.299 * red + 0.587 * green + 0.114 * blue) * alpha + (1 - alpha)
+
+
+def contrast(text, ground) -> float:
+    """The contrast ratio of two colours, 1 to 21 (WCAG 2.1, relative luminance)."""
+
+    def luminance(colour):
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgba(colour)[:3]]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(text), luminance(ground)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)

@@ -1,0 +1,93 @@
+"""The exposure chart: as many classes and variants as the course has, numbers on it, honest about nothing."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from lab.charts import describe_exposure, draw_exposure, new_axes
+from tests.charts.looks import contrast, grey, inspect_text
+
+KINDS = ("identities", "content", "secrets", "presence", "relations", "metadata")
+VARIANTS = ("plaintext", "base64", "xor", "TLS 1.2", "TLS 1.3", "TLS 1.3 padded", "one in ten leaked", "open Wi-Fi")
+
+
+@dataclass
+class Score:
+    kind: str
+    right: int
+    wrong: int
+    total: int
+
+    @property
+    def share(self):
+        return self.right / self.total if self.total else 0.0
+
+
+def scores(variants=VARIANTS, *, wrong=0, total=120):
+    """Variant number n recovers n of seven parts of everything; of relations there were none."""
+    return {
+        variant: [Score(kind, total * number // 7, wrong, total) for kind in KINDS[:4]]
+        + [Score("relations", 0, 0, 0), Score("metadata", total, 0, total)]
+        for number, variant in enumerate(variants)
+    }
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 6, 8])
+def test_every_size_is_readable(count):
+    assert inspect_text(draw_exposure(scores(VARIANTS[:count], wrong=3, total=1120))) == []
+
+
+def test_the_table_has_a_cell_for_each_number():
+    given = scores(wrong=2)
+    ax = draw_exposure(given)
+    assert [cell.get_label() for cell in ax.patches] == [f"{variant}: {kind}" for variant in VARIANTS for kind in KINDS]
+    written = [text.get_text() for text in ax.texts]
+    assert written.count("n/a") == 8
+    assert written.count("34 of 120\n2 false") == 4 and written.count("28 %") == 4
+    headings = [label.get_text().replace("\n", " ") for label in ax.get_xticklabels()]
+    assert headings == list(VARIANTS)
+    assert "false: claimed" in ax.get_xlabel()
+
+
+def test_the_darker_the_more_in_grey_too():
+    ax = draw_exposure(scores())
+    content = [cell for cell in ax.patches if cell.get_label().endswith("content")]
+    shades = [grey(cell.get_facecolor()) for cell in content]
+    assert shades == sorted(shades, reverse=True)
+    assert min(before - after for before, after in zip(shades, shades[1:], strict=False)) > 0.03
+    assert all(contrast("black", cell.get_facecolor()) >= 4.5 for cell in ax.patches)
+    nothing = {cell.get_hatch() for cell in ax.patches if cell.get_label().endswith("relations")}
+    assert nothing == {"///"}  # neither dark nor light: there was nothing to recover
+
+
+def test_three_variants_are_bars_unless_asked_otherwise():
+    three = scores(VARIANTS[:3])
+    assert len({bar.get_hatch() for bar in draw_exposure(three).patches}) == 3
+    assert draw_exposure(three, form="table").patches[0].get_label() == "plaintext: identities"
+    with pytest.raises(ValueError, match="pie"):
+        draw_exposure(three, form="pie")
+
+
+@pytest.mark.parametrize(("right", "said"), [(0, "0 %"), (1, "1 %"), (999, "99 %"), (1000, "100 %"), (500, "50 %")])
+def test_only_all_is_100_and_only_nothing_is_0(right, said):
+    given = {"a cipher": [Score("content", right, 0, 1000)]}
+    assert f"a cipher: {said}  ({right} of 1000)" in [text.get_text() for text in draw_exposure(given).texts]
+    assert f"{right} of 1000 content ({said})" in describe_exposure(given)
+
+
+def test_the_twin_says_what_there_was_nothing_of():
+    first, *_ = describe_exposure(scores(wrong=1)).splitlines()
+    assert first.startswith("plaintext: the eavesdropper recovers 0 of 120 identities (0 %), ")
+    assert first.endswith("; there were no relations to recover; 4 false claims.")
+
+
+def test_it_draws_on_the_axes_it_is_given():
+    ax = new_axes()
+    assert draw_exposure(scores(), ax=ax) is ax
+
+
+def test_scores_that_do_not_belong_together_are_refused():
+    with pytest.raises(ValueError, match="different classes"):
+        draw_exposure({"a": [Score("content", 1, 0, 1)], "b": [Score("secrets", 1, 0, 1)]})
+    with pytest.raises(ValueError, match="no scores"):
+        draw_exposure({})

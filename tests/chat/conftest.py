@@ -1,0 +1,38 @@
+import pytest
+
+from lab.chat.server import ChatServer
+from lab.room import authority
+from tests.chat.rig import Console
+
+
+@pytest.fixture
+def serve():
+    """``serve(**options)``: a server on a free port, stopped at the end; its console is ``server.said``."""
+    servers = []
+
+    def start(**options):
+        console = Console()
+        server = ChatServer(options.pop("host", "127.0.0.1"), 0, console=console, **options)
+        server.said = console
+        servers.append(server.start())
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """``certificates(*names, days=...)``: a new authority and a server's certificate and key, issued by it."""
+
+    def issue(*names, **options):
+        return authority.issue(tmp_path_factory.mktemp("certificates"), names or authority.LOOPBACK_NAMES, **options)
+
+    return issue
+
+
+@pytest.fixture(scope="session")
+def ours(certificates):
+    """What the server of most tests has: it is called localhost, 127.0.0.1 and ::1."""
+    return certificates()

@@ -1,0 +1,319 @@
+"""Private messages, commands, accounts, retention: each works when asked for, and is off when not."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from lab.chat import lines
+from lab.chat.client import ChatClient, ChatError, Lost
+from lab.chat.features.accounts import Accounts, RoomPassword
+from lab.chat.features.commands import Commands
+from lab.chat.features.history import History
+from lab.chat.features.private import Private
+from lab.chat.server import ServerError
+from tests.chat.report_peer import ReportClient
+from tests.chat.rig import BOUND_S, joined, lines_client, until
+from tests.chat.test_programs import ROOT, client_program, server_program
+
+
+class TestPrivate:
+    def test_goes_to_the_two_alone(self, serve):
+        server = serve(features=[Private(), Commands()])
+        alice, bob, eve = (lines_client(name, server) for name in ("Alice", "Bob B", "Eve"))
+        with ReportClient("Brandon", server.port) as brandon:
+            until(eve, lines.Joined("Brandon"))
+            assert alice.enter('/msg "bob b" psst', wait=True) == []
+            assert until(bob, lines.Private)[-1] == lines.Private("Alice", "Bob B", "psst", "1")
+            assert until(alice, lines.Private)[-1].text == "psst"
+            alice.enter("/msg Brandon psst too", wait=True)
+            brandon.until("<Alice to Brandon alone> psst too")
+            brandon.send("/msg Eve from the report's")
+            until(eve, lambda event: event == lines.Private("Brandon", "Eve", "from the report's"))
+            alice.say("to all", wait=True)
+            seen = until(eve, lambda event: isinstance(event, lines.Said))
+            assert "psst" not in str(seen)
+            brandon.until("<Alice> to all")
+        for client in (alice, bob, eve):
+            client.leave()
+
+    def test_to_nobody(self, serve):
+        alice = lines_client("Alice", serve(features=[Private()]))
+        alice.enter("/msg Nobody hello", wait=True)
+        assert until(alice, lines.Error)[-1].reason == "no_such_user"
+        alice.leave()
+
+    def test_is_off_until_asked_for_and_then_not_said_to_all(self, serve):
+        server = serve()
+        alice, eve = lines_client("Alice", server), lines_client("Eve", server)
+        assert "not offer" in alice.enter("/msg Bob secret")[0]
+        alice.say("end", wait=True)
+        assert "secret" not in str(until(eve, lines.Said))
+        for client in (alice, eve):
+            client.leave()
+
+
+class TestCommands:
+    def test_on_lines(self, serve):
+        server = serve(features=[Commands()])
+        alice, bob = lines_client("Alice", server), lines_client("Bob", server)
+        assert len(alice.enter("/help")) > 4
+        assert "no command" in alice.enter("/dance")[0]
+        alice.enter("/who", wait=True)
+        assert until(alice, lines.Users)[-1].names == ("Alice", "Bob")
+        alice.enter("/nick BOB", wait=True)
+        assert until(alice, lines.Error)[-1].reason == "name_taken"
+        alice.enter("/nick ALICE", wait=True)
+        assert alice.name == "ALICE"
+        until(bob, lines.Renamed("Alice", "ALICE"))
+        alice.enter("//not a command", wait=True)
+        assert until(bob, lines.Said)[-1] == lines.Said("ALICE", "/not a command", "1")
+        alice.enter("/quit")
+        until(bob, lines.Left("ALICE"))
+        bob.leave()
+
+    def test_typed_by_a_client_of_the_report(self, serve):
+        server = serve(features=[Commands()])
+        witness = lines_client("Witness", server)
+        with ReportClient("Brandon", server.port) as brandon:
+            brandon.until(["Witness", "Brandon"])
+            brandon.send("/who")
+            brandon.until("*** Users: Witness, Brandon ***")
+            brandon.send("/help")
+            brandon.until(lambda read: "/quit" in str(read))
+            brandon.send("/nick Bran")
+            brandon.until(["Witness", "Bran"])
+            until(witness, lines.Renamed("Brandon", "Bran"))
+            brandon.send("/msg Witness hi")
+            brandon.until(lambda read: "does not offer" in str(read))
+            brandon.send("/nick <evil>")
+            brandon.until(lambda read: "must not look like" in str(read))
+            brandon.send("//slash")
+            until(witness, lines.Said("Bran", "/slash"))
+            brandon.send("/quit")
+            brandon.until(None)
+        until(witness, lines.Left("Bran"))
+        witness.leave()
+
+    def test_is_off_until_asked_for(self, serve):
+        server = serve()
+        alice = lines_client("Alice", server)
+        alice.enter("/nick Bob", wait=True)
+        assert until(alice, lines.Error)[-1].reason == "not_offered"
+        with ReportClient("Brandon", server.port) as brandon:
+            brandon.until(["Alice", "Brandon"])
+            brandon.send("/who")
+            brandon.until("<Brandon> /who")
+        alice.leave()
+
+
+class TestAccounts:
+    def test_the_right_password_alone(self, serve, tmp_path):
+        accounts = Accounts(tmp_path / "accounts.sqlite")
+        assert accounts.add("  Zoë ", "päss word") == "Zoë"
+        server = serve(features=[accounts, Commands()])
+        for name, password in (("Zoë", "wrong"), ("Zoë", None), ("Nobody", "päss word"), ("Zoë", "")):
+            with pytest.raises(ChatError, match="the name or the password is wrong"):
+                ChatClient(name, "127.0.0.1", server.port, speaks="lines", password=password).connect()
+        zoe = lines_client("ZOË", server, password="päss word")
+        zoe.enter("/nick Root", wait=True)
+        assert until(zoe, lines.Error)[-1].reason == "not_offered"
+        with ReportClient("Brandon", server.port, open_window=False) as brandon:
+            brandon.until(lambda read: "password is wrong" in str(read))
+        assert server.names == ("ZOË",)
+        zoe.leave()
+
+    def test_passwords_are_not_in_the_file(self, tmp_path):
+        accounts = Accounts(tmp_path / "accounts.sqlite")
+        accounts.add("A", "correct horse")
+        accounts.add("B", "correct horse")
+        assert b"correct horse" not in (tmp_path / "accounts.sqlite").read_bytes()
+        rows = sqlite3.connect(tmp_path / "accounts.sqlite").execute("SELECT hash FROM accounts").fetchall()
+        assert len(set(rows)) == 2  # a salt each
+
+    def test_a_new_password_ends_the_old_one(self, tmp_path):
+        accounts = Accounts(tmp_path / "accounts.sqlite")
+        accounts.add("A", "old")
+        accounts.add("a", "new")
+        accounts.admit("A", "new")
+        with pytest.raises(lines.LineError):
+            accounts.admit("A", "old")
+
+    def test_a_file_that_is_none(self, serve, tmp_path):
+        (tmp_path / "text").write_text("this is no database, and it is long enough to look at" * 20)
+        with pytest.raises(ServerError, match="accounts"):
+            serve(features=[Accounts(tmp_path / "text")])
+
+    def test_one_password_for_the_room(self, serve):
+        server = serve(features=[RoomPassword("sesame"), Commands()])
+        with pytest.raises(ChatError, match="password is wrong"):
+            ChatClient("A", "127.0.0.1", server.port, speaks="lines", password="sesam").connect()
+        client = lines_client("A", server, password="sesame")
+        client.enter("/nick B", wait=True)
+        assert client.name == "B"
+        client.leave()
+
+    def test_over_plaintext_the_client_warns(self, tmp_path, ours):
+        (tmp_path / "password").write_text("sesame\n")
+        secret = ["--password-file", str(tmp_path / "password")]
+        files = ["--cert", str(ours.certificate), "--key", str(ours.key)]
+        with server_program(*secret, *files) as (_, port):
+            me = ["--name", "B", "--port", str(port), "--wire", "lines", *secret]
+            plain = client_program(*me, script="hello\n")
+            assert "everybody on the path can read it" in plain.stderr and "<B> hello" in plain.stdout
+            tls = client_program(*me, "--tls", "--cafile", str(ours.ca), script="hello\n")
+            assert tls.stderr == "" and "<B> hello" in tls.stdout
+
+    def test_accounts_are_made_by_the_program(self, tmp_path):
+        accounts = str(tmp_path / "accounts.sqlite")
+        command = [sys.executable, str(ROOT / "lab" / "server.py"), "--accounts", accounts, "--add-account", "Zoë"]
+        done = subprocess.run(command, input="sesame\n", text=True, capture_output=True, timeout=60)
+        assert done.returncode == 0 and "Zoë" in done.stdout
+        Accounts(accounts).admit("Zoë", "sesame")
+        done = subprocess.run([*command[:-1], "<x>"], input="y\n", text=True, capture_output=True, timeout=60)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+
+
+class TestHistory:
+    def test_a_newcomer_hears_the_last_lines_in_order_and_once(self, serve, tmp_path):
+        server = serve(features=[History(tmp_path / "h.sqlite", replay=3)])
+        alice = lines_client("Alice", server)
+        for i in range(5):
+            alice.say(f"line {i}", wait=True)
+        bob = ChatClient("Bob", "127.0.0.1", server.port, speaks="lines").connect()
+        seen = until(bob, lines.Joined("Bob"))
+        assert [event.text for event in seen if isinstance(event, lines.Said)] == ["line 2", "line 3", "line 4"]
+        assert all(event.time for event in seen if isinstance(event, lines.Said))
+        for client in (alice, bob):
+            client.leave()
+        server.stop()
+        again = serve(features=[History(tmp_path / "h.sqlite", replay=2)])
+        carol = ChatClient("Carol", "127.0.0.1", again.port, speaks="lines").connect()
+        seen = until(carol, lines.Joined("Carol"))
+        assert [event.text for event in seen if isinstance(event, lines.Said)] == ["line 3", "line 4"]
+        carol.leave()
+
+    def test_what_a_report_client_says_is_kept_too(self, serve, tmp_path):
+        server = serve(features=[History(tmp_path / "h.sqlite")])
+        brandon = joined("Brandon", server)
+        brandon.say("from the report's", wait=True)
+        alice = ChatClient("Alice", "127.0.0.1", server.port, speaks="lines").connect()
+        assert until(alice, lines.Said)[-1].text == "from the report's"
+        alice.leave()
+        brandon.leave()
+
+    def test_old_lines_are_forgotten(self, serve, tmp_path):
+        path = tmp_path / "h.sqlite"
+        server = serve(features=[History(path)])
+        alice = lines_client("Alice", server)
+        alice.say("long ago", wait=True)
+        alice.say("just now", wait=True)
+        alice.leave()
+        server.stop()
+        with sqlite3.connect(path) as database:
+            database.execute("UPDATE said SET time = time - 3 * 86400 WHERE text = 'long ago'")
+        database.close()
+        serve(features=[History(path, days=2)])
+        with sqlite3.connect(path) as database:
+            assert database.execute("SELECT text FROM said").fetchall() == [("just now",)]
+        database.close()
+
+    def test_what_cannot_be_stored_is_not_said(self, serve, tmp_path):
+        class Full(History):
+            def store(self, batch):
+                if any("too much" in said.text for said in batch):
+                    raise OSError("database or disk is full")
+                super().store(batch)
+
+        server = serve(features=[Full(tmp_path / "h.sqlite")])
+        alice, bob = lines_client("Alice", server), lines_client("Bob", server)
+        alice.say("too much", wait=True)
+        assert until(alice, lines.Error)[-1] == lines.Error("not_stored", lines.REASONS["not_stored"], "1")
+        alice.say("goes", wait=True)
+        assert "too much" not in str(until(bob, lines.Said))
+        server.said.wait_for("disk is full")
+        for client in (alice, bob):
+            client.leave()
+
+    def test_a_file_that_is_none(self, serve, tmp_path):
+        (tmp_path / "text").write_text("this is no database, and it is long enough to look at" * 20)
+        with pytest.raises(ServerError, match="history"):
+            serve(features=[History(tmp_path / "text")])
+
+    @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
+    def test_killed_in_mid_load_nothing_acknowledged_is_lost_or_doubled(self, tmp_path):
+        path = tmp_path / "h.sqlite"
+        acknowledged: list[set[str]] = [set() for _ in range(8)]
+        enough = threading.Event()
+
+        def talk(number: int, port: int):
+            client = ChatClient(f"user{number}", "127.0.0.1", port, speaks="lines").connect()
+            try:
+                for i in range(100_000):
+                    client.connection.send(lines.Say(f"{number}:{i}", f"{number}:{i}").to_bytes())
+                    if i % 20 == 0:  # a window of messages on their way
+                        while not client.events.empty():
+                            event = client.events.get()
+                            if isinstance(event, Lost):
+                                return
+                            if isinstance(event, lines.Said) and event.name == client.name:
+                                acknowledged[number].add(event.text)
+                        if sum(map(len, acknowledged)) > 2_000:
+                            enough.set()
+            except OSError:
+                pass
+            finally:
+                for event in iter(client.events.get, None):
+                    if isinstance(event, Lost):
+                        break
+                    if isinstance(event, lines.Said) and event.name == client.name:
+                        acknowledged[number].add(event.text)
+
+        with server_program("--history", "1", "--history-file", str(path)) as (process, port):
+            talkers = [threading.Thread(target=talk, args=[n, port], daemon=True) for n in range(8)]
+            for talker in talkers:
+                talker.start()
+            assert enough.wait(BOUND_S * 2)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            for talker in talkers:
+                talker.join(BOUND_S)
+                assert not talker.is_alive()
+        database = sqlite3.connect(path)
+        kept = [text for (text,) in database.execute("SELECT text FROM said ORDER BY number")]
+        database.close()
+        assert len(kept) == len(set(kept))
+        assert set().union(*acknowledged) <= set(kept)
+        for number in range(8):  # and each sender's are there in order, without a gap
+            mine = [int(text.split(":")[1]) for text in kept if text.startswith(f"{number}:")]
+            assert mine == list(range(len(mine)))
+
+
+def test_everything_at_once_over_the_terminal(tmp_path):
+    with server_program("--private", "--commands", "--history", "1", "--history-file", str(tmp_path / "h")) as (
+        _,
+        port,
+    ):
+        me = ["--name", "B", "--port", str(port), "--wire", "lines"]
+        script = "/who\nhello\n/msg B to myself\n/nick C\n/msg nobody x\n/dance\n/help\nbye\n"
+        done = client_program(*me, script=script)
+        assert done.returncode == 0 and done.stderr == ""
+        for wanted in (
+            "*** Welcome, B: private, commands, history ***",
+            "*** B Connected ***",
+            "Users: B",
+            "<B> hello",
+            "[private, to B] to myself",
+            "*** B is now C ***",
+            "nobody here has that name",
+            "/dance is no command",
+            "/quit: leave",
+            "<C> bye",
+        ):
+            assert wanted in done.stdout, (wanted, done.stdout)
+        again = client_program(*me, script="")
+        assert "<B> hello" in again.stdout and "to myself" not in again.stdout

@@ -1,0 +1,82 @@
+"""The client as one file: made, then started from another folder, where nothing else of the kit is."""
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from lab import certs, package
+from tests.chat.rig import joined, until
+from tests.chat.test_programs import client_program, server_program
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    assert package.main(["--out", str(folder), "--pyz-only"]) == 0
+    return folder
+
+
+def chat(command: list[str], port: int, folder) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*command, "--terminal", "--name", "Handed Out", "--port", str(port), "--wire", "lines"],
+        input="hello from one file\n", text=True, capture_output=True, cwd=folder, timeout=60,
+    )  # fmt: skip
+
+
+def test_the_pyz_runs_with_nothing_but_python(made, serve, tmp_path):
+    server = serve()
+    witness = joined("Witness", server)
+    done = chat([sys.executable, "-I", "-S", str(made / "chat-client.pyz")], server.port, tmp_path)
+    assert done.returncode == 0 and "<Handed Out> hello from one file" in done.stdout, done.stderr
+    until(witness, lambda event: "hello from one file" in str(event))
+    witness.leave()
+
+
+def test_the_pyz_holds_the_client_alone(made):
+    import zipfile
+
+    names = zipfile.ZipFile(made / "chat-client.pyz").namelist()
+    assert "lab/chat/client.py" in names and "__main__.py" in names
+    assert not [name for name in names if "dissect" in name or "__pycache__" in name or "room/" in name]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("PyInstaller") is None, reason="PyInstaller is not installed")
+def test_the_program_runs_without_python(serve, tmp_path, monkeypatch):
+    assert package.main(["--out", str(tmp_path)]) == 0
+    server = serve()
+    witness = joined("Witness", server)
+    monkeypatch.setenv("PATH", "")
+    program = tmp_path / ("chat-client.exe" if sys.platform == "win32" else "chat-client")
+    done = chat([str(program)], server.port, tmp_path)
+    assert done.returncode == 0 and "<Handed Out> hello from one file" in done.stdout, done.stderr
+    until(witness, lambda event: "hello from one file" in str(event))
+    witness.leave()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert package.main(["--out", str(tmp_path / "file" / "dist")]) == 2
+    assert certs.main([str(tmp_path / "file" / "certs")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_certs_makes_what_server_and_client_need(tmp_path):
+    assert certs.main([str(tmp_path / "certs")]) == 0
+    files = {name: str(tmp_path / "certs" / name) for name in ("ca.pem", "server.pem", "server.key")}
+    with server_program("--tls", "--cert", files["server.pem"], "--key", files["server.key"]) as (_, port):
+        done = client_program(
+            "--name", "B", "--port", str(port), "--tls", "--cafile", files["ca.pem"], script="hello\n"
+        )
+        assert done.returncode == 0 and "<B> hello" in done.stdout and "TLSv1.3" in done.stdout
+        plain = client_program("--name", "B", "--port", str(port), script="hello\n")
+        assert plain.returncode == 2 and "TLS only" in plain.stdout
+
+
+def test_certs_for_another_host(tmp_path):
+    assert certs.main([str(tmp_path), "--name", "chat.example", "--name", "192.0.2.7"]) == 0
+    with server_program("--cert", str(tmp_path / "server.pem"), "--key", str(tmp_path / "server.key")) as (_, port):
+        me = ["--name", "B", "--port", str(port), "--tls", "--cafile", str(tmp_path / "ca.pem")]
+        done = client_program(*me, script="hello\n")
+        assert done.returncode == 2 and "mismatch" in done.stderr

@@ -1,0 +1,198 @@
+"""The two programs as a person starts them: by path, by ``-m``, from another folder, ended by a signal."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BY_PATH = {
+    "by path": lambda name: ([sys.executable, str(ROOT / "lab" / f"{name}.py")], "/"),
+    "by module": lambda name: ([sys.executable, "-m", f"lab.{name}"], ROOT),
+    "from lab": lambda name: ([sys.executable, f"{name}.py"], ROOT / "lab"),
+}
+
+
+@contextlib.contextmanager
+def server_program(*arguments: str, start=BY_PATH["by path"]):
+    """The server as a process of its own; yields it and the port it took."""
+    command, folder = start("server")
+    process = subprocess.Popen(
+        [*command, "--port", "0", *arguments],
+        cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )  # fmt: skip
+    try:
+        seen = []
+        for line in process.stdout:
+            seen.append(line)
+            if match := re.search(r"Listening on .* port (\d+)", line):
+                process.seen = seen
+                yield process, int(match[1])
+                break
+        else:
+            pytest.fail(f"the server never listened: {seen} {process.stderr.read()}")
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            pipe.close()
+
+
+def client_program(*arguments: str, script: str = "", start=BY_PATH["by path"]):
+    command, folder = start("client")
+    return subprocess.run(
+        [*command, "--terminal", *arguments],
+        input=script, cwd=folder, text=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("start", BY_PATH.values(), ids=BY_PATH)
+def test_a_scripted_conversation(start):
+    with server_program(start=start) as (process, port):
+        done = client_program("--name", "Brandon", "--port", str(port), script="hello\nä €\n", start=start)
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+        assert lines[0].startswith("Connected as Brandon from ") and "plaintext" in lines[0]
+        assert lines[1:] == ["*** Brandon Connected ***", "Users: Brandon", "<Brandon> hello", "<Brandon> ä €"]
+        process.send_signal(signal.SIGINT if os.name == "posix" else signal.CTRL_BREAK_EVENT)
+        output, errors = process.communicate(timeout=30)
+        assert process.returncode == 0 and errors == ""
+        assert output.splitlines()[-1] == "Close Connections..."
+        assert "Connected: Brandon" in output and "Disconnected: Brandon" in output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to catch")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_in_order(number):
+    with server_program() as (process, port):
+        with socket.create_connection(("127.0.0.1", port), 10) as peer:
+            peer.sendall(b"Brandon")
+            assert "Brandon" in next(line for line in process.stdout if line.startswith("Connected"))
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=30)
+            assert (process.returncode, errors) == (0, "")
+            assert "Close Connections..." in output
+            assert b"Closed" in peer.recv(1024)
+
+
+@pytest.mark.parametrize("program", ["server", "client"])
+def test_a_reader_who_leaves_is_no_traceback(program):
+    """``lab/server.py | head -1``."""
+    with server_program() as (process, port):
+        if program == "server":
+            process.stdout.close()
+            with socket.create_connection(("127.0.0.1", port), 10) as peer:
+                peer.sendall(b"Brandon")
+            with socket.create_connection(("127.0.0.1", port), 10) as peer:
+                peer.sendall(b"!Exit")
+                assert b"Refused" in peer.recv(1024)
+            return
+        command = f"{sys.executable} {ROOT}/lab/client.py --terminal --name B --port {port} | head -1"
+        script = "".join(f"line {i}\n" for i in range(50))
+        done = subprocess.run(command, shell=True, input=script, text=True, capture_output=True, timeout=60)
+        assert done.stdout.startswith("Connected") and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "program, arguments, says",
+    [
+        ("server", ["--port", "{busy}"], "cannot listen"),
+        ("server", ["--host", "203.0.113.1", "--port", "0"], "cannot listen"),
+        ("server", ["--host", "no.such.host.invalid"], "cannot listen"),
+        ("server", ["--port", "70000"], "port"),
+        ("server", ["--tls", "--cert", "missing.pem", "--key", "missing.pem"], "certificate"),
+        ("client", ["--name", "B", "--port", "{free}"], "No server answers"),
+        ("client", ["--name", "B", "--host", "no.such.host.invalid"], "No host"),
+        ("client", ["--name", "!Exit", "--port", "{busy}"], "name cannot be used"),
+        ("client", ["--name", "B", "--tls", "--cafile", "missing.pem"], "CA file"),
+    ],
+)
+def test_trouble_is_exit_code_2_and_one_line(program, arguments, says):
+    with socket.create_server(("127.0.0.1", 0)) as busy, socket.create_server(("127.0.0.1", 0)) as free:
+        ports = {"busy": busy.getsockname()[1], "free": free.getsockname()[1]}
+        free.close()
+        command = [sys.executable, str(ROOT / "lab" / f"{program}.py")]
+        command += ["--terminal"] * (program == "client")
+        command += [argument.format(**ports) for argument in arguments]
+        done = subprocess.run(command, input="", text=True, capture_output=True, timeout=60)
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and says in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    "program, arguments, says",
+    [
+        ("server", ["--tls"], "--cert"),
+        ("server", ["--cert", "a.pem"], "--key"),
+        ("server", ["--tls-version", "1.2"], "--cert"),
+        ("server", ["--add-account", "B"], "--accounts"),
+        ("client", ["--terminal", "--name", "B", "--password-file", "x"], "--wire lines"),
+        ("client", ["--terminal"], "--name"),
+        ("client", ["--terminal", "--name", "B", "--cafile", "ca.pem"], "--tls"),
+        ("client", ["--port", "ninety"], "--port"),
+    ],
+)
+def test_options_that_do_not_go_together(program, arguments, says):
+    command = [sys.executable, str(ROOT / "lab" / f"{program}.py"), *arguments]
+    done = subprocess.run(command, input="", text=True, capture_output=True, timeout=60)
+    assert done.returncode == 2 and says in done.stderr.splitlines()[-1]
+
+
+def test_the_server_going_away_ends_the_terminal_client_at_once():
+    """Also while it waits at its standard input, which nobody can interrupt."""
+    with server_program() as (process, port):
+        command = [sys.executable, str(ROOT / "lab" / "client.py"), "--terminal", "--name", "B", "--port", str(port)]
+        client = subprocess.Popen(
+            command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        try:
+            for line in client.stdout:
+                if line.startswith("Users"):
+                    break
+            process.terminate()
+            _, errors = wait_for_end(client)
+            assert client.returncode == 2
+            assert len(errors.splitlines()) == 1 and "lost" in errors
+        finally:
+            client.kill()
+            client.wait()
+
+
+def wait_for_end(client: subprocess.Popen) -> tuple[str, str]:
+    """Like communicate, but with its standard input left open."""
+    client.wait(timeout=30)
+    return client.stdout.read(), client.stderr.read()
+
+
+class TestInputAndOutputThatAreNoText:
+    """A terminal's encoding, a byte that is no character, a closed standard input: none of it hangs or ends the chat."""
+
+    def chat(self, port: int, name: str = "U", **options) -> subprocess.CompletedProcess:
+        command = [sys.executable, str(ROOT / "lab" / "client.py"), "--terminal", "--name", name, "--port", str(port)]
+        return subprocess.run(command, capture_output=True, timeout=60, **options)
+
+    def test_a_byte_that_is_no_character(self, serve):
+        done = self.chat(
+            serve().port, input=b"ok\n\xff bad\nmore\n", env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+        )
+        assert done.returncode == 0 and b"more" in done.stdout and b"Traceback" not in done.stderr
+
+    def test_no_standard_input(self, serve):
+        done = self.chat(serve().port, preexec_fn=lambda: os.close(0))
+        assert done.returncode == 0 and b"Traceback" not in done.stderr
+
+    def test_letters_that_the_terminal_does_not_have(self, serve):
+        narrow = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        done = self.chat(serve().port, "日本", input="☕\n".encode(), env=narrow)
+        assert done.returncode == 0 and b"Traceback" not in done.stderr and b"\\u65e5" in done.stdout
+
+    def test_exit_typed_is_no_lost_connection(self, serve):
+        done = self.chat(serve().port, input=b"!Exit\n")
+        assert (done.returncode, done.stderr) == (0, b"")

@@ -1,0 +1,279 @@
+"""Server and clients over real sockets: ours with ours, and ours with the report's own, both ways."""
+
+import socket
+import threading
+
+import pytest
+
+from lab.chat import wire
+from lab.chat.client import ChatClient, ChatError, Lost
+from lab.chat.connection import ConnectionLost
+from lab.chat.server import ChatServer, ServerError
+from tests.chat.report_peer import ReportClient, ReportServer
+from tests.chat.rig import BOUND_S, joined, raw, read_to_end, until
+
+
+def test_a_conversation(serve):
+    server = serve()
+    brandon = joined("Brandon", server)
+    john = joined("John", server)
+    assert until(brandon, wire.Users(("Brandon", "John")))
+    brandon.say("hello", wait=True)
+    assert until(john, wire.Said("Brandon", "hello"))[-1].name == "Brandon"
+    john.say("hi ä€𝄞", wait=True)
+    seen = until(brandon, wire.Said("John", "hi ä€𝄞"))
+    assert [event for event in seen if isinstance(event, wire.Said)] == [
+        wire.Said("Brandon", "hello"),
+        wire.Said("John", "hi ä€𝄞"),
+    ]
+    john.leave()
+    assert until(john, Lost)[-1] == Lost(None)
+    assert until(brandon, wire.Users(("Brandon",)))
+    assert server.names == ("Brandon",)
+    brandon.leave()
+
+
+def test_the_console_says_what_figure_4_4_shows(serve):
+    server = serve()
+    client = joined("Brandon", server)
+    port = client.connection.local[1]
+    assert server.said.lines[0] == "Allowing Connections..."
+    arrival = server.said.wait_for("Connected: ")
+    assert "Brandon" in arrival and "127.0.0.1" in arrival and str(port) in arrival
+    client.leave()
+    departure = server.said.wait_for("Disconnected: ")
+    assert "Brandon" in departure and "127.0.0.1" in departure and str(port) in departure
+    server.stop()
+    assert server.said.lines[-1] == "Close Connections..."
+
+
+def test_a_client_that_vanishes_leaves_the_list(serve):
+    """In the report it stays in there for ever."""
+    server = serve()
+    stays, goes = joined("stays", server), joined("goes", server)
+    until(stays, wire.Users(("stays", "goes")))
+    goes.connection.abort()
+    until(stays, wire.Users(("stays",)))
+    assert "without a word" in server.said.wait_for("Disconnected: goes")
+    stays.leave()
+    goes.leave()
+
+
+@pytest.mark.parametrize("name", ["", "  ", "!Exit", "\x1b[2J", "x" * 65])
+def test_our_client_refuses_a_bad_name_before_it_connects(serve, name):
+    with pytest.raises(ChatError, match="name cannot be used"):
+        ChatClient(name, "127.0.0.1", serve().port).connect()
+
+
+def test_the_server_refuses_a_bad_name_and_says_why(serve):
+    server = serve()
+    with raw(server.port) as peer:
+        peer.sendall(b"\x1b[31mred")
+        assert b"Refused" in (answer := read_to_end(peer)) and b"printed" in answer
+        assert b"\x1b" not in answer
+    assert "\x1b" not in server.said.wait_for("Refused")
+    assert server.names == ()
+
+
+def test_who_says_nothing_is_dropped_after_the_login_time(serve):
+    server = serve(login_s=0.2)
+    with raw(server.port) as peer:
+        assert read_to_end(peer) == b""
+    server.said.wait_for("in time")
+
+
+def test_no_server_there():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with pytest.raises(ChatError, match="No server answers"):
+        ChatClient("Brandon", "127.0.0.1", port).connect()
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 300, "::zz::", "host name"])
+def test_no_such_host(host):
+    with pytest.raises(ChatError) as error:
+        ChatClient("Brandon", host, 9898).connect()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("port", [-1, 70_000])
+def test_no_such_port(port):
+    with pytest.raises(ChatError):
+        ChatClient("Brandon", "127.0.0.1", port).connect()
+
+
+def test_a_busy_port_and_a_host_that_is_not_ours(serve):
+    with pytest.raises(ServerError, match="cannot listen"):
+        ChatServer("127.0.0.1", serve().port, console=print).start()
+    with pytest.raises(ServerError, match="cannot listen"):
+        ChatServer("203.0.113.1", 0, console=print).start()  # RFC 5737: nobody's address
+    with pytest.raises(ServerError, match="cannot listen"):
+        ChatServer("no.such.host.invalid", 0, console=print).start()
+
+
+def test_the_server_goes_away(serve):
+    server = serve()
+    client = joined("Brandon", server)
+    server.stop()
+    lost = until(client, Lost)[-1]
+    assert lost.reason
+    with pytest.raises(ConnectionLost):
+        for _ in range(100):  # the first send after a FIN may still be taken by the kernel
+            client.say("anybody?")
+    client.leave()
+    client.leave()
+
+
+def test_stop_ends_every_thread_and_may_be_called_twice(serve):
+    before = set(threading.enumerate())
+    server = serve()
+    clients = [joined(f"user{i}", server) for i in range(5)]
+    silent, hesitant = raw(server.port), raw(server.port)
+    hesitant.sendall(b"hesitant")
+    server.said.wait_for("hesitant")
+    server.stop()
+    server.stop()
+    for client in clients:
+        client.leave()
+    silent.close()
+    hesitant.close()
+    assert not [thread for thread in set(threading.enumerate()) - before if thread.is_alive()]
+
+
+def test_ipv6(serve):
+    try:
+        server = serve(host="::1")
+    except ServerError as error:
+        pytest.skip(f"this machine has no IPv6 loopback: {error}")
+    client = joined("Brandon", server, host="::1")
+    assert client.connection.local[0] == "::1"
+    client.leave()
+
+
+def test_one_silent_reader_freezes_nobody(serve):
+    """The report's server holds one lock while it sends: its twin below stands still."""
+    server = serve()
+    silent = raw(server.port)
+    silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    silent.sendall(b"silent")
+    server.said.wait_for("silent")
+    alice, john = joined("Alice", server), joined("John", server)
+    text = "x" * 900
+    for i in range(20_000):  # 18 MB: more than socket buffers and our own bound hold together
+        alice.say(f"{i} {text}", wait=True)
+        until(john, wire.Said("Alice", f"{i} {text}"))
+        if any("Disconnected: silent" in line for line in server.said.lines):
+            break
+    assert "does not read" in server.said.wait_for("Disconnected: silent")
+    assert server.names == ("Alice", "John")
+    silent.close()
+    alice.leave()
+    john.leave()
+
+
+def test_and_the_twin_the_report_stands_still():
+    with ReportServer() as server:
+        silent = raw(server.port)
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        silent.sendall(b"silent")
+        with ReportClient("Alice", server.port) as alice, ReportClient("John", server.port) as john:
+            alice.socket.settimeout(1)
+            with pytest.raises((TimeoutError, AssertionError)):
+                for i in range(30_000):
+                    alice.send(f"{i} " + "x" * 900)
+                    if i % 100 == 99:
+                        john.until(lambda read, i=i: f"{i} x" in str(read), bound_s=3)
+            silent.close()
+
+
+class TestTheReportsOwnPrograms:
+    def test_its_client_with_our_server(self, serve):
+        server = serve()
+        with ReportClient("Brandon", server.port) as brandon:
+            brandon.until("*** Brandon Connected ***")
+            brandon.until(["Brandon"])
+            with ReportClient("John", server.port) as john:
+                assert brandon.until(["Brandon", "John"])[0] == "*** John Connected ***"
+                john.until(["Brandon", "John"])
+                brandon.send("hello ä€")
+                brandon.until("<Brandon> hello ä€")
+                john.until("<Brandon> hello ä€")
+            brandon.until(["Brandon"])
+
+    def test_our_client_with_its_server(self):
+        with ReportServer() as server:
+            brandon = joined("Brandon", server)
+            with ReportClient("John", server.port) as john:
+                john.until(["Brandon", "John"])
+                until(brandon, wire.Users(("Brandon", "John")))
+                brandon.say("hello ä€", wait=True)
+                john.until("<Brandon> hello ä€")
+                john.send("hi")
+                until(brandon, wire.Said("John", "hi"))
+            until(brandon, wire.Users(("Brandon",)))
+            brandon.leave()
+            assert until(brandon, Lost)[-1] == Lost(None)
+
+    def test_all_in_one_room(self, serve):
+        server = serve()
+        ours = [joined(name, server) for name in ("Alice", "Bob")]
+        with ReportClient("Brandon", server.port) as brandon, ReportClient("John", server.port) as john:
+            everyone = ("Alice", "Bob", "Brandon", "John")
+            for client in ours:
+                until(client, wire.Users(everyone))
+            john.until(list(everyone))
+            brandon.until(list(everyone))
+            brandon.send("from the report's")
+            for client in ours:
+                until(client, wire.Said("Brandon", "from the report's"))
+            ours[0].say("from ours", wait=True)
+            until(ours[1], wire.Said("Alice", "from ours"))
+            assert john.until("<Alice> from ours")[-2] == "<Brandon> from the report's"
+        for client in ours:
+            until(client, wire.Users(("Alice", "Bob")))
+            client.leave()
+
+    def test_a_quick_sender_gets_what_a_byte_stream_gives(self, serve):
+        """The name and what follows it arrive as one read, and become the name: the report's lesson, kept."""
+        server = serve()
+        with ReportClient("Quick", server.port, open_window=False) as quick:
+            quick.send("!ShowUserHasConnected")
+            server.said.wait_for("Connected: Quick")
+            for i in range(200):
+                quick.send(f"message {i};")
+            witness = joined("Witness", server)
+            quick.send("last")
+            seen = until(witness, lambda event: "last" in str(event))
+            assert len(seen) <= 200
+        witness.say("still here", wait=True)
+        witness.leave()
+
+
+def test_a_wait_ends_when_the_connection_does(serve):
+    """Nobody hangs in ``say(wait=True)`` when the answer can no longer come."""
+    server = serve()
+    client = joined("Brandon", server)
+    ended = threading.Event()
+
+    def talk():
+        try:
+            while True:
+                client.say("on and on", wait=True)
+        except ConnectionLost:
+            ended.set()
+
+    talker = threading.Thread(target=talk, daemon=True)
+    talker.start()
+    server.stop()
+    assert ended.wait(BOUND_S)
+    client.leave()
+
+
+def test_a_message_with_commands_text_does_not_hang(serve):
+    server = serve()
+    client = joined("Brandon", server)
+    client.say("!GetAllActiveUsers", wait=True)
+    until(client, wire.Users)
+    client.say("!Exit", wait=True)
+    until(client, Lost)
+    client.leave()

@@ -1,0 +1,67 @@
+"""Thread safety shown: 200 clients join, leave and talk at random, and every transcript agrees with every other."""
+
+import os
+import random
+import socket
+import threading
+
+from lab.chat import lines
+from tests.chat.rig import BOUND_S, lines_client, read_to_end, until
+
+CLIENTS = int(os.environ.get("CHAT_STRESS_CLIENTS", "200"))
+ROUNDS = int(os.environ.get("CHAT_STRESS_ROUNDS", "3"))
+
+
+def one_user(number: int, port: int, seed: int, transcripts: list, sent: list) -> None:
+    """Come, talk, go, and come again; keeps whatever was heard, stay by stay."""
+    dice = random.Random(seed * 1_000 + number)
+    for stay in range(ROUNDS):
+        with socket.create_connection(("127.0.0.1", port), BOUND_S) as sock:
+            sock.settimeout(BOUND_S * 4)
+            sock.sendall(lines.Join(f"user{number}").to_bytes())
+            for i in range(dice.randrange(1, 6)):
+                text = f"{number}/{stay}/{i}"
+                sock.sendall(lines.Say(text).to_bytes())
+                sent.append(text)
+            sock.sendall(lines.Leave().to_bytes())
+            heard = read_to_end(sock)
+        transcripts.append((number, stay, [lines.read_reply(line) for line in lines.Receiver().feed(heard)]))
+
+
+def test_every_transcript_agrees(serve):
+    server = serve()
+    witness = lines_client("Witness", server)
+    transcripts, sent = [], []
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")  # which order the threads take is not ours to choose; the users' dice are
+    arguments = [server.port, seed, transcripts, sent]
+    threads = [threading.Thread(target=one_user, args=[n, *arguments], daemon=True) for n in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(BOUND_S * 6)
+        assert not thread.is_alive()
+    witness.say("the end", wait=True)
+    everything = [event for event in until(witness, lambda event: str(event).find("the end") >= 0)]
+
+    said = [event.text for event in everything if isinstance(event, lines.Said)][:-1]
+    assert sorted(said) == sorted(sent)  # nothing lost, nothing twice
+    for number in range(CLIENTS):  # each sender's in the order in which it sent them
+        mine = [tuple(map(int, text.split("/"))) for text in said if text.startswith(f"{number}/")]
+        assert mine == sorted(mine)
+    assert len(transcripts) == CLIENTS * ROUNDS
+    for number, stay, heard in transcripts:  # and everyone heard one unbroken piece of what the witness heard
+        welcome, *rest = heard
+        assert welcome == lines.Welcome(f"user{number}", ())
+        start = nth(everything, lines.Joined(f"user{number}"), stay)
+        assert rest == everything[start : start + len(rest)], f"user{number} on stay {stay} heard something else"
+        own = [text for text in sent if text.startswith(f"{number}/{stay}/")]
+        assert [event.text for event in rest if isinstance(event, lines.Said) and event.name == f"user{number}"] == own
+    assert server.names == ("Witness",)
+    witness.leave()
+
+
+def nth(events: list, wanted, count: int) -> int:
+    """Where an event stands for the (count + 1)th time."""
+    places = [i for i, event in enumerate(events) if event == wanted]
+    return places[count]

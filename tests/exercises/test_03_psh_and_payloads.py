@@ -1,0 +1,224 @@
+"""Checks of sheet 03: relative numbers, round trips, and the report wire read off the payloads."""
+
+import random
+from functools import cache
+
+from lab.chat import wire
+from lab.checking.tasks import task
+from lab.checking.traffic import PLAIN, TLS13, Case, Talk, Tape, line, near_wrap, shipped
+
+
+def chatter(tape: Tape, talk: Talk, turns: int) -> None:
+    dice = tape.dice
+    for _ in range(turns):
+        who = dice.choice(("client", "server"))
+        talk.say(who, line(dice).encode())
+        if dice.random() < 0.7:
+            talk.acknowledge("server" if who == "client" else "client")
+
+
+@cache
+def numbered(seed: int) -> list[Case]:
+    """Recordings, and made-up connections whose numbers wrap around, side by side."""
+    dice = random.Random(f"sheet 03 numbers {seed}")
+    tape = Tape(dice)
+    wrapping = Talk(tape, isns=(near_wrap(dice), near_wrap(dice)))
+    other = Talk(tape, client="10.27.27.49")
+    same_host = Talk(tape, client="10.27.27.49")
+    wrapping.open()
+    other.open()
+    same_host.open()
+    for _ in range(6):
+        for talk in (wrapping, other, same_host):
+            chatter(tape, talk, 1)
+    wrapping.close()
+    other.segment("server", "RST", other.sent["server"], None)
+    return [shipped(PLAIN), shipped(TLS13), tape.case(f"three connections, one of them wraps around, seed {seed}")]
+
+
+@task("relative_numbers")
+def test_relative_numbers(student, seed):
+    rule = (
+        "A relative number counts from the initial sequence number in the SYN of the side whose bytes it counts: seq the "
+        "sender's own, ack the other side's; each connection (both addresses and both ports) has its own two; the SYN itself "
+        "is number 0 and takes one; modulo 2**32; without the ACK flag the relative ack is 0 (RFC 9293 section 3.4)."
+    )
+    for case in numbered(seed):
+        segments = case.segments
+        right = [
+            (int(seq), int(ack) if row["flags"] & {"ACK"} else 0)
+            for seq, ack, row in zip(segments.relative_seq, segments.relative_ack, case.rows, strict=True)
+        ]
+        given = f"{len(right)} segments of {len(case.flows)} connections in {case.name}"
+        student.expect(
+            "relative_numbers",
+            case.rows,
+            right=right,
+            given=given,
+            rules={"": rule},
+            case=case,
+            frame=lambda found, case=case: case.rows[found.item]["frame"]
+            if found.item is not None and found.item < len(case.rows)
+            else None,
+        )
+
+
+@cache
+def conversations_with_acks(seed: int) -> list[tuple[str, list[str], Case]]:
+    """What acknowledgements can look like, each with its steps."""
+    found = []
+
+    def add(name, steps, play, wrap=False):
+        dice = random.Random(f"round trips {name} {seed}")
+        tape = Tape(dice)
+        talk = Talk(tape, isns=(near_wrap(dice, 20), dice.randrange(1 << 32)) if wrap else None).open()
+        play(tape, talk, dice)
+        found.append((name, steps, tape.case(name)))
+
+    def each(tape, talk, dice):
+        for _ in range(3):
+            talk.say("client", line(dice).encode())
+            tape.wait(dice.randrange(1000, 40_000))
+            talk.acknowledge("server")
+
+    def cumulative(tape, talk, dice):
+        for _ in range(dice.randint(2, 4)):
+            talk.say("client", line(dice).encode())
+            tape.wait(dice.randrange(1000, 40_000))
+        talk.acknowledge("server")
+
+    def other_data_first(tape, talk, dice):
+        talk.say("server", b"said before yours has arrived")  # its ACK number does not cover what comes
+        talk.say("client", line(dice).encode())
+        talk.say("server", b"on its way already")
+        tape.wait(20_000)
+        talk.acknowledge("server")
+        talk.acknowledge("client")
+
+    def partial(tape, talk, dice):
+        talk.say("client", b"x" * 40)
+        tape.wait(5_000)
+        talk.acknowledge("server", talk.sent["client"] - dice.randint(1, 39))
+        tape.wait(5_000)
+        talk.acknowledge("server")
+
+    def sent_again(tape, talk, dice):
+        text = line(dice).encode()
+        seq = talk.sent["client"]
+        talk.say("client", text)
+        tape.wait(200_000)
+        talk.again("client", seq, text)
+        tape.wait(3_000)
+        talk.acknowledge("server")
+        talk.say("client", b"and on")
+        tape.wait(3_000)
+        talk.acknowledge("server")
+
+    def never(tape, talk, dice):
+        talk.say("client", b"acknowledged")
+        tape.wait(1_000)
+        talk.acknowledge("server")
+        talk.say("client", b"not any more")
+
+    add("every line is acknowledged", ["the host sends a line", "the other side acknowledges it", "three times"], each)
+    add("one ACK for several", ["the host sends several segments", "one ACK covers them all"], cumulative)
+    add("data crosses on the way", ["the other side sends, with an old ack number", "then it acknowledges"], other_data_first)
+    add("acknowledged in parts", ["the host sends 40 bytes", "an ACK covers some of them", "a second one all"], partial)
+    add("sent again", ["the host sends a line", "no answer: the same line again", "an ACK", "another line, an ACK"], sent_again)
+    add("never acknowledged", ["a line and its ACK", "a line, and the recording ends"], never)
+    add("numbers that wrap around", ["an ACK each, with the sequence number passing 2**32"], each, wrap=True)
+    return found
+
+
+@task("round_trip_times")
+def test_round_trip_times(student, seed):
+    rule = (
+        "An ACK covers a segment when its number is at or beyond the segment's last byte + 1, compared modulo 2**32; one ACK may cover "
+        "several segments; a number that stands still covers nothing new. Microseconds from the segment to the first such ACK; only "
+        "segments with payload; none for a segment sent more than once (Karn's rule, RFC 6298 section 3)."
+    )
+    for name, steps, case in conversations_with_acks(seed):
+        host = case.rows[0]["source"]
+        right = _round_trips(case, host)
+        given = f"{len(case.rows)} segments recorded at {host}, {name}: {case.name}"
+
+        def frame(found, case=case, right=right):
+            if found.item is None or found.item >= len(right):
+                return None
+            return right[found.item][0] if found.path[-1] == 1 else None
+
+        student.expect(
+            "round_trip_times", case.rows, host, right=right, given=given, rules={"": rule}, case=case, frame=frame, steps=steps
+        )
+
+
+def _round_trips(case: Case, host: str) -> list[tuple[int, int]]:
+    """From the dissector's relative numbers, which do not wrap around here."""
+    segments = case.segments
+    rows = list(enumerate(case.rows))
+    sent: dict[int, list[int]] = {}
+    for i, row in rows:
+        if row["source"] == host and row["payload"]:
+            sent.setdefault(int(segments.relative_seq[i]), []).append(i)
+    trips = []
+    for seq, places in sorted(sent.items(), key=lambda item: item[1]):
+        end = seq + len(case.rows[places[0]]["payload"])
+        covering = [
+            row["time_us"]
+            for i, row in rows
+            if i > places[0] and row["source"] != host and int(segments.relative_ack[i]) >= end
+        ]
+        if len(places) == 1 and covering:
+            trips.append((case.rows[places[0]]["frame"], covering[0] - case.rows[places[0]]["time_us"]))
+    return trips
+
+
+@task("decode_report")
+def test_decode_report(student, seed):
+    rules = {
+        "": "The first read of a connection is the name, whatever it is; a command is exactly one of three texts; anything else is "
+        "a line. Text is UTF-8 (RFC 3629), and a byte that is none becomes U+FFFD."
+    }
+    dice = random.Random(f"sheet 03 report {seed}")
+    case = shipped(PLAIN)
+    conversations = [
+        (
+            f"the payloads from {flow.initiator} in {case.name}",
+            [flow.from_initiator.data[piece.offset : piece.offset + piece.length] for piece in flow.from_initiator.pieces],
+            [piece.frame_number for piece in flow.from_initiator.pieces],
+        )
+        for flow in case.flows
+    ]
+    odd_names = ["!Exit", "Zoë ☕", "!GetAllActiveUsers", "*** John Connected ***"]
+    odd_lines = ["!exit", "!Exit now", " !Exit", "!ShowUserHasConnected!Exit", "naïve ☕", "!", "<Bob> hi", " blanks around ", "bye\n"]
+    for name in odd_names:
+        lines = dice.sample(odd_lines, 5) + [line(dice) for _ in range(3)]
+        dice.shuffle(lines)
+        reads = [name.encode(), b"!ShowUserHasConnected", b"!GetAllActiveUsers", *(text.encode() for text in lines)]
+        reads += ["naïve".encode()[:3], "naïve".encode()[3:], b"\xff\xfe", b"!Exit"]
+        conversations.append((f"reads made up for this check: {len(reads)} of a user called {name!r}", reads, None))
+    for given, reads, frames in conversations:
+        right = [_event(wire.read_request(read, first=False)) for read in reads]
+        right[0] = ("name", reads[0].decode(errors="replace"))
+        student.expect(
+            "decode_report",
+            reads,
+            right=right,
+            given=given,
+            rules=rules,
+            case=case if frames else None,
+            frame=lambda found, frames=frames: frames[found.item] if frames and found.item is not None else None,
+            steps=[f"{len(reads)} reads, one after the other"],
+        )
+
+
+def _event(request: wire.Request) -> tuple:
+    match request:
+        case wire.Announce():
+            return ("announce",)
+        case wire.ListUsers():
+            return ("list",)
+        case wire.Leave():
+            return ("leave",)
+        case wire.Say(text):
+            return ("say", text)

@@ -1,0 +1,1 @@
+"""Solutions, other styles of them and misconceptions: for instructors, and not in the students' copy."""

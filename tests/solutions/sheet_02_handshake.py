@@ -1,0 +1,109 @@
+"""Sheet 02: headers by hand, and the three frames that open a connection.
+
+Notebook: 02_handshake. In Wireshark: click a field, and the bytes it stands in are marked below.
+Network byte order is big-endian: ``struct`` spells it ">" or "!".
+"""
+
+import struct
+
+
+def parse_ethernet(frame):
+    """Take an Ethernet II frame (bytes) apart.
+
+    Gives a dict: "destination" and "source" as text like "18:c0:4d:df:aa:43", "type" as a number, "payload" as bytes:
+    all that stands behind the header.
+
+    Time: 10 minutes. Source: RFC 894, IEEE 802.3 section 3. Notebook: 02_handshake.
+    """
+    # Question: which of the two addresses comes first on the wire, and why would a switch want it so?
+    # solution:
+    destination, source, kind = struct.unpack(">6s6sH", frame[:14])
+    return {
+        "destination": ":".join(f"{byte:02x}" for byte in destination),
+        "source": ":".join(f"{byte:02x}" for byte in source),
+        "type": kind,
+        "payload": frame[14:],
+    }
+    # :solution
+
+
+def parse_ipv4(packet):
+    """Take an IPv4 packet (bytes, as an Ethernet frame carries it) apart.
+
+    Gives a dict: "header_length" and "total_length" in bytes, "ttl", "protocol" as numbers, "source" and
+    "destination" as text like "10.27.27.206", "payload" as bytes. Beware: a short Ethernet frame is filled up to 60
+    bytes, and what it was filled with stands behind the packet.
+
+    Time: 15 minutes. Source: RFC 791 section 3.1. Notebook: 02_handshake.
+    """
+    # Question: where does this packet end, and who says so?
+    # solution:
+    first, _, total_length, _, _, ttl, protocol, _, source, destination = struct.unpack(">BBHHHBBH4s4s", packet[:20])
+    header_length = (first & 0x0F) * 4
+    return {
+        "header_length": header_length,
+        "total_length": total_length,
+        "ttl": ttl,
+        "protocol": protocol,
+        "source": ".".join(str(byte) for byte in source),
+        "destination": ".".join(str(byte) for byte in destination),
+        "payload": packet[header_length:total_length],
+    }
+    # :solution
+
+
+def parse_tcp(segment):
+    """Take a TCP segment (bytes) apart.
+
+    Gives a dict: "source_port", "destination_port", "seq", "ack", "header_length" in bytes, "flags" as a set of names
+    out of FIN, SYN, RST, PSH, ACK, URG, "window" as on the wire, "payload" as bytes.
+
+    Time: 20 minutes. Source: RFC 9293 section 3.1. Notebook: 02_handshake.
+    """
+    # Question: the header may hold options; where does the data begin?
+    # solution:
+    source, destination, seq, ack, offset, bits, window = struct.unpack(">HHIIBBH", segment[:16])
+    header_length = (offset >> 4) * 4
+    names = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
+    return {
+        "source_port": source,
+        "destination_port": destination,
+        "seq": seq,
+        "ack": ack,
+        "header_length": header_length,
+        "flags": {name for place, name in enumerate(names) if bits >> place & 1},
+        "window": window,
+        "payload": segment[header_length:],
+    }
+    # :solution
+
+
+def find_handshake(segments):
+    """Find the first connection that came about: the frame numbers of its SYN, its SYN-ACK and the ACK that ends it.
+
+    ``segments`` is a list of dicts in the order of the recording, with "frame", "source" and "destination" (like
+    "10.27.27.206:56228"), "seq", "ack" and "flags" (a set of names). Gives a tuple of three frame numbers, or None
+    where no SYN was answered. Several connections may be open at once. A SYN that got no answer is sent again: the
+    one meant is the last before the answer.
+
+    Time: 20 minutes. Source: RFC 9293 section 3.5. Notebook: 02_handshake.
+    """
+    # Question: what in a SYN-ACK says which SYN it answers?
+    # solution:
+    open_syns = {}
+    answer = None
+    for segment in segments:
+        ends = segment["source"], segment["destination"]
+        if answer:
+            syn, syn_ack = answer
+            opened = ends == (syn["source"], syn["destination"]) and "SYN" not in segment["flags"]
+            if opened and "ACK" in segment["flags"] and segment["ack"] == (syn_ack["seq"] + 1) % 2**32:
+                return syn["frame"], syn_ack["frame"], segment["frame"]
+        elif "SYN" in segment["flags"] and "ACK" not in segment["flags"]:
+            open_syns[ends] = segment
+        elif "SYN" in segment["flags"]:
+            syn = open_syns.get(ends[::-1])
+            if syn and segment["ack"] == (syn["seq"] + 1) % 2**32:
+                answer = syn, segment
+    return None
+    # :solution

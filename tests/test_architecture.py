@@ -1,0 +1,109 @@
+"""The house's rules, read off the imports: arrows run downwards only, no circles, no shadowed standard module."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A room, and the rooms that it may stand on. Programs (modules right below lab/) may use anything.
+MAY_USE = {
+    "lab.chat": {"lab.chat"},
+    "lab.dissect": {"lab.dissect"},
+    "lab.room": {"lab.room", "lab.chat", "lab.dissect.capture_file"},
+    "lab.exposure": {"lab.exposure", "lab.dissect", "lab.chat.wire", "lab.chat.lines"},
+    "lab.charts": {"lab.charts", "lab.exposure", "lab.dissect"},
+}
+MAY_DRAW = {"lab.charts"}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in sorted((ROOT / "lab").rglob("*.py")) if "exercises" not in path.parts}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that the file imports, wherever in it, by full name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def kit_modules(names: set[str]) -> set[str]:
+    """Names cut down to modules of the kit: ``lab.chat.wire.Said`` is ``lab.chat.wire``."""
+    found = set()
+    for name in names:
+        while name and name not in MODULES:
+            name = name.rpartition(".")[0]
+        if name and name != "lab":
+            found.add(name)
+    return found
+
+
+ARROWS = {name: kit_modules(imports(path)) - {name} for name, path in MODULES.items()}
+
+
+def within(name: str, rooms: set[str]) -> bool:
+    return any(name == room or name.startswith(room + ".") for room in rooms)
+
+
+@pytest.mark.parametrize("room", MAY_USE)
+def test_arrows_run_downwards_only(room):
+    inside = [name for name in MODULES if within(name, {room})]
+    assert inside
+    wrong = [f"{name} uses {used}" for name in inside for used in ARROWS[name] if not within(used, MAY_USE[room])]
+    if room == "lab.room":  # its programs, like those of any folder, may use what they like
+        wrong = [line for line in wrong if not line.startswith("lab.room.program ")]
+    assert not wrong
+
+
+def test_no_circles():
+    def visit(name, path):
+        assert name not in path, f"a circle: {' -> '.join([*path, name])}"
+        if name not in done:
+            for used in ARROWS[name]:
+                if used not in MODULES[name].parent.parts:  # a package's own __init__
+                    visit(used, [*path, name])
+            done.add(name)
+
+    done = set()
+    for name in MODULES:
+        visit(name, [])
+
+
+def test_no_module_has_the_name_of_a_standard_one():
+    shadowing = {path.stem for path in MODULES.values()} & set(sys.stdlib_module_names) - {"__init__", "__main__"}
+    assert shadowing <= {"test"}  # ``lab/test.py`` is the command; nothing imports the standard library's own tests
+
+
+def test_only_charts_draws():
+    drawing = {name for name, path in MODULES.items() if any(used.startswith("matplotlib") for used in imports(path))}
+    assert drawing and all(within(name, MAY_DRAW) for name in drawing)
+
+
+def test_charts_set_nothing_for_the_whole_process():
+    for name in (name for name in MODULES if within(name, MAY_DRAW)):
+        assert not [used for used in imports(MODULES[name]) if "pyplot" in used or used.endswith((".rcParams", ".rc"))]
+
+
+def test_network_bytes_are_never_unpickled():
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr in ("loads", "load", "Unpickler"):
+                assert not (isinstance(node.value, ast.Name) and node.value.id == "pickle"), f"{name}: {node.lineno}"
+
+
+def test_the_top_level_has_what_the_layout_allows():
+    allowed = {"README.md", "LICENSE", "lab", "notebooks", "captures", "tests", "requirements.txt", "pyproject.toml"}
+    made_by_the_readmes_commands = {"my-certs", "report.html", "dist"}
+    there = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    assert there - made_by_the_readmes_commands <= allowed

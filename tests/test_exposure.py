@@ -1,0 +1,238 @@
+"""What the eavesdropper claims, that it really attacks, and that the score cannot be fooled."""
+
+import os
+
+import pytest
+
+from lab.dissect.capture_file import CaptureError, CaptureWriter
+from lab.exposure import CLASSES, Message, Overheard, disguises, eavesdrop, guess_votes, length_leak, score, time_leak
+from lab.exposure.leaks import entropy_bits
+from lab.room.record import record
+from lab.room.script import make_script
+from lab.room.variant import Variant
+
+SEEDS = range(100) if os.environ.get("LAB_ALL_SEEDS") else range(3)  # all hundred take some minutes
+BARE = [Variant(), Variant(wire="lines")]
+DISGUISED = [Variant(wire=wire, disguise=kind) for wire in ("report", "lines") for kind in ("base64", "xor")]
+TLS = [Variant(tls, wire) for wire in ("report", "lines") for tls in ("1.2", "1.3")]
+PADDED = Variant("1.3", "lines", 128)
+EVERY = [*BARE, *DISGUISED, *TLS, PADDED]
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def sessions(request, tmp_path_factory):
+    """Every variant of one seed: {variant: (what the eavesdropper has, the manifest's entry)}."""
+    folder = tmp_path_factory.mktemp("sessions")
+    manifest = record(folder, EVERY, seed=request.param, say=lambda line: None)
+    return {
+        variant: (eavesdrop(folder / entry["file"]), entry)
+        for variant, entry in zip(EVERY, manifest["recordings"], strict=True)
+    }
+
+
+def shares(session) -> dict[str, tuple[int, int, int]]:
+    return {item.kind: (item.right, item.wrong, item.total) for item in score(*session)}
+
+
+def everything(total) -> tuple[int, int, int]:
+    return total, 0, total
+
+
+@pytest.mark.parametrize("variant", [*BARE, *DISGUISED], ids=lambda variant: variant.name)
+def test_plaintext_and_its_disguises_give_everything_away(sessions, variant):
+    overheard, entry = sessions[variant]
+    lines = 18 if variant.wire == "report" else 20
+    assert shares(sessions[variant]) == {
+        "identities": everything(3),
+        "content": everything(lines),
+        "secrets": everything(len(entry["secrets"])),
+        "presence": everything(6),
+        "relations": everything(lines),
+        "metadata": everything(lines + 4),
+    }
+    assert overheard.wire == variant.wire
+    assert overheard.read_bytes == overheard.carried_bytes > 0
+
+
+def test_the_disguises_are_named_with_the_key_that_was_used(sessions):
+    for variant in DISGUISED:
+        overheard, entry = sessions[variant]
+        assert overheard.disguise == (
+            "base64" if variant.disguise == "base64" else f"XOR with the key 0x{entry['key']}"
+        )
+    assert all(sessions[variant][0].disguise is None for variant in BARE)
+
+
+@pytest.mark.parametrize("variant", [*TLS, PADDED], ids=lambda variant: variant.name)
+def test_tls_hides_what_is_said_and_not_who_is_there(sessions, variant):
+    overheard, entry = sessions[variant]
+    lines = 18 if variant.wire == "report" else 20
+    got = shares(sessions[variant])
+    for kind in ("identities", "content", "secrets"):
+        assert got[kind][:2] == (0, 0) and got[kind][2] > 0
+    assert got["presence"] == everything(6)
+    assert got["relations"] == everything(lines)  # by the fan-out alone
+    assert overheard.tls_version == f"TLS {variant.tls}"
+    assert overheard.server_name == entry["server_name"] == "chat.lab.test"
+    assert overheard.read_bytes == 0
+    certificate_in_the_open = variant.tls == "1.2"  # TLS 1.3 encrypts it
+    assert (overheard.certificate_names == tuple(entry["certificate_names"])) == certificate_in_the_open
+
+
+@pytest.mark.parametrize("variant", TLS, ids=lambda variant: variant.name)
+def test_without_padding_the_length_of_every_line_is_inferred_right(sessions, variant):
+    overheard, entry = sessions[variant]
+    true = [len(event["text"].encode()) for event in entry["events"] if event["action"] in ("say", "tell")]
+    assert [message.text_length for message in overheard.said] == true
+
+
+def test_padding_hides_the_lengths_and_costs_bytes(sessions):
+    overheard, _ = sessions[PADDED]
+    bare, _ = sessions[Variant("1.3", "lines")]
+    assert overheard.padding == 128 and bare.padding == 0
+    assert all(message.text_length is None for message in overheard.said)
+    leak, leak_padded = (length_leak([message.length for message in one.said]) for one in (bare, overheard))
+    assert leak.bits > 2 and leak_padded.bits == 0
+    assert overheard.carried_bytes > bare.carried_bytes
+
+
+@pytest.mark.parametrize("variant", EVERY, ids=lambda variant: variant.name)
+def test_who_said_yes_and_who_said_no(sessions, variant):
+    overheard, entry = sessions[variant]
+    endpoint = {user["name"]: f"{user['address']}:{user['port']}" for user in entry["users"]}
+    votes = {endpoint[event["who"]]: event["text"] for event in entry["events"] if event.get("vote")}
+    times = [event["time_ns"] for event in entry["events"] if event.get("vote")]
+    following = min(event["time_ns"] for event in entry["events"] if event["time_ns"] > times[-1])
+    guessed = guess_votes(overheard, times[0], following - 1)
+    assert len(votes) == 3
+    if variant == PADDED:
+        assert guessed == dict.fromkeys(votes)  # yes and no look the same
+    else:
+        assert guessed == votes
+
+
+def test_times_leak_to_a_fraction_of_the_session(sessions):
+    overheard, entry = sessions[Variant("1.3")]
+    sent = [event["time_ns"] for event in entry["events"] if event["action"] in ("say", "tell")]
+    leak = time_leak([message.time_ns for message in overheard.said], sent)
+    assert leak.count == 18 and leak.low <= leak.bits <= leak.high and leak.bits > 0
+
+
+# --- the score cannot be fooled ---------------------------------------------------------------------------------------
+
+
+def line(who: str, text: str) -> Message:
+    return Message(1, 0, "somewhere", "say", 0, b"", who=who, text=text)
+
+
+def test_a_cipher_that_leaks_one_message_in_some_scores_in_between(recorded):
+    _, manifest = recorded
+    entry = manifest["recordings"][2]
+    leaked = [(event["who"], event["text"]) for event in entry["events"] if event["action"] == "say"][::10]
+    overheard = Overheard([line(*one) for one in leaked])
+    content = {item.kind: item for item in score(overheard, entry)}["content"]
+    assert (content.right, content.wrong, content.total) == (2, 0, 18)
+    assert 0 < content.share < 1 and content.precision == 1
+
+
+def test_made_up_lines_count_against_the_eavesdropper(recorded):
+    _, manifest = recorded
+    entry = manifest["recordings"][0]
+    who, text = make_script(7).lines[0]
+    claims = [(who, text), (who, text), (who, "never said"), ("Nobody", text)]
+    names = [Message(1, 0, "x", "name", 0, b"", text=name) for name in ("Brandon", "Mallory")]
+    scores = {item.kind: item for item in score(Overheard(names + [line(*claim) for claim in claims]), entry)}
+    assert (scores["content"].right, scores["content"].wrong) == (1, 3)  # said once, so the second claim is false
+    assert scores["content"].precision == 0.25
+    assert (scores["identities"].right, scores["identities"].wrong) == (1, 1)
+
+
+def test_a_secret_counts_only_where_it_was_read(recorded):
+    _, manifest = recorded
+    entry = manifest["recordings"][0]
+    [secret] = entry["secrets"]
+    assert shares((Overheard([line("John", f"I know {secret}!")]), entry))["secrets"] == (1, 0, 1)
+    assert shares((Overheard([line("John", "I know nothing")]), entry))["secrets"] == (0, 0, 1)
+
+
+def test_the_classes_come_in_order(recorded):
+    _, manifest = recorded
+    assert tuple(item.kind for item in score(Overheard(), manifest["recordings"][0])) == CLASSES
+
+
+def test_keys_in_the_file_do_not_help_the_eavesdropper(recorded, tmp_path):
+    folder, manifest = recorded
+    entry = manifest["recordings"][2]
+    from lab.dissect.capture_file import read_capture
+
+    capture = read_capture(folder / entry["file"])
+    with CaptureWriter(tmp_path / "with-keys.pcapng") as writer:
+        writer.add_interface("lo", link_type=capture.link_type(1))
+        writer.add_secrets((folder / entry["key_log"]).read_bytes())
+        for number in range(1, len(capture) + 1):
+            writer.write(bytes(capture.frame(number)), int(capture.time_ns[number - 1]))
+    assert shares((eavesdrop(tmp_path / "with-keys.pcapng"), entry)) == shares(
+        (eavesdrop(folder / entry["file"]), entry)
+    )
+
+
+# --- attacks and estimates, by themselves -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("period", range(1, disguises.LONGEST_KEY + 1))
+@pytest.mark.parametrize("start", [0, 5])
+def test_a_repeated_key_is_found_whatever_its_length(period, start):
+    key = bytes(range(65, 65 + period))
+    plain = b"Alice"[:start] + b"!ShowUserHasConnected" + "!GetAllActiveUsers and more, naïve".encode()
+    found = disguises.find_xor_key(disguises.xor(plain, key))
+    assert disguises.xor(disguises.xor(plain, key), found) == plain
+
+
+@pytest.mark.parametrize("data", [b"", b"Brandon!ShowUserHasConnected", b"\x16\x03\x01" + bytes(range(256)) * 4])
+def test_no_key_is_found_where_there_is_none(data):
+    assert disguises.find_xor_key(data) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"!!!\n", b"QQ=Q\n", b"QQ==", b"Q\n"])
+def test_what_is_not_base64_is_left_alone(data):
+    assert disguises.undo_base64(data) is None
+
+
+def test_entropy_of_what_is_known():
+    assert entropy_bits([]) == entropy_bits([7] * 50) == 0
+    assert entropy_bits([0, 1] * 500) == pytest.approx(1, abs=0.01)
+    assert entropy_bits(list(range(8)) * 200) == pytest.approx(3, abs=0.01)
+    assert entropy_bits(range(16)) == 4  # never more than n messages can show
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    """A known source (entropy 1.75 bits), drawn a hundred times: 95 % intervals hold it nearly always."""
+    import random
+
+    dice = random.Random(1)
+    held = 0
+    for _ in range(100):
+        leak = length_leak(dice.choices([10, 20, 30, 40], weights=[4, 2, 1, 1], k=120), seed=dice.random())
+        held += leak.low <= 1.75 <= leak.high
+    assert 85 <= held <= 100
+
+
+def test_a_clock_that_is_exactly_right_leaks_more_than_one_that_is_not():
+    import random
+
+    dice = random.Random(2)
+    sent = [second * 1_000_000_000 for second in range(60)]
+    sharp, blurred = ([time + round(dice.gauss(0, spread)) for time in sent] for spread in (1e6, 1e9))
+    assert time_leak(sharp, sent).bits > time_leak(blurred, sent).bits + 8  # a thousand times sharper: ten bits
+
+
+def test_a_bad_file_is_a_capture_error(tmp_path):
+    (tmp_path / "bad.pcapng").write_bytes(b"this is no capture")
+    with pytest.raises(CaptureError):
+        eavesdrop(tmp_path / "bad.pcapng")
+
+
+def test_a_capture_without_frames_gives_nothing(tmp_path):
+    with CaptureWriter(tmp_path / "empty.pcapng") as writer:
+        writer.add_interface("lo")
+    assert eavesdrop(tmp_path / "empty.pcapng") == Overheard()

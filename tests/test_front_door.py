@@ -1,0 +1,341 @@
+"""The commands as a user types them: by path, by -m, from another folder, with wrong words, and without rights."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from lab import environment
+from lab.__main__ import COMMANDS
+from lab.doctor import examine
+from lab.room import namespace
+from tests.conftest import ROOT
+
+
+def run(*command, cwd=ROOT, **options):
+    return subprocess.run(
+        [str(word) for word in command], cwd=cwd, capture_output=True, text=True, timeout=100, **options
+    )
+
+
+@pytest.mark.parametrize("way", [["lab"], ["-m", "lab"], [ROOT / "lab"]])
+def test_the_front_door_lists_its_commands(way, tmp_path):
+    done = run(sys.executable, *way, cwd=tmp_path if way[0] == ROOT / "lab" else ROOT)
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+def test_an_unknown_command():
+    done = run(sys.executable, "lab", "deom")
+    assert done.returncode == 2
+    assert "'deom'" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "test"])
+def test_every_command_explains_itself(name):
+    done = run(sys.executable, "lab", name, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
+
+
+@pytest.mark.parametrize("way", [[ROOT / "lab" / "capture.py"], [ROOT / "lab", "capture"]])
+def test_the_harness_by_path_from_another_folder(way, tmp_path):
+    done = run(sys.executable, *way, "--out", "here", "--tls", "none", "1.3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "here").iterdir()} == {"plain.pcapng", "tls13.pcapng", "manifest.json"}
+
+
+def test_the_harness_by_module(tmp_path):
+    done = run(sys.executable, "-m", "lab.capture", "--out", tmp_path, "--json")
+    assert json.loads(done.stdout)["recordings"][0]["file"] == "plain.pcapng"
+
+
+@pytest.mark.parametrize(
+    "words", [["--port", "99999"], ["--port", "none"], ["--tls", "1.1"], ["--seed", "x"], ["--tls"]]
+)
+def test_the_harness_refuses_bad_words(words, tmp_path):
+    done = run(sys.executable, "lab/capture.py", "--out", tmp_path, *words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and done.stderr.strip()
+
+
+def test_the_harness_with_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = run(sys.executable, "lab/capture.py", "--out", tmp_path / "file" / "x")
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1 and "cannot write" in done.stderr
+
+
+def test_demo(tmp_path):
+    done = run(sys.executable, ROOT / "lab", "demo", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    files = {"plain.pcapng", "tls13.pcapng", "manifest.json", "exposure.png", "report.html"}
+    assert files <= {path.name for path in (tmp_path / "out").iterdir()}
+    for part in (
+        "(a) The three-way handshake",
+        "(b) PSH payloads",
+        "(c) The same lines",
+        "SYN, ACK",
+        "hello",
+        "What next",
+    ):
+        assert part in done.stdout
+    for file in files:
+        assert f"out{os.sep}{file}" in done.stdout
+    assert "18 of 18" in done.stdout and "0 of 18" in done.stdout
+
+
+def test_demo_as_json_prints_json_and_nothing_else(tmp_path):
+    done = run(sys.executable, "lab", "demo", "--json", "--seed", "5", "--out", tmp_path)
+    facts = json.loads(done.stdout)
+    assert [step["flags"] for step in facts["handshake"]] == ["SYN", "SYN, ACK", "ACK"]
+    plain, tls = facts["sessions"]
+    assert plain["scores"]["content"]["share"] == 1 and tls["scores"]["content"]["share"] == 0
+    assert len(tls["eavesdropper"]) >= 25
+    assert done.stderr == ""
+
+
+def test_demo_quiet_names_the_files(tmp_path):
+    done = run(sys.executable, "lab", "demo", "--quiet", "--out", tmp_path)
+    assert [line.rpartition(os.sep)[2] for line in done.stdout.splitlines()] == [
+        "plain.pcapng",
+        "tls13.pcapng",
+        "manifest.json",
+        "exposure.png",
+        "report.html",
+    ]
+
+
+def test_demo_goes_on_with_the_shipped_captures_where_nobody_may_record(tmp_path, monkeypatch, capsys):
+    from lab import demo
+
+    monkeypatch.setattr("lab.room.record.may_record", lambda: "this user may not record on lo: refused")
+    monkeypatch.setattr("lab.room.namespace.refusal", lambda: "unshare: Operation not permitted")
+    assert demo.main(["--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert "captures that ship" in printed.err and "18 of 18" in printed.out
+    assert (tmp_path / "exposure.png").exists() and not (tmp_path / "plain.pcapng").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
+def test_ctrl_c_leaves_no_process_and_no_broken_file(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "lab/capture.py", "--out", str(tmp_path), "--tls", *["none", "1.2", "1.3"] * 40],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    process.stdout.readline()  # the first recording has begun
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal does
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    from lab.dissect.capture_file import read_capture
+
+    for path in tmp_path.glob("*.pcapng"):
+        assert read_capture(path).truncated is None
+    assert not (tmp_path / "manifest.json").exists()
+
+
+def test_what_the_terminals_encoding_has_no_letters_for_is_escaped(tmp_path):
+    narrow = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = run(sys.executable, "lab", "demo", "--json", "--seed", "1", "--out", tmp_path, env=narrow)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["handshake"]
+
+
+def test_two_recordings_into_one_folder_do_not_destroy_each_other(tmp_path):
+    from lab.room.only_one import only_one
+
+    with only_one(tmp_path):
+        done = run(sys.executable, "lab/capture.py", "--out", tmp_path)
+    assert done.returncode == 2 and "another recording" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_variant_asked_for_twice_is_recorded_once(tmp_path):
+    done = run(sys.executable, "lab/capture.py", "--out", tmp_path, "--tls", "none", "none", "--json")
+    assert [entry["file"] for entry in json.loads(done.stdout)["recordings"]] == ["plain.pcapng"]
+
+
+@pytest.mark.skipif(namespace.refusal() is not None, reason="this system refuses namespaces")
+def test_quiet_is_quiet_in_a_namespace_too(tmp_path, monkeypatch, capfd):
+    from lab import capture
+
+    monkeypatch.setattr("lab.room.record.may_record", lambda: "this user may not record on lo: refused")
+    assert capture.main(["--out", str(tmp_path), "--quiet"]) == 0
+    assert capfd.readouterr() == ("", "")
+    assert capture.main(["--out", str(tmp_path)]) == 0
+    assert "recording plain.pcapng" in capfd.readouterr().out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pipe that breaks, as on POSIX")
+def test_a_reader_that_goes_early_is_no_error(tmp_path):
+    command = f"{shlex.quote(sys.executable)} lab demo --out {shlex.quote(str(tmp_path))} | head -3"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("Recording") and "Traceback" not in done.stderr
+
+
+def test_the_page_about_a_pair(tmp_path):
+    chat = ROOT / "captures" / "chat"
+    done = run(sys.executable, "lab", "report", chat / "plain.pcapng", chat / "tls13.pcapng", "-o", tmp_path / "r.html")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "the door code is" in page and page.count("<img src=\"data:image/png;base64,") == 3
+    assert "http" not in page.replace("http-equiv", "")  # nothing is loaded from anywhere
+
+
+# --- doctor -----------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_prints_a_line_a_thing():
+    done = run(sys.executable, "lab", "doctor")
+    assert done.returncode in (0, 1) and done.stderr == ""
+    lines = [line for line in done.stdout.splitlines() if line and not line.startswith("faults:")]
+    assert all(line.split()[0] in ("ok", "note", "fault") for line in lines)
+    for thing in ("Python", "tkinter", "display", "packages", "namespaces", "recording", "tshark", "port 9898"):
+        assert any(thing in line for line in lines)
+
+
+def test_doctor_has_a_fix_for_whatever_is_not_well():
+    for finding in examine():
+        assert bool(finding.fix) == (finding.state != "ok"), finding
+
+
+def test_doctor_sees_a_taken_port_and_a_missing_tshark(tmp_path):
+    import socket
+
+    try:
+        taken = socket.create_server(("127.0.0.1", 9898))
+    except OSError:
+        taken = None  # somebody has it already: as good
+    try:
+        done = run(sys.executable, ROOT / "lab", "doctor", env={**os.environ, "PATH": str(tmp_path)})
+    finally:
+        if taken:
+            taken.close()
+    assert "port 9898      taken" in done.stdout
+    assert "tshark         missing" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fix"),
+    [
+        ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "apparmor_restrict"),
+        ("/proc/sys/user/max_user_namespaces", "0", "max_user_namespaces"),
+        ("/proc/self/status", "2", "container"),
+        ("", "", "virtual machine"),
+    ],
+)
+def test_doctor_names_what_forbids_namespaces(monkeypatch, path, value, fix):
+    from lab.room import namespace
+
+    monkeypatch.setattr(namespace, "_read", lambda asked, line="": value if asked == path else None)
+    sentence, cure = namespace.cause_of("unshare: Operation not permitted")
+    assert fix in cure and sentence
+
+
+# --- set-up -----------------------------------------------------------------------------------------------------------
+
+
+def test_requirements_are_read():
+    names = environment.requirements()
+    assert {"scapy", "pyshark", "matplotlib", "jupyter", "pytest", "cypcap", "numpy"} <= set(names)
+    assert ("pyroute2" in names) == (sys.platform == "linux")
+    assert environment.missing_packages() == []
+
+
+@pytest.fixture
+def bare_copy(tmp_path):
+    """A copy of the kit that has not been set up, to be run by a Python without packages."""
+    copy = tmp_path / "kit"
+    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache")
+    shutil.copytree(ROOT, copy, ignore=ignored)
+    return copy
+
+
+def bare_python() -> str:
+    """The Python that this environment was made from, which need not have any package."""
+    return getattr(sys, "_base_executable", sys.executable)
+
+
+def test_the_set_up_stops_with_one_line_where_pip_can_fetch_nothing(bare_copy):
+    (bare_copy / "requirements.txt").write_text("no-such-package-in-any-index-of-packages==1\n")
+    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_RETRIES": "0"}
+    done = run(bare_python(), "lab", "--no-system", "demo", cwd=bare_copy, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("lab: pip could not install")
+    assert "Traceback" not in done.stderr and not (bare_copy / ".venv" / "ready").exists()
+
+
+def test_the_set_up_makes_an_environment_once_and_starts_at_once_the_second_time(bare_copy):
+    """With nothing to install but what pip finds on this disk: a package made here, so no network is asked."""
+    package = bare_copy / "tiny"
+    (package / "lab_kit_tiny_package").mkdir(parents=True)
+    (package / "lab_kit_tiny_package" / "__init__.py").write_text("")
+    import zipfile
+
+    wheel = bare_copy / "lab_kit_tiny_package-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("lab_kit_tiny_package/__init__.py", "")
+        info = "lab_kit_tiny_package-1.dist-info"
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: lab-kit-tiny-package\nVersion: 1\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    (bare_copy / "requirements.txt").write_text("lab-kit-tiny-package==1\n")
+    (bare_copy / "lab" / "test.py").write_text("def main(argv):\n import sys; print(sys.prefix, argv)\n return 0\n")
+    settings = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(bare_copy)}
+    first = run(bare_python(), "lab", "--no-system", "test", "a b", cwd=bare_copy, env=settings)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.strip() == f"{(bare_copy / '.venv').resolve()} ['a b']"
+    assert "First use" in first.stderr
+    second = run(bare_python(), "lab", "--no-system", "test", cwd=bare_copy, env={**os.environ, "PIP_NO_INDEX": "1"})
+    assert second.returncode == 0 and second.stderr == ""
+    (bare_copy / ".venv" / "ready").unlink()  # as if it had been cut off
+    third = run(bare_python(), "lab", "--no-system", "test", cwd=bare_copy, env=settings)
+    assert third.returncode == 0 and "First use" in third.stderr
+
+
+def test_help_needs_no_set_up(bare_copy):
+    for words in (["demo"], ["certs"], ["capture"], ["report"], ["notebooks"]):
+        done = run(bare_python(), "-I", "-S", "lab", *words, "--help", cwd=bare_copy)
+        assert done.returncode == 0 and "usage:" in done.stdout, done.stderr
+    assert not (bare_copy / ".venv").exists()
+
+
+def test_a_broken_environment_is_not_restarted_for_ever(bare_copy):
+    """As two set-ups at once once left it: a Python that is there, and is no environment."""
+    (bare_copy / "requirements.txt").write_text("no-such-package-in-any-index-of-packages==1\n")
+    bin_folder = bare_copy / ".venv" / ("Scripts" if os.name == "nt" else "bin")
+    bin_folder.mkdir(parents=True)
+    (bin_folder / "python").symlink_to(bare_python())
+    (bare_copy / ".venv" / "pyvenv.cfg").write_text("")
+    fingerprint = "from lab import environment; environment.READY.write_text(environment.fingerprint())"
+    run(bare_python(), "-c", fingerprint, cwd=bare_copy)
+    done = run(bare_python(), "lab", "demo", cwd=bare_copy)
+    assert done.returncode == 2 and "remove that folder" in done.stderr
+    doctor = run(bare_python(), "lab", "doctor", cwd=bare_copy)
+    assert "fault  packages" in doctor.stdout
+
+
+def test_a_python_without_venv_gets_the_one_line_that_mends_it(monkeypatch, capsys, tmp_path):
+    """As Debian splits Python: its venv module is there, ensurepip is not."""
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "READY", tmp_path / ".venv" / "ready")
+    monkeypatch.setattr(environment, "missing_packages", lambda: ["everything"])
+    real = environment.importlib.util.find_spec
+    monkeypatch.setattr(
+        environment.importlib.util, "find_spec", lambda name, *rest: None if name == "ensurepip" else real(name, *rest)
+    )
+    monkeypatch.setattr(
+        environment.shutil, "which", lambda program: "/usr/bin/apt-get" if program == "apt-get" else None
+    )
+    with pytest.raises(environment.SetupError, match=r"sudo apt install python3\.\d+-venv"):
+        environment.ensure(system=False)

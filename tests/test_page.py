@@ -1,0 +1,191 @@
+"""``python3 lab report`` in a real browser: headless Chromium, spoken to over its DevTools protocol."""
+
+import contextlib
+import itertools
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.request
+
+import pytest
+import websocket
+
+from lab import page
+from lab.dissect.capture_file import CaptureError
+from tests.conftest import ROOT
+
+CHAT = ROOT / "captures" / "chat"
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+QUIET = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+]
+BOUND_S = 60
+
+
+class Tab:
+    """One tab of the browser: ``call`` a DevTools method, and every event that came, in ``events``."""
+
+    def __init__(self, socket):
+        self._socket, self._numbers = socket, itertools.count(1)
+        self.events: list[dict] = []
+
+    def call(self, method: str, **parameters) -> dict:
+        number = next(self._numbers)
+        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while (message := json.loads(self._socket.recv())).get("id") != number:
+            self.events.append(message)
+        assert "error" not in message, message
+        return message["result"]
+
+    def wait_for(self, event: str) -> None:
+        while not any(message.get("method") == event for message in self.events):
+            self.events.append(json.loads(self._socket.recv()))
+
+    def value(self, expression: str):
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"]["value"]
+
+
+@contextlib.contextmanager
+def browser(profile):
+    command = [BROWSER, *QUIET, f"--user-data-dir={profile}", "--remote-debugging-port=0", "--remote-allow-origins=*"]
+    process = subprocess.Popen([*command, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        for line in process.stderr:
+            if found := re.search(r"DevTools listening on ws://([^/]+)/", line):
+                break
+        deadline = time.monotonic() + BOUND_S
+        while True:
+            tabs = json.load(urllib.request.urlopen(f"http://{found[1]}/json", timeout=BOUND_S))
+            tabs = [tab for tab in tabs if tab["type"] == "page"]
+            if tabs:
+                break
+            assert time.monotonic() < deadline
+        socket = websocket.create_connection(tabs[0]["webSocketDebuggerUrl"], timeout=BOUND_S)
+        yield Tab(socket)
+        socket.close()
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    """The page about the shipped pair, open on a phone in the dark."""
+    if BROWSER is None:
+        pytest.skip("no Chromium is installed")
+    folder = tmp_path_factory.mktemp("page")
+    page.write([CHAT / "plain.pcapng", CHAT / "tls13.pcapng"], folder / "report.html")
+    with browser(folder / "profile") as tab:
+        for domain in ("Page", "Network", "Log", "Runtime"):
+            tab.call(f"{domain}.enable")
+        tab.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
+        tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        tab.call("Page.navigate", url=(folder / "report.html").as_uri())
+        tab.wait_for("Page.loadEventFired")
+        yield tab
+
+
+@needs_browser
+def test_nothing_is_asked_of_any_network(tab):
+    asked = [event["params"]["request"]["url"] for event in tab.events if event["method"] == "Network.requestWillBeSent"]
+    assert asked
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+
+
+@needs_browser
+def test_the_console_is_silent(tab):
+    tab.value("1")
+    assert not [e for e in tab.events if e["method"] in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")]
+
+
+@needs_browser
+def test_it_fits_a_phone(tab):
+    assert tab.value("document.documentElement.scrollWidth") <= 390
+    smallest = """Math.min(...[...document.querySelectorAll('p, td, th, figcaption, h1, h2, summary')]
+                  .map(element => parseFloat(getComputedStyle(element).fontSize)))"""
+    assert tab.value(smallest) >= 12
+
+
+@needs_browser
+def test_it_is_dark_in_the_dark_and_still_readable(tab):
+    def luminance(colour: str) -> float:
+        """WCAG 2.2, relative luminance."""
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        r, g, b = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    paper = luminance(tab.value("getComputedStyle(document.body).backgroundColor"))
+    assert paper < 0.05
+    for selector in ("body", "figcaption", "td.read", "td.hidden"):
+        ink = luminance(tab.value(f"getComputedStyle(document.querySelector('{selector}')).color"))
+        assert (ink + 0.05) / (paper + 0.05) >= 4.5, selector
+
+
+@needs_browser
+def test_the_pictures_are_there_with_their_words(tab):
+    pictures = "[...document.images].map(image => [image.naturalWidth, image.alt.length])"
+    shown = tab.value(pictures)
+    assert len(shown) == 3 and all(width > 500 and words > 100 for width, words in shown)
+
+
+def test_what_was_said_stands_in_the_plaintext_part_alone():
+    made = page.make([CHAT / "plain.pcapng"])
+    assert "the door code is" in made
+    assert "the door code is" not in page.make([CHAT / "tls13.pcapng"])
+
+
+def test_text_from_the_wire_cannot_become_markup(tmp_path):
+    """A name and a line that are HTML and terminal escapes at once, over a real connection."""
+    import socket
+    import threading
+
+    from lab.room.tap import Tap, may_record
+
+    if may_record():
+        pytest.skip("this user may not record on the loopback")
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def swallow():
+        connection, _ = listener.accept()
+        while connection.recv(1024):
+            connection.sendall(b".")
+        connection.close()
+
+    server = threading.Thread(target=swallow)
+    server.start()
+    with Tap(tmp_path / "x.pcapng", listener.getsockname()[1]):
+        with socket.create_connection(listener.getsockname()) as client:
+            for line in (b"<script>alert(1)</script>", b"\x1b[31m<img src=//x onerror=y>"):
+                client.sendall(line)
+                client.recv(1)
+        server.join()
+    made = page.make([tmp_path / "x.pcapng"])
+    assert "<script" not in made and "<img src=//x" not in made and "\x1b" not in made
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in made
+
+
+def test_a_capture_without_manifest_is_not_scored(tmp_path):
+    shutil.copy(CHAT / "plain.pcapng", tmp_path / "mine.pcapng")
+    made = page.make([tmp_path / "mine.pcapng"])
+    assert "nothing is scored" in made and "How much of the conversation?" not in made
+
+
+def test_a_capture_that_has_changed_is_not_scored_by_the_old_manifest(tmp_path):
+    shutil.copy(CHAT / "manifest.json", tmp_path)
+    (tmp_path / "plain.pcapng").write_bytes((CHAT / "tls13.pcapng").read_bytes()[:-64])
+    assert page.manifest_entry(tmp_path / "plain.pcapng") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"not a capture"])
+def test_what_is_no_capture_gets_one_line(tmp_path, capsys, content):
+    (tmp_path / "bad.pcapng").write_bytes(content)
+    assert page.main([str(tmp_path / "bad.pcapng"), "-o", str(tmp_path / "r.html")]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not (tmp_path / "r.html").exists()
+    with pytest.raises(CaptureError):
+        page.make([tmp_path / "bad.pcapng"])
+    assert page.main([str(tmp_path / "none.pcapng")]) == 2

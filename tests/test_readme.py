@@ -1,0 +1,103 @@
+"""Every command in the README is run, as it stands there. A command that no test knows how to run fails."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+COMMANDS = [line.partition("#")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
+SERVES = ("lab/server.py", "lab notebooks")  # run until they are told to end
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A clean copy of the kit, in which the commands may leave what they make."""
+    copy = tmp_path_factory.mktemp("readme") / "kit"
+    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache")
+    shutil.copytree(ROOT, copy, ignore=ignored)
+    return copy
+
+
+def as_typed(command: str) -> list[str]:
+    """The words of a command, with this Python for ``python`` and ``python3``."""
+    words = shlex.split(command)
+    assert words[0] in ("python", "python3"), f"what is this? {command}"
+    return [sys.executable, *words[1:]]
+
+
+def test_the_readme_begins_with_its_two_commands():
+    assert COMMANDS[:2] == ["python3 lab demo", "python3 lab test"]
+
+
+def test_ci_runs_the_readmes_test_command():
+    assert "python3 lab test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_every_file_that_the_readmes_show_is_there():
+    for readme in [ROOT / "README.md", *ROOT.glob("*/README.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (readme.parent / target).exists(), f"{readme}: {target}"
+
+
+@pytest.mark.parametrize(
+    "command", [command for command in COMMANDS if not any(word in command for word in (*SERVES, "lab/client.py"))]
+)
+def test_a_command_that_ends(command, copy):
+    words = as_typed(command)
+    if words[1:] == ["lab", "test"]:  # these very tests: enough that pytest finds them
+        words += ["--collect-only", "-q"]
+    done = subprocess.run(words, cwd=copy, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0 or (words[1:] == ["lab", "doctor"] and done.returncode == 1), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def server(copy, request):
+    """The README's server, plain or TLS, on a port of its own."""
+    [command] = [c for c in COMMANDS if "lab/server.py" in c and ("--tls" in c) == request.param]
+    process = subprocess.Popen(
+        [*as_typed(command), "--port", "0"], cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout.readline().strip() == "Allowing Connections..."
+    port = re.search(r"port (\d+)", process.stdout.readline())[1]
+    yield port, request.param
+    process.send_signal(signal.SIGTERM)
+    assert "Close Connections..." in process.communicate(timeout=30)[0]
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("server", [False, True], ids=["plaintext", "TLS"], indirect=True)
+def test_the_server_and_its_clients(server, copy):
+    port, tls = server
+    if tls:
+        [make] = [c for c in COMMANDS if "lab certs" in c]
+        assert (copy / make.split()[-1] / "ca.pem").exists()
+    for command in [c for c in COMMANDS if "lab/client.py" in c and ("--tls" in c) == tls]:
+        words = [*as_typed(command), "--port", port]
+        if "--terminal" not in command:
+            words += ["--terminal", "--name", "Brandon"]  # the windows have tests of their own
+        done = subprocess.run(words, cwd=copy, input="hello\n", capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert "> hello" in done.stdout
+
+
+def test_the_notebooks_are_served(copy):
+    [command] = [c for c in COMMANDS if "lab notebooks" in c]
+    words = [*as_typed(command), "--no-browser", "--port=0", "--ServerApp.port_retries=0"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        words.append("--allow-root")
+    process = subprocess.Popen(words, cwd=copy, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        assert any("is running at" in line for line in process.stderr)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
