@@ -6,8 +6,11 @@ would take; the sender lives between the two. A bar beside an old one is a repet
 behind a hole.
 """
 
+from collections.abc import Iterable
+
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.path import Path
 
 from lab.charts.figure import (
     BLACK,
@@ -28,6 +31,7 @@ from lab.charts.flow_rows import time_unit
 from lab.charts.one_way import OneWay, one_way
 from lab.dissect.flows import Flow
 
+MOST_TOLD = 12
 NEAR = 1.3  # how far above all that was sent the picture goes, at the most, to show the window's edge
 
 
@@ -63,7 +67,7 @@ def draw_time_sequence(
     ):
         if chosen:
             _bars(ax, chosen, per_second, colour, width, marker, name)
-            known.append(Line2D([], [], color=colour, linewidth=width, marker=marker, markersize=7, label=name))
+            known.append(_upright(colour, width, marker, name))
     ends = [item for item in way.sent if item.syn or item.fin]
     if ends:
         ax.plot(
@@ -85,6 +89,29 @@ def draw_time_sequence(
         _look_closer(ax, way, between_s, per_second)
     side_key(ax, known)
     return ax
+
+
+def _upright(colour: str, width: float, marker: str, name: str) -> Line2D:
+    """A bar for the key, upright as it is in the picture, with its mark at the top."""
+    bar = [(0, -1), (0, 1)]
+    strokes = {
+        "_": [bar, [(-0.4, 1), (0.4, 1)], [(-0.4, -1), (0.4, -1)]],
+        "x": [bar, [(-0.5, 0.5), (0.5, 1.5)], [(-0.5, 1.5), (0.5, 0.5)]],
+        "d": [bar, [(0, 1.6), (-0.4, 1.1), (0, 0.6), (0.4, 1.1), (0, 1.6)]],
+        "": [bar],
+    }[marker]
+    shape = Path.make_compound_path(*(Path(stroke) for stroke in strokes))
+    return Line2D(
+        [],
+        [],
+        linestyle="none",
+        marker=shape,
+        markersize=13,
+        color=colour,
+        markeredgewidth=width,
+        label=name,
+        fillstyle="none",
+    )
 
 
 def _look_closer(ax: Axes, way: OneWay, between_s: tuple[float, float], per_second: float) -> None:
@@ -139,9 +166,8 @@ def _answers(ax: Axes, way: OneWay, per_second: float) -> list:
         )
     blocks = [(item.time_s * per_second, *block) for item in way.acknowledged for block in item.blocks]
     if blocks:
-        known.append(
-            ax.vlines(*zip(*blocks, strict=True), color=PURPLE, linewidth=5, alpha=0.8, zorder=1, label="SACK block")
-        )
+        ax.vlines(*zip(*blocks, strict=True), color=PURPLE, linewidth=5, alpha=0.8, zorder=1, label="SACK block")
+        known.append(_upright(PURPLE, 5, "", "SACK block"))
     base, highest = min(item.start for item in way.sent), max(item.end for item in way.sent)
     reach = highest - base
     edges = [item.edge for item in way.acknowledged]
@@ -190,12 +216,12 @@ def describe_time_sequence(flow: Flow, direction: str = "initiator") -> str:
         f"{sum(item.payload_length for item in data):,} bytes of payload, "
         f"numbers {way.sent[0].start:,} to {max(item.end for item in way.sent):,}."
     ]
-    for item in way.sent:
-        if item.repeated or item.overtaken:
-            what = "sends again" if item.repeated else "arrives late with"
-            told.append(
-                f"Frame {item.frame} at {item.time_s * per_second:.3f} {unit} {what} {item.start:,} to {item.end:,}."
-            )
+    told += _some(
+        f"Frame {item.frame} at {item.time_s * per_second:.3f} {unit} "
+        f"{'sends again' if item.repeated else 'arrives late with'} {item.start:,} to {item.end:,}."
+        for item in way.sent
+        if item.repeated or item.overtaken
+    )
     if not way.acknowledged:
         return "\n".join([*told, "Nothing was acknowledged."])
     duplicates = [item for item in way.acknowledged if item.duplicate]
@@ -203,16 +229,23 @@ def describe_time_sequence(flow: Flow, direction: str = "initiator") -> str:
         f"{counted(len(way.acknowledged), 'acknowledgement')}, {len(duplicates)} of them duplicates, the last of "
         f"{way.acknowledged[-1].ack:,}."
     )
-    told += [
+    told += _some(
         f"Frame {item.frame} has SACK {', '.join(f'{left:,} to {right:,}' for left, right in item.blocks)}."
         for item in way.acknowledged
         if item.blocks
-    ]
+    )
     windows = [item.window for item in way.acknowledged]
     told.append(f"The receiver's window is between {min(windows):,} and {max(windows):,} bytes.")
-    told += [
+    told += _some(
         f"Frame {item.frame} at {item.time_s * per_second:.3f} {unit} closes the window."
         for item in way.acknowledged
         if item.window == 0
-    ]
+    )
     return "\n".join(told)
+
+
+def _some(sentences: Iterable[str]) -> list[str]:
+    """The first MOST_TOLD of some sentences of a kind, and how many more there are: a twin is to be listened to."""
+    every = list(sentences)
+    more = len(every) - MOST_TOLD
+    return every[:MOST_TOLD] + ([f"({more} more of these.)"] if more > 0 else [])

@@ -3,6 +3,7 @@
 ``inspect_text`` draws a figure once and asks every piece of text where it ended up.
 """
 
+import numpy as np
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -36,22 +37,20 @@ def _in_sight(text) -> bool:
 
 def inspect_text(drawn) -> list[str]:
     """One sentence a fault: text that is too small, cut off by the figure's edge, or under other text."""
-    figure, faults = root(drawn), []
     found = texts(drawn)
-    boxes = [text.get_window_extent() for text in found]
-    page = figure.bbox
-    for number, (text, box) in enumerate(zip(found, boxes, strict=True)):
-        said = text.get_text()
-        if text.get_fontsize() < SMALLEST:
-            faults.append(f"{said!r} is {text.get_fontsize()} points high")
-        if min(box.x0 - page.x0, page.x1 - box.x1, box.y0 - page.y0, page.y1 - box.y1) < -SLACK:
-            faults.append(f"{said!r} is cut off")
-        for other, its_box in zip(found[number + 1 :], boxes[number + 1 :], strict=True):
-            across = min(box.x1, its_box.x1) - max(box.x0, its_box.x0)
-            down = min(box.y1, its_box.y1) - max(box.y0, its_box.y0)
-            if across > SLACK and down > SLACK:
-                faults.append(f"{said!r} and {other.get_text()!r} overlap")
-    return faults
+    said = [text.get_text() for text in found]
+    faults = [f"{text.get_text()!r} is {text.get_fontsize()} points high" for text in found if _is_small(text)]
+    boxes = np.array([text.get_window_extent().extents for text in found]).reshape(-1, 4)  # x0, y0, x1, y1
+    page = root(drawn).bbox.extents
+    cut = (boxes[:, :2] < page[:2] - SLACK).any(axis=1) | (boxes[:, 2:] > page[2:] + SLACK).any(axis=1)
+    faults += [f"{said[number]!r} is cut off" for number in np.flatnonzero(cut)]
+    shared = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    pairs = np.argwhere(np.triu((shared > SLACK).all(axis=2), k=1))
+    return faults + [f"{said[one]!r} and {said[other]!r} overlap" for one, other in pairs]
+
+
+def _is_small(text) -> bool:
+    return text.get_fontsize() < SMALLEST
 
 
 def grey(colour) -> float:

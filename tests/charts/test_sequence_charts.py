@@ -1,5 +1,8 @@
 """Time and sequence, round trips, bytes in flight: what is drawn is what was built into the flow."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from lab.charts import (
     draw_time_sequence,
 )
 from lab.charts.one_way import Acknowledged, InFlight, OneWay, Sent, _unwrap, in_flight, one_way, round_trips
+from lab.charts.time_sequence import MOST_TOLD, _some
 from tests.charts.looks import inspect_text
 from tests.charts.traffic import LAST, LOST, MSS, ROUND_TRIP_MS
 
@@ -63,6 +67,24 @@ def test_round_trips_agree_with_the_handshake(plain):
     assert first.rtt_s == pytest.approx(plain.handshake.responder_rtt_s)
     (first, *_), _ = round_trips(one_way(plain, "responder"))
     assert first.rtt_s == pytest.approx(plain.handshake.initiator_rtt_s)
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed on this machine")
+@pytest.mark.parametrize("which", ["plain", "encrypted", "lossy"])
+def test_round_trips_are_those_that_tshark_measures(which, request):
+    flow = request.getfixturevalue(which)
+    fields = ["-e", "frame.number", "-e", "tcp.analysis.acks_frame", "-e", "tcp.analysis.ack_rtt"]
+    asked = f"tcp.analysis.ack_rtt && tcp.stream == {flow.number}"
+    command = ["tshark", "-r", flow.segments.capture.path, "-Y", asked, "-T", "fields", *fields]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    theirs = {int(ack): (int(frame), float(rtt)) for ack, frame, rtt in map(str.split, told.splitlines())}
+    ours, left_out = {}, 0
+    for direction in ("initiator", "responder"):
+        trips, doubtful = round_trips(one_way(flow, direction))
+        ours |= {trip.ack_frame: (trip.frame, pytest.approx(trip.rtt_s, abs=2e-9)) for trip in trips}
+        left_out += doubtful
+    assert {ack: theirs.get(ack) for ack in ours} == ours
+    assert len(theirs) - len(ours) <= left_out  # it measures what was sent twice, too
 
 
 def sent(frame, time_s, start, end, repeated=False):
@@ -122,9 +144,11 @@ def test_a_closer_look(lossy):
 
 def test_kinds_differ_in_more_than_colour(lossy):
     ax = draw_time_sequence(lossy)
-    handles = ax.get_legend().legend_handles
-    marks = [(handle.get_marker(), handle.get_linestyle(), handle.get_linewidth()) for handle in handles]
-    assert len(set(marks)) == len(marks)
+    looks = [
+        (str(handle.get_marker()), handle.get_linestyle(), handle.get_markeredgewidth(), handle.get_linewidth())
+        for handle in ax.get_legend().legend_handles
+    ]
+    assert len(looks) == 8 and len(set(looks)) == len(looks)
 
 
 def test_round_trips_drawn_are_those_measured(lossy):
@@ -166,3 +190,8 @@ def test_the_twins_say_what_is_drawn(lossy):
     assert "The handshake took 40.1 ms from SYN to ACK." in told
     told = describe_in_flight(lossy)
     assert "at most 10,000 bytes were in flight (at 54.000 ms)" in told and "2 segments went out again." in told
+
+
+def test_a_twin_stops_somewhere():
+    assert _some(str(n) for n in range(MOST_TOLD)) == [str(n) for n in range(MOST_TOLD)]
+    assert _some("x" for _ in range(MOST_TOLD + 5))[-1] == "(5 more of these.)"
