@@ -39,8 +39,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     own = parser.add_argument_group("a conversation of one's own for each student")
     own.add_argument("--student", metavar="ID", help="record this student's conversation, into DIR/ID")
-    own.add_argument("--roster", type=Path, metavar="CSV", help="the same for everyone on a class list; goes on if cut off")
-    own.add_argument("--course", metavar="KEY", default="lab", help="the course's key: another one, other conversations")
+    own.add_argument(
+        "--roster", type=Path, metavar="CSV", help="the same for everyone on a class list; goes on if cut off"
+    )
+    own.add_argument(
+        "--course", metavar="KEY", default="lab", help="the course's key: another one, other conversations"
+    )
     own.add_argument("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--json", action="store_true", help="print the manifest, and nothing else")

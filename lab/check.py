@@ -1,6 +1,7 @@
 """``python3 lab check [SHEET ...]``: one's own exercises checked, a line a task, and a story for each wrong one.
 
-pytest does the work (``pytest tests/exercises`` is the same without the lines), in the order of the sheets. From a notebook:
+pytest does the work (``pytest tests/exercises`` is the same without the lines), in the order of the sheets. From a
+notebook:
 
     from lab.check import check
     check("02")
@@ -28,7 +29,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lab check", description="Check your own exercises, in lab/exercises.")
     parser.add_argument("sheet", nargs="*", help="02, handshake or 02_handshake; without one, all of them")
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="check the sheets in this folder instead")
-    parser.add_argument("--time-limit", type=float, default=10, metavar="S", help="for one call (default: %(default)s s)")
+    parser.add_argument(
+        "--time-limit", type=float, default=10, metavar="S", help="for one call (default: %(default)s s)"
+    )
     options = parser.parse_args(argv)
     try:
         chosen = [_find_sheet(word, sheet_names()) for word in options.sheet] or sheet_names()
@@ -42,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def check(*sheets: str) -> None:
-    """The same from a notebook cell: prints what the command prints. A fresh process, so that a saved file counts at once."""
+    """The same from a notebook cell: prints what the command prints. A fresh process, so that a saved file counts at
+    once."""
     command = [sys.executable, str(ROOT / "lab"), "check", *sheets]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
     print(done.stdout + done.stderr, end="")

@@ -1,10 +1,10 @@
 """``python3 lab grade SUBMISSIONS --roster roster.csv``: every submission in a sandbox, grades and feedback for all.
 
-    OUT/grades.csv     everybody on the roster; canvas.csv and moodle.csv are ready to import
-    OUT/class.html     which tasks fail most, and how; shared recordings; what needs a look
-    OUT/feedback/      a page for each student         OUT/gradescope/  results.json for each
-    OUT/copies.csv     recordings that several handed in
-    OUT/results/       what was found, one file each: cut off, it goes on from there; what has not changed is not run again
+OUT/grades.csv     everybody on the roster; canvas.csv and moodle.csv are ready to import
+OUT/class.html     which tasks fail most, and how; shared recordings; what needs a look
+OUT/feedback/      a page for each student         OUT/gradescope/  results.json for each
+OUT/copies.csv     recordings that several handed in
+OUT/results/       what was found, one file each: cut off, it goes on from there; what has not changed is not run again
 """
 
 import argparse
@@ -24,10 +24,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("submissions", type=Path, help="a folder of submissions: folders, zips, or both")
     parser.add_argument("--roster", type=Path, required=True, metavar="CSV", help="the class list")
     parser.add_argument("--course", metavar="KEY", default="lab", help="the course's key, as given to lab capture")
-    parser.add_argument("--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)"
+    )
     parser.add_argument("--again", action="store_true", help="grade everything again, also what has not changed")
-    parser.add_argument("--no-sandbox", action="store_true", help="limits only, as where namespaces are refused: not safe")
+    parser.add_argument(
+        "--no-sandbox", action="store_true", help="limits only, as where namespaces are refused: not safe"
+    )
     options = parser.parse_args(argv)
     from lab.room.roster import RosterError, read_roster
 
@@ -82,7 +88,10 @@ def _sandbox_works() -> bool:
         refused = sandbox.refusal(RUNNER, Path(folder))
     if refused:
         print(f"grade: WARNING: no sandbox on this machine ({refused}).", file=sys.stderr)
-        print("grade: submissions can read your files and use the network; grade on Linux, as a user without", file=sys.stderr)
+        print(
+            "grade: submissions can read your files and use the network; grade on Linux, as a user without",
+            file=sys.stderr,
+        )
         print("grade: anything to lose, or in a virtual machine. Limits on time and memory hold.", file=sys.stderr)
     return refused is None
 
@@ -105,7 +114,7 @@ def _mark_all(found: list, options: argparse.Namespace, sandboxed: bool) -> dict
     _tell(len(results), total, "unchanged since the last time" if results else "")
     with tempfile.TemporaryDirectory(prefix="lab-grade-", ignore_cleanup_errors=True) as work:
         os.chmod(work, 0o755)
-        for submission, fingerprint in waiting:
+        for submission, _ in waiting:
             submission.unpack(Path(work) / submission.id)
         jobs = [(one.id, Path(work) / one.id, options.course, sandboxed, mark, one.remarks) for one, mark in waiting]
         for result in _in_processes(jobs, max(1, options.jobs)):
@@ -139,7 +148,9 @@ def _in_processes(jobs: list, workers: int):
         except BrokenProcessPool:
             if alone:
                 for job in list(running.values()) or queue:
-                    yield Result(job[0], job[4], remarks=["the grader itself was ended by this submission: look at it by hand"])
+                    yield Result(
+                        job[0], job[4], remarks=["the grader itself was ended by this submission: look at it by hand"]
+                    )
             else:
                 suspects += list(running.values())
         finally:
@@ -176,4 +187,3 @@ def _tell(done: int, total: int, what: str) -> None:
     line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
     live = sys.stdout.isatty()
     print(f"\r\x1b[K{line[:110]}" if live else line, end="" if live and done < total else "\n", flush=True)
-

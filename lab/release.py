@@ -28,7 +28,17 @@ INSTRUCTOR_ONLY = (
     "tests/bench/captures_of_a_class.py",
     "tests/bench/submissions_of_a_class.py",
 )
-MADE_BY_RUNNING = {"__pycache__", ".git", ".venv", ".pytest_cache", ".ruff_cache", ".hypothesis", ".ipynb_checkpoints", "mine", "demo"}
+MADE_BY_RUNNING = {
+    "__pycache__",
+    ".git",
+    ".venv",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    ".ipynb_checkpoints",
+    "mine",
+    "demo",
+}
 TELLING_LINE = 35  # characters: from here on a line of a solution is told apart from any other
 
 
@@ -107,7 +117,8 @@ def _files_of_the_kit() -> list[str]:
 
 
 def secret_lines() -> dict[str, str]:
-    """Every telling line of what students must not see: the marked regions, and the hidden checks. By line, where it is."""
+    """Every telling line of what students must not see: the marked regions, and the hidden checks. By line, where it
+    is."""
     from lab.grading import stubs
 
     found = {}
@@ -151,6 +162,10 @@ def leaks(copy: Path) -> list[str]:
         stripped = [line.strip() for line in text.splitlines()]
         found += [f"{path.relative_to(copy)} has a line of {lines[line]}: {line}" for line in stripped if line in lines]
         whole = "\n".join(stripped)
-        found += [f"{path.relative_to(copy)} has the region of {where}" for region, where in regions.items() if region in whole]
+        found += [
+            f"{path.relative_to(copy)} has the region of {where}"
+            for region, where in regions.items()
+            if region in whole
+        ]
     left = [name for name in INSTRUCTOR_ONLY if (copy / name).exists()]
     return found + [f"{name} is in the copy" for name in left]

@@ -1,4 +1,5 @@
-"""``python3 lab submit``: everything to hand in, packed into one file, with a list of what is in it and what is missing.
+"""``python3 lab submit``: everything to hand in, packed into one file, with a list of what is in it and what is
+missing.
 
 In it: the sheets of ``lab/exercises``, and from ``captures/mine/ID`` the recordings and ``answers.toml``. Nothing is
 checked or changed here (``python3 lab check`` checks); what is missing may still be missing on purpose.
@@ -22,7 +23,9 @@ FOLDER = "submission"  # of everything in the zip
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lab submit", description="Pack what you hand in into one file.")
     parser.add_argument("--student", metavar="ID", help="your id (default: that of the one recording in captures/mine)")
-    parser.add_argument("--captures", type=Path, metavar="DIR", help="where your recordings are (default: captures/mine/ID)")
+    parser.add_argument(
+        "--captures", type=Path, metavar="DIR", help="where your recordings are (default: captures/mine/ID)"
+    )
     parser.add_argument("--out", type=Path, metavar="ZIP", help="the file to write (default: submission-ID.zip, here)")
     options = parser.parse_args(argv)
     from lab.room.student import check_id
@@ -83,7 +86,9 @@ def _describe_sheet(path: Path) -> str:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError) as error:
         return f"BROKEN    {path.name}: Python cannot read it ({error}); it will count as wrong"
-    tasks = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node)]
+    tasks = [
+        node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node)
+    ]
     open_ones = [node.name for node in tasks if "raise NotImplementedError" in ast.unparse(node)]
     if open_ones:
         return f"there     {path.name}, not attempted in it: {', '.join(open_ones)}"
@@ -108,7 +113,9 @@ def _describe_answers(path: Path, student: str) -> str:
 
 def _template_lines(path: Path) -> list[str]:
     """Lines of the template that were left as they were: ``# key = value``."""
-    return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line[2:].split(" = ")[0].isidentifier()]
+    return [
+        line for line in path.read_text(encoding="utf-8-sig").splitlines() if line[2:].split(" = ")[0].isidentifier()
+    ]
 
 
 def pack(out: Path, student: str, files: dict[str, Path]) -> None:

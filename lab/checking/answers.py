@@ -1,7 +1,8 @@
-"""``answers.toml``: a student's answers about the own capture, read strictly and with the line named where it cannot be.
+"""``answers.toml``: a student's answers about the own capture, read strictly and with the line named where it cannot
+be.
 
-Only the little of TOML that the template uses: ``key = value`` on a line, with a whole number, a text in quotes or a list
-of texts; comments behind ``#``. (Python reads TOML by itself only from 3.11 on, and says less about mistakes.)
+Only the little of TOML that the template uses: ``key = value`` on a line, with a whole number, a text in quotes or a
+list of texts; comments behind ``#``. (Python reads TOML by itself only from 3.11 on, and says less about mistakes.)
 """
 
 import json
@@ -44,7 +45,9 @@ def _value(text: str, number: int):
             try:
                 value, end = json.JSONDecoder().raw_decode(text)
             except (ValueError, RecursionError):
-                raise AnswersError(f"line {number}: {text[:40]!r} is no number, no text in quotes and no list of texts") from None
+                raise AnswersError(
+                    f"line {number}: {text[:40]!r} is no number, no text in quotes and no list of texts"
+                ) from None
     rest = text[end:].strip()
     plain = isinstance(value, (int, str)) and not isinstance(value, bool)
     if rest and not rest.startswith("#") or not (plain or _is_texts(value)):

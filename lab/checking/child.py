@@ -1,8 +1,9 @@
-"""The asking side of ``runner``: a student's file in a process of its own, called like a function, bounded in everything.
+"""The asking side of ``runner``: a student's file in a process of its own, called like a function, bounded in
+everything.
 
-``StudentCode(path)`` starts the process when it is first needed, again after it has died, and ends it with ``close`` (it
-is a context manager). Each call has a time limit, each answer and everything printed a size limit. Whatever goes wrong
-comes as an exception that says so in one sentence:
+``StudentCode(path)`` starts the process when it is first needed, again after it has died, and ends it with ``close``
+(it is a context manager). Each call has a time limit, each answer and everything printed a size limit. Whatever goes
+wrong comes as an exception that says so in one sentence:
 
     NotAttempted   the stub's own NotImplementedError
     Raised         the student's code raised; kind, text and line of it
@@ -97,7 +98,8 @@ class StudentCode:
         return self._ask({"call": function}, arguments)
 
     def session(self, cls: str, arguments: Sequence, calls: Sequence[tuple[str, Sequence]]) -> list:
-        """Make an object of the student's class and call methods: a list of results, ended by an exception if one raised."""
+        """Make an object of the student's class and call methods: a list of results, ended by an exception if one
+        raised."""
         outcomes = self._ask(
             {"make": cls, "calls": [[method, runner.pack(list(given))] for method, given in calls]}, arguments, raw=True
         )
@@ -146,7 +148,10 @@ class StudentCode:
         )
         self._threads = [
             threading.Thread(target=target, args=[stream], daemon=True)
-            for target, stream in ((self._read_answers, self._process.stdout), (self._read_prints, self._process.stderr))
+            for target, stream in (
+                (self._read_answers, self._process.stdout),
+                (self._read_prints, self._process.stderr),
+            )
         ]
         for thread in self._threads:
             thread.start()

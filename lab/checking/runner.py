@@ -102,7 +102,7 @@ def unpack(value):
         return value
     if len(value) != 1:
         raise ValueError("not a packed value")
-    (kind, content), = value.items()
+    ((kind, content),) = value.items()
     if kind == "f":
         return float(content)
     if kind == "b":

@@ -1,7 +1,8 @@
-"""What is told of a wrong result: a story of what was given, step by step, what came back, and which rule that breaks.
+"""What is told of a wrong result: a story of what was given, step by step, what came back, and which rule that
+breaks.
 
-Never the answer: a story names the place (a field, an item of a list) and shows what the student's code gave there. What
-would have been right stays in ``Wrong.right``, for the tests that make sure it is not in the text.
+Never the answer: a story names the place (a field, an item of a list) and shows what the student's code gave there.
+What would have been right stays in ``Wrong.right``, for the tests that make sure it is not in the text.
 """
 
 import math
@@ -50,7 +51,8 @@ class Story:
 
 @dataclass(frozen=True)
 class Difference:
-    """The first place where two values differ. ``path`` leads there, ``kind`` is value, type, missing, extra or count."""
+    """The first place where two values differ. ``path`` leads there, ``kind`` is value, type, missing, extra or
+    count."""
 
     path: tuple
     kind: str
@@ -98,7 +100,8 @@ def _a(value: Any) -> str:
 
 
 def difference(right: Any, got: Any, path: tuple = ()) -> Difference | None:
-    """The first difference, or None. Lists and tuples count as the same, as do bytes and bytearrays; numbers by value."""
+    """The first difference, or None. Lists and tuples count as the same, as do bytes and bytearrays; numbers by
+    value."""
     if isinstance(right, Mapping):
         if not isinstance(got, Mapping):
             return Difference(path, "type", right, got)
@@ -121,7 +124,9 @@ def difference(right: Any, got: Any, path: tuple = ()) -> Difference | None:
             return Difference(path, "type", right, got)
         return None if right == set(got) and len(right) == len(got) else Difference(path, "value", right, got)
     if isinstance(right, bool) or right is None or isinstance(got, bool) or got is None:
-        return None if right is got else Difference(path, "type" if type(right) is not type(got) else "value", right, got)
+        return (
+            None if right is got else Difference(path, "type" if type(right) is not type(got) else "value", right, got)
+        )
     if isinstance(right, float) and isinstance(got, (int, float)):
         same = math.isclose(right, got, rel_tol=1e-9, abs_tol=1e-9)
         return None if same else Difference(path, "value", right, got)

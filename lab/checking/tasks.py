@@ -1,10 +1,11 @@
 """The sheets and their tasks, found rather than listed; and ``Student``, through which a check asks.
 
-A sheet ``NN_topic`` is a test file ``tests/exercises/test_NN_topic.py`` and a solution ``tests/solutions/sheet_NN_topic.py``,
+A sheet ``NN_topic`` is a test file ``tests/exercises/test_NN_topic.py`` and a solution
+``tests/solutions/sheet_NN_topic.py``,
 from which the stub ``lab/exercises/sheet_NN_topic.py`` is generated. Each function of the test file that is marked with
-``@task("function")`` is a task: it takes a ``Student`` and a seed, and raises ``story.Wrong``. pytest runs it as a test, the
-grader as a check. Time, source and notebook of a task stand in the docstring of the student's function, where the
-student reads them:
+``@task("function")`` is a task: it takes a ``Student`` and a seed, and raises ``story.Wrong``. pytest runs it as a
+test, the grader as a check. Time, source and notebook of a task stand in the docstring of the student's function,
+where the student reads them:
 
     Time: 15 minutes. Source: RFC 9293 section 3.1. Notebook: 02_handshake.
 """
@@ -24,7 +25,9 @@ from lab.checking.traffic import ROOT, Case
 CHECKS = ROOT / "tests" / "exercises"
 STUBS = ROOT / "lab" / "exercises"
 KEPT_CASES = ROOT / "captures" / "mine" / "check"
-FACTS = re.compile(r"Time: (?P<minutes>\d+) minutes\. Source: (?P<source>.+?)\. Notebook: (?P<notebook>\w+)\.", re.DOTALL)
+FACTS = re.compile(
+    r"Time: (?P<minutes>\d+) minutes\. Source: (?P<source>.+?)\. Notebook: (?P<notebook>\w+)\.", re.DOTALL
+)
 MOST_TASKS = 4  # in a sheet: what fits into a session
 
 
@@ -84,20 +87,32 @@ def facts(path: Path) -> dict[str, Facts]:
     """The facts that the docstrings of a sheet's functions and classes state."""
     found = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and (text := ast.get_docstring(node)):
-            if match := FACTS.search(" ".join(text.split())):
-                found[node.name] = Facts(int(match["minutes"]), match["source"], match["notebook"])
+        text = (isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node)) or ""
+        if match := FACTS.search(" ".join(text.split())):
+            found[node.name] = Facts(int(match["minutes"]), match["source"], match["notebook"])
     return found
 
 
 class Student:
-    """One student's sheet as a check sees it. ``keep_cases`` writes a made-up capture out for Wireshark when it is failed."""
+    """One student's sheet as a check sees it. ``keep_cases`` writes a made-up capture out for Wireshark when it is
+    failed."""
 
     def __init__(self, code: StudentCode, keep_cases: bool = False):
         self.code, self.keep_cases = code, keep_cases
 
-    def call(self, function: str, *arguments, given: str, rule: str, case: Case | None = None, frame=None, filter="", steps=()):
-        """What the student's function gives; a failure to give anything is told as a story. Raises NotAttempted, Wrong."""
+    def call(
+        self,
+        function: str,
+        *arguments,
+        given: str,
+        rule: str,
+        case: Case | None = None,
+        frame=None,
+        filter="",
+        steps=(),
+    ):
+        """What the student's function gives; a failure to give anything is told as a story. Raises NotAttempted,
+        Wrong."""
         return self._attempt(
             lambda: self.code.call(function, *arguments), function, given, rule, case, frame, filter, steps
         )
@@ -129,7 +144,14 @@ class Student:
         """Call and compare. ``rules`` holds the rule of each field, and under "" the one of everything else."""
         at_once = frame if isinstance(frame, int) else None
         got = self.call(
-            function, *arguments, given=given, rule=rules[""], case=case, frame=at_once, filter=_filter(at_once), steps=steps
+            function,
+            *arguments,
+            given=given,
+            rule=rules[""],
+            case=case,
+            frame=at_once,
+            filter=_filter(at_once),
+            steps=steps,
         )
         self.compare(function, right, got, given, rules, case, frame, steps)
 

@@ -1,11 +1,12 @@
 """Frames for checks: recordings that ship with the kit, and conversations made up with dice.
 
-A check must meet what a recording seldom has: a sequence number that wraps around, an IPv4 header with options, a SYN that
-had to be repeated. So checks make such frames up, from a seed, and say that they did. What is right about them is not
-worked out here: ``Case.segments`` and the rest ask ``lab.dissect``, which is held against Wireshark by its own tests.
+A check must meet what a recording seldom has: a sequence number that wraps around, an IPv4 header with options, a SYN
+that had to be repeated. So checks make such frames up, from a seed, and say that they did. What is right about them
+is not worked out here: ``Case.segments`` and the rest ask ``lab.dissect``, which is held against Wireshark by its own
+tests.
 
-``Talk`` writes one TCP connection frame by frame; several may share one ``Tape`` and so run side by side. Sequence numbers
-are given as offsets into each side's stream: 0 is its SYN, 1 its first byte.
+``Talk`` writes one TCP connection frame by frame; several may share one ``Tape`` and so run side by side. Sequence
+numbers are given as offsets into each side's stream: 0 is its SYN, 1 its first byte.
 """
 
 import io
@@ -28,7 +29,30 @@ REPORT_FRAME = ROOT / "captures" / "report-frame-1193.pcapng"
 
 FLAGS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32}
 SHORTEST_FRAME = 60  # bytes on an Ethernet cable without the check sequence (IEEE 802.3): shorter ones are filled up
-WORDS = "hello there can you read this line or not maybe the byte stream has no edges at all naïve ☕ exam room".split()
+WORDS = [
+    "hello",
+    "there",
+    "can",
+    "you",
+    "read",
+    "this",
+    "line",
+    "or",
+    "not",
+    "maybe",
+    "the",
+    "byte",
+    "stream",
+    "has",
+    "no",
+    "edges",
+    "at",
+    "all",
+    "naïve",
+    "☕",
+    "exam",
+    "room",
+]
 
 
 @dataclass
@@ -133,7 +157,8 @@ class Talk:
         self.acknowledged = {"client": 1, "server": 1}  # what each side has told the other that it has
 
     def segment(self, who: str, flags: str, seq: int, ack: int | None, payload: bytes = b"", window: int = 502) -> int:
-        """Any segment at all: ``seq`` and ``ack`` are offsets, ``ack`` None for a segment without. Gives the frame number."""
+        """Any segment at all: ``seq`` and ``ack`` are offsets, ``ack`` None for a segment without. Gives the frame
+        number."""
         other = "server" if who == "client" else "client"
         bits = sum(FLAGS[name] for name in flags.split())
         options = b""

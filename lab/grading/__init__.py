@@ -1,9 +1,10 @@
-"""The instructor's rooms: stubs, sandbox, grades, answer keys, copies. None of this is in the students' copy of the kit.
+"""The instructor's rooms: stubs, sandbox, grades, answer keys, copies. None of this is in the students' copy of the
+kit.
 
-    stubs        the students' sheets, generated from the solutions
-    sandbox      a process without network, other files and time to waste
-    submissions  folders and zips handed in, opened with care
-    answer_key   what is right about one's own capture, derived from it
-    marking      one submission to marks;  outputs, pages  what is written of them
-    copies       the same recording handed in twice
+stubs        the students' sheets, generated from the solutions
+sandbox      a process without network, other files and time to waste
+submissions  folders and zips handed in, opened with care
+answer_key   what is right about one's own capture, derived from it
+marking      one submission to marks;  outputs, pages  what is written of them
+copies       the same recording handed in twice
 """

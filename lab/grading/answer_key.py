@@ -1,8 +1,8 @@
 """What is right about one's own capture: derived from the recording by code, stored nowhere.
 
-``derive(folder, profile)`` reads the student's two recordings as any analyst would, with ``lab.dissect``. The profile is
-only needed for what the questions are about (whose connection, which word). Whether it is the right recording at all is
-a question of its own: ``wrong_conversation`` holds what is said in it against what this student's id gives.
+``derive(folder, profile)`` reads the student's two recordings as any analyst would, with ``lab.dissect``. The profile
+is only needed for what the questions are about (whose connection, which word). Whether it is the right recording at
+all is a question of its own: ``wrong_conversation`` holds what is said in it against what this student's id gives.
 """
 
 from dataclasses import dataclass

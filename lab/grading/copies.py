@@ -8,10 +8,10 @@ A recording is full of numbers that the kernel and the clock drew: they are its 
     time     the microsecond of each frame
     rhythm   the intervals between several frames in a row: still there when all times were moved
 
-and ``compare`` counts what two students share. Names, file formats, addresses, ports and checksums are not looked at, so
-renaming, cutting, saving as pcap and rewriting addresses change nothing. The thresholds are far above what chance gives
-(two recordings made at the same moment share a microsecond now and then). It reports; a person judges: two who worked at
-one screen share a recording too.
+and ``compare`` counts what two students share. Names, file formats, addresses, ports and checksums are not looked at,
+so renaming, cutting, saving as pcap and rewriting addresses change nothing. The thresholds are far above what chance
+gives (two recordings made at the same moment share a microsecond now and then). It reports; a person judges: two who
+worked at one screen share a recording too.
 """
 
 import hashlib

@@ -1,9 +1,10 @@
-"""One submission to marks: every task run in a sandbox, visible checks and hidden ones; every answer held against the key.
+"""One submission to marks: every task run in a sandbox, visible checks and hidden ones; every answer held against the
+key.
 
-A task's points are a fifth of its estimated minutes. Full points where the visible check and the hidden ones pass (the same
-check with seeds that only the course's key gives, and those of ``tests/hidden``); ``VISIBLE_ONLY`` of them where only
-the visible one does, which is what hard-wired answers get; otherwise none, with the story. One broken task costs that task:
-the process is started anew for the next one.
+A task's points are a fifth of its estimated minutes. Full points where the visible check and the hidden ones pass
+(the same check with seeds that only the course's key gives, and those of ``tests/hidden``); ``VISIBLE_ONLY`` of them
+where only the visible one does, which is what hard-wired answers get; otherwise none, with the story. One broken task
+costs that task: the process is started anew for the next one.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ MINUTES_PER_POINT = 5
 QUESTION_POINTS = 1
 CALL_S, TASK_S = 3.0, 8.0
 MEMORY_BYTES = 512 << 20
-HIDDEN_SEEDS = 2
+HIDDEN_SEEDS = 1
 OWN = "own capture"
 
 DONE, PARTLY, WRONG, NOT_ATTEMPTED, MISSING = "done", "partly", "wrong", "not attempted", "missing"
@@ -102,8 +103,11 @@ def secret_seeds(key: str) -> list[int]:
     return [dice.randrange(1 << 30, 1 << 40) for _ in range(HIDDEN_SEEDS)]
 
 
-def mark(student_id: str, folder: Path, key: str, sandboxed: bool, fingerprint: str = "", remarks: Sequence[str] = ()) -> Result:
-    """Grade the submission unpacked in ``folder`` (see ``submissions.Submission.unpack``). Never raises for what is in it."""
+def mark(
+    student_id: str, folder: Path, key: str, sandboxed: bool, fingerprint: str = "", remarks: Sequence[str] = ()
+) -> Result:
+    """Grade the submission unpacked in ``folder`` (see ``submissions.Submission.unpack``). Never raises for what is in
+    it."""
     started = time.monotonic()
     result = Result(student_id, fingerprint, remarks=list(remarks))
     visible, hidden, known = all_tasks()
@@ -114,7 +118,8 @@ def mark(student_id: str, folder: Path, key: str, sandboxed: bool, fingerprint: 
         path = sheets / f"{module_name(sheet)}.py"
         if not path.exists():
             result.marks += [
-                Mark(sheet, task.name, MISSING, 0, _points(known, task), "file", f"{path.name} was not handed in") for task in tasks
+                Mark(sheet, task.name, MISSING, 0, _points(known, task), "file", f"{path.name} was not handed in")
+                for task in tasks
             ]
             continue
         with _student_code(path, sandboxed) as code:
@@ -217,5 +222,6 @@ def _mark_answers(result: Result, folder: Path, key: str) -> None:
         elif answer_key.is_right(answers[question.key], right[question.key]):
             result.marks.append(Mark(OWN, question.key, DONE, QUESTION_POINTS, QUESTION_POINTS))
         else:
-            story = f"{question.text}\nyour answer: {answers[question.key]!r:.100}\nread again: {question.source}, notebook {question.notebook}"
+            story = f"{question.text}\nyour answer: {answers[question.key]!r:.100}\nread again: {question.source}, "
+            f"notebook {question.notebook}"
             result.marks.append(Mark(OWN, question.key, WRONG, 0, QUESTION_POINTS, "result", story))

@@ -1,6 +1,7 @@
 """Grades as files: for people and spreadsheets (grades.csv), Canvas, Moodle, and Gradescope (results.json for each).
 
-A cell that begins with = + - or @ would be a formula in a spreadsheet; names come from students, so these get a quote first.
+A cell that begins with = + - or @ would be a formula in a spreadsheet; names come from students, so these get a quote
+first.
 """
 
 import csv
@@ -35,7 +36,9 @@ def percent(result: Result) -> float:
 
 def summary(result: Result) -> str:
     """One line on a submission."""
-    counts = {state: sum(mark.state == state for mark in result.marks) for state in (DONE, PARTLY, NOT_ATTEMPTED, MISSING)}
+    counts = {
+        state: sum(mark.state == state for mark in result.marks) for state in (DONE, PARTLY, NOT_ATTEMPTED, MISSING)
+    }
     wrong = len(result.marks) - sum(counts.values())
     return ", ".join(f"{count} {state}" for state, count in {**counts, "wrong": wrong}.items() if count)
 
@@ -47,14 +50,27 @@ def write_csv(path: Path, heading: Sequence[str], rows: Sequence[Sequence]) -> N
         writer.writerows([[safe(cell) for cell in row] for row in rows])
 
 
-def write_grades(folder: Path, roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair]) -> list[Path]:
+def write_grades(
+    folder: Path, roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair]
+) -> list[Path]:
     """Everybody on the roster, whether handed in or not: grades.csv, canvas.csv, moodle.csv, copies.csv."""
     copied: dict[str, set[str]] = {}
     for pair in pairs:
         copied.setdefault(pair.first, set()).add(pair.second)
         copied.setdefault(pair.second, set()).add(pair.first)
     tasks = list(dict.fromkeys((mark.sheet, mark.task) for result in results.values() for mark in result.marks))
-    heading = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "ID number", "Email address", "Grade", "Points", "Points Possible"]
+    heading = [
+        "Student",
+        "ID",
+        "SIS User ID",
+        "SIS Login ID",
+        "Section",
+        "ID number",
+        "Email address",
+        "Grade",
+        "Points",
+        "Points Possible",
+    ]
     heading += ["Feedback comments", "Remarks", "Same recording as", *(f"{sheet}: {task}" for sheet, task in tasks)]
     rows, canvas, moodle = [], [], []
     most = max((result.of for result in results.values()), default=0)
@@ -63,11 +79,21 @@ def write_grades(folder: Path, roster: Sequence[Entry], results: dict[str, Resul
         grade = percent(result) if result else 0.0
         feedback = summary(result) if result else "nothing was handed in"
         points = {(mark.sheet, mark.task): mark.points for mark in result.marks} if result else {}
-        ids = [entry.row.get("ID") or "", entry.row.get("SIS User ID") or entry.id, entry.row.get("SIS Login ID") or entry.id]
+        ids = [
+            entry.row.get("ID") or "",
+            entry.row.get("SIS User ID") or entry.id,
+            entry.row.get("SIS Login ID") or entry.id,
+        ]
         remarks = "; ".join(result.remarks) if result else ""
         rows.append(
             [entry.name or entry.id, *ids, entry.row.get("Section") or "", entry.id, entry.email, grade]
-            + [round(result.points, 2) if result else 0, most, feedback, remarks, " ".join(sorted(copied.get(entry.id, ())))]
+            + [
+                round(result.points, 2) if result else 0,
+                most,
+                feedback,
+                remarks,
+                " ".join(sorted(copied.get(entry.id, ()))),
+            ]
             + [points.get(task, 0) for task in tasks]
         )
         canvas.append([entry.name or entry.id, *ids, entry.row.get("Section") or "", grade])
@@ -80,7 +106,10 @@ def write_grades(folder: Path, roster: Sequence[Entry], results: dict[str, Resul
     write_csv(
         paths[3],
         ["first", "second", "share of the smaller recording", *kinds],
-        [[pair.first, pair.second, f"{pair.strength:.2f}", *(pair.shared.get(kind, 0) for kind in kinds)] for pair in pairs],
+        [
+            [pair.first, pair.second, f"{pair.strength:.2f}", *(pair.shared.get(kind, 0) for kind in kinds)]
+            for pair in pairs
+        ],
     )
     return paths
 

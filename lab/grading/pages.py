@@ -1,4 +1,5 @@
-"""Feedback as HTML: a page for each student, and one for the class. No script, no network, readable on a phone and in the dark.
+"""Feedback as HTML: a page for each student, and one for the class. No script, no network, readable on a phone and in
+the dark.
 
 Everything that comes from a submission is escaped: a story may quote what a student's function gave back.
 """
@@ -17,19 +18,26 @@ STYLE = """
 :root { color-scheme: light dark; --line: #8886; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 1rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-pre { overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--line); padding-left: .8rem; font-size: .85rem; }
-.bar { background: var(--line); height: .6rem; } .bar div { background: #2a7de1; height: 100%; }
-.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px
+solid var(--line); } td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } pre {
+overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--line); padding-left:
+.8rem; font-size: .85rem; } .bar { background: var(--line); height: .6rem; } .bar div { background: #2a7de1; height:
+100%; } .wide { overflow-x: auto; }
 """
 MARKS = {DONE: "\u2713 done", PARTLY: "\u00bd partly", WRONG: "\u2717 wrong"}
-WHY = {"result": "a wrong result", "raised": "an exception", "time": "no end in time", "died": "the process ended", "file": "not there"}
+WHY = {
+    "result": "a wrong result",
+    "raised": "an exception",
+    "time": "no end in time",
+    "died": "the process ended",
+    "file": "not there",
+}
 
 
 def _page(title: str, body: str) -> str:
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n{body}\n</body></html>\n"
     )
 
@@ -68,10 +76,15 @@ def class_page(roster: Sequence[Entry], results: dict[str, Result], pairs: Seque
     if notes:
         body.append("<h2>Needs a look</h2><ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>")
     if pairs:
-        body.append("<h2>The same recording</h2><p>Recordings that share what no two recordings share. A person judges.</p><ul>")
+        body.append(
+            "<h2>The same recording</h2><p>Recordings that share what no two recordings share. A person judges.</p><ul>"
+        )
         body += [f"<li>{escape(str(pair))}</li>" for pair in pairs]
         body.append("</ul>")
-    body.append('<h2>Tasks, the most failed first</h2><div class="wide"><table><tr><th>task<th>done<th>partly<th>wrong<th>not attempted<th>how it fails</tr>')
+    body.append(
+        '<h2>Tasks, the most failed first</h2><div class="wide"><table>'
+        "<tr><th>task<th>done<th>partly<th>wrong<th>not attempted<th>how it fails</tr>"
+    )
     states: dict[tuple, Counter] = {}
     reasons: dict[tuple, Counter] = {}
     for result in results.values():
@@ -87,9 +100,16 @@ def class_page(roster: Sequence[Entry], results: dict[str, Result], pairs: Seque
     body.append('</table></div><h2>Students</h2><div class="wide"><table>')
     for entry in roster:
         result = results.get(entry.id)
-        link = f'<a href="feedback/{escape(entry.id)}.html">{escape(entry.name or entry.id)}</a>' if result else escape(entry.name or entry.id)
+        link = (
+            f'<a href="feedback/{escape(entry.id)}.html">{escape(entry.name or entry.id)}</a>'
+            if result
+            else escape(entry.name or entry.id)
+        )
         told = f"{percent(result)} %" if result else "nothing handed in"
-        body.append(f'<tr><td>{link}</td><td class="number">{told}</td><td>{escape(summary(result)) if result else ""}</td></tr>')
+        body.append(
+            f'<tr><td>{link}</td><td class="number">{told}</td>'
+            f"<td>{escape(summary(result)) if result else ''}</td></tr>"
+        )
     body.append("</table></div>")
     return _page("Packet-capture lab: the class", "\n".join(body))
 

@@ -2,19 +2,20 @@
 
     command(folder) -> how to start runner.py with the files of FOLDER and nothing else
 
-The kit's launcher (``python -I -S sandbox.py PLAN COMMAND ...``, standard library only) makes six namespaces at once and then
-gives everything away:
+The kit's launcher (``python -I -S sandbox.py PLAN COMMAND ...``, standard library only) makes six namespaces at once
+and then gives everything away:
 
-    user    who starts it owns the rest; inside it is an ordinary user, so that exec leaves no right
-    mount   a new root: an empty tmpfs with Python, its libraries, the runner and the submission, all read-only
-    pid     the code sees only itself; when the first process of it ends, the kernel ends all others: no fork bomb survives
-    net     not even a loopback that is up        ipc, uts   nothing shared
+    user    who starts it owns the rest; inside it is an ordinary user, so that exec leaves no right mount   a new
+    root: an empty tmpfs with Python, its libraries, the runner and the submission, all read-only pid     the code
+    sees only itself; when the first process of it ends, the kernel ends all others: no fork bomb survives net     not
+    even a loopback that is up        ipc, uts   nothing shared
 
-Then limits (setrlimit(2)): CPU time, address space, processes, file size, open files. Output is bounded by who reads it
-(``lab.checking.child``). What the code does to its own process is its own affair: results are compared elsewhere.
+Then limits (setrlimit(2)): CPU time, address space, processes, file size, open files. Output is bounded by who reads
+it (``lab.checking.child``). What the code does to its own process is its own affair: results are compared elsewhere.
 
-Started by root it builds the new root as root and then becomes the user "nobody": root is above the limit on processes. Where namespaces are refused
-(``refusal`` says why), only the limits hold, and the grader warns: then a submission may read what its user may read.
+Started by root it builds the new root as root and then becomes the user "nobody": root is above the limit on
+processes. Where namespaces are refused (``refusal`` says why), only the limits hold, and the grader warns: then a
+submission may read what its user may read.
 """
 
 import ctypes
@@ -51,7 +52,8 @@ class SandboxError(OSError):
     """The system refuses a step; the text names it."""
 
 
-# --- the grader's side ------------------------------------------------------------------------------------------------
+# --- the grader's side
+# ------------------------------------------------------------------------------------------------
 
 
 def command(arguments: Sequence[str], folder: Path, runner: Path, hidden: Sequence[Path] = ()) -> list[str]:
@@ -65,7 +67,18 @@ def command(arguments: Sequence[str], folder: Path, runner: Path, hidden: Sequen
         "python": _python_folders(),
         "hidden": [str(path.resolve()) for path in hidden],
     }
-    return [sys.executable, "-I", "-S", __file__, json.dumps(plan), _real_python(), "-I", "-S", INSIDE_RUNNER, *arguments[1:]]
+    return [
+        sys.executable,
+        "-I",
+        "-S",
+        __file__,
+        json.dumps(plan),
+        _real_python(),
+        "-I",
+        "-S",
+        INSIDE_RUNNER,
+        *arguments[1:],
+    ]
 
 
 def limits_only(arguments: Sequence[str]) -> list[str]:
@@ -105,7 +118,8 @@ def _python_folders() -> list[str]:
     return sorted(path for path in map(os.path.realpath, wanted - {""}) if path != "/" and os.path.isdir(path))
 
 
-# --- the launcher's side, standard library only -----------------------------------------------------------------------
+# --- the launcher's side, standard library only
+# -----------------------------------------------------------------------
 
 
 def _libc():
@@ -126,7 +140,8 @@ def _become_nobody() -> None:
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
-    # A change of user hides /proc/self from the process itself, which the maps of ids are written through: show it again.
+    # A change of user hides /proc/self from the process itself, which the maps of ids are written through: show it
+    # again.
     _libc().prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
 
@@ -215,9 +230,15 @@ def _new_root(plan: dict) -> None:
     os.chdir("/tmp")
 
 
-_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "armv7l": 218, "i686": 217, "ppc64le": 203, "s390x": 217, "riscv64": 41}.get(
-    os.uname().machine if hasattr(os, "uname") else "", 155
-)
+_PIVOT_ROOT = {
+    "x86_64": 155,
+    "aarch64": 41,
+    "armv7l": 218,
+    "i686": 217,
+    "ppc64le": 203,
+    "s390x": 217,
+    "riscv64": 41,
+}.get(os.uname().machine if hasattr(os, "uname") else "", 155)
 
 
 def _read_only(place: str, device: bool) -> None:

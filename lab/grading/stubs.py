@@ -1,13 +1,16 @@
-"""The students' sheets, generated from the solutions: ``python3 -m lab.grading.stubs`` writes them, ``--check`` compares.
+"""The students' sheets, generated from the solutions: ``python3 -m lab.grading.stubs`` writes them, ``--check``
+compares.
 
-A solution is a complete, working module under ``tests/solutions``. What students are to write stands between two marks:
+A solution is a complete, working module under ``tests/solutions``. What students are to write stands between two
+marks:
 
     # solution:
     ...
     # :solution
 
-Inside a function the region becomes ``raise NotImplementedError("name")``, which the checks read as "not attempted"; at the
-left margin (helpers, imports that would give it away) it becomes nothing. All else, docstrings and questions, stays.
+Inside a function the region becomes ``raise NotImplementedError("name")``, which the checks read as "not attempted";
+at the left margin (helpers, imports that would give it away) it becomes nothing. All else, docstrings and questions,
+stays.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """What was handed in: folders, zips, or a mix, as learning platforms give them out. Opened with care.
 
-A zip is somebody else's data: nothing is written but files of known names, below known sizes, as plain files. Where in the
-zip or folder they stand does not matter, since platforms and students put folders around things. Whose it is says the
-submission's own note, if the roster knows that id, or else the name of the zip or folder.
+A zip is somebody else's data: nothing is written but files of known names, below known sizes, as plain files. Where
+in the zip or folder they stand does not matter, since platforms and students put folders around things. Whose it is
+says the submission's own note, if the roster knows that id, or else the name of the zip or folder.
 """
 
 import hashlib
@@ -67,7 +67,9 @@ def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[
             problems.append(f"{path.name}: whose is it? Neither its note nor its name is an id of the roster")
             continue
         if owner in found:
-            problems.append(f"{path.name}: {owner} has handed in {found[owner].source.name} too; the last by name counts")
+            problems.append(
+                f"{path.name}: {owner} has handed in {found[owner].source.name} too; the last by name counts"
+            )
         submission.id = owner
         found[owner] = submission
     return list(found.values()), problems
@@ -105,7 +107,11 @@ def read(path: Path) -> Submission:
 
 def _in_folder(path: Path) -> Iterator[tuple]:
     for file in sorted(path.rglob("*")):
-        if file.is_file() and not file.is_symlink() and not any(p.is_symlink() for p in file.parents if path in p.parents):
+        if (
+            file.is_file()
+            and not file.is_symlink()
+            and not any(p.is_symlink() for p in file.parents if path in p.parents)
+        ):
             yield file.relative_to(path).as_posix(), file.stat().st_size, _loader(file)
 
 

@@ -1,7 +1,8 @@
 """A class list, and a recording for everyone on it: several at a time, and going on where it was cut off.
 
-A roster is a CSV file with a heading. The column of the ids is the first that is called one of ``ID_COLUMNS`` (as Canvas,
-Moodle and Gradescope export them), in any letters; a name and an e-mail address are taken along where there are any.
+A roster is a CSV file with a heading. The column of the ids is the first that is called one of ``ID_COLUMNS`` (as
+Canvas, Moodle and Gradescope export them), in any letters; a name and an e-mail address are taken along where there
+are any.
 """
 
 import csv

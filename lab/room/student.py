@@ -3,9 +3,10 @@
     profile(id, key) -> Profile: names, addresses, port, lines, order, a secret word, a segment that gets lost
     record_student(profile, folder) -> plain.pcapng (on a LAN, recorded at the server), tls13.pcapng, answers.toml
 
-The same id and key give the same conversation on every machine and in every year; another key gives all other ones. What
-the kernel draws (initial sequence numbers, times) is new in each recording, which is how copies are told from recordings.
-Nothing that is written says who said what: the questions in ``answers.toml`` do, and their answers are in the frames.
+The same id and key give the same conversation on every machine and in every year; another key gives all other ones.
+What the kernel draws (initial sequence numbers, times) is new in each recording, which is how copies are told from
+recordings. Nothing that is written says who said what: the questions in ``answers.toml`` do, and their answers are in
+the frames.
 
 Where the system allows no LAN, the plaintext session is recorded on the loopback as well, and no segment gets lost.
 """
@@ -32,19 +33,20 @@ FILES = (PLAIN, TLS, ANSWERS, ABOUT)
 DEFAULT_KEY = "lab"
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
-NAMES = (
-    "Ada Amir Anouk Bao Bela Carla Chidi Dana Deniz Elif Emeka Farah Finn Goran Hana Hugo Ines Ivo Jamal Jana Kaito Kira "
-    "Lars Leila Lin Malik Marta Mei Milo Nadia Nils Noor Oskar Pia Quentin Rania Rosa Sami Sora Tariq Thea Uma Viktor Wanda "
-    "Xenia Yusuf Zara Zoë"
-).split()  # fmt: skip
-THINGS = (
-    "anchor badger balloon banjo beacon bicycle biscuit bonfire bottle bucket cabbage candle canoe caravan carpet castle "
-    "cellar chestnut cinnamon clarinet compass cricket dolphin donkey drummer dumpling elevator falcon feather fiddle "
-    "garlic ginger giraffe glacier goblet hammock harbour hazelnut heron honey igloo jasmine kettle kiwi ladder lantern lemon lizard magnet mango "
-    "meadow mirror mitten muffin mustard napkin nutmeg octopus onion orchard oyster paddle panther parsley pebble pelican "
-    "pepper pigeon pillow plum pumpkin puzzle quarry rabbit radish ribbon rocket saddle saffron sailor scarf sparrow spinach squirrel "
-    "teapot thimble thunder trumpet tulip turnip turtle umbrella velvet violin walnut whistle willow window zebra"
-).split()  # fmt: skip
+NAMES = """
+    Ada Amir Anouk Bao Bela Carla Chidi Dana Deniz Elif Emeka Farah Finn Goran Hana Hugo Ines Ivo Jamal Jana
+    Kaito Kira Lars Leila Lin Malik Marta Mei Milo Nadia Nils Noor Oskar Pia Quentin Rania Rosa Sami Sora Tariq
+    Thea Uma Viktor Wanda Xenia Yusuf Zara Zoë
+""".split()  # noqa: SIM905  a word a name, easier to add to than a list
+THINGS = """
+    anchor badger balloon banjo beacon bicycle biscuit bonfire bottle bucket cabbage candle canoe caravan carpet
+    castle cellar chestnut cinnamon clarinet compass cricket dolphin donkey drummer dumpling elevator falcon
+    feather fiddle garlic ginger giraffe glacier goblet hammock harbour hazelnut heron honey igloo jasmine
+    kettle kiwi ladder lantern lemon lizard magnet mango meadow mirror mitten muffin mustard napkin nutmeg
+    octopus onion orchard oyster paddle panther parsley pebble pelican pepper pigeon pillow plum pumpkin puzzle
+    quarry rabbit radish ribbon rocket saddle saffron sailor scarf sparrow spinach squirrel teapot thimble
+    thunder trumpet tulip turnip turtle umbrella velvet violin walnut whistle willow window zebra
+""".split()  # noqa: SIM905  a word a name, easier to add to than a list
 TALK = (
     "has anybody seen my {}?",
     "the {} is on the table in the lab",
@@ -66,7 +68,8 @@ SECRETS = ("the password is {}", "my key for the archive: {}", "remember {} and 
 
 @dataclass(frozen=True)
 class Profile:
-    """One student's conversation. ``subject`` is the user that most questions are about, ``word`` one that is said once."""
+    """One student's conversation. ``subject`` is the user that most questions are about, ``word`` one that is said
+    once."""
 
     id: str
     script: Script
@@ -124,7 +127,9 @@ def profile(student_id: str, key: str = DEFAULT_KEY) -> Profile:
         port=dice.randrange(10_000, 30_000),
         network=f"10.{dice.randrange(1, 255)}.{dice.randrange(1, 255)}",
         lost=_a_line_of_the_server(script, dice),
-        source_ports={user: port for user, port in zip(users, dice.sample(range(40_000, 60_000), len(users)), strict=True)},
+        source_ports={
+            user: port for user, port in zip(users, dice.sample(range(40_000, 60_000), len(users)), strict=True)
+        },
     )
 
 
@@ -162,30 +167,38 @@ class Question:
 
 def questions(one: Profile) -> list[Question]:
     """What a student is asked about the recording; the answers are only in it."""
-    who = one.subject
+    who, place = one.subject, one.script.users.index(one.subject) + 1
     psh, weather, tls = "03_psh_and_payloads", "06_bad_weather", "05_plaintext_or_tls"
+    many_records = f"How many application-data records did {who}'s client send? (It joined as number {place}.)"
+    longest = f"How many bytes has the longest message that {who} sent, unencrypted? (The first record holds none.)"
+    twice = 'Which text ("<NAME> ...", as in the segment) did the server have to send twice? "none" if it did not'
+    relative = "The relative sequence number of the client's segment that brought this line?"
+    isn = f"{who}'s initial sequence number, as on the wire (not relative)?"
+    syn_ack = f"Which frame is {who}'s SYN-ACK, that is the server's answer?"
+    first_fin = f"Which frame has the first FIN of {who}'s connection?"
+    numbers = "RFC 9293 section 3.4"
     return [
         Question("server_port", int, PLAIN, "Which TCP port does the server listen on?", 3),
-        Question("users", list, PLAIN, "The names of all users, in order of arrival?", 5, "RFC 9293 section 3.8", psh),
-        Question("syn_ack_frame", int, PLAIN, f"Which frame is the SYN-ACK for {who}'s connection?", 5, "RFC 9293 section 3.5"),
-        Question("client_isn", int, PLAIN, f"{who}'s initial sequence number, as on the wire (not relative)?", 5, "RFC 9293 section 3.4.1"),
+        Question("users", list, PLAIN, "The names of all users, in order of arrival?", notebook=psh),
+        Question("syn_ack_frame", int, PLAIN, syn_ack, 5, "RFC 9293 section 3.5"),
+        Question("client_isn", int, PLAIN, isn, 5, numbers + ".1"),
         Question("client_port", int, PLAIN, f"Which port does {who}'s client use?", 3),
-        Question("who_said", str, PLAIN, f"Who said the line with the word {one.word!r} in it?", 5, "RFC 9293 section 3.8", psh),
-        Question("word_relative_seq", int, PLAIN, "The relative sequence number of the client's segment that brought this line?", 5, "RFC 9293 section 3.4", psh),
-        Question("lines_said", int, PLAIN, "How many lines did all users say together?", 10, "RFC 9293 section 3.8", psh),
-        Question("secret", str, PLAIN, "One line gives a password or key away. Which one (the secret alone)?", 5, "RFC 7258", psh),
-        Question("retransmitted", str, PLAIN, 'Which text (as in the segment, "<NAME> ...") did the server have to send twice? "none" if it did not', 10, "RFC 9293 section 3.8.1", weather),
-        Question("first_fin_frame", int, PLAIN, f"Which frame holds the first FIN of {who}'s connection?", 5, "RFC 9293 section 3.6"),
-        Question("tls_records", int, TLS, f"How many application-data records did {who}'s client send? (It is the one that joined as number {one.script.users.index(who) + 1}.)", 10, "RFC 8446 section 5.1", tls),
-        Question("tls_longest", int, TLS, f"How many bytes has the longest message that {who} sent, before encryption? (The first such record holds no message: what then?)", 10, "RFC 8446 section 5.2", tls),
-    ]  # fmt: skip
+        Question("who_said", str, PLAIN, f"Who said the line with the word {one.word!r} in it?", notebook=psh),
+        Question("word_relative_seq", int, PLAIN, relative, 5, numbers, psh),
+        Question("lines_said", int, PLAIN, "How many lines did all users say together?", 10, notebook=psh),
+        Question("secret", str, PLAIN, "One line gives a password or key away: which?", notebook=psh),
+        Question("retransmitted", str, PLAIN, twice, 10, "RFC 9293 section 3.8.1", weather),
+        Question("first_fin_frame", int, PLAIN, first_fin, 5, "RFC 9293 section 3.6"),
+        Question("tls_records", int, TLS, many_records, 10, "RFC 8446 section 5.1", tls),
+        Question("tls_longest", int, TLS, longest, 10, "RFC 8446 section 5.2", tls),
+    ]
 
 
 def answers_template(one: Profile) -> str:
     """``answers.toml`` with every question and no answer."""
     lines = [
         f"# Questions about the recordings of {one.id}: {PLAIN} and {TLS}, in this folder.",
-        "# Answer behind each =: numbers bare, text in quotes, names as [\"A\", \"B\"]. Leave out what you do not know.",
+        '# Answer behind each =: numbers bare, text in quotes, names as ["A", "B"]. Leave out what you do not know.',
         f'student = "{one.id}"',
     ]
     for number, question in enumerate(questions(one), 1):
@@ -193,7 +206,8 @@ def answers_template(one: Profile) -> str:
         lines += [
             "",
             f"# {number}. {question.text}",
-            f"#    in {question.file}; about {question.minutes} minutes; {question.source}; notebook {question.notebook}",
+            f"#    in {question.file}; about {question.minutes} minutes; {question.source}; notebook "
+            f"{question.notebook}",
             f"# {question.key} = {empty}",
         ]
     return "\n".join(lines) + "\n"
@@ -234,7 +248,9 @@ def is_complete(folder: Path) -> bool:
     """Whether a student's recordings are there, and still the ones that were made."""
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        return all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha for name, sha in about["sha256"].items())
+        return all(
+            hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha for name, sha in about["sha256"].items()
+        )
     except (OSError, ValueError, KeyError, AttributeError):
         return False
 
@@ -264,7 +280,7 @@ def _record_plain(one: Profile, folder: Path) -> str:
 
 
 def _on_loopback(one: Profile, folder: Path, variant: str) -> None:
-    """One session on the loopback: that of a namespace where there can be one, since there nobody else uses the port."""
+    """One session on the loopback: of a namespace if there can be one, where nobody else uses the port."""
     if namespace.refusal() is None:
         words = [sys.executable, "-m", "lab.room.student", "--inside", one.id, str(folder.resolve()), variant]
         command = namespace.launcher(words)

@@ -1,7 +1,8 @@
-"""Every misconception, solution and other style against its check, over many seeds: ``python -m tests.bench.misconceptions``.
+"""Every misconception, solution and other style against its check, over many seeds: ``python -m
+tests.bench.misconceptions``.
 
-Prints a table, a line a misconception: on how many seeds its check failed it (all, or the check is too weak), and what the
-story said. Exit code 1 where a wrong one passed, a right one failed, or a story gave the answer away.
+Prints a table, a line a misconception: on how many seeds its check failed it (all, or the check is too weak), and
+what the story said. Exit code 1 where a wrong one passed, a right one failed, or a story gave the answer away.
 """
 
 import argparse
@@ -48,7 +49,9 @@ def answer_given_away(wrong: Wrong) -> bool:
     if wrong.right is None:
         return False
     right = wrong.right
-    steps = (step for step in wrong.story.steps if "said:" not in step and "feed(" not in step)  # those show what was given
+    steps = (
+        step for step in wrong.story.steps if "said:" not in step and "feed(" not in step
+    )  # those show what was given
     text = " ".join([wrong.story.came_back.replace(show(wrong.got), ""), wrong.story.filter, *steps])
     shown = {repr(right), str(right)} if not isinstance(right, bytes) else {repr(right), right.hex(), right.hex(" ")}
     return any(one and _stands_in(one, text) for one in shown)
@@ -70,7 +73,9 @@ def main(argv: list[str] | None = None) -> int:
     tasks, seeds, started = all_tasks(), range(options.seeds), time.monotonic()
     faults = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        verdicts = dict(zip(MISCONCEPTIONS, pool.map(lambda one: run_misconception(one, tasks, seeds), MISCONCEPTIONS), strict=True))
+        verdicts = dict(
+            zip(MISCONCEPTIONS, pool.map(lambda one: run_misconception(one, tasks, seeds), MISCONCEPTIONS), strict=True)
+        )
         right = [(task, folder) for task in tasks.values() for folder in [SOLUTIONS, *STYLES]]
         passed = pool.map(lambda one: run(one[0], one[1] / f"{module_name(one[0].sheet)}.py", seeds, 10), right)
         for (task, folder), outcome in zip(right, passed, strict=True):
@@ -83,10 +88,17 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{failed:3}/{len(outcome)}  {one.id:<75} {first.story.came_back[:90] if first else 'PASSED'}")
         if failed < len(outcome):
             faults.append(f"{one.id} passes on {len(outcome) - failed} seeds")
-        faults += [f"{one.id}: the story gives the answer away:\n{wrong}" for wrong in outcome if wrong and answer_given_away(wrong)][:1]
+        faults += [
+            f"{one.id}: the story gives the answer away:\n{wrong}"
+            for wrong in outcome
+            if wrong and answer_given_away(wrong)
+        ][:1]
         faults += [f"{one.id}: the story names no rule" for wrong in outcome if wrong and not wrong.story.rule][:1]
-    print(f"\n{len(verdicts)} misconceptions, {len(right)} right ones ({1 + len(STYLES)} styles), {options.seeds} seeds each: "
-          f"{len(faults)} faults, {time.monotonic() - started:.0f} s")
+    print(
+        f"\n{len(verdicts)} misconceptions, {len(right)} right ones ({1 + len(STYLES)} styles), {options.seeds} "
+        f"seeds each: "
+        f"{len(faults)} faults, {time.monotonic() - started:.0f} s"
+    )
     print("\n".join(faults))
     return 1 if faults else 0
 

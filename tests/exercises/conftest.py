@@ -15,7 +15,9 @@ from lab.checking.tasks import ROOT, STUBS, Student, module_name
 
 def pytest_addoption(parser):
     group = parser.getgroup("exercises")
-    group.addoption("--solutions", action="store_true", help="check the instructor's solutions, not the students' sheets")
+    group.addoption(
+        "--solutions", action="store_true", help="check the instructor's solutions, not the students' sheets"
+    )
     group.addoption("--sheets", type=Path, metavar="DIR", help="check the sheets in this folder")
     group.addoption("--check-seed", type=int, default=0, metavar="N", help="other made-up frames (default: 0)")
     group.addoption("--time-limit", type=float, default=10.0, metavar="S", help="for one call (default: 10)")

@@ -4,7 +4,7 @@ import random
 from functools import cache
 
 from lab.checking.tasks import task
-from lab.checking.traffic import PLAIN, REPORT_FRAME, Case, Talk, Tape, line, near_wrap, shipped
+from lab.checking.traffic import PLAIN, REPORT_FRAME, Case, Talk, Tape, line, shipped
 
 ETHERNET_HEADER = 14
 
@@ -15,13 +15,17 @@ def made_up(seed: int) -> Case:
     dice = random.Random(f"sheet 02 {seed}")
     tape = Tape(dice)
     for options in (b"", b"\x94\x04\x00\x00", b"\x07\x0b\x04" + dice.randbytes(8) + b"\x00"):
-        talk = Talk(tape, ip_options=options, timestamps=options[:1] == b"\x07" or (not options and dice.random() < 0.5))
+        talk = Talk(
+            tape, ip_options=options, timestamps=options[:1] == b"\x07" or (not options and dice.random() < 0.5)
+        )
         talk.open()
         for _ in range(3):
             who = dice.choice(("client", "server"))
             talk.say(who, line(dice).encode())
             talk.acknowledge("server" if who == "client" else "client")
-        talk.segment("client", "URG PSH ACK", talk.sent["client"], talk.sent["server"], b"!", window=dice.randrange(1 << 16))
+        talk.segment(
+            "client", "URG PSH ACK", talk.sent["client"], talk.sent["server"], b"!", window=dice.randrange(1 << 16)
+        )
         talk.segment("server", "RST", talk.sent["server"], None, window=0)
     return tape.case(f"IPv4 and TCP options, short frames, seed {seed}")
 
@@ -47,8 +51,10 @@ def each_frame(seed: int):
 def test_parse_ethernet(student, seed):
     rules = {
         "": "An Ethernet II header has 14 bytes: destination 6, source 6, type 2; the payload follows (RFC 894).",
-        "destination": "The destination stands in the first 6 bytes, so that a switch can decide early; each byte two hex digits.",
-        "source": "The source stands in bytes 6 to 11, behind the destination; each byte is written with two hex digits.",
+        "destination": "The destination stands in the first 6 bytes, so that a switch can decide early; each byte "
+        "two hex digits.",
+        "source": "The source stands in bytes 6 to 11, behind the destination; each byte is written with two hex "
+        "digits.",
         "type": "The type is a 16-bit number in network byte order: the high byte comes first (bytes 12 and 13).",
         "payload": "The header has 14 bytes: 6 + 6 + 2. The payload begins right behind it, and nothing is cut off.",
     }
@@ -66,14 +72,17 @@ def test_parse_ethernet(student, seed):
 @task("parse_ipv4")
 def test_parse_ipv4(student, seed):
     rules = {
-        "": "An IPv4 header has at least 20 bytes, laid out as in RFC 791 section 3.1, all numbers in network byte order.",
-        "header_length": "The low four bits of the first byte (IHL) count 32-bit words, options included; the high four are the version.",
+        "": "An IPv4 header has at least 20 bytes, laid out as in RFC 791 section 3.1, all numbers in network byte "
+        "order.",
+        "header_length": "The low four bits of the first byte (IHL) count 32-bit words, options included; the high "
+        "four are the version.",
         "total_length": "Bytes 2 and 3 hold the length of the whole packet, header included, high byte first.",
         "ttl": "The time to live is byte 8.",
         "protocol": "The protocol is byte 9, behind the time to live.",
         "source": "The source address stands in bytes 12 to 15, before the destination.",
         "destination": "The destination address stands in bytes 16 to 19, behind the source.",
-        "payload": "The payload begins behind the header, options included, and the packet ends where its total length says: "
+        "payload": "The payload begins behind the header, options included, and the packet ends where its total "
+        "length says: "
         "what stands behind that is filling of the Ethernet frame, and the header is counted in that length.",
     }
     for case, number, segments, frame in each_frame(seed):
@@ -99,13 +108,15 @@ def test_parse_ipv4(student, seed):
 @task("parse_tcp")
 def test_parse_tcp(student, seed):
     rules = {
-        "": "A TCP header has at least 20 bytes, laid out as in RFC 9293 section 3.1, all numbers in network byte order.",
+        "": "A TCP header has at least 20 bytes, laid out as in RFC 9293 section 3.1, all numbers in network byte "
+        "order.",
         "source_port": "The source port stands in bytes 0 and 1, high byte first.",
         "destination_port": "The destination port stands in bytes 2 and 3, behind the source port, high byte first.",
         "seq": "The sequence number stands in bytes 4 to 7: 32 bits, high byte first, never negative.",
         "ack": "The acknowledgement number stands in bytes 8 to 11: 32 bits, high byte first, never negative.",
         "header_length": "The high four bits of byte 12 (data offset) count 32-bit words, options included.",
-        "flags": "Byte 13, from its lowest bit: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; a set holds just those that are set.",
+        "flags": "Byte 13, from its lowest bit: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; a set holds just those "
+        "that are set.",
         "window": "The window stands in bytes 14 and 15, as on the wire, high byte first; nothing is scaled here.",
         "payload": "The payload begins where the header ends, options included, and goes on to the end of the segment.",
     }
@@ -198,7 +209,8 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
         talk.segment("client", "ACK", 1, 1)
 
     def syn_twice(tape, dice):
-        """Both sides drew the same number, and the network sent the SYN twice: the server says once more where it stands."""
+        """Both sides drew the same number, and the network sent the SYN twice: the server says once more where it
+        stands."""
         isn = dice.randrange(1 << 32)
         talk = Talk(tape, isns=(isn, isn))
         talk.segment("client", "SYN", 0, None)
@@ -218,11 +230,27 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
     add("a SYN that was lost", ["client: SYN, no answer", "client: the same SYN again", "server: SYN, ACK"], lost_syn)
     add("two clients at once", ["client A: SYN", "client B: SYN", "server answers B, then A"], two_at_once)
     add("two connections of one host", ["port A: SYN", "port B: SYN, SYN-ACK, ACK", "server answers A"], same_host)
-    add("a closed port first", ["client: SYN to a closed port", "server: RST, ACK", "client: SYN to the open one"], refused_first)
+    add(
+        "a closed port first",
+        ["client: SYN to a closed port", "server: RST, ACK", "client: SYN to the open one"],
+        refused_first,
+    )
     add("another connection under way", ["data and an ACK of an older connection", "then a handshake"], in_the_middle)
-    add("an answer to something else", ["client: SYN", "server: SYN, ACK of another number", "client: RST", "client: SYN"], old_answer)
-    add("an answer sent twice", ["client: SYN", "server: SYN, ACK", "server: the same again", "client: ACK"], repeated_answer)
-    add("a SYN that the network doubled", ["client: SYN", "server: SYN, ACK", "the SYN once more", "server: ACK"], syn_twice)
+    add(
+        "an answer to something else",
+        ["client: SYN", "server: SYN, ACK of another number", "client: RST", "client: SYN"],
+        old_answer,
+    )
+    add(
+        "an answer sent twice",
+        ["client: SYN", "server: SYN, ACK", "server: the same again", "client: ACK"],
+        repeated_answer,
+    )
+    add(
+        "a SYN that the network doubled",
+        ["client: SYN", "server: SYN, ACK", "the SYN once more", "server: ACK"],
+        syn_twice,
+    )
     add("no answer at all", ["client: SYN, three times"], nobody)
     return found
 
@@ -230,8 +258,10 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
 @task("find_handshake")
 def test_find_handshake(student, seed):
     one_rule = (
-        "A SYN-ACK answers the SYN of the other direction, same endpoints, whose sequence number + 1 it acknowledges; the third frame comes from "
-        "the initiator, carries ACK and no SYN, and acknowledges the SYN-ACK's sequence number + 1 (RFC 9293 section 3.5, modulo 2**32). Of a SYN "
+        "A SYN-ACK answers the SYN of the other direction, same endpoints, whose sequence number + 1 it "
+        "acknowledges; the third frame comes from "
+        "the initiator, carries ACK and no SYN, and acknowledges the SYN-ACK's sequence number + 1 (RFC 9293 "
+        "section 3.5, modulo 2**32). Of a SYN "
         "that was repeated, the last before the answer counts. No answered SYN: None."
     )
     recording = shipped(PLAIN)
@@ -239,7 +269,9 @@ def test_find_handshake(student, seed):
         found = [flow.handshake for flow in case.flows if flow.handshake and flow.handshake.ack]
         first = min(found, key=lambda handshake: handshake.syn_ack, default=None)
         right = (first.syn, first.syn_ack, first.ack) if first else None
-        segments = [{key: row[key] for key in ("frame", "source", "destination", "seq", "ack", "flags")} for row in case.rows]
+        segments = [
+            {key: row[key] for key in ("frame", "source", "destination", "seq", "ack", "flags")} for row in case.rows
+        ]
         given = f"{len(segments)} segments of {case.name}: {name}"
         got = student.call("find_handshake", segments, given=given, rule=one_rule, case=case, steps=steps)
         frame = _wrong_frame(right, got)

@@ -39,8 +39,10 @@ def numbered(seed: int) -> list[Case]:
 @task("relative_numbers")
 def test_relative_numbers(student, seed):
     rule = (
-        "A relative number counts from the initial sequence number in the SYN of the side whose bytes it counts: seq the "
-        "sender's own, ack the other side's; each connection (both addresses and both ports) has its own two; the SYN itself "
+        "A relative number counts from the initial sequence number in the SYN of the side whose bytes it counts: "
+        "seq the "
+        "sender's own, ack the other side's; each connection (both addresses and both ports) has its own two; the "
+        "SYN itself "
         "is number 0 and takes one; modulo 2**32; without the ACK flag the relative ack is 0 (RFC 9293 section 3.4)."
     )
     for case in numbered(seed):
@@ -57,9 +59,9 @@ def test_relative_numbers(student, seed):
             given=given,
             rules={"": rule},
             case=case,
-            frame=lambda found, case=case: case.rows[found.item]["frame"]
-            if found.item is not None and found.item < len(case.rows)
-            else None,
+            frame=lambda found, case=case: (
+                case.rows[found.item]["frame"] if found.item is not None and found.item < len(case.rows) else None
+            ),
         )
 
 
@@ -122,9 +124,17 @@ def conversations_with_acks(seed: int) -> list[tuple[str, list[str], Case]]:
 
     add("every line is acknowledged", ["the host sends a line", "the other side acknowledges it", "three times"], each)
     add("one ACK for several", ["the host sends several segments", "one ACK covers them all"], cumulative)
-    add("data crosses on the way", ["the other side sends, with an old ack number", "then it acknowledges"], other_data_first)
+    add(
+        "data crosses on the way",
+        ["the other side sends, with an old ack number", "then it acknowledges"],
+        other_data_first,
+    )
     add("acknowledged in parts", ["the host sends 40 bytes", "an ACK covers some of them", "a second one all"], partial)
-    add("sent again", ["the host sends a line", "no answer: the same line again", "an ACK", "another line, an ACK"], sent_again)
+    add(
+        "sent again",
+        ["the host sends a line", "no answer: the same line again", "an ACK", "another line, an ACK"],
+        sent_again,
+    )
     add("never acknowledged", ["a line and its ACK", "a line, and the recording ends"], never)
     add("numbers that wrap around", ["an ACK each, with the sequence number passing 2**32"], each, wrap=True)
     return found
@@ -133,8 +143,10 @@ def conversations_with_acks(seed: int) -> list[tuple[str, list[str], Case]]:
 @task("round_trip_times")
 def test_round_trip_times(student, seed):
     rule = (
-        "An ACK covers a segment when its number is at or beyond the segment's last byte + 1, compared modulo 2**32; one ACK may cover "
-        "several segments; a number that stands still covers nothing new. Microseconds from the segment to the first such ACK; only "
+        "An ACK covers a segment when its number is at or beyond the segment's last byte + 1, compared modulo "
+        "2**32; one ACK may cover "
+        "several segments; a number that stands still covers nothing new. Microseconds from the segment to the "
+        "first such ACK; only "
         "segments with payload; none for a segment sent more than once (Karn's rule, RFC 6298 section 3)."
     )
     for name, steps, case in conversations_with_acks(seed):
@@ -148,7 +160,15 @@ def test_round_trip_times(student, seed):
             return right[found.item][0] if found.path[-1] == 1 else None
 
         student.expect(
-            "round_trip_times", case.rows, host, right=right, given=given, rules={"": rule}, case=case, frame=frame, steps=steps
+            "round_trip_times",
+            case.rows,
+            host,
+            right=right,
+            given=given,
+            rules={"": rule},
+            case=case,
+            frame=frame,
+            steps=steps,
         )
 
 
@@ -176,7 +196,8 @@ def _round_trips(case: Case, host: str) -> list[tuple[int, int]]:
 @task("decode_report")
 def test_decode_report(student, seed):
     rules = {
-        "": "The first read of a connection is the name, whatever it is; a command is exactly one of three texts; anything else is "
+        "": "The first read of a connection is the name, whatever it is; a command is exactly one of three texts; "
+        "anything else is "
         "a line. Text is UTF-8 (RFC 3629), and a byte that is none becomes U+FFFD."
     }
     dice = random.Random(f"sheet 03 report {seed}")
@@ -184,13 +205,26 @@ def test_decode_report(student, seed):
     conversations = [
         (
             f"the payloads from {flow.initiator} in {case.name}",
-            [flow.from_initiator.data[piece.offset : piece.offset + piece.length] for piece in flow.from_initiator.pieces],
+            [
+                flow.from_initiator.data[piece.offset : piece.offset + piece.length]
+                for piece in flow.from_initiator.pieces
+            ],
             [piece.frame_number for piece in flow.from_initiator.pieces],
         )
         for flow in case.flows
     ]
     odd_names = ["!Exit", "Zoë ☕", "!GetAllActiveUsers", "*** John Connected ***"]
-    odd_lines = ["!exit", "!Exit now", " !Exit", "!ShowUserHasConnected!Exit", "naïve ☕", "!", "<Bob> hi", " blanks around ", "bye\n"]
+    odd_lines = [
+        "!exit",
+        "!Exit now",
+        " !Exit",
+        "!ShowUserHasConnected!Exit",
+        "naïve ☕",
+        "!",
+        "<Bob> hi",
+        " blanks around ",
+        "bye\n",
+    ]
     for name in odd_names:
         lines = dice.sample(odd_lines, 5) + [line(dice) for _ in range(3)]
         dice.shuffle(lines)

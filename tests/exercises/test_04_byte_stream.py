@@ -16,11 +16,24 @@ LIMIT = 200  # of the decoder in these checks, in bytes
 def test_another_reading(student, seed):
     dice = random.Random(f"sheet 04 readings {seed}")
     rule = (
-        "A sent text is its UTF-8 bytes and nothing else: no length, no end mark, no order but that of the bytes. Another reading has other "
-        "texts, none empty, whose bytes in a row are the same. One character alone has no other reading (RFC 9293 section 3.8: "
+        "A sent text is its UTF-8 bytes and nothing else: no length, no end mark, no order but that of the bytes. "
+        "Another reading has other "
+        "texts, none empty, whose bytes in a row are the same. One character alone has no other reading (RFC 9293 "
+        "section 3.8: "
         "the receiver gets bytes, not sends)."
     )
-    given_lists = [["hello", "there"], ["☕"], ["a"], ["ab"], ["é", "é"], ["ab", "ab"], ["☕☕"], ["hello"], ["a", "b", "c"], ["é!"]]
+    given_lists = [
+        ["hello", "there"],
+        ["☕"],
+        ["a"],
+        ["ab"],
+        ["é", "é"],
+        ["ab", "ab"],
+        ["☕☕"],
+        ["hello"],
+        ["a", "b", "c"],
+        ["é!"],
+    ]
     given_lists += [[line(dice) for _ in range(dice.randint(1, 5))] for _ in range(12)]
     for messages in given_lists:
         given = f"a client said, one after the other: {messages!r}"
@@ -70,7 +83,8 @@ def streams(seed: int) -> list[Case]:
 @task("frames_carrying")
 def test_frames_carrying(student, seed):
     rule = (
-        "Byte 0 of a stream has the number behind the SYN's (the SYN takes one), modulo 2**32. A frame carries a byte range if at least "
+        "Byte 0 of a stream has the number behind the SYN's (the SYN takes one), modulo 2**32. A frame carries a "
+        "byte range if at least "
         "one byte of the range was new in it; the byte behind the range is not part of it (RFC 9293 section 3.4)."
     )
     dice = random.Random(f"sheet 04 ranges {seed}")
@@ -79,12 +93,13 @@ def test_frames_carrying(student, seed):
         rows = [{key: row[key] for key in ("frame", "seq", "flags", "payload")} for row in case.side(stream)]
         ranges = [(piece.offset, piece.length) for piece in stream.pieces]
         ranges += [(0, 1), (0, len(stream)), (len(stream) - 1, 1)]
-        for _ in range(25):
+        for _ in range(10):
             start = dice.randrange(len(stream))
             ranges.append((start, dice.randint(1, len(stream) - start)))
         for start, length in ranges:
             right = stream.frames(start, length)
-            given = f"bytes {start} to {start + length} (not included) of the stream from {case.flows[0].initiator} in {case.name}"
+            given = f"bytes {start} to {start + length} (not included) of the stream from {case.flows[0].initiator} "
+            f"in {case.name}"
             got = student.call("frames_carrying", rows, start, length, given=given, rule=rule, case=case)
             frame = None
             if isinstance(got, (list, tuple)):
@@ -102,8 +117,10 @@ def _chop(dice: random.Random, data: bytes, longest: int) -> list[bytes]:
 
 
 def _message(dice: random.Random) -> dict:
-    text = dice.choice([line(dice), "☕ naïve", "two\nlines", "a\u2028b\x85c", "\x0b\x0c\x1c", "tab\tand \\ and \""])
-    return dice.choice([{"event": "say", "text": text}, {"event": "who"}, {"event": "msg", "to": "Zoë", "text": text, "id": "1"}])
+    text = dice.choice([line(dice), "☕ naïve", "two\nlines", "a\u2028b\x85c", "\x0b\x0c\x1c", 'tab\tand \\ and "'])
+    return dice.choice(
+        [{"event": "say", "text": text}, {"event": "who"}, {"event": "msg", "to": "Zoë", "text": text, "id": "1"}]
+    )
 
 
 def _on_the_wire(message: dict) -> bytes:
@@ -113,7 +130,8 @@ def _on_the_wire(message: dict) -> bytes:
 @task("LineDecoder")
 def test_line_decoder(student, seed):
     rule = (
-        "A message ends at the byte 10 and nowhere else; what follows the last one is kept for the next call; bytes are decoded when their line "
+        "A message ends at the byte 10 and nowhere else; what follows the last one is kept for the next call; bytes "
+        "are decoded when their line "
         "is whole, since a cut may fall inside a character (RFC 3629 section 3, RFC 8259 section 8)."
     )
     dice = random.Random(f"sheet 04 lines {seed}")
@@ -127,7 +145,8 @@ def test_line_decoder(student, seed):
             before = seen.count(b"\n")
             seen += piece
             right.append(messages[before : seen.count(b"\n")])
-        given = f"{len(messages)} messages of {len(whole)} bytes in {len(pieces)} pieces of at most {longest} bytes, limit {LIMIT}"
+        given = f"{len(messages)} messages of {len(whole)} bytes in {len(pieces)} pieces of at most {longest} "
+        f"bytes, limit {LIMIT}"
         got = student.session("LineDecoder", [LIMIT], [("feed", [piece]) for piece in pieces], given, rule)
         if got and isinstance(got[-1], Exception):
             _tell(given, pieces, len(got) - 1, f"feed raised {got[-1]}", rule)
@@ -152,7 +171,8 @@ def _check_limits(student, dice: random.Random) -> None:
         count, rest = divmod(room, len(letter.encode()))
         return head + (letter * count + "x" * rest).encode() + tail + b"\n"
 
-    too_long = f"A line has at most {LIMIT} bytes, its newline counted, whether the newline has come or not: whoever never sends one must not fill the memory."
+    too_long = f"A line has at most {LIMIT} bytes, its newline counted, whether the newline has come or not: "
+    "whoever never sends one must not fill the memory."
     no_object = "A line that is not a JSON object in UTF-8 is refused with ValueError (RFC 8259)."
     stories = [
         ("a line of just the limit", [sized(LIMIT)], None, too_long),
@@ -170,12 +190,16 @@ def _check_limits(student, dice: random.Random) -> None:
         ("a character cut off for good", [b'{"event":"say","text":"\xc3"}\n'], 0, no_object),
     ]
     for given, pieces, refused_at, rule in stories:
-        got = student.session("LineDecoder", [LIMIT], [("feed", [piece]) for piece in pieces], f"{given}, limit {LIMIT}", rule)
+        got = student.session(
+            "LineDecoder", [LIMIT], [("feed", [piece]) for piece in pieces], f"{given}, limit {LIMIT}", rule
+        )
         raised = isinstance(got[-1], Raised)
         if raised and got[-1].kind not in ("ValueError", "UnicodeDecodeError", "JSONDecodeError"):
             _tell(given, pieces, len(got) - 1, f"feed raised {got[-1]}", rule)
         if raised and refused_at is None:
             _tell(given, pieces, len(got) - 1, "feed refused a line that keeps to the rules", rule)
         if refused_at is not None and (not raised or len(got) - 1 != refused_at):
-            what = "feed refused it too early" if raised and len(got) - 1 < refused_at else "feed took it without a word"
+            what = (
+                "feed refused it too early" if raised and len(got) - 1 < refused_at else "feed took it without a word"
+            )
             _tell(given, pieces, min(len(got) - 1, refused_at), what, rule)

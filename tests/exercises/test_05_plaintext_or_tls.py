@@ -13,11 +13,14 @@ RECORDED = {"TLS 1.2": TLS12, "TLS 1.3": TLS13}
 @task("parse_records")
 def test_parse_records(student, seed):
     rules = {
-        "": "A record is type 1 byte, version 2, length 2 (high byte first), then that many bytes of fragment; the next one begins right behind it, "
+        "": "A record is type 1 byte, version 2, length 2 (high byte first), then that many bytes of fragment; the "
+        "next one begins right behind it, "
         "wherever segments begin. One whose end is missing is not given yet (RFC 8446 section 5.1).",
-        "length": "The length stands in bytes 3 and 4, high byte first, and counts the fragment only, without the 5 bytes of header.",
+        "length": "The length stands in bytes 3 and 4, high byte first, and counts the fragment only, without the 5 "
+        "bytes of header.",
         "fragment": "The fragment begins behind the 5 bytes of the header and has as many bytes as the length says.",
-        "type": "The type is the first byte of the record, and every type is a record; the next record begins behind this one's fragment.",
+        "type": "The type is the first byte of the record, and every type is a record; the next record begins "
+        "behind this one's fragment.",
         "version": "The version stands in bytes 1 and 2, high byte first.",
     }
     dice = random.Random(f"sheet 05 records {seed}")
@@ -28,13 +31,19 @@ def test_parse_records(student, seed):
                 records = read_records(stream)
                 cuts = [len(stream.data), *(dice.randrange(len(stream.data)) for _ in range(3))]
                 for cut in cuts:
-                    given = f"the first {cut} of {len(stream.data)} bytes from the {who} of {flow.initiator} in {case.name}"
+                    given = (
+                        f"the first {cut} of {len(stream.data)} bytes from the {who} of {flow.initiator} in {case.name}"
+                    )
                     _expect_records(student, stream.data[:cut], given, rules, case, records)
     for _ in range(8):
         stream = b""
         for _ in range(dice.randint(1, 6)):
             fragment = dice.randbytes(dice.choice([0, 1, 5, 255, 256, 300, 16_384]))
-            stream += bytes([dice.choice([20, 21, 22, 23]), 3, dice.choice([1, 3])]) + len(fragment).to_bytes(2, "big") + fragment
+            stream += (
+                bytes([dice.choice([20, 21, 22, 23]), 3, dice.choice([1, 3])])
+                + len(fragment).to_bytes(2, "big")
+                + fragment
+            )
         stream += dice.choice([b"", b"\x17", b"\x17\x03\x03\x00", b"\x17\x03\x03\x00\x05abcd"])
         _expect_records(student, stream, f"{len(stream)} bytes of records made up for this check", rules, None, None)
 
@@ -46,7 +55,11 @@ def _expect_records(student, data, given, rules, case, recorded) -> None:
     ]
 
     def frame(found):
-        return recorded[found.item].frame_number if recorded and found.item is not None and found.item < len(recorded) else None
+        return (
+            recorded[found.item].frame_number
+            if recorded and found.item is not None and found.item < len(recorded)
+            else None
+        )
 
     student.expect("parse_records", data, right=right, given=given, rules=rules, case=case, frame=frame)
 
@@ -54,8 +67,10 @@ def _expect_records(student, data, given, rules, case, recorded) -> None:
 @task("infer_lengths")
 def test_infer_lengths(student, seed):
     rule = (
-        "Only application data (type 23) carries messages. What encryption adds is known: a tag of 16 bytes (AES-GCM), in TLS 1.2 an explicit nonce of 8 as "
-        "well (RFC 5288), in TLS 1.3 one byte of content type (RFC 8446 section 5.2). The record's header is not in its length."
+        "Only application data (type 23) carries messages. What encryption adds is known: a tag of 16 bytes "
+        "(AES-GCM), in TLS 1.2 an explicit nonce of 8 as "
+        "well (RFC 5288), in TLS 1.3 one byte of content type (RFC 8446 section 5.2). The record's header is not in "
+        "its length."
     )
     dice = random.Random(f"sheet 05 lengths {seed}")
     for version, path in RECORDED.items():
@@ -63,7 +78,11 @@ def test_infer_lengths(student, seed):
         manifest = json.loads((path.parent / "manifest.json").read_text(encoding="utf-8"))
         [recording] = [one for one in manifest["recordings"] if one["file"] == path.name]
         for user, flow in zip(recording["users"], case.flows, strict=True):
-            said = [event["text"] for event in recording["events"] if event["who"] == user["name"] and event["action"] == "say"]
+            said = [
+                event["text"]
+                for event in recording["events"]
+                if event["who"] == user["name"] and event["action"] == "say"
+            ]
             sent = [user["name"], "!ShowUserHasConnected", "!GetAllActiveUsers", *said, "!Exit"]
             records = [one for one in read_records(flow.from_initiator) if one.content_type == APPLICATION_DATA]
             chat = records[1:] if version == "TLS 1.3" else records  # in 1.3 the first is the encrypted Finished
@@ -90,9 +109,12 @@ def test_infer_lengths(student, seed):
 @task("exposure")
 def test_exposure(student, seed):
     rules = {
-        "": "Right is a line with the right speaker and the right text, as often as it was said; each time it was said counts once.",
-        "right": "A line is right if the speaker and the whole text are exactly the same, and no more often than it was said.",
-        "wrong": "What was read and never said, or read more often than it was said, counts as wrong: making things up must not pay.",
+        "": "Right is a line with the right speaker and the right text, as often as it was said; each time it was "
+        "said counts once.",
+        "right": "A line is right if the speaker and the whole text are exactly the same, and no more often than it "
+        "was said.",
+        "wrong": "What was read and never said, or read more often than it was said, counts as wrong: making things "
+        "up must not pay.",
         "total": "The total is how many lines were said, repeated ones each time.",
         "share": "The share is right of what was said, not of what was read; 0.0 where nothing was said.",
     }
@@ -103,19 +125,35 @@ def test_exposure(student, seed):
     for name, spoil in (
         ("nothing was said", lambda reads, said: said.clear()),
         ("an empty room", lambda reads, said: (reads.clear(), said.clear())),
-        ("one line said twice, heard twice", lambda reads, said: (said.extend([said[0]]), reads.append((names.index(said[0][0]), said[0][1].encode())))),
-        ("a line heard twice, said once", lambda reads, said: reads.append((names.index(said[0][0]), said[0][1].encode()))),
+        (
+            "one line said twice, heard twice",
+            lambda reads, said: (said.extend([said[0]]), reads.append((names.index(said[0][0]), said[0][1].encode()))),
+        ),
+        (
+            "a line heard twice, said once",
+            lambda reads, said: reads.append((names.index(said[0][0]), said[0][1].encode())),
+        ),
         ("a line that was never said", lambda reads, said: reads.append((0, b"buy my shares"))),
         ("a line of somebody else", lambda reads, said: reads.append((1, b"that was me"))),
         ("a line in other letters", lambda reads, said: (said.append(("Alice", "Hello")), reads.append((2, b"HELLO")))),
         ("half a line", lambda reads, said: (said.append(("Brandon", "half a line")), reads.append((0, b"half a")))),
-        ("lines that were not recorded", lambda reads, said: said.extend([("Alice", "off the record"), ("Alice", "off the record")])),
+        (
+            "lines that were not recorded",
+            lambda reads, said: said.extend([("Alice", "off the record"), ("Alice", "off the record")]),
+        ),
         ("a line with blanks around", lambda reads, said: (said.append(("John", "hm")), reads.append((1, b" hm ")))),
-        ("broken characters", lambda reads, said: (said.append(("John", "na\ufffdve")), reads.append((1, b"na\xffve")))),
+        (
+            "broken characters",
+            lambda reads, said: (said.append(("John", "na\ufffdve")), reads.append((1, b"na\xffve"))),
+        ),
     ):
         said = [(dice.choice(names), f"{line(dice)} {number}") for number in range(5)]
         reads = [(place, who.encode()) for place, who in enumerate(names)]
-        reads += [(names.index(who), command) for command in (b"!ShowUserHasConnected", b"!GetAllActiveUsers") for who in names]
+        reads += [
+            (names.index(who), command)
+            for command in (b"!ShowUserHasConnected", b"!GetAllActiveUsers")
+            for who in names
+        ]
         reads += [(names.index(who), text.encode()) for who, text in said]
         if name == "a line of somebody else":
             said.append(("Brandon", "that was me"))
@@ -153,4 +191,9 @@ def _score(reads, said) -> dict:
         heard[names[connection], text] += 1
     truth = Counter(said)
     right = (heard & truth).total()
-    return {"right": right, "wrong": heard.total() - right, "total": len(said), "share": right / len(said) if said else 0.0}
+    return {
+        "right": right,
+        "wrong": heard.total() - right,
+        "total": len(said),
+        "share": right / len(said) if said else 0.0,
+    }

@@ -7,10 +7,13 @@ from lab.checking.tasks import task
 from lab.checking.traffic import PLAIN, TLS13, Case, Talk, Tape, near_wrap, shipped
 
 RULES = {
-    "": "Number the bytes from behind the SYN, modulo 2**32, and deliver them in order of these numbers (RFC 9293 section 3.10.7.4).",
-    "data": "Every byte once, in the order of its number, counted from behind the SYN modulo 2**32; what was received first stays; nothing is put "
+    "": "Number the bytes from behind the SYN, modulo 2**32, and deliver them in order of these numbers (RFC 9293 "
+    "section 3.10.7.4).",
+    "data": "Every byte once, in the order of its number, counted from behind the SYN modulo 2**32; what was "
+    "received first stays; nothing is put "
     "in for what is missing, and what comes behind a hole is not thrown away.",
-    "gaps": "A gap is (offset in the data where bytes are missing, how many), for every hole between bytes that were recorded, and for no other.",
+    "gaps": "A gap is (offset in the data where bytes are missing, how many), for every hole between bytes that "
+    "were recorded, and for no other.",
 }
 
 
@@ -78,7 +81,12 @@ def weather(seed: int) -> list[tuple[str, list[str], Case]]:
         pieces = cut(dice, length)
         place = dice.randrange(1, len(pieces) - 2)
         start, end = pieces[place][0], pieces[place + 1][1]
-        return [*pieces[:place], *pieces[place + 1 :], (start, pieces[place][1]), (start, end, dice.randbytes(end - start))]
+        return [
+            *pieces[:place],
+            *pieces[place + 1 :],
+            (start, pieces[place][1]),
+            (start, end, dice.randbytes(end - start)),
+        ]
 
     def everything(dice, length):
         pieces = filled_later(dice, length) + twice(dice, length)[:3]
@@ -99,12 +107,23 @@ def weather(seed: int) -> list[tuple[str, list[str], Case]]:
     add("the beginning is missing", ["the first data segment never arrives"], first_missing)
     add("sent again as one", ["a segment is lost", "it comes again, glued to the one before it"], glued)
     add("an overlap that contradicts", ["a segment overlaps the one before it, with other bytes in it"], contradicting)
-    add("a contradiction behind a hole", ["a hole is filled", "the same place comes again with other bytes"], contradicting_early)
+    add(
+        "a contradiction behind a hole",
+        ["a hole is filled", "the same place comes again with other bytes"],
+        contradicting_early,
+    )
     add("numbers that wrap around", ["the sequence number passes 2**32 on the way"], cut, wrap=True)
-    add("wrapping around, out of order", ["segments overtake each other while the number passes 2**32"], swapped, wrap=True)
+    add(
+        "wrapping around, out of order",
+        ["segments overtake each other while the number passes 2**32"],
+        swapped,
+        wrap=True,
+    )
     add("wrapping around, with holes", ["two segments never arrive, and the number passes 2**32"], holes, wrap=True)
     add("everything at once", ["lost, twice, overtaken"], everything, wrap=bool(seed % 2))
-    add("everything, and holes that stay", ["lost for good, twice, overtaken"], everything_with_holes, wrap=not seed % 2)
+    add(
+        "everything, and holes that stay", ["lost for good, twice, overtaken"], everything_with_holes, wrap=not seed % 2
+    )
     return found
 
 
@@ -120,7 +139,10 @@ def test_reassemble(student, seed):
 
 
 def _expect_stream(student, case, stream, name, steps) -> None:
-    rows = [{key: row[key] for key in ("frame", "source", "destination", "seq", "flags", "payload")} for row in case.side(stream)]
+    rows = [
+        {key: row[key] for key in ("frame", "source", "destination", "seq", "flags", "payload")}
+        for row in case.side(stream)
+    ]
     right = {"data": stream.data, "gaps": [(gap.offset, gap.length) for gap in stream.gaps]}
     given = f"{name}: {len(rows)} segments of one direction of {case.name}"
     got = student.call("reassemble", rows, given=given, rule=RULES[""], case=case, steps=steps)
@@ -198,7 +220,11 @@ def repetitions(seed: int) -> list[tuple[str, list[str], Case]]:
         talk.acknowledge("client")
 
     add("the same segment again", ["the client says something", "some segments are sent again"], same_again)
-    add("late, not again", ["a segment is lost before the recording", "the next ones are seen", "the lost one is sent again"], overtaken)
+    add(
+        "late, not again",
+        ["a segment is lost before the recording", "the next ones are seen", "the lost one is sent again"],
+        overtaken,
+    )
     add("the same ACK again", ["the server says something", "the client acknowledges it three times"], duplicate_acks)
     add("again, and more", ["a segment", "the next is lost", "both come as one"], one_goes_on)
     add("again in other pieces", ["two segments", "both again as one", "a part of them again"], glued_again)
@@ -210,8 +236,10 @@ def repetitions(seed: int) -> list[tuple[str, list[str], Case]]:
 @task("find_retransmissions")
 def test_find_retransmissions(student, seed):
     rule = (
-        "A segment is a retransmission if it carries payload and every byte of it has been recorded before, from the same side, by number modulo 2**32. A "
-        "pure ACK repeats no bytes; a late segment that fills a hole brings new ones, and so does one that goes on behind the old."
+        "A segment is a retransmission if it carries payload and every byte of it has been recorded before, from "
+        "the same side, by number modulo 2**32. A "
+        "pure ACK repeats no bytes; a late segment that fills a hole brings new ones, and so does one that goes on "
+        "behind the old."
     )
     for name, steps, case in [("a recording", ["nothing went wrong"], shipped(PLAIN)), *repetitions(seed)]:
         for flow in case.flows:

@@ -1,4 +1,5 @@
-"""Are the checks any good? Right ones pass, wrong ones fail with a story, stubs read "not attempted". Fewer seeds than the bench."""
+"""Are the checks any good? Right ones pass, wrong ones fail with a story, stubs read "not attempted". Fewer seeds
+than the bench."""
 
 import ast
 import shutil
@@ -16,7 +17,9 @@ from tests.bench.misconceptions import STYLES, all_tasks, answer_given_away, run
 from tests.conftest import ROOT
 from tests.solutions.misconceptions import MISCONCEPTIONS
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers that wrap around do so in numpy's scalars too
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning"
+)  # numbers that wrap around do so in numpy's scalars too
 SEEDS = (1, 2)
 TASKS = all_tasks()
 
@@ -85,7 +88,8 @@ def test_stories_name_a_frame_and_a_filter_to_paste(sheet):
 
 
 def test_the_check_is_pytest_underneath(tmp_path):
-    """Right against the solutions with nothing skipped; "not attempted" against the stubs; a story against a wrong one."""
+    """Right against the solutions with nothing skipped; "not attempted" against the stubs; a story against a wrong
+    one."""
 
     def pytest_on(*arguments):
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/exercises", *arguments]
@@ -115,7 +119,9 @@ def test_solutions_have_a_docstring_a_question_and_marked_regions():
 
 
 @pytest.mark.parametrize(
-    "text", ["# solution:\n# solution:\n", "# :solution\n", "def f():\n    # solution:\n    pass\n"], ids=["twice", "no begin", "no end"]
+    "text",
+    ["# solution:\n# solution:\n", "# :solution\n", "def f():\n    # solution:\n    pass\n"],
+    ids=["twice", "no begin", "no end"],
 )
 def test_marks_that_do_not_pair_up_are_told(text):
     with pytest.raises(stubs.MarkError, match="line"):

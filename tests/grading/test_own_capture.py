@@ -1,4 +1,5 @@
-"""A conversation of one's own: a different one for each id, the same one again, and an answer key that the frames give."""
+"""A conversation of one's own: a different one for each id, the same one again, and an answer key that the frames
+give."""
 
 import subprocess
 import sys
@@ -111,8 +112,9 @@ def test_who_has_answered_is_not_written_over(recorded_twice):
 @pytest.mark.parametrize(
     ("given", "accepted", "right"),
     [
-        (5, [5], True), (5.0, [5], False), (True, [1], False), ("5", [5], False), (" Zoë ", ["zoë"], True), ("", ["none"], False),
-        (["A", "b"], [["a", "B"]], True), (["B", "A"], [["A", "B"]], False), ("x", ["y", "x"], True), (None, [1], False), ([], [["A"]], False),
+        (5, [5], True), (5.0, [5], False), (True, [1], False), ("5", [5], False), (" Zoë ", ["zoë"], True), ("",
+        ["none"], False), (["A", "b"], [["a", "B"]], True), (["B", "A"], [["A", "B"]], False), ("x", ["y", "x"],
+        True), (None, [1], False), ([], [["A"]], False),
     ],
 )  # fmt: skip
 def test_what_counts_as_right(given, accepted, right):
@@ -142,7 +144,13 @@ def test_a_class_is_recorded_and_goes_on_where_it_was_cut_off(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("", "no column"), ("name\nA\n", "no column"), ("id\n", "nobody"), ("id\na\nA\n", "twice"), ("id\n../a\n", "line 2")],
+    [
+        ("", "no column"),
+        ("name\nA\n", "no column"),
+        ("id\n", "nobody"),
+        ("id\na\nA\n", "twice"),
+        ("id\n../a\n", "line 2"),
+    ],
 )
 def test_a_roster_that_cannot_be_used(tmp_path, text, reason):
     (tmp_path / "r.csv").write_text(text)

@@ -14,7 +14,13 @@ def hidden_parse_ipv4(student, seed):
         payload = dice.randbytes(dice.randint(0, 40))
         total = words * 4 + len(payload)
         addresses = dice.randbytes(8)
-        packet = bytes([0x40 | words, 0]) + total.to_bytes(2, "big") + dice.randbytes(4) + bytes([dice.randrange(1, 255), 17]) + b"\0\0"
+        packet = (
+            bytes([0x40 | words, 0])
+            + total.to_bytes(2, "big")
+            + dice.randbytes(4)
+            + bytes([dice.randrange(1, 255), 17])
+            + b"\0\0"
+        )
         packet += addresses + options + payload
         right = {
             "header_length": words * 4,
@@ -27,7 +33,9 @@ def hidden_parse_ipv4(student, seed):
         }
         rule = "Any length of header and of payload, UDP as well as TCP, with anything behind it (RFC 791 section 3.1)."
         given = f"a packet made up for this check: {packet[:24].hex(' ')}"
-        student.expect("parse_ipv4", packet + dice.randbytes(dice.choice([0, 3])), right=right, given=given, rules={"": rule})
+        student.expect(
+            "parse_ipv4", packet + dice.randbytes(dice.choice([0, 3])), right=right, given=given, rules={"": rule}
+        )
 
 
 @task("parse_tcp")
@@ -37,7 +45,11 @@ def hidden_parse_tcp(student, seed):
     for _ in range(30):
         words, bits = dice.randint(5, 15), dice.randrange(64)
         payload = dice.randbytes(dice.randint(0, 20))
-        head = dice.randbytes(12) + bytes([words << 4 | dice.randrange(16), bits | dice.randrange(4) << 6]) + dice.randbytes(6)
+        head = (
+            dice.randbytes(12)
+            + bytes([words << 4 | dice.randrange(16), bits | dice.randrange(4) << 6])
+            + dice.randbytes(6)
+        )
         segment = head + b"\x01" * ((words - 5) * 4) + payload
         right = {
             "source_port": head[0] << 8 | head[1],
@@ -66,10 +78,17 @@ def hidden_find_handshake(student, seed):
         state = [0] * 4
         for n, _step in order:
             step, state[n] = state[n], state[n] + 1
-            who, flags, seq, ack = (("client", "SYN", 0, None), ("server", "SYN ACK", 0, 1), ("client", "ACK", 1, 1))[step]
+            who, flags, seq, ack = (("client", "SYN", 0, None), ("server", "SYN ACK", 0, 1), ("client", "ACK", 1, 1))[
+                step
+            ]
             frames.setdefault(n, []).append(talks[n].segment(who, flags, seq, ack))
         case = tape.case("four clients at once")
-        segments = [{key: row[key] for key in ("frame", "source", "destination", "seq", "ack", "flags")} for row in case.rows]
+        segments = [
+            {key: row[key] for key in ("frame", "source", "destination", "seq", "ack", "flags")} for row in case.rows
+        ]
         right = tuple(min(frames.values(), key=lambda three: three[1]))
-        rule = "The first connection is the one whose SYN was answered first; its three frames belong together by both endpoints."
-        student.expect("find_handshake", segments, right=right, given="four clients at once", rules={"": rule}, case=case)
+        rule = "The first connection is the one whose SYN was answered first; its three frames belong together by "
+        "both endpoints."
+        student.expect(
+            "find_handshake", segments, right=right, given="four clients at once", rules={"": rule}, case=case
+        )

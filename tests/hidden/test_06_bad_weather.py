@@ -27,10 +27,14 @@ def storm(dice: random.Random):
 @task("reassemble")
 def hidden_reassemble(student, seed):
     dice = random.Random(f"hidden 06 {seed}")
-    rule = "First come, first kept, for every single byte; order by number modulo 2**32; holes told and not filled (RFC 9293 section 3.10.7.4)."
+    rule = "First come, first kept, for every single byte; order by number modulo 2**32; holes told and not filled "
+    "(RFC 9293 section 3.10.7.4)."
     for number in range(STORMS):
         case = storm(dice)
-        rows = [{key: row[key] for key in ("frame", "source", "destination", "seq", "flags", "payload")} for row in case.rows]
+        rows = [
+            {key: row[key] for key in ("frame", "source", "destination", "seq", "flags", "payload")}
+            for row in case.rows
+        ]
         base = rows[0]["seq"] + 1
         first: dict[int, int] = {}
         for row in rows:
@@ -43,4 +47,6 @@ def hidden_reassemble(student, seed):
             data.append(first[place])
             last = place
         right = {"data": bytes(data), "gaps": gaps}
-        student.expect("reassemble", rows, right=right, given=f"storm {number}: {len(rows)} segments", rules={"": rule}, case=case)
+        student.expect(
+            "reassemble", rows, right=right, given=f"storm {number}: {len(rows)} segments", rules={"": rule}, case=case
+        )

@@ -32,7 +32,9 @@ def parse_tcp(segment):
     size = (word & 0xF000) >> 10
     result = {"source_port": sport, "destination_port": dport, "seq": seq, "ack": ack}
     result["header_length"] = size
-    result["flags"] = {n for n, bit in {"FIN": 0, "SYN": 1, "RST": 2, "PSH": 3, "ACK": 4, "URG": 5}.items() if word & 1 << bit}
+    result["flags"] = {
+        n for n, bit in {"FIN": 0, "SYN": 1, "RST": 2, "PSH": 3, "ACK": 4, "URG": 5}.items() if word & 1 << bit
+    }
     result["window"] = window
     result["payload"] = segment[size:]
     return result

@@ -63,6 +63,8 @@ def decode_report(reads):
             out.append(("name", text))
             first = False
         else:
-            event = {"!ShowUserHasConnected": ("announce",), "!GetAllActiveUsers": ("list",), "!Exit": ("leave",)}.get(text)
+            event = {"!ShowUserHasConnected": ("announce",), "!GetAllActiveUsers": ("list",), "!Exit": ("leave",)}.get(
+                text
+            )
             out.append(event or ("say", text))
     return out
