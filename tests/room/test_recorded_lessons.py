@@ -1,0 +1,119 @@
+"""The lessons that ship, and how they are made. What each one teaches is pinned in its notebook, shipped and afresh."""
+
+import hashlib
+import json
+
+import pytest
+
+from lab.dissect.flows import find_flow
+from lab.dissect.segments import read_segments
+from lab.room import lessons, namespace
+from lab.room.lan import Lan, LanRefused, host
+from lab.room.lessons import LESSONS, record_lessons
+from lab.room.puppet import Puppet, PuppetError
+from lab.room.record import read_manifest
+from lab.room.tap import RecordingError, RecordingRefused
+from tests.conftest import ROOT
+
+SHIPPED = ROOT / "captures" / "lessons"
+REFUSAL = namespace.refusal()
+needs_namespaces = pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}")
+
+
+# What ships
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_shipped_lesson_is_the_one_its_manifest_speaks_of(name):
+    manifest = read_manifest(SHIPPED / "manifest.json")
+    [entry] = [entry for entry in manifest["recordings"] if entry["file"] == f"{name}.pcapng"]
+    path = SHIPPED / entry["file"]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
+    assert entry["about"] == LESSONS[name].about
+    assert path.stat().st_size < 150_000
+    flow = find_flow(read_segments(path), 0)
+    assert flow.handshake and flow.closing.startswith("closed")
+
+
+# How they are made
+
+
+@needs_namespaces
+def test_a_lesson_comes_out_the_same_twice(tmp_path):
+    stories = []
+    for run in ("one", "two"):
+        manifest = record_lessons(tmp_path / run, ["glued"], say=lambda line: None)
+        assert manifest == json.loads((tmp_path / run / "manifest.json").read_text(encoding="utf-8"))
+        flow = find_flow(read_segments(tmp_path / run / "glued.pcapng"), 0)
+        stories.append([piece.length for piece in flow.from_initiator.pieces])
+    assert stories[0] == stories[1] == [7, 5, 15, 1201, 5]
+
+
+def test_a_lesson_that_there_is_not():
+    with pytest.raises(KeyError):
+        record_lessons("nowhere", ["sunshine"])
+
+
+def test_where_namespaces_are_refused_it_says_what_to_do(tmp_path, monkeypatch, capsys):
+    def refuse(path):
+        raise LanRefused("not permitted")
+
+    monkeypatch.setitem(lessons.LESSONS, "glued", LESSONS["glued"]._replace(play=refuse))
+    with pytest.raises(RecordingRefused, match=": "):
+        record_lessons(tmp_path, ["glued"], say=lambda line: None)
+    assert lessons.main([str(tmp_path), "glued"]) == 2
+    assert capsys.readouterr().err.startswith("lessons: ")
+    assert not (tmp_path / "manifest.json").exists(), "no truth without a recording"
+
+
+def test_a_lesson_that_breaks_off_says_so(tmp_path, monkeypatch):
+    def fail(path):
+        raise PuppetError("PC1 cannot connect: Connection refused")
+
+    monkeypatch.setitem(lessons.LESSONS, "glued", LESSONS["glued"]._replace(play=fail))
+    with pytest.raises(RecordingError, match="PC1 cannot connect"):
+        record_lessons(tmp_path, ["glued"], say=lambda line: None)
+
+
+# Puppets
+
+
+@pytest.fixture(scope="module")
+def lan():
+    with Lan([host("A", "10.0.0.1/24"), host("B", "10.0.0.2/24")]) as lan:
+        yield lan
+
+
+@needs_namespaces
+def test_two_puppets_talk(lan):
+    with Puppet(lan["A"]) as a, Puppet(lan["B"]) as b:
+        a.listen(9898)
+        b.connect("10.0.0.1", 9898)
+        a.accept()
+        b.say(b"one", b"two")
+        assert a.hear(until=b"two") == b"onetwo"
+        a.say(b"three")
+        a.leave()
+        assert b.hear_to_the_end() == b"three"
+        b.leave()
+        b.close()
+
+
+@needs_namespaces
+def test_a_puppet_says_what_it_cannot_do(lan):
+    with Puppet(lan["A"]) as a, Puppet(lan["B"]) as b:
+        with pytest.raises(PuppetError, match="B cannot connect: Connection refused"):
+            b.connect("10.0.0.1", 9898)
+        a.listen(9898)
+        b.connect("10.0.0.1", 9898)
+        a.accept()
+        b.say(b"something else")
+        with pytest.raises(PuppetError, match="A cannot hear: it has heard b'something else', and not b'hello'"):
+            a.hear(until=b"hello", patience_s=0.1)
+        b.leave()
+        with pytest.raises(PuppetError, match="never said b'hello'"):
+            a.hear(until=b"hello")
+        a._process.kill()
+        a._process.wait()
+        with pytest.raises(PuppetError, match="A cannot say"):
+            a.say(b"hello")
