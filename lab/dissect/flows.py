@@ -152,7 +152,7 @@ class Flow:
             if not segments.flags[row] & ACK:
                 if answer is None:
                     opening.append(row)
-            elif opening and answer is None and segments.ack[row] == segments.seq[opening[-1]] + np.uint32(1):
+            elif opening and answer is None and segments.ack[row] == _following(segments.seq[opening[-1]]):
                 answer = row
         if answer is None:
             return None
@@ -161,7 +161,7 @@ class Flow:
         third = later[
             (segments.direction[later] == segments.direction[syn])
             & (segments.flags[later] & (SYN | RST | ACK) == ACK)
-            & (segments.ack[later] == segments.seq[answer] + np.uint32(1))
+            & (segments.ack[later] == _following(segments.seq[answer]))
         ]
         ack = int(third[0]) if len(third) else None
         return Handshake(
@@ -216,6 +216,11 @@ class Flow:
     def events(self) -> list[Event]:
         """Retransmissions, duplicate ACKs, zero windows and the like, named as Wireshark names them."""
         return analyse(self.segments, self.rows)
+
+
+def _following(number: np.uint32) -> np.uint32:
+    """The sequence number behind NUMBER; they wrap around."""
+    return np.uint32((int(number) + 1) & 0xFFFFFFFF)
 
 
 def find_flows(segments: Segments) -> list[Flow]:

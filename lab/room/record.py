@@ -38,7 +38,7 @@ from lab.room.player import STEP_S, Arrivals, Player
 from lab.room.script import Script, make_script
 from lab.room.tap import RecordingError, RecordingRefused, Tap, libpcap_version, loopback, may_record
 from lab.room.tunnel import Tunnel
-from lab.room.variant import REPORT_PORT, Variant, port_number
+from lab.room.variant import REPORT_PORT, Variant, as_variant, port_number
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER_NAME = "chat.lab.test"  # what the certificate is made for and the clients ask for (RFC 6761: never a real name)
@@ -65,7 +65,7 @@ def record(
     """
     out = Path(out)
     # Each once: a second recording would overwrite the first.
-    variants = list(dict.fromkeys(one if isinstance(one, Variant) else Variant(tls=one) for one in variants))
+    variants = list(dict.fromkeys(map(as_variant, variants)))
     refused = may_record()
     if refused is None:
         return _record_here(out, variants, seed, port, key_log, say, "the machine's loopback")
@@ -145,8 +145,9 @@ def write_manifest(path: Path, recordings: list[dict], where: str, **more) -> di
     return manifest
 
 
-def record_session(out: Path, script: Script, variant: Variant, port: int | None = None, key_log: bool = False) -> dict:
+def record_session(out: Path, script: Script, variant: Variant | str, port: int | None = None, key_log: bool = False) -> dict:
     """Record one session; returns its entry of the manifest. The server and the tap are gone when this returns."""
+    variant = as_variant(variant)
     path = out / f"{variant.name}.pcapng"
     key_log_path = path.with_suffix(".keys") if key_log and variant.tls != "none" else None
     path.with_suffix(".keys").unlink(missing_ok=True)  # those of an earlier recording would not open this one

@@ -39,6 +39,11 @@ class Variant:
         return base + (f", padded to {self.pad_to}" if self.pad_to else "")
 
 
+def as_variant(one: "Variant | str") -> Variant:
+    """A Variant, also from "none", "1.2" or "1.3" for the report wire in plaintext or over that version of TLS."""
+    return one if isinstance(one, Variant) else Variant(tls=one)
+
+
 def port_number(text: str) -> int:
     """A TCP port out of an argument, 0 to 65535 (0: any free one)."""
     if not text.isdecimal() or int(text) > 65535:
