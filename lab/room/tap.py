@@ -61,6 +61,8 @@ class Tap:
         try:
             self._pcap = open_interface(self.interface)
             set_filter(self._pcap, f"tcp port {self.port} or udp port {self._marker.getsockname()[1]}")
+            # Before the filter stood, a busy loopback may have overflowed the buffer: with frames that are not ours.
+            self._dropped_before = self._pcap.stats().drop
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = CaptureWriter(self.path, comment=self.comment or None, application="packet-capture lab kit")
             self._writer.add_interface(
@@ -96,8 +98,8 @@ class Tap:
             raise RecordingError(f"the recording {self.path} broke off: {self._failure}") from self._failure
         if not complete:
             raise RecordingError(f"the recording {self.path} has no end: the interface {self.interface} went silent")
-        if statistics.drop:
-            raise RecordingError(f"the kernel dropped {statistics.drop} frames of {self.path}: record again")
+        if dropped := statistics.drop - self._dropped_before:
+            raise RecordingError(f"the kernel dropped {dropped} frames of {self.path}: record again")
 
     def __enter__(self) -> "Tap":
         return self.start()
