@@ -88,9 +88,7 @@ class Handshake:
 class Flow:
     """Both directions between two endpoints. ``rows`` are indices into the segments, in file order."""
 
-    def __init__(
-        self, segments: Segments, number: int, initiator_direction: int, streams: tuple[Stream, Stream]
-    ):
+    def __init__(self, segments: Segments, number: int, initiator_direction: int, streams: tuple[Stream, Stream]):
         """STREAMS by direction, 0 and 1; ``find_flows`` and ``find_flow`` make flows."""
         self.segments = segments
         self.number = number
@@ -147,12 +145,16 @@ class Flow:
     def handshake(self) -> Handshake | None:
         """The opening handshake, or None where SYN and SYN-ACK were not both captured."""
         segments = self.segments
+
+        def acknowledges(answering: int, syn: int) -> bool:
+            return int(segments.ack[answering]) == (int(segments.seq[syn]) + 1) % (1 << 32)
+
         opening, answer = [], None
         for row in self.rows[segments.flags[self.rows] & SYN != 0].tolist():
             if not segments.flags[row] & ACK:
                 if answer is None:
                     opening.append(row)
-            elif opening and answer is None and segments.ack[row] == _following(segments.seq[opening[-1]]):
+            elif opening and answer is None and acknowledges(row, opening[-1]):
                 answer = row
         if answer is None:
             return None
@@ -161,7 +163,7 @@ class Flow:
         third = later[
             (segments.direction[later] == segments.direction[syn])
             & (segments.flags[later] & (SYN | RST | ACK) == ACK)
-            & (segments.ack[later] == _following(segments.seq[answer]))
+            & (segments.ack[later] - segments.seq[answer] == 1)  # a column wraps around by itself
         ]
         ack = int(third[0]) if len(third) else None
         return Handshake(
@@ -216,11 +218,6 @@ class Flow:
     def events(self) -> list[Event]:
         """Retransmissions, duplicate ACKs, zero windows and the like, named as Wireshark names them."""
         return analyse(self.segments, self.rows)
-
-
-def _following(number: np.uint32) -> np.uint32:
-    """The sequence number behind NUMBER; they wrap around."""
-    return np.uint32((int(number) + 1) & 0xFFFFFFFF)
 
 
 def find_flows(segments: Segments) -> list[Flow]:

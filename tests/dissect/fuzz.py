@@ -43,20 +43,13 @@ def corpus(folder: Path) -> list[bytes]:
         order = "><"[seed % 2]
         blocks = packets.section(order) + packets.interface(link, order)
         for time_ns, data, original in frames:
-            blocks += packets.packet(
-                time_ns, data, original, order=order, comment="why" if original % 3 else ""
-            )
+            blocks += packets.packet(time_ns, data, original, order=order, comment="why" if original % 3 else "")
         found.append(blocks)
     odd = (
-        packets.section()
-        + packets.interface(snap_length=80)
-        + packets.block(4, bytes(8))
-        + packets.block(5, bytes(12))
+        packets.section() + packets.interface(snap_length=80) + packets.block(4, bytes(8)) + packets.block(5, bytes(12))
     )
     for i, data in enumerate(other_frames()):
-        odd += (packets.simple_packet if i % 2 else lambda d, n: packets.old_packet(7, d, n))(
-            data[:80], len(data)
-        )
+        odd += (packets.simple_packet if i % 2 else lambda d, n: packets.old_packet(7, d, n))(data[:80], len(data))
     found += [odd, gzip.compress(found[0])]
     for version, ciphers in (("1.3", None), ("1.2", "ECDHE-RSA-CHACHA20-POLY1305")):
         played = play(version=version, ciphers=ciphers, lines=2, tickets=1)
@@ -136,7 +129,7 @@ def _ring(*_arguments):
 
 def fuzz(mutants: range, seed: int, folder: Path) -> int:
     """Run the MUTANTS with these numbers; gives how many were finds, each written into FOLDER."""
-    warnings.simplefilter("error")  # an overflow that numpy only warns of is a find as well
+    warnings.simplefilter("error", RuntimeWarning)  # an overflow that numpy only warns of is a find as well
     sound = corpus(folder)
     for one in sound:
         assert through_everything(one), "the corpus itself must be sound"

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from lab.dissect import oracle
-from lab.dissect.analysis import LABELS
 from lab.dissect.capture_file import read_capture
-from lab.dissect.flows import Flow, Stream, find_flows
+from lab.dissect.flows import Flow, find_flows
 from lab.dissect.segments import ACK, CUT, SYN, Segments, read_segments
 from tests.dissect import packets
 from tests.dissect.generator import LINKS, Conversation
+from tests.dissect.witness import EVENT_FIELDS, check_events, check_streams
 
 pytestmark = pytest.mark.tshark
 
@@ -74,8 +74,8 @@ class Case:
 
 
 EXTRA = [
-    *(f"tcp.analysis.{name}" for name in LABELS),
-    *("tcp.analysis.duplicate_ack_frame", "tcp.analysis.duplicate_ack_num", "tcp.analysis.initial_rtt"),
+    *EVENT_FIELDS,
+    "tcp.analysis.initial_rtt",
     *("ip.src", "ipv6.src", "ip.dst", "ipv6.dst", "_ws.col.Info", "tcp.payload"),
     *("tcp.options.mss_val", "tcp.options.wscale.shift", "tcp.options.sack_perm"),
     *(
@@ -137,9 +137,7 @@ def test_options(case):
         ):
             assert getattr(segments, column)[i] == int(theirs[f"tcp.options.{name}"] or -1), (number, column)
         assert bool(segments.sack_permitted[i]) == bool(theirs["tcp.options.sack_perm"])
-        base = int(segments.ack[i]) - int(
-            segments.relative_ack[i]
-        )  # tshark shows SACK edges as relative numbers
+        base = int(segments.ack[i]) - int(segments.relative_ack[i])  # tshark shows SACK edges as relative numbers
         for edges, name in ((segments.sack_left, "sack_le"), (segments.sack_right, "sack_re")):
             ours = [str((int(edge) - base) % 2**32) for edge in edges[i][: segments.sack_count[i]]]
             assert ",".join(ours) == theirs[f"tcp.options.{name}"], number
@@ -158,39 +156,7 @@ def test_info(case):
 
 
 def test_events(case):
-    """Named as tshark names them, but for two things in which it is followed no further.
-
-    It gives no judgement where it stumbles over options that were cut off. And it keeps "the last ACK was
-    of a segment I never saw" as a count of -1 in an unsigned byte, and then takes 255 duplicate ACKs for
-    granted: its "fast retransmission" behind such an ACK is one that nobody asked for.
-    """
-    segments = case.segments
-    row_of = {number: i for i, number in enumerate(segments.number.tolist())}
-    ours = {}
-    for flow in case.flows:
-        for event in flow.events:
-            ours.setdefault(event.number, {})[event.name] = event.detail
-    seen = set()
-    for number, theirs in case.fields.items():
-        if segments.options_cut[row_of[number]]:
-            continue
-        names = {name for name in LABELS if theirs[f"tcp.analysis.{name}"]}
-        mine = set(ours.get(number, {}))
-        if mine & {"fast_retransmission", "spurious_retransmission"}:
-            mine.add("retransmission")  # tshark sets the general field beside the special one
-        if "fast_retransmission" in names - mine:
-            flow = case.flows[segments.flow[row_of[number]]]
-            before = [event for event in flow.events if event.number < number]
-            assert any(event.name == "ack_lost_segment" for event in before), number
-            assert mine & {"out_of_order", "retransmission"}
-            continue
-        assert mine == names, (number, case.fields[number]["_ws.col.Info"])
-        seen |= mine
-        if "duplicate_ack" in mine:
-            detail = (
-                theirs["tcp.analysis.duplicate_ack_frame"] + "#" + theirs["tcp.analysis.duplicate_ack_num"]
-            )
-            assert ours[number]["duplicate_ack"] == detail
+    seen = check_events(case.segments, case.flows, case.fields)
     assert {"retransmission", "duplicate_ack", "lost_segment", "out_of_order", "zero_window"} <= seen
 
 
@@ -207,8 +173,7 @@ def test_round_trip_of_the_handshake(case):
         if segments.number[acks[0]] != shake.ack:
             continue
         theirs = {
-            case.fields[number]["tcp.analysis.initial_rtt"]
-            for number in flow.segments.number[flow.rows].tolist()
+            case.fields[number]["tcp.analysis.initial_rtt"] for number in flow.segments.number[flow.rows].tolist()
         }
         theirs.discard("")
         if theirs:
@@ -218,55 +183,12 @@ def test_round_trip_of_the_handshake(case):
     assert compared > 10
 
 
-MARKER = re.compile(rb"\[(\d+) bytes missing in capture file\]\0?")
-
-
-def spread(stream: Stream) -> list[tuple[int, bytes]]:
-    """(place in the sender's stream, bytes) of each run, so that gaps take up room."""
-    gaps, place, runs = {gap.offset: gap.length for gap in stream.gaps}, 0, []
-    for start, end in stream.runs():
-        place += gaps.get(start, 0)
-        runs.append((place, stream.data[start:end]))
-        place += end - start
-    return runs
-
-
-def check_stream(stream: Stream, theirs: bytes, what) -> None:
-    """THEIRS with its sentences about missing bytes, against ours with its gaps.
-
-    tshark gives a gap up once it has been acknowledged, and then drops what a late retransmission brings;
-    here such bytes are shown. And it shows nothing behind a gap that was never acknowledged. All other
-    bytes must be equal.
-    """
-    ours = bytearray()
-    held = bytearray()  # 1 for each byte that we have
-    for place, run in spread(stream):
-        ours += b"\0" * (place - len(ours)) + run
-        held += b"\0" * (place - len(held)) + b"\1" * len(run)
-    place = 0
-    parts = MARKER.split(theirs)
-    for part, missing in zip(parts[::2], [*map(int, parts[1::2]), 0], strict=True):
-        assert ours[place : place + len(part)] == part, what
-        assert all(held[place : place + len(part)]), what
-        place += len(part) + missing
-    if place < len(held):
-        assert not held[place], (what, "bytes that tshark has not, and no gap before them")
-
-
 def test_streams(case):
     """Streams without cut segments; tshark loses bytes of cut ones (see test_streams_are_what_was_sent)."""
     segments = case.segments
     uncut = [flow for flow in case.flows if not (segments.notes[flow.rows] & CUT).any()]
     assert len(uncut) > 10
-    theirs = oracle.tshark_streams(case.path, [flow.number for flow in uncut])
-    compared = 0
-    for flow in uncut:
-        streams = [flow.from_initiator, flow.from_responder]
-        first = segments.direction[flow.rows[0]]
-        streams.sort(key=lambda one: len(one.rows) == 0 or segments.direction[one.rows[0]] != first)
-        for stream, bytes_of_tshark in zip(streams, theirs.get(flow.number, (b"", b"")), strict=True):
-            check_stream(stream, bytes_of_tshark, flow)
-            compared += len(stream)
+    compared = check_streams(case.path, case.segments, uncut)
     assert compared > 5000
 
 
@@ -281,12 +203,8 @@ def test_streams_are_what_was_sent(case):
                 continue
             for piece in stream.pieces:
                 side = next(one for one in talk.sides if one.port == case.segments.sport[piece.row])
-                ends_at = int(case.segments.relative_seq[piece.row]) + int(
-                    case.segments.payload_captured[piece.row]
-                )
-                sent = talk.truth(
-                    side, int(case.segments.seq[piece.row]), case.segments.payload_captured[piece.row]
-                )
+                ends_at = int(case.segments.relative_seq[piece.row]) + int(case.segments.payload_captured[piece.row])
+                sent = talk.truth(side, int(case.segments.seq[piece.row]), case.segments.payload_captured[piece.row])
                 got = stream.data[piece.offset : piece.offset + piece.length]
                 assert sent.endswith(got), (flow, piece, ends_at)
                 assert case.segments.number[piece.row] == piece.frame_number

@@ -37,9 +37,7 @@ def frame(who, seq, ack, flags, payload=b"", sport=1111, dport=9898, options=b""
 
 def save(tmp_path, frames, step_ns=1_000_000):
     path = tmp_path / "made.pcap"
-    path.write_bytes(
-        packets.pcap([(i * step_ns, data, len(data)) for i, data in enumerate(frames)], nanoseconds=True)
-    )
+    path.write_bytes(packets.pcap([(i * step_ns, data, len(data)) for i, data in enumerate(frames)], nanoseconds=True))
     return path
 
 
@@ -216,9 +214,7 @@ def test_more_than_a_chunk(tmp_path):
     for number in (0, 49):
         rows = find_flow(segments, number).rows
         assert (rows % 50 == number).all() and len(rows) == 2800
-    assert (
-        segments.seq - segments.relative_seq == np.where(np.arange(140_000) % 2, 19, segments.seq[0] - 1)
-    ).any()
+    assert (segments.seq - segments.relative_seq == np.where(np.arange(140_000) % 2, 19, segments.seq[0] - 1)).any()
 
 
 def test_mixed_numbers_that_collide_are_told_apart(monkeypatch):
@@ -270,6 +266,20 @@ def test_handshake():
     assert (shake.responder_rtt_s, shake.initiator_rtt_s) == (0.00025, 0.00015)
     assert shake.rtt_s == pytest.approx(0.0004)
     assert (str(flow.initiator), str(flow.responder)) == ("10.0.0.1:1111", "10.0.0.2:9898")
+
+
+@pytest.mark.filterwarnings("error")
+def test_handshake_whose_numbers_wrap_around():
+    """Both initial sequence numbers are the last there is: what acknowledges them is 0. Found by the
+    fuzzer.
+    """
+    last = 2**32 - 1
+    frames = [frame(0, last, 0, SYN), frame(1, last, 0, SYN | ACK), frame(0, 0, 0, ACK)]
+    times = [0, 2**32 * 10**9 - 1, 5]  # and a clock that jumps by a century
+    capture = packets.pcap([(t, f, len(f)) for t, f in zip(times, frames, strict=True)], nanoseconds=True)
+    shake = find_flow(read_segments(parse_capture(capture)), 0).handshake
+    assert (shake.syn, shake.syn_ack, shake.ack) == (1, 2, 3)
+    assert shake.responder_rtt_s == pytest.approx(2**32) and shake.initiator_rtt_s < 0
 
 
 CLOSINGS = {
@@ -351,7 +361,5 @@ def test_hostile_waiting_list_takes_no_quadratic_time(tmp_path):
 def test_tiny_numbers_on_the_wire():
     """tshark takes the number 0 for "not known yet"; here 0 is a number like any other."""
     frames = [frame(0, 2**32 - 1, 0, SYN), frame(0, 0, 1, ACK, b"zero"), frame(0, 0, 1, ACK, b"zero")]
-    segments = read_segments(
-        parse_capture(packets.pcap([(i * 10**9, f, len(f)) for i, f in enumerate(frames)]))
-    )
+    segments = read_segments(parse_capture(packets.pcap([(i * 10**9, f, len(f)) for i, f in enumerate(frames)])))
     assert [(event.number, event.name) for event in find_flow(segments, 0).events] == [(3, "retransmission")]

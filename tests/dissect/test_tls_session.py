@@ -82,6 +82,21 @@ def test_hellos(talk):
     assert names.alternative_names == ("chat.lab.test",)
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+def test_damaged_certificates_have_no_names():
+    """Every byte of a certificate changed, one at a time. An impossible version was found by the fuzzer."""
+    played = play_apart(version="1.2")
+    data = b"".join(bytes.fromhex(one) for is_client, one in played["wire"] if not is_client)
+    start = data.index(b"\x30\x82", 80)
+    der = data[start : start + 4 + int.from_bytes(data[start + 2 : start + 4], "big")]
+    assert certificate_names(der) is not None
+    version = der.index(b"\xa0\x03\x02\x01\x02") + 4
+    assert certificate_names(der[:version] + b"\x2d" + der[version + 1 :]) is None
+    for place in range(len(der)):
+        for value in (0, 0x2D, der[place] ^ 1, 0xFF):
+            certificate_names(der[:place] + bytes([value]) + der[place + 1 :])
+
+
 def test_certificate_is_in_the_clear_in_12_only(talk):
     _, _, bare, variant = talk
     assert bool(session_of(bare).certificates) == variant.startswith("1.2")
@@ -128,9 +143,7 @@ def test_tshark_counts_the_same_records(talk):
 
 def test_a_key_of_another_connection_opens_nothing(talk, tmp_path):
     played, _, bare, _ = talk
-    wrong = re.sub(
-        r"([0-9a-f]{2})$", lambda m: f"{int(m[1], 16) ^ 1:02x}", played["keys"], flags=re.MULTILINE
-    )
+    wrong = re.sub(r"([0-9a-f]{2})$", lambda m: f"{int(m[1], 16) ^ 1:02x}", played["keys"], flags=re.MULTILINE)
     session = session_of(bare, [wrong.encode()])
     assert session.data(True) == session.data(False) == b""
     assert "do not fit" in session.problem
