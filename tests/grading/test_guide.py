@@ -59,7 +59,8 @@ def test_a_sheet_added_by_the_recipe_works(kit_with_a_new_sheet):
     assert 'raise NotImplementedError("is_well_known")' in (kit / "lab/exercises/sheet_08_ports.py").read_text()
     code, printed = run_in(kit, "lab", "check", "ports")
     assert code == 0 and "not attempted  is_well_known            5 min  RFC 6335 section 6" in printed
-    code, printed = run_in(kit, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--solutions", "tests/exercises/test_08_ports.py")
+    checks = "tests/exercises/test_08_ports.py"
+    code, printed = run_in(kit, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--solutions", checks)
     assert code == 0 and "1 passed" in printed
     stub = kit / "lab/exercises/sheet_08_ports.py"
     stub.write_text(stub.read_text().replace('raise NotImplementedError("is_well_known")', "return port < 1023"))
