@@ -97,3 +97,12 @@ def test_stale_stubs_are_not_released(tmp_path, monkeypatch):
     with pytest.raises(release.ReleaseError, match="sheet_02"):
         release.release(tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+def test_what_an_instructor_keeps_beside_the_kit_stays_behind(tmp_path, monkeypatch):
+    kept = ["inbox/s1/notes.txt", "grades/grades.csv", "roster.csv", "captures/class/s1/plain.pcapng", "lab/new.py"]
+    for name in [*kept, "captures/class/s1/about.json"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    assert list(release.files_for_students()) == ["lab/new.py"]
