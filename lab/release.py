@@ -102,10 +102,10 @@ def release(dest: Path) -> int:
 def files_for_students() -> Iterator[str]:
     """The names (with /) of all files of the copy."""
     for name in sorted(_files_of_the_kit()):
+        instructors = any(name == left or name.startswith(left + "/") for left in INSTRUCTOR_ONLY)
         of_a_student = (ROOT / name).with_name("about.json").exists()  # recordings of a class, kept under captures/
-        if name.split("/")[0] in TOP_LEVEL and not of_a_student:
-            if not any(name == left or name.startswith(left + "/") for left in INSTRUCTOR_ONLY):
-                yield name
+        if name.split("/")[0] in TOP_LEVEL and not instructors and not of_a_student:
+            yield name
 
 
 def _files_of_the_kit() -> list[str]:
