@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = [str(CHECKS / f"test_{sheet}.py") for sheet in chosen]
     arguments += ["--time-limit", str(options.time_limit)]
     arguments += ["--sheets", str(options.sheets.resolve())] if options.sheets else []
-    return _run(arguments)
+    return _run(arguments, remember=options.sheets is None)
 
 
 def check(*sheets: str) -> None:
@@ -60,7 +60,7 @@ def _find_sheet(word: str, names: list[str]) -> str:
     return found[0]
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], remember: bool) -> int:
     import pytest
 
     reporter = Reporter()
@@ -69,7 +69,7 @@ def _run(arguments: list[str]) -> int:
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         print("check: the checks themselves could not be run; is the kit complete?", file=sys.stderr)
         return 2
-    reporter.finish()
+    reporter.finish(remember)
     return 1 if {WRONG, BROKEN} & set(reporter.states.values()) else 0
 
 
@@ -114,11 +114,13 @@ class Reporter:
         sheets = {Path(str(item.path)).stem.removeprefix("test_") for item in items}
         self._facts = {sheet: facts(STUBS / f"{module_name(sheet)}.py") for sheet in sheets}
 
-    def finish(self) -> None:
+    def finish(self, remember: bool) -> None:
+        """The stories, and the bar. ``remember`` what was found, and count what is remembered."""
         for story in self._stories:
             print(f"\n{story}")
-        known = {**_remembered(), **self.states}
-        _remember(known)
+        known = {**(_remembered() if remember else {}), **self.states}
+        if remember:
+            _remember(known)
         all_tasks = _all_tasks() or list(self.states)
         done = sum(known.get(task) == DONE for task in all_tasks)
         filled = BAR * done // max(len(all_tasks), 1)

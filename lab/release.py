@@ -28,6 +28,9 @@ INSTRUCTOR_ONLY = (
     "tests/bench/captures_of_a_class.py",
     "tests/bench/submissions_of_a_class.py",
 )
+# What lies beside these is the instructor's own: submissions, grades, recordings.
+TOP_LEVEL = {"README.md", "LICENSE", "lab", "notebooks", "captures", "tests", "requirements.txt", "pyproject.toml"}
+TOP_LEVEL |= {".ci", ".gitignore"}
 MADE_BY_RUNNING = {
     "__pycache__",
     ".git",
@@ -99,7 +102,9 @@ def release(dest: Path) -> int:
 def files_for_students() -> Iterator[str]:
     """The names (with /) of all files of the copy."""
     for name in sorted(_files_of_the_kit()):
-        if not any(name == left or name.startswith(left + "/") for left in INSTRUCTOR_ONLY):
+        instructors = any(name == left or name.startswith(left + "/") for left in INSTRUCTOR_ONLY)
+        of_a_student = (ROOT / name).with_name("about.json").exists()  # recordings of a class, kept under captures/
+        if name.split("/")[0] in TOP_LEVEL and not instructors and not of_a_student:
             yield name
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from lab.environment import ROOT
 
 MINE = ROOT / "captures" / "mine"
-NOTE = "submission.json"
 FOLDER = "submission"  # of everything in the zip
 
 
@@ -120,6 +119,8 @@ def _template_lines(path: Path) -> list[str]:
 
 def pack(out: Path, student: str, files: dict[str, Path]) -> None:
     """Write the zip, whole or not at all."""
+    from lab.checking.answers import SUBMISSION_NOTE
+
     note = {
         "format": 1,
         "student": student,
@@ -127,7 +128,7 @@ def pack(out: Path, student: str, files: dict[str, Path]) -> None:
     }
     partial = out.with_name(out.name + ".part")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"{FOLDER}/{NOTE}", json.dumps(note, indent=1) + "\n")
+        archive.writestr(f"{FOLDER}/{SUBMISSION_NOTE}", json.dumps(note, indent=1) + "\n")
         for name, path in files.items():
             archive.write(path, f"{FOLDER}/{name}")
     partial.replace(out)

@@ -12,6 +12,7 @@ from pathlib import Path
 _LINE = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 _LITERAL = re.compile(r"'(?P<text>[^']*)'")
 LARGEST_FILE = 1 << 16  # bytes
+SUBMISSION_NOTE = "submission.json"  # what ``lab submit`` writes about what it packs, and ``lab grade`` reads
 
 
 class AnswersError(ValueError):

@@ -14,12 +14,13 @@ from lab.grading.marking import DONE, MISSING, NOT_ATTEMPTED, PARTLY, Result
 from lab.room.roster import Entry
 
 ASSIGNMENT = "Packet-capture lab"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def safe(value) -> str:
     """A text as a spreadsheet may have it."""
     text = str(value)
-    return "'" + text if text[:1] in "=+-@\t\r" and not _is_number(text) else text
+    return "'" + text if text.startswith(FORMULA) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:

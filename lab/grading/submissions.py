@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from lab.checking.answers import SUBMISSION_NOTE
 from lab.room.roster import Entry
 from lab.room.student import ANSWERS, PLAIN, TLS
-from lab.submit import NOTE
 
 MOST_FILES = 2_000  # looked at in one submission
 LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
@@ -50,7 +50,7 @@ class Submission:
 
 
 def is_wanted(name: str) -> bool:
-    return bool(SHEET.fullmatch(name)) or name in (PLAIN, TLS, ANSWERS, NOTE)
+    return bool(SHEET.fullmatch(name)) or name in (PLAIN, TLS, ANSWERS, SUBMISSION_NOTE)
 
 
 def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[str]]:
@@ -139,7 +139,7 @@ def _owner(submission: Submission, name: str, ids: set[str]) -> str | None:
     words = [word for word in re.split(r"[^A-Za-z0-9.@+-]+", Path(name).stem.lower()) if word]
     named = [one for one in ids if one in words or any(word.endswith(f"-{one}") for word in words)]
     try:
-        claimed = str(json.loads(submission.files.get(NOTE, b"{}")).get("student", "")).lower()
+        claimed = str(json.loads(submission.files.get(SUBMISSION_NOTE, b"{}")).get("student", "")).lower()
     except (ValueError, AttributeError, RecursionError):
         claimed = ""
     if claimed in ids:

@@ -27,6 +27,7 @@ from lab.room import namespace
 from lab.room.record import ROOT, record_session
 from lab.room.script import Script, Step
 from lab.room.tap import RecordingError, RecordingRefused, may_record
+from lab.room.variant import Variant
 
 PLAIN, TLS, ANSWERS, ABOUT = "plain.pcapng", "tls13.pcapng", "answers.toml", "about.json"
 FILES = (PLAIN, TLS, ANSWERS, ABOUT)
@@ -279,10 +280,10 @@ def _record_plain(one: Profile, folder: Path) -> str:
     return "LAN"
 
 
-def _on_loopback(one: Profile, folder: Path, variant: str) -> None:
+def _on_loopback(one: Profile, folder: Path, tls: str) -> None:
     """One session on the loopback: of a namespace if there can be one, where nobody else uses the port."""
     if namespace.refusal() is None:
-        words = [sys.executable, "-m", "lab.room.student", "--inside", one.id, str(folder.resolve()), variant]
+        words = [sys.executable, "-m", "lab.room.student", "--inside", one.id, str(folder.resolve()), tls]
         command = namespace.launcher(words)
         key_input = json.dumps(_plain_data(one))
         done = subprocess.run(command, cwd=ROOT, input=key_input, capture_output=True, text=True, timeout=120)
@@ -292,7 +293,7 @@ def _on_loopback(one: Profile, folder: Path, variant: str) -> None:
     elif refused := may_record():
         raise RecordingRefused(f"{refused}, and the kit can make no namespace here: python3 lab doctor")
     else:
-        record_session(folder, one.script, variant, one.port)
+        record_session(folder, one.script, Variant(tls), one.port)
 
 
 def _plain_data(one: Profile) -> dict:
@@ -307,12 +308,12 @@ def _plain_data(one: Profile) -> dict:
 def main(argv: list[str] | None = None) -> int:
     """The second start, inside a namespace: the conversation comes on standard input."""
     parser = argparse.ArgumentParser(prog="lab.room.student")
-    parser.add_argument("--inside", nargs=3, required=True, metavar=("ID", "FOLDER", "VARIANT"))
-    _, folder, variant = parser.parse_args(argv).inside
+    parser.add_argument("--inside", nargs=3, required=True, metavar=("ID", "FOLDER", "TLS"))
+    _, folder, tls = parser.parse_args(argv).inside
     told = json.load(sys.stdin)
     script = Script(told["seed"], tuple(Step(*step) for step in told["steps"]))
     try:
-        record_session(Path(folder), script, variant, told["port"])
+        record_session(Path(folder), script, Variant(tls), told["port"])
     except (RecordingError, OSError) as error:
         print(error)
         return 2

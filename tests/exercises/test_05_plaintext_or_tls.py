@@ -55,11 +55,8 @@ def _expect_records(student, data, given, rules, case, recorded) -> None:
     ]
 
     def frame(found):
-        return (
-            recorded[found.item].frame_number
-            if recorded and found.item is not None and found.item < len(recorded)
-            else None
-        )
+        place = len(found.got) if found.kind == "count" else found.item  # where the first one is missing
+        return recorded[place].frame_number if recorded and place is not None and place < len(recorded) else None
 
     student.expect("parse_records", data, right=right, given=given, rules=rules, case=case, frame=frame)
 

@@ -25,7 +25,7 @@ TASKS = all_tasks()
 
 
 def test_there_are_sheets_for_notebooks_02_to_07():
-    assert [name[:2] for name in sheet_names()] == ["02", "03", "04", "05", "06", "07"]
+    assert {name[:2] for name in sheet_names()} >= {"02", "03", "04", "05", "06", "07"}
     for sheet in sheet_names():
         assert 1 <= len([task for task in TASKS.values() if task.sheet == sheet]) <= MOST_TASKS
 

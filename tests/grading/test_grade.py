@@ -317,6 +317,7 @@ def test_names_cannot_become_formulas_or_markup(tmp_path):
         "s1", "f", [Mark("02", "<b>", "wrong", 0, 2, "result", "<img src=x onerror=alert(1)>")], ["<script>"]
     )
     outputs.write_grades(tmp_path, [entry], {"s1": result}, [Pair("s1", "s2", {"isn": 4}, 1.0)])
+    assert outputs.safe("") == "" and outputs.safe("-3.5") == "-3.5" and outputs.safe("@x") == "'@x"
     row = next(csv.DictReader((tmp_path / "grades.csv").read_text(encoding="utf-8").splitlines()))
     assert row["Student"].startswith("'=") and row["Same recording as"] == "s2"
     page = pages.student_page(entry, result) + pages.class_page([entry], {"s1": result}, [], ["<script>"])

@@ -9,6 +9,7 @@ import pytest
 
 from lab import release
 from lab.grading import stubs
+from tests.bench.misconceptions import all_tasks
 from tests.conftest import ROOT
 
 
@@ -64,14 +65,15 @@ def test_its_own_tests_are_green(copy):
     """Those of the exercises and of the layout here; that all others can at least be collected. (The gate runs all.)"""
     done = run_in(copy, "test", "-q", "-p", "no:cacheprovider", "tests/exercises", "tests/test_architecture.py")
     assert done.returncode == 0, done.stdout[-2000:]
-    assert "17 xfailed" in done.stdout
+    assert f"{len(all_tasks())} xfailed" in done.stdout
     done = run_in(copy, "test", "-q", "-p", "no:cacheprovider", "--collect-only")
     assert done.returncode == 0 and "error" not in done.stdout.lower().splitlines()[-1], done.stdout[-2000:]
 
 
 def test_every_exercise_in_it_reads_not_attempted(copy):
     done = run_in(copy, "check")
-    assert done.returncode == 0 and done.stdout.count("not attempted") == 17 and "0 of 17 tasks done" in done.stdout
+    assert done.returncode == 0 and done.stdout.count("not attempted") == len(all_tasks())
+    assert f"0 of {len(all_tasks())} tasks done" in done.stdout
 
 
 def test_its_front_door_has_what_students_need_and_no_more(copy):
@@ -95,3 +97,12 @@ def test_stale_stubs_are_not_released(tmp_path, monkeypatch):
     with pytest.raises(release.ReleaseError, match="sheet_02"):
         release.release(tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+def test_what_an_instructor_keeps_beside_the_kit_stays_behind(tmp_path, monkeypatch):
+    kept = ["inbox/s1/notes.txt", "grades/grades.csv", "roster.csv", "captures/class/s1/plain.pcapng", "lab/new.py"]
+    for name in [*kept, "captures/class/s1/about.json"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    assert list(release.files_for_students()) == ["lab/new.py"]

@@ -1,0 +1,82 @@
+"""The instructor's guide: its table is true, and a sheet that is added by its recipe, word for word, works."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from lab import release
+from lab.checking import tasks as sheets
+from lab.checking.tasks import STUBS, module_name
+from tests.bench.misconceptions import all_tasks
+from tests.conftest import ROOT
+
+GUIDE = (STUBS / "README.md").read_text(encoding="utf-8")
+
+
+def test_its_times_are_those_of_the_sheets():
+    written = {task: int(minutes) for task, minutes in re.findall(r"\| `(\w+)` \| (\d+) \|", GUIDE)}
+    stated = {}
+    for sheet, task in all_tasks():
+        stated[task] = sheets.facts(STUBS / f"{module_name(sheet)}.py")[task].minutes
+    assert written == stated
+
+
+def test_its_commands_exist():
+    from lab.__main__ import COMMANDS
+
+    assert set(re.findall(r"python3 lab (\w+)", GUIDE)) <= set(COMMANDS)
+
+
+@pytest.fixture(scope="module")
+def kit_with_a_new_sheet(tmp_path_factory):
+    """A copy of the kit, with the files that the recipe shows."""
+    kit = tmp_path_factory.mktemp("recipe") / "kit"
+    for name in release._files_of_the_kit():
+        (kit / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, kit / name)
+    recipe = GUIDE[GUIDE.index("## How to add a sheet") :]
+    blocks = re.findall(r"`(tests/\S+\.py)`;.*?```python\n(.*?)```", recipe, re.DOTALL)
+    assert len(blocks) == 2
+    for name, code in blocks:
+        (kit / name).write_text(code, encoding="utf-8")
+    return kit
+
+
+def run_in(kit, *words):
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, *words], cwd=kit, capture_output=True, text=True, timeout=110, env=environment)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_sheet_added_by_the_recipe_works(kit_with_a_new_sheet):
+    kit = kit_with_a_new_sheet
+    code, printed = run_in(kit, "-m", "lab.grading.stubs")
+    assert code == 0 and "sheet_08_ports.py" in printed
+    assert 'raise NotImplementedError("is_well_known")' in (kit / "lab/exercises/sheet_08_ports.py").read_text()
+    code, printed = run_in(kit, "lab", "check", "ports")
+    assert code == 0 and "not attempted  is_well_known            5 min  RFC 6335 section 6" in printed
+    checks = "tests/exercises/test_08_ports.py"
+    code, printed = run_in(kit, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--solutions", checks)
+    assert code == 0 and "1 passed" in printed
+    stub = kit / "lab/exercises/sheet_08_ports.py"
+    stub.write_text(stub.read_text().replace('raise NotImplementedError("is_well_known")', "return port < 1023"))
+    code, printed = run_in(kit, "lab", "check", "08")
+    assert code == 1 and "given      port 1023" in printed and "RFC 6335" in printed
+    run_in(kit, "-m", "lab.grading.stubs")
+    code, printed = run_in(kit, "lab", "release", "copy")
+    assert code == 0, printed
+    assert (kit / "copy/lab/exercises/sheet_08_ports.py").exists()
+    assert not list((kit / "copy").rglob("*solutions*"))
+
+
+def test_the_new_sheet_is_graded(kit_with_a_new_sheet):
+    kit = kit_with_a_new_sheet
+    (kit / "inbox" / "s1").mkdir(parents=True)
+    shutil.copy(kit / "tests/solutions/sheet_08_ports.py", kit / "inbox" / "s1")
+    (kit / "roster.csv").write_text("id\ns1\n")
+    code, printed = run_in(kit, "lab", "grade", "inbox", "--roster", "roster.csv")
+    assert code == 0 and "s1  1 of " in printed, printed
