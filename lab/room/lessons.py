@@ -30,7 +30,7 @@ from lab.room.puppet import Puppet, PuppetError
 from lab.room.record import MANIFEST, REPORT_PORT, write_manifest
 from lab.room.recorder import Recording
 from lab.room.remote import ROOT, RemoteServer
-from lab.room.scenario import play_on
+from lab.room.scenario import CANNOT_MATCH, play_on
 from lab.room.script import REPORT_SCRIPT
 from lab.room.tap import RecordingError, RecordingRefused
 
@@ -104,7 +104,7 @@ def _entry(path: Path, lesson: Lesson) -> dict:
 def report(path: Path) -> dict:
     """The session behind the report's trace, recorded at PC 1."""
     with Lan(REPORT_LAN) as lan:
-        return play_on(lan, REPORT_SCRIPT, path)
+        return play_on(lan, REPORT_SCRIPT, path) | {"cannot_match": CANNOT_MATCH}
 
 
 # 04: a stream of bytes
