@@ -8,9 +8,6 @@ from mmap import mmap
 
 import numpy as np
 
-LINK_NULL, LINK_ETHERNET, LINK_RAW, LINK_LOOP, LINK_SLL = 0, 1, 101, 108, 113
-LINK_IPV4, LINK_IPV6, LINK_SLL2 = 228, 229, 276
-
 LARGEST_FRAME = 262_144  # bytes; no recorder writes more (libpcap's MAXIMUM_SNAPLEN)
 
 
@@ -56,9 +53,7 @@ class Capture:
     secrets: list[bytes] = field(default_factory=list)  # TLS key logs (NSS format), in file order
     truncated: str | None = None
     frame_comments: dict[int, list[str]] = field(default_factory=dict)  # by frame number
-    raw: bytes | bytearray | mmap = (
-        b""  # the same bytes as ``data``; slicing this is quicker for short pieces
-    )
+    raw: bytes | bytearray | mmap = b""  # the same bytes as ``data``; slicing this is quicker for short pieces
 
     def __repr__(self) -> str:
         return f"<Capture {self.path}: {len(self)} frames, {len(self.interfaces)} interfaces>"
@@ -76,7 +71,7 @@ class Capture:
         return memoryview(self.data[start : start + int(self.captured_length[number - 1])])
 
     def link_type(self, number: int) -> int:
-        """The link type of frame NUMBER (1 is Ethernet; see the LINK_ names)."""
+        """The link type of frame NUMBER (1 is Ethernet; ``link_layer`` has the names)."""
         return self.interfaces[int(self.interface[number - 1])].link_type
 
     def link_types(self) -> np.ndarray:
