@@ -123,6 +123,8 @@ class Reporter:
             _remember(known)
         all_tasks = _all_tasks() or list(self.states)
         done = sum(known.get(task) == DONE for task in all_tasks)
+        if remember:
+            _tell_answers()
         filled = BAR * done // max(len(all_tasks), 1)
         print(f"\ncourse  [{'#' * filled}{'.' * (BAR - filled)}]  {done} of {len(all_tasks)} tasks done")
 
@@ -139,6 +141,18 @@ def _all_tasks() -> list[str]:
         except (OSError, SyntaxError):
             pass  # a sheet that cannot be read is told as wrong, task by task
     return found
+
+
+def _tell_answers() -> None:
+    """A line on each answers.toml of one's own: whether it can be read. Nobody here knows what is right in it."""
+    from lab.checking.answers import AnswersError, read_answers
+
+    for path in sorted(PROGRESS.parent.glob("*/answers.toml")):
+        try:
+            count = len(read_answers(path).keys() - {"student"})
+            print(f"\n{path.relative_to(ROOT).as_posix()}: {count} answered")
+        except (AnswersError, OSError) as error:
+            print(f"\n{path.relative_to(ROOT).as_posix()} cannot be read: {error}")
 
 
 def _remembered() -> dict[str, str]:

@@ -60,7 +60,10 @@ def _grade(options: argparse.Namespace, roster: list) -> int:
         notes.append("graded without a sandbox: limits on time, memory and processes only")
     results = _mark_all(found, options, sandboxed)
     notes += [f"{one}: {remark}" for one, result in results.items() for remark in result.remarks]
-    pairs = copies.compare({one: _all_traces(result) for one, result in results.items()})
+    traces = {one: _all_traces(result) for one, result in results.items()}
+    pairs = copies.compare(traces)
+    if many := copies.handed_in_by_many(traces):
+        notes.append(f"{len(many)} handed in the same recording (the course's own?): {', '.join(many)}")
     written = outputs.write_grades(options.out, roster, results, pairs)
     for result in results.values():
         outputs.write_gradescope(options.out, result)

@@ -84,10 +84,27 @@ def _short(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:20]
 
 
+def _too_common(students: int) -> float:
+    """A trace that more than so many have makes no pair. In a small class there is no such thing."""
+    return students / 2 if students > 8 else students + 1
+
+
+def handed_in_by_many(students: Mapping[str, Iterable[str]]) -> list[str]:
+    """Who handed in a recording that more than half of the class did: told as one group, not as thousands of pairs."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for student, held in students.items():
+        for trace in set(held):
+            if trace.startswith(("isn:", "random:")):
+                owners[trace].add(student)
+    groups = [who for who in owners.values() if len(who) > _too_common(len(students))]
+    return sorted(set().union(*groups))
+
+
 def compare(students: Mapping[str, Iterable[str]]) -> list[Pair]:
     """Every pair of students who share a recording, or a part of one; the strongest first.
 
-    Traces that more than half of a larger class has (the course's own captures, handed in by mistake) make no pair.
+    Traces that more than half of a larger class has (the course's own captures, handed in by mistake) make no pair:
+    ``handed_in_by_many`` tells of these.
     """
     owners: dict[str, set[str]] = defaultdict(set)
     sizes: dict[str, Counter] = {}
@@ -96,7 +113,7 @@ def compare(students: Mapping[str, Iterable[str]]) -> list[Pair]:
         sizes[student] = Counter(trace.partition(":")[0] for trace in held)
         for trace in held:
             owners[trace].add(student)
-    common = len(students) / 2 if len(students) > 8 else len(students) + 1
+    common = _too_common(len(students))
     shared: dict[tuple[str, str], Counter] = defaultdict(Counter)
     for trace, who in owners.items():
         if 1 < len(who) <= common:

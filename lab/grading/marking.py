@@ -20,7 +20,7 @@ from lab.checking.answers import AnswersError, read_answers
 from lab.checking.child import RUNNER, Died, Failed, NotAttempted, Raised, StudentCode, TimeUp
 from lab.checking.story import Wrong
 from lab.checking.tasks import CHECKS, ROOT, STUBS, Student, Task, facts, load_tasks, module_name, sheet_names
-from lab.dissect.capture_file import CaptureError
+from lab.dissect.capture_file import CaptureError, read_capture
 from lab.grading import answer_key, copies, sandbox
 from lab.room.student import ANSWERS, PLAIN, TLS, profile, questions
 
@@ -30,6 +30,8 @@ MINUTES_PER_POINT = 5
 QUESTION_POINTS = 1
 CALL_S, TASK_S = 3.0, 8.0
 MEMORY_BYTES = 512 << 20
+MOST_FRAMES = 50_000  # of a recording
+GZIP_MAGIC = b"\x1f\x8b"
 HIDDEN_SEEDS = 1
 OWN = "own capture"
 
@@ -185,6 +187,15 @@ def _why(failure: BaseException | None) -> str:
     return {TimeUp: "time", Died: "died", Raised: "raised"}.get(type(failure), "result")
 
 
+def _check_size(path: Path) -> None:
+    """Raise ValueError for a file that nobody recorded in a chat of minutes, before time is spent on it."""
+    with open(path, "rb") as file:
+        if file.read(2) == GZIP_MAGIC:
+            raise ValueError("packed with gzip; hand in the recording as it was made")
+    if (count := len(read_capture(path))) > MOST_FRAMES:
+        raise ValueError(f"{count} frames, where a conversation of the course has a few hundred")
+
+
 def _mark_answers(result: Result, folder: Path, key: str) -> None:
     """The questions about the own capture, and what tells this capture from all others."""
     one = profile(result.id, key)
@@ -196,9 +207,11 @@ def _mark_answers(result: Result, folder: Path, key: str) -> None:
     for name in (PLAIN, TLS):
         if (folder / name).exists():
             try:
+                _check_size(folder / name)
                 result.traces[name] = copies.traces(folder / name)
             except (CaptureError, OSError, ValueError) as error:
                 result.remarks.append(f"{name}: {error}")
+                (folder / name).unlink()
     if not (folder / ANSWERS).exists():
         return all_as(MISSING, f"{ANSWERS} was not handed in")
     try:

@@ -73,6 +73,17 @@ def test_from_a_notebook_cell():
     assert "not attempted  broadcast" in printed.getvalue() and "tasks done" in printed.getvalue()
 
 
+def test_answers_are_counted_and_a_broken_line_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    monkeypatch.setattr(check, "PROGRESS", tmp_path / "progress.json")
+    for student, text in (("s1", 'student = "s1"\nport = 5\n'), ("s2", "port = five\n")):
+        (tmp_path / student).mkdir()
+        (tmp_path / student / "answers.toml").write_text(text)
+    check._tell_answers()
+    printed = capsys.readouterr().out
+    assert "s1/answers.toml: 1 answered" in printed and "s2/answers.toml cannot be read: line 1" in printed
+
+
 def test_a_story_of_made_up_frames_leaves_a_capture_to_open(sheets):
     from lab.dissect.capture_file import read_capture
 

@@ -33,6 +33,8 @@ def test_a_class_of_few(some_recordings):
 def test_what_everybody_hands_in_makes_no_pairs():
     everybody = {f"s{n}": [f"isn:{k}" for k in range(5)] + [f"isn:{n}.{k}" for k in range(5)] for n in range(20)}
     assert copies.compare(everybody) == []
+    assert copies.handed_in_by_many(everybody) == sorted(everybody)
+    assert copies.handed_in_by_many({f"s{n}": [f"isn:{n}"] for n in range(20)}) == []
 
 
 def test_chance_makes_no_pair():

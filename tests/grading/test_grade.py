@@ -2,6 +2,7 @@
 files."""
 
 import csv
+import gzip
 import html.parser
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 
 from lab.checking.child import RUNNER
 from lab.checking.tasks import STUBS, load_tasks
+from lab.grade import _in_processes
 from lab.grading import outputs, pages, sandbox, submissions
 from lab.grading.copies import Pair
 from lab.grading.marking import Mark, Result, mark, secret_seeds
@@ -226,13 +228,15 @@ def test_answers_are_held_against_the_own_recording(own, tmp_path):
     somebody_else = mark("s2", tmp_path, "k", False)
     assert sum(one.points for one in somebody_else.marks) == 0
     assert any("not the recording of s2" in remark for remark in somebody_else.remarks)
+    (tmp_path / PLAIN).write_bytes(gzip.compress((own / PLAIN).read_bytes()))
+    assert any("gzip" in remark for remark in mark("s1", tmp_path, "k", False).remarks)
     (tmp_path / PLAIN).write_bytes(b"rubbish")
     assert sum(one.points for one in mark("s1", tmp_path, "k", False).marks) == 0
     (tmp_path / ANSWERS).write_text("a = [1, 2\n")
     assert all("line 1" in one.story for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture")
     (tmp_path / ANSWERS).write_text(answers_template(one), encoding="utf-8")
     states = {one.state for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture"}
-    assert states <= {"wrong", "not attempted"}
+    assert states <= {"wrong", "not attempted", "missing"}
 
 
 def test_submit_then_grade(own, tmp_path):
@@ -343,3 +347,21 @@ def test_nothing_is_left_running(graded):
             return
         time.sleep(0.1)
     raise AssertionError(mine)
+
+
+class Deadly:
+    """Ends the process that unpickles it, as one that the system kills for its memory ends."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_worker_that_dies_costs_its_own_submission_alone(tmp_path):
+    jobs = []
+    for name in ("s1", "s2", "s3"):
+        (tmp_path / name).mkdir()
+        jobs.append((name, tmp_path / name, "k", False, "f", Deadly() if name == "s2" else []))
+    results = {result.id: result for result in _in_processes(jobs, 2)}
+    assert set(results) == {"s1", "s2", "s3"}
+    assert "look at it by hand" in results["s2"].remarks[0]
+    assert not results["s1"].remarks and len(results["s1"].marks) == len(results["s3"].marks) > 17
