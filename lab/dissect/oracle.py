@@ -12,8 +12,10 @@ a notebook
 What they differ in, and why, is written down in ``REASONS``.
 """
 
+import os
 import shutil
 import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -194,6 +196,12 @@ def _in_a_thread(ask):
 
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
+        if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
+            # The watcher that older Pythons use in threads may miss how a process ended and then reports 255, which
+            # pyshark takes for a crash of tshark. Python 3.12 uses this one by itself.
+            watcher = asyncio.PidfdChildWatcher()
+            watcher.attach_loop(loop)
+            asyncio.set_child_watcher(watcher)
         try:
             result.append((True, ask()))
         except BaseException as error:  # handed to the caller below

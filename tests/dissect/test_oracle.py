@@ -1,6 +1,7 @@
 """The other engines give the same answers where they answer at all, also from inside a running event loop."""
 
 import asyncio
+import shutil
 import sys
 
 import pytest
@@ -91,3 +92,14 @@ def test_a_file_cut_short_still_gives_its_rows(path, tmp_path):
 
 def test_reasons_are_sentences():
     assert all(reason.endswith(".") for reason in oracle.REASONS.values())
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_pyshark_answers_every_time():
+    """Its worker thread once took tshark's orderly end for a crash, three times in eight."""
+    from pathlib import Path
+
+    from lab.dissect.oracle import pyshark_rows
+
+    path = Path(__file__).parents[2] / "captures" / "report-frame-1193.pcapng"
+    assert [len(pyshark_rows(path)) for _ in range(12)] == [1] * 12
