@@ -6,6 +6,7 @@ every solution and for the hidden checks: what should not be in it is not (``lea
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,7 @@ MADE_BY_RUNNING = {
     "mine",
     "demo",
 }
+LINK = re.compile(r"\]\(([^)#]+)\)")
 TELLING_LINE = 35  # characters: from here on a line of a solution is told apart from any other
 
 
@@ -89,6 +91,8 @@ def release(dest: Path) -> int:
             target = copy / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
+        for page in copy.rglob("README.md"):
+            page.write_text(_without_dead_links(page, copy), encoding="utf-8")
         if found := leaks(copy):
             raise ReleaseError(f"the copy would give away solutions: {'; '.join(found[:5])}")
         archive = shutil.make_archive(str(Path(temporary) / "archive"), "zip", temporary, dest.name)
@@ -97,6 +101,17 @@ def release(dest: Path) -> int:
         copy.replace(dest)
         Path(archive).replace(zip_path(dest))
     return len(files)
+
+
+def _without_dead_links(page: Path, copy: Path) -> str:
+    """A page of the copy without the paragraphs that point to what only instructors have."""
+    kept = []
+    for paragraph in page.read_text(encoding="utf-8").split("\n\n"):
+        targets = [(page.parent / target).resolve() for target in LINK.findall(paragraph) if "://" not in target]
+        inside = [target for target in targets if copy.resolve() in target.parents]
+        if all(target.exists() for target in inside):
+            kept.append(paragraph)
+    return "\n\n".join(kept)
 
 
 def files_for_students() -> Iterator[str]:

@@ -48,6 +48,15 @@ def test_a_leak_would_be_found(tmp_path, name):
     assert release.leaks(tmp_path) == ["lab/grading is in the copy"]
 
 
+def test_its_pages_point_nowhere_else(copy):
+    pages = list(copy.rglob("README.md"))
+    for page in pages:
+        for target in release.LINK.findall(page.read_text(encoding="utf-8")):
+            assert "://" in target or (page.parent / target).exists(), f"{page}: {target}"
+    assert "## For students" in (copy / "README.md").read_text(encoding="utf-8")
+    assert "exercises/README.md" not in (copy / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_zip_holds_the_same(copy):
     with zipfile.ZipFile(release.zip_path(copy)) as archive:
         in_zip = {name.removeprefix(copy.name + "/") for name in archive.namelist() if not name.endswith("/")}
