@@ -99,7 +99,8 @@ def test_nothing_is_asked_of_any_network(tab):
 @needs_browser
 def test_the_console_is_silent(tab):
     tab.value("1")
-    assert not [e for e in tab.events if e["method"] in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")]
+    spoken = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
+    assert not [event for event in tab.events if event["method"] in spoken]
 
 
 @needs_browser
