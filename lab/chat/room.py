@@ -18,6 +18,7 @@ joined, they would be one read, and the report's clients take one read for one m
 
 import queue
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -304,6 +305,7 @@ class Room:
         batch, size = [], 0
         try:
             batch.append(self._queue.get(timeout=RETRY_S if self._behind else None))
+            self._let_others_speak()
             while batch[-1] is not None and size < MAX_BATCH_BYTES:
                 if type(batch[-1]) is Delivery:
                     said = batch[-1].said
@@ -313,6 +315,17 @@ class Room:
             pass
         self._taken.set()
         return batch
+
+    def _let_others_speak(self) -> None:
+        """Give up the interpreter's lock for as long as that makes the queue grow.
+
+        Client threads that have read something already are waiting for it. What they have to say costs nothing more
+        in this batch, and a ``send`` to every member in the next one.
+        """
+        seen = -1
+        while seen < (waiting := self._queue.qsize()) < MAX_QUEUED:
+            seen = waiting
+            time.sleep(0)
 
     def _store(self, batch: list) -> list:
         """Give the features what was said, to keep it; where one cannot, its senders are told, and nobody else."""

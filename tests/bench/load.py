@@ -162,15 +162,15 @@ class Crowd:
         return elapsed
 
     def settle(self, bound_s: float = ROUND_S) -> None:
-        """Wait until a line of the last client has reached everyone, and all that came before it has been read."""
+        """Wait until a line of the first client has reached everyone, and all that came before it has been read."""
         deadline = time.perf_counter() + bound_s
-        missing = set(range(self.count)) if self.protocol.echoes else set(range(self.count - 1))
+        missing = set(range(self.count)) if self.protocol.echoes else set(range(1, self.count))
         mark = f"u{99_999:05}".encode()
         due = 0.0
         tails: dict[int, bytes] = {}
         while missing:
             if time.perf_counter() > due:  # again: on the report wire nobody knows when all have been let in
-                self.sockets[-1].send(self.protocol.line(99_999, 0))
+                self.sockets[0].send(self.protocol.line(99_999, 0))
                 due = time.perf_counter() + 0.25
             assert time.perf_counter() < deadline, f"{len(missing)} clients never got a line"
             for fd, _ in self.poll.poll(0.05):
@@ -222,6 +222,7 @@ class Crowd:
         in_order = self._in_order(heard)
         return {
             "lines_per_s": number * self.count * hearers / elapsed,
+            "lines": number * self.count * hearers,
             "rounds": number,
             "lost": lost,
             "torn_at_one_client": wanted - len(heard) if in_order else wanted,
