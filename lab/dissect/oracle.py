@@ -161,27 +161,34 @@ def pyshark_rows(path: str | PathLike, use_json: bool = False) -> Rows:
 def _ask_pyshark(path: str, use_json: bool) -> Rows:
     try:
         import pyshark
+        from pyshark.capture.capture import TSharkCrashException
     except ImportError as error:
         raise OracleMissing(f"pyshark is not installed ({error}); pip install pyshark") from None
     tshark_path()
     rows = {}
     capture = pyshark.FileCapture(path, display_filter="tcp", use_json=use_json, keep_packets=False)
     try:
-        for packet in capture:
-            tcp = packet.tcp
-            rows[int(packet.number)] = {
-                "number": int(packet.number),
-                "sport": int(tcp.srcport),
-                "dport": int(tcp.dstport),
-                "relative_seq": int(tcp.seq),
-                "relative_ack": int(tcp.ack),
-                "flags": int(tcp.flags, 16),
-                "payload_length": int(tcp.len),
-                "flow": int(tcp.stream),
-                "frame_length": int(packet.length),
-            }
-    finally:
-        capture.close()
+        try:
+            for packet in capture:
+                tcp = packet.tcp
+                rows[int(packet.number)] = {
+                    "number": int(packet.number),
+                    "sport": int(tcp.srcport),
+                    "dport": int(tcp.dstport),
+                    "relative_seq": int(tcp.seq),
+                    "relative_ack": int(tcp.ack),
+                    "flags": int(tcp.flags, 16),
+                    "payload_length": int(tcp.len),
+                    "flow": int(tcp.stream),
+                    "frame_length": int(packet.length),
+                }
+        finally:
+            capture.close()
+    except TSharkCrashException as error:
+        # 255 is what asyncio reports where another part of it has already asked how the process ended (a race when it
+        # ends): by then tshark has written all it had. A real failure has another number.
+        if "retcode: 255" not in str(error):
+            raise
     return rows
 
 
