@@ -52,9 +52,9 @@ def main(argv: list[str] | None = None) -> int:
     silent = options.quiet or options.json
     if options.student or options.roster:
         return _record_own(options, silent)
-    fixed = (options.tls, options.seed, options.port, options.keys) == (["none"], 0, None, False)
-    if options.scenario == "report" and not fixed:
-        parser.error("the report's scenario is what it is: leave out --tls, --seed, --port and --keys")
+    chosen = (options.tls, options.wire, options.pad, options.disguise, options.seed, options.port, options.keys)
+    if options.scenario == "report" and chosen != (["none"], ["report"], None, [], 0, None, False):
+        parser.error("the report's scenario is what it is: leave out what chooses another session")
     if options.shipped:
         options.out, options.keys = environment.ROOT / "captures" / "chat", True
         options.tls, options.wire = list(variant.TLS_VERSIONS), list(variant.WIRES)

@@ -25,12 +25,14 @@ def name_parts(payload: bytes, sport: int, dport: int) -> tuple[str, list[Part]]
         return "Chat (lines wire)", [_line(line) for line in payload.splitlines(keepends=True)]
     if payload in MEANINGS:
         return "Chat (report wire)", [_part("command", payload, MEANINGS[payload])]
-    if sport < dport:
-        return "Chat (report wire)", _reply(payload)
+    is_users = isinstance(next(iter(wire.read_reply(payload)), None), wire.Users)
     try:
         payload.decode()
     except UnicodeDecodeError:
-        return None
+        if not is_users:
+            return None
+    if sport < dport:
+        return "Chat (report wire)", _reply(payload)
     return "Chat (report wire)", [_part("text", payload, "a chat message, or as the first payload the user's name")]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lab.chat.wire import printable
 
+NEEDED = {"users", "events", "server", "tls_version"}  # what a score wants; the lessons' manifest tells other things
 MOST_ROWS = 200  # of a transcript
 LONGEST_CAPTION = 600  # characters; a longer one is folded away
 STYLE = """
@@ -99,7 +100,10 @@ def manifest_entry(capture: Path) -> dict | None:
         digest = hashlib.sha256(capture.read_bytes()).hexdigest()
     except (RecordingError, OSError):
         return None
-    return next((entry for entry in manifest["recordings"] if entry.get("sha256") == digest), None)
+    for entry in manifest["recordings"]:
+        if isinstance(entry, dict) and entry.get("sha256") == digest and entry.keys() >= NEEDED:
+            return entry
+    return None
 
 
 def _exposure(scores: dict) -> str:
@@ -148,6 +152,8 @@ def _section(path: Path, label: str, overheard, entry: dict | None) -> str:
 
 
 def _facts(path: Path, segments, flows: list, overheard, entry: dict | None) -> str:
+    from lab.exposure import length_leak
+
     rows = [
         ["file", path.name],
         ["frames", len(segments.capture)],
@@ -158,6 +164,7 @@ def _facts(path: Path, segments, flows: list, overheard, entry: dict | None) -> 
         ["server name asked for", overheard.server_name or "not visible"],
         ["names in the certificate", ", ".join(overheard.certificate_names) or "not visible"],
         ["payload bytes, of these read", f"{overheard.carried_bytes}, {overheard.read_bytes}"],
+        ["what the lengths give away", str(length_leak([message.length for message in overheard.said]))],
         ["truth", "manifest.json beside the file" if entry else "no manifest knows this file, so nothing is scored"],
     ]
     if segments.capture.truncated:
@@ -221,4 +228,4 @@ def _figure(ax, twin: str) -> str:
 
 
 def _text(value) -> str:
-    return html.escape(printable(str(value)) if "\n" not in str(value) else str(value))
+    return html.escape("\n".join(map(printable, str(value).split("\n"))))

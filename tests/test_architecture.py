@@ -15,7 +15,14 @@ MAY_USE = {
     "lab.room": {"lab.room", "lab.chat", "lab.dissect.capture_file"},
     "lab.exposure": {"lab.exposure", "lab.dissect", "lab.chat.wire", "lab.chat.lines"},
     "lab.checking": {"lab.checking", "lab.dissect"},
-    "lab.grading": {"lab.grading", "lab.checking", "lab.dissect", "lab.chat.wire", "lab.room.student", "lab.room.roster"},
+    "lab.grading": {
+        "lab.grading",
+        "lab.checking",
+        "lab.dissect",
+        "lab.chat.wire",
+        "lab.room.student",
+        "lab.room.roster",
+    },
     "lab.charts": {"lab.charts", "lab.exposure", "lab.dissect"},
 }
 MAY_DRAW = {"lab.charts"}

@@ -91,7 +91,9 @@ def tab(tmp_path_factory):
 
 @needs_browser
 def test_nothing_is_asked_of_any_network(tab):
-    asked = [event["params"]["request"]["url"] for event in tab.events if event["method"] == "Network.requestWillBeSent"]
+    asked = [
+        event["params"]["request"]["url"] for event in tab.events if event["method"] == "Network.requestWillBeSent"
+    ]
     assert asked
     assert all(url.startswith(("file:", "data:")) for url in asked)
 
@@ -167,6 +169,11 @@ def test_text_from_the_wire_cannot_become_markup(tmp_path):
     made = page.make([tmp_path / "x.pcapng"])
     assert "<script" not in made and "<img src=//x" not in made and "\x1b" not in made
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in made
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "captures").glob("[!dm]*/*.pcapng")), ids=lambda path: path.name)
+def test_every_shipped_capture_has_a_page(path):
+    assert "<h2>" in page.make([path])
 
 
 def test_a_capture_without_manifest_is_not_scored(tmp_path):

@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -259,3 +260,23 @@ def test_no_segment_holds_two_messages(recorded):
     expected.update({"!ShowUserHasConnected": 3, "!GetAllActiveUsers": 3, "!Exit": 3})
     assert payloads == expected
     assert json.loads((folder / MANIFEST).read_text())["recordings"][0]["frames"] > 100
+
+
+def test_a_burst_loses_no_frame(tmp_path):
+    """Two hundred short exchanges as fast as they go: the recorder's buffer holds what its thread has not fetched."""
+    if may_record():
+        pytest.skip("this user may not record on the loopback")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with Tap(tmp_path / "burst.pcapng", listener.getsockname()[1]) as tap:
+            with socket.create_connection(listener.getsockname()) as ours, listener.accept()[0] as theirs:
+                for one in (ours, theirs):
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for _ in range(200):
+                    ours.sendall(b"x" * 1000)
+                    theirs.recv(1000, socket.MSG_WAITALL)
+                    theirs.sendall(b"y")
+                    ours.recv(1)
+    assert tap.frames >= 400
+    [flow] = find_flows(read_segments(tmp_path / "burst.pcapng"))
+    assert (len(flow.from_initiator), len(flow.from_responder)) == (200_000, 200)
+    assert not flow.from_initiator.gaps

@@ -8,6 +8,9 @@ k different lengths among n messages (Miller 1955). From n messages never more t
 **Times.** A message could have been sent at any moment of a session of T seconds. Seen from outside, its time is known up
 to an error; taken as normal with the spread s that is measured, that is log2(T) - log2(s sqrt(2 pi e)) bits a message.
 
+**Few messages.** Where many lengths were seen once, more would have turned up in a longer conversation, and no estimate can
+say how many: then ``low`` is a lower bound and nothing is said of an upper one (``at_least``).
+
 The intervals are the middle 95 % of the estimates from ``DRAWS`` bootstrap samples (Efron 1979), drawn with a fixed seed.
 """
 
@@ -15,9 +18,10 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DRAWS = 1000
+TIMES_EACH = 5  # how often each length must have been seen, on average, before an upper end is believed
 SMALLEST_SPREAD_S = 1e-6  # captures give times in microseconds
 
 
@@ -29,14 +33,18 @@ class Leak:
     low: float
     high: float
     count: int
+    at_least: bool = False  # too few messages for an upper end
 
     def __str__(self) -> str:
+        if self.at_least:
+            return f"at least {self.low:.1f} bits a message (n = {self.count} are too few to say how much more)"
         return f"{self.bits:.1f} bits a message (95 %: {self.low:.1f} to {self.high:.1f}; n = {self.count})"
 
 
 def length_leak(lengths: Sequence[Hashable], seed: int = 0) -> Leak:
     """What the observed lengths (or numbers of blocks) give away of the messages."""
-    return _with_interval(lengths, entropy_bits, seed)
+    leak = _with_interval(lengths, entropy_bits, seed)
+    return replace(leak, at_least=len(set(lengths)) > len(lengths) / TIMES_EACH)
 
 
 def entropy_bits(values: Sequence[Hashable]) -> float:

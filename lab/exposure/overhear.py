@@ -33,6 +33,7 @@ from lab.exposure import disguises
 OVERHEAD_BYTES = {"TLS 1.3": 17, "TLS 1.2": 24}
 OVERHEAD_CHACHA_12 = 16  # TLS 1.2 with ChaCha20: the tag alone (RFC 7905 section 2)
 CHACHA_12 = (0xCCA8, 0xCCA9, 0xCCAA)
+MOST_ODD = 0.05  # share of characters that are no text, in what is still taken for text
 ALERT_BYTES = 2  # close_notify; under TLS 1.3 it looks like any other record
 # What the two wires put around a line's text; both are public.
 REPORT_COMMANDS = {21: "announce", 18: "list", 5: "leave"}  # by the length of the command
@@ -132,8 +133,14 @@ def _listen(flow: Flow, found: Overheard) -> list[tuple[int, str, int]]:
     if records := read_records(flow.from_initiator):
         return _listen_to_tls(flow, records, found)
     reads = _plain_reads(flow, found)
-    found.messages += _read_messages(endpoint, reads, found)
-    found.read_bytes += len(flow.from_initiator) + len(flow.from_responder)
+    if _is_text(reads):
+        found.messages += _read_messages(endpoint, reads, found)
+        found.read_bytes += len(flow.from_initiator) + len(flow.from_responder)
+    else:
+        found.disguise = found.disguise or "unknown: no text, no TLS"
+        found.messages += [
+            Message(frame, time_ns, endpoint, "other", len(payload), payload) for frame, time_ns, _, payload in reads
+        ]
     return [(piece.time_ns, endpoint, piece.length) for piece in flow.from_responder.pieces]
 
 
@@ -155,6 +162,13 @@ def _plain_reads(flow: Flow, found: Overheard) -> list[tuple[int, int, bytes, by
         plain = disguises.xor(payload, key, piece.offset) if key else payload
         reads.append((piece.frame_number, piece.time_ns, plain, payload))
     return reads
+
+
+def _is_text(reads: list) -> bool:
+    """Whether nearly all of it is UTF-8 that can be printed; what is not was not understood, and is not claimed."""
+    text = b"".join(plain for _, _, plain, _ in reads).decode(errors="replace")
+    odd = sum(c == "\N{REPLACEMENT CHARACTER}" or not (c.isprintable() or c in "\n\t") for c in text)
+    return odd <= len(text) * MOST_ODD
 
 
 def _read_messages(endpoint: str, reads: list, found: Overheard) -> list[Message]:
@@ -201,8 +215,11 @@ def _read_lines(endpoint: str, reads: list):
             more: dict = {"kind": "other", "text": line.decode(errors="replace")}
             match request:
                 case lines.Join(name, password):
-                    who = lines.check_name(name)
-                    more = {"kind": "name", "text": who, "password": password}
+                    try:
+                        who = lines.check_name(name)
+                        more = {"kind": "name", "text": who, "password": password}
+                    except wire.WireError:
+                        pass  # the server refuses it as well
                 case lines.Say(text):
                     more = {"kind": "say", "text": text, "text_length": len(text.encode())}
                 case lines.Msg(to, text):
@@ -236,15 +253,16 @@ def _listen_to_tls(flow: Flow, records: list[Record], found: Overheard) -> list[
     lengths = [record.length - overhead for record in data]
     if version == "TLS 1.3" and lengths and lengths[-1] == ALERT_BYTES:
         data, lengths = data[:-1], lengths[:-1]
-    found.wire = found.wire or _wire_by_length(lengths)
-    found.padding = found.padding or _padding(lengths, found.wire)
+    spoken = _wire_by_length(lengths)  # by this flow: both wires meet in one room
+    padding = _padding(lengths, spoken)
+    found.wire, found.padding = found.wire or spoken, found.padding or padding
     endpoint, lines_sent = str(flow.initiator), 0
     for number, (record, length) in enumerate(zip(data, lengths, strict=True)):
-        kind, text_length = _infer(number, len(data), length, found.wire)
-        if kind == "say" and found.wire == "lines":
+        kind, text_length = _infer(number, len(data), length, spoken)
+        if kind == "say" and spoken == "lines":
             lines_sent += 1  # its id: this client counts its lines
             text_length = length - len(lines.Say("", id=str(lines_sent)).to_bytes())
-        if found.padding:
+        if padding:
             text_length = None  # the blocks say only how long it is at the most
         message = Message(record.frame_number, record.time_ns, endpoint, kind, length, record.payload, text_length)
         found.messages.append(message)
@@ -276,7 +294,7 @@ def _infer(number: int, count: int, length: int, spoken: str | None) -> tuple[st
     if number == 0:
         return "name", None
     if spoken == "report":
-        if number in (1, 2):
+        if number in (1, 2) and length in REPORT_COMMANDS:
             return REPORT_COMMANDS[length], None
         if number == count - 1 and length == 5:
             return "leave", None
@@ -291,7 +309,7 @@ def _infer(number: int, count: int, length: int, spoken: str | None) -> tuple[st
 
 def _follow_the_fan_out(found: Overheard, deliveries: list[tuple[int, str, int]]) -> None:
     """Fill in the recipients of each line: whom the server sends to between this message and the next."""
-    hidden_lines = found.tls_version is not None and found.wire == "lines"
+    spoken = {message.endpoint: "report" for message in found.messages if message.kind == "announce"}
     times = [time_ns for time_ns, _, _ in deliveries]
     for number, message in enumerate(found.messages):
         if message.kind not in ("say", "tell"):
@@ -300,6 +318,7 @@ def _follow_the_fan_out(found: Overheard, deliveries: list[tuple[int, str, int]]
         caused = deliveries[bisect.bisect_right(times, message.time_ns) : bisect.bisect_left(times, following)]
         recipients = {endpoint for _, endpoint, _ in caused} - {message.endpoint}
         found.messages[number] = message = replace(message, recipients=tuple(sorted(recipients)))
+        hidden_lines = message.text is None and message.endpoint not in spoken
         if hidden_lines and len(recipients) == 1 and _others_present(found, message) > 1:
             found.messages[number] = _as_private(message, found)
         elif hidden_lines and not found.padding:

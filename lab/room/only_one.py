@@ -1,5 +1,6 @@
 """One at a time: a lock between processes that the system lets go of by itself when its holder ends, however it ends."""
 
+import errno
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,4 +46,6 @@ def _lock(file: int, wait: bool) -> None:
                     if not wait or attempt == 59:
                         raise
     except OSError as error:
-        raise Taken("somebody else is at it") from error
+        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            raise Taken("somebody else is at it") from error
+        # Some file systems cannot lock (NFS): go on without.

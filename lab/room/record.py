@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from lab.chat.client import ChatClient, ChatError
 from lab.chat.connection import ConnectionLost
@@ -80,16 +80,21 @@ def _record_in_namespace(out: Path, variants, seed, port, key_log, say) -> dict:
     command += ["--variants", json.dumps([asdict(variant) for variant in variants])]
     command += ["--port", str(port)] if port is not None else []
     command += ["--keys"] if key_log else []
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    pipes = {"stdout": subprocess.PIPE, "text": True, "encoding": "utf-8"}
     reason = ""
-    with subprocess.Popen(namespace.launcher(command), cwd=ROOT, **pipes) as child:
+    with (
+        TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,  # a pipe could fill up and stop it
+        subprocess.Popen(namespace.launcher(command), cwd=ROOT, stderr=errors, **pipes) as child,
+    ):
         try:
             for line in child.stdout:
                 if line.startswith(FAILED):
                     reason = line.removeprefix(FAILED).strip()
                 else:
                     say(line.rstrip("\n"))
-            trouble = child.stderr.read().strip().splitlines()
+            child.wait()
+            errors.seek(0)
+            trouble = errors.read().strip().splitlines()
         except KeyboardInterrupt:  # it has got Ctrl-C as well, and finishes its file
             try:
                 child.wait(STEP_S)
@@ -145,7 +150,9 @@ def write_manifest(path: Path, recordings: list[dict], where: str, **more) -> di
     return manifest
 
 
-def record_session(out: Path, script: Script, variant: Variant | str, port: int | None = None, key_log: bool = False) -> dict:
+def record_session(
+    out: Path, script: Script, variant: Variant | str, port: int | None = None, key_log: bool = False
+) -> dict:
     """Record one session; returns its entry of the manifest. The server and the tap are gone when this returns."""
     variant = as_variant(variant)
     path = out / f"{variant.name}.pcapng"

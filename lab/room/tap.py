@@ -18,8 +18,9 @@ from pathlib import Path
 
 from lab.dissect.capture_file import CaptureWriter
 
-SNAP_LENGTH = 262_144  # bytes kept of a frame; a loopback "frame" can have 64 KiB
-BUFFER_BYTES = 16 << 20
+# Bytes kept of a frame: the largest that a loopback carries. In immediate mode each of the ring's slots is this big.
+SNAP_LENGTH = 65_700
+BUFFER_BYTES = 64 << 20  # about 1000 slots, so that a burst finds room
 END_MARK_S = 5  # how long the end mark may take
 
 

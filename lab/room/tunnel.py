@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 READ_BYTES = 16_384
 KEY_BYTES = 8
+FAREWELL_S = 5  # until a thread must have noticed that its socket is closed
 
 
 class Disguise:
@@ -70,7 +71,7 @@ class Tunnel:
                 pass
             sock.close()
         for thread in self._threads:
-            thread.join()
+            thread.join(FAREWELL_S)
 
     def _start(self, target: Callable, *arguments) -> None:
         thread = threading.Thread(target=target, args=arguments, name="tunnel", daemon=True)

@@ -7,6 +7,7 @@ TLS_VERSIONS = ("none", "1.2", "1.3")
 WIRES = ("report", "lines")
 DISGUISES = ("base64", "xor")
 REPORT_PORT = 9898
+USUAL_PAD = 128  # bytes
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,13 @@ class Variant:
     def name(self) -> str:
         """What its file is called: plain, tls13, lines-tls13-padded, xor ..."""
         base = self.disguise or ("plain" if self.tls == "none" else "tls" + self.tls.replace(".", ""))
-        return ("lines-" if self.wire == "lines" else "") + base + ("-padded" if self.pad_to else "")
+        return ("lines-" if self.wire == "lines" else "") + base + self._padded
+
+    @property
+    def _padded(self) -> str:
+        if self.pad_to in (0, USUAL_PAD):
+            return "-padded" * (self.pad_to > 0)
+        return f"-padded{self.pad_to}"
 
     @property
     def label(self) -> str:
