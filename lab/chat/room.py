@@ -33,7 +33,7 @@ MAX_QUEUED = 4_000  # deliveries that may wait; then whoever wants to add one wa
 MAX_MEMBERS = 20_000
 RETRY_S = 0.02  # how soon a full socket is tried again
 FEW = 8  # messages that a report member gets one by one
-QUIET_ABOVE = 2_000  # members; beyond, arrivals and departures are not announced: they would be most of the traffic
+QUIET_ABOVE = 500  # members; beyond, arrivals and departures are not announced: they would be most of the traffic
 
 
 class Member:
@@ -105,6 +105,7 @@ class Delivery:
     to: tuple[Member, ...] | None = None
     said: lines.Said | None = None
     sender: Member | None = None
+    user_list: bool = False  # of several in a batch, only the last is worth sending
 
 
 @dataclass(slots=True)
@@ -138,6 +139,7 @@ class Room:
         self.features = tuple(features)
         self._hearing = [feature for feature in self.features if type(feature).heard is not Feature.heard]
         self.offers = tuple(word for feature in self.features for word in feature.offers)
+        self.closing = False  # when all are sent away, nobody needs to be told of each
         self._console = console
         self._max_members, self._pad_to = max_members, pad_to
         self._lock = threading.Lock()  # guards the three below, and is never held while sending
@@ -243,7 +245,7 @@ class Room:
         """The user list, to everyone on the report wire."""
         with self._lock:  # put under the lock, so that lists arrive in the order in which they became true
             users = wire.Users(tuple(member.name for member in self._present))
-            self._queue.put(Delivery(report=users.to_bytes()))
+            self._queue.put(Delivery(report=users.to_bytes(), user_list=True))
 
     def settle(self, bound_s: float) -> None:
         """Return when what is queued now has been delivered, or kept for who does not read; or after ``bound_s``."""
@@ -261,7 +263,7 @@ class Room:
         self.tell(report.to_bytes() if report else b"", event.to_bytes())
 
     def _worth_announcing(self) -> bool:
-        return len(self._present) <= QUIET_ABOVE
+        return len(self._present) <= QUIET_ABOVE and not self.closing
 
     def _take_name(self, member: Member, name: str) -> None:
         key = lines.name_key(name)
@@ -344,6 +346,7 @@ class Room:
     def _deliver(self, batch: list) -> None:
         """Walk the batch once; then one piece for each member, cut and filled where its own differs."""
         pieces: dict[bool, list[bytes]] = {False: [], True: []}
+        newest_list = next((item for item in reversed(batch) if type(item) is Delivery and item.user_list), None)
         own: dict[Member, _Own] = {}  # the few members who do not get just what everyone gets
         for item in batch:
             if type(item) is Delivery:
@@ -354,7 +357,7 @@ class Room:
                     for feature in self._hearing:
                         feature.heard(said)
                 elif item.to is None:
-                    pieces[False].append(item.report)
+                    pieces[False].append(b"" if item.user_list and item is not newest_list else item.report)
                     pieces[True].append(self._padded(item.line))
                 else:
                     for member in item.to:
@@ -367,8 +370,11 @@ class Room:
                 own[item.member].end = len(pieces[True])
                 del self._audience[item.member.speaks_lines][item.member]
         for speaks_lines, audience in self._audience.items():
-            few = not speaks_lines and sum(map(bool, pieces[False])) <= FEW
-            everything = pieces[speaks_lines] if few else [b"".join(pieces[speaks_lines])]
+            everything = [piece for piece in pieces[speaks_lines] if piece]
+            if speaks_lines or len(everything) > FEW:
+                everything = [b"".join(everything)]
+            if not any(everything):
+                continue  # arrivals and departures alone cost nobody a look
             for member in audience:
                 if member not in own:
                     for data in everything:

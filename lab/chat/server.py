@@ -116,6 +116,7 @@ class ChatServer:
         self._accepter.join()
         self.room.tell_text("Server Closed")
         self.room.settle(FAREWELL_S)
+        self.room.closing = True
         with self._lock:
             threads = dict(self._threads)
         for sock in threads.values():

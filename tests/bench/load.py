@@ -166,12 +166,12 @@ class Crowd:
         deadline = time.perf_counter() + bound_s
         missing = set(range(self.count)) if self.protocol.echoes else set(range(1, self.count))
         mark = f"u{99_999:05}".encode()
-        due = 0.0
+        due, pause = 0.0, 0.25
         tails: dict[int, bytes] = {}
         while missing:
             if time.perf_counter() > due:  # again: on the report wire nobody knows when all have been let in
                 self.sockets[0].send(self.protocol.line(99_999, 0))
-                due = time.perf_counter() + 0.25
+                due, pause = time.perf_counter() + pause, 1.5 * pause
             assert time.perf_counter() < deadline, f"{len(missing)} clients never got a line"
             for fd, _ in self.poll.poll(0.05):
                 number = self.by_fd[fd]
