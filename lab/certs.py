@@ -12,9 +12,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="made if it is not there")
     parser.add_argument(
+        "--name",
         "--host",
+        dest="host",
         action="append",
-        metavar="NAME",
         help="a name or address that clients will type for the server; may be given several times "
         "(default: localhost, 127.0.0.1, ::1)",
     )
