@@ -280,3 +280,18 @@ def test_a_burst_loses_no_frame(tmp_path):
     [flow] = find_flows(read_segments(tmp_path / "burst.pcapng"))
     assert (len(flow.from_initiator), len(flow.from_responder)) == (200_000, 200)
     assert not flow.from_initiator.gaps
+
+
+def test_the_reports_port_is_taken_by_somebody_else(tmp_path):
+    try:
+        taken = socket.create_server(("127.0.0.1", 9898))
+    except OSError:
+        taken = None  # somebody has it already: as good
+    try:
+        if may_record():
+            pytest.skip("this user records in a namespace, where the port is free")
+        [entry] = record(tmp_path, ["none"], say=lambda line: None)["recordings"]
+    finally:
+        if taken:
+            taken.close()
+    assert entry["server"]["port"] != 9898 and entry["frames"] > 100

@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import json
 import platform
-import socket
 import ssl
 import subprocess
 import sys
@@ -162,20 +161,9 @@ def record_session(
     with ExitStack() as stack:
         server_tls, client_tls = _contexts(stack, variant, key_log_path)
         arrivals = Arrivals()
-        if port is None:
-            port = REPORT_PORT if _is_free(REPORT_PORT) else 0
         started_ns = time.time_ns()
-        server = stack.enter_context(
-            ChatServer(
-                "127.0.0.1",
-                port,
-                server_tls,
-                arrivals.console,
-                tls_only=server_tls is not None,
-                features=[Private(), RoomPassword(script.password)] if speaks_lines else [],
-                pad_to=variant.pad_to,
-            )
-        )
+        server = _started_server(script, variant, port, server_tls, arrivals)
+        stack.callback(server.stop)
         tunnel = stack.enter_context(Tunnel(variant.disguise, server.port, script.seed)) if variant.disguise else None
         tapped_port = tunnel.port if tunnel else server.port
 
@@ -258,12 +246,24 @@ def read_manifest(path: Path | str) -> dict:
         raise RecordingError(f"{path} is no manifest of a recording: {error}") from error
 
 
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
+def _started_server(script: Script, variant: Variant, port: int | None, tls, arrivals: Arrivals) -> ChatServer:
+    """The server, listening on ``port``; None: on the report's port, or where somebody has that on any free one."""
+    for candidate in (REPORT_PORT, 0) if port is None else (port,):
+        server = ChatServer(
+            "127.0.0.1",
+            candidate,
+            tls,
+            arrivals.console,
+            tls_only=tls is not None,
+            features=[Private(), RoomPassword(script.password)] if variant.wire == "lines" else [],
+            pad_to=variant.pad_to,
+        )
+        try:
+            return server.start()
+        except ServerError:
+            if port is not None or candidate == 0:
+                raise
+    raise AssertionError("the last candidate has been returned or has raised")
 
 
 def _main_inside() -> int:
