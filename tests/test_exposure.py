@@ -233,7 +233,6 @@ def test_ciphertext_that_is_not_broken_is_not_claimed(tmp_path, monkeypatch):
 
 def test_both_wires_in_one_room_over_tls(tmp_path):
     """The wires are told apart flow by flow, whoever comes first."""
-    from lab.chat import lines, wire
     from lab.chat.client import ChatClient
     from lab.chat.server import ChatServer
     from lab.chat.tls import client_context, server_context
@@ -259,7 +258,6 @@ def test_both_wires_in_one_room_over_tls(tmp_path):
                 client.leave()
     overheard = eavesdrop(tmp_path / "both.pcapng")
     assert sorted(message.text_length for message in overheard.said) == sorted(map(len, ("from lines", "from report")))
-    assert lines.FIRST_BYTE and wire.READ_BYTES
 
 
 def test_a_clock_that_is_exactly_right_leaks_more_than_one_that_is_not():
