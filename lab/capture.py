@@ -18,6 +18,9 @@ from lab import environment
 from lab.room import variant
 
 
+SESSION = ("tls", "wire", "pad", "disguise", "seed", "port", "keys")  # the options that choose a session
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lab/capture.py", description="Record scripted chat sessions.")
     parser.add_argument(
@@ -51,11 +54,14 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     silent = options.quiet or options.json
     if options.student or options.roster:
+        if unfit := _given(options, parser, (*SESSION, "scenario", "shipped")):
+            parser.error(f"a student's conversation follows from the id and the course's key: leave out {unfit}")
         return _record_own(options, silent)
-    chosen = (options.tls, options.wire, options.pad, options.disguise, options.seed, options.port, options.keys)
-    if options.scenario == "report" and chosen != (["none"], ["report"], None, [], 0, None, False):
-        parser.error("the report's scenario is what it is: leave out what chooses another session")
+    if options.scenario == "report" and (unfit := _given(options, parser, SESSION)):
+        parser.error(f"the report's scenario is what it is: leave out {unfit}")
     if options.shipped:
+        if unfit := _given(options, parser, (*SESSION, "scenario", "out")):
+            parser.error(f"--shipped chooses everything itself: leave out {unfit}")
         options.out, options.keys = environment.ROOT / "captures" / "chat", True
         options.tls, options.wire = list(variant.TLS_VERSIONS), list(variant.WIRES)
         options.pad, options.disguise = 128, list(variant.DISGUISES)
@@ -80,6 +86,11 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{options.out / recording['file']}: {recording['frames']} frames")
         print(f"{options.out / record.MANIFEST}: what was said, by whom, when")
     return 0
+
+
+def _given(options: argparse.Namespace, parser: argparse.ArgumentParser, names) -> str:
+    """Those of the options that were chosen, as text for an error."""
+    return ", ".join(f"--{name}" for name in names if getattr(options, name) != parser.get_default(name))
 
 
 def _record_own(options: argparse.Namespace, silent: bool) -> int:

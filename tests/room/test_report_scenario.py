@@ -169,7 +169,7 @@ def test_the_interface_has_a_name_and_a_description(recorded):
 def test_the_report_scenario_takes_no_other_script(tmp_path):
     command = [sys.executable, ROOT / "lab" / "capture.py", "--scenario", "report", "--seed", "3", "--out", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and "leave out --tls, --seed" in done.stderr
+    assert done.returncode == 2 and "leave out --seed" in done.stderr
 
 
 def test_where_namespaces_are_refused_it_says_how_to_get_them(tmp_path):
