@@ -17,7 +17,6 @@ from pathlib import Path
 from lab import environment
 from lab.room import variant
 
-
 SESSION = ("tls", "wire", "pad", "disguise", "seed", "port", "keys")  # the options that choose a session
 
 

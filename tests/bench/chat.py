@@ -1,6 +1,7 @@
 """How the chat server does beside others, in ratios of one run: ``python -m tests.bench.chat``.
 
-Each server is a process of its own, the clients are one other process (tests/bench/load.py), all of it on 127.0.0.1.
+Each server is a process of its own on a core of its own, the clients are one other process (tests/bench/load.py) on
+another core, all of it on 127.0.0.1.
 Servers take turns, ``--repeat`` times, and a ratio compares neighbours of one turn; what is printed is the median of
 the turns. A load generator near 100 % of a core would be what is measured, so its share is printed too.
 Beside other work on the same cores, trust the lines per second of the server's own CPU time.
@@ -57,16 +58,16 @@ def available(names) -> list[str]:
     return found
 
 
-def together(name: str) -> int:
-    """How many clients may knock at once: more than a small backlog takes would wait for their SYN to be sent again."""
-    return 4 if name in SMALL_BACKLOG else 64
+def pace(name: str) -> dict:
+    """How clients knock: more at once than a small backlog takes would wait for their SYN to be sent again."""
+    return {"together": 1, "gap_s": 0.003} if name in SMALL_BACKLOG else {"together": 64}
 
 
 def throughput(name: str, clients: int, seconds: float) -> dict:
     """Lines delivered a second; None where the server did not manage to let everyone in, or stood still."""
     try:
         with servers.running(name) as (port, pid), Crowd(name, port, clients) as crowd:
-            crowd.connect(together(name))
+            crowd.connect(**pace(name))
             crowd.settle()
             before = cpu_s(pid)
             result = crowd.rounds(seconds)
@@ -78,7 +79,7 @@ def throughput(name: str, clients: int, seconds: float) -> dict:
 
 def latency(name: str, clients: int, rate: float, seconds: float) -> dict:
     with servers.running(name) as (port, _), Crowd(name, port, clients) as crowd:
-        crowd.connect(together(name))
+        crowd.connect(**pace(name))
         crowd.settle()
         return crowd.at_rate(rate, seconds)
 
@@ -118,7 +119,7 @@ def threads(pid: int) -> int:
 def overload(name: str, clients: int = 10, each: int = 3_000) -> dict:
     """Every client sends ``each`` lines as fast as its socket takes them; what the first one gets, line by line."""
     with servers.running(name) as (port, _), Crowd(name, port, clients) as crowd:
-        crowd.connect(together(name))
+        crowd.connect(**pace(name))
         crowd.settle()
         unsent = {
             sock: b"".join(crowd.protocol.line(n, i) for i in range(1, each + 1))
@@ -149,7 +150,7 @@ def overload(name: str, clients: int = 10, each: int = 3_000) -> dict:
 def silent_reader(name: str, clients: int = 10, rate: int = 2_000, seconds: float = 8) -> dict:
     """One client stops reading, the others send 400 bytes at a fixed rate: how long until the room stands still?"""
     with servers.running(name) as (port, _), Crowd(name, port, clients) as crowd:
-        crowd.connect(together(name))
+        crowd.connect(**pace(name))
         crowd.settle()
         silent = crowd.sockets[-1]
         crowd.poll.unregister(silent)

@@ -14,6 +14,7 @@ import time
 READ = 1024
 # The report's client leaves this gap by opening a window. Nothing comes back for a name, so nothing can be waited for.
 WINDOW_OPENS_S = 0.15
+WAITS_S = 5
 
 
 class ReportServer:
@@ -93,12 +94,13 @@ class ReportClient:
         self.socket = socket.create_connection((host, port), 10)
         self.socket.settimeout(30)
         self.reads: queue.SimpleQueue = queue.SimpleQueue()
+        self.heard_myself = threading.Event()
         self.socket.sendall(name.encode())
         threading.Thread(target=self._receive, daemon=True).start()
         if open_window:
             time.sleep(WINDOW_OPENS_S)
             self.send("!ShowUserHasConnected")
-            time.sleep(WINDOW_OPENS_S)
+            self.heard_myself.wait(WAITS_S)  # on a busy machine a gap alone would not keep the two commands apart
             self.send("!GetAllActiveUsers")
 
     def __enter__(self):
@@ -117,6 +119,8 @@ class ReportClient:
     def _receive(self):
         try:
             while data := self.socket.recv(READ):
+                if f"*** {self.name} Connected".encode() in data:
+                    self.heard_myself.set()
                 try:
                     self.reads.put(data.decode())
                 except UnicodeDecodeError:

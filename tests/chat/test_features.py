@@ -27,6 +27,7 @@ class TestPrivate:
         alice, bob, eve = (lines_client(name, server) for name in ("Alice", "Bob B", "Eve"))
         with ReportClient("Brandon", server.port) as brandon:
             until(eve, lines.Joined("Brandon"))
+            brandon.until(["Alice", "Bob B", "Eve", "Brandon"])  # what comes glued to a list is lost to it
             assert alice.enter('/msg "bob b" psst', wait=True) == []
             assert until(bob, lines.Private)[-1] == lines.Private("Alice", "Bob B", "psst", "1")
             assert until(alice, lines.Private)[-1].text == "psst"
@@ -34,6 +35,7 @@ class TestPrivate:
             brandon.until("<Alice to Brandon alone> psst too")
             brandon.send("/msg Eve from the report's")
             until(eve, lambda event: event == lines.Private("Brandon", "Eve", "from the report's"))
+            brandon.until("<Brandon to Eve alone> from the report's")
             alice.say("to all", wait=True)
             seen = until(eve, lambda event: isinstance(event, lines.Said))
             assert "psst" not in str(seen)
