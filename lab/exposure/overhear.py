@@ -33,6 +33,7 @@ from lab.exposure import disguises
 OVERHEAD_BYTES = {"TLS 1.3": 17, "TLS 1.2": 24}
 OVERHEAD_CHACHA_12 = 16  # TLS 1.2 with ChaCha20: the tag alone (RFC 7905 section 2)
 CHACHA_12 = (0xCCA8, 0xCCA9, 0xCCAA)
+SHORTEST_LEAK = 4  # bytes
 MOST_ODD = 0.05  # share of characters that are no text, in what is still taken for text
 ALERT_BYTES = 2  # close_notify; under TLS 1.3 it looks like any other record
 # What the two wires put around a line's text; both are public.
@@ -133,14 +134,11 @@ def _listen(flow: Flow, found: Overheard) -> list[tuple[int, str, int]]:
     if records := read_records(flow.from_initiator):
         return _listen_to_tls(flow, records, found)
     reads = _plain_reads(flow, found)
-    if _is_text(reads):
+    if _is_text(b"".join(plain for _, _, plain, _ in reads)):
         found.messages += _read_messages(endpoint, reads, found)
         found.read_bytes += len(flow.from_initiator) + len(flow.from_responder)
     else:
-        found.disguise = found.disguise or "unknown: no text, no TLS"
-        found.messages += [
-            Message(frame, time_ns, endpoint, "other", len(payload), payload) for frame, time_ns, _, payload in reads
-        ]
+        _listen_for_leaks(flow, reads, found)
     return [(piece.time_ns, endpoint, piece.length) for piece in flow.from_responder.pieces]
 
 
@@ -164,27 +162,50 @@ def _plain_reads(flow: Flow, found: Overheard) -> list[tuple[int, int, bytes, by
     return reads
 
 
-def _is_text(reads: list) -> bool:
+def _is_text(data: bytes, most_odd: float = MOST_ODD) -> bool:
     """Whether nearly all of it is UTF-8 that can be printed; what is not was not understood, and is not claimed."""
-    text = b"".join(plain for _, _, plain, _ in reads).decode(errors="replace")
+    text = data.decode(errors="replace")
     odd = sum(c == "\N{REPLACEMENT CHARACTER}" or not (c.isprintable() or c in "\n\t") for c in text)
-    return odd <= len(text) * MOST_ODD
+    return odd <= len(text) * most_odd
 
 
-def _read_messages(endpoint: str, reads: list, found: Overheard) -> list[Message]:
+def _is_leak(data: bytes) -> bool:
+    """Whether it is text in the midst of what is none. (Of four random bytes, one in fifty looks like it.)"""
+    return len(data) >= SHORTEST_LEAK and _is_text(data, most_odd=0)
+
+
+def _listen_for_leaks(flow: Flow, reads: list, found: Overheard) -> None:
+    """The stream as a whole could not be read; take those messages that can be."""
+    endpoint = str(flow.initiator)
+    found.disguise = found.disguise or "unknown: no text, no TLS"
+    leaks = [read for read in reads if _is_leak(read[2])]
+    if leaks:
+        found.disguise = "unknown, but some messages are in the clear"
+        found.messages += _read_messages(endpoint, leaks, found, from_the_first=leaks[0] is reads[0])
+    found.messages += [
+        Message(frame, time_ns, endpoint, "other", len(payload), payload)
+        for frame, time_ns, plain, payload in reads
+        if not _is_leak(plain)
+    ]
+    answers = flow.from_responder
+    pieces = [answers.data[piece.offset : piece.offset + piece.length] for piece in answers.pieces]
+    found.read_bytes += sum(len(data) for data in [*(plain for _, _, plain, _ in leaks), *filter(_is_leak, pieces)])
+
+
+def _read_messages(endpoint: str, reads: list, found: Overheard, from_the_first: bool = True) -> list[Message]:
     if reads and reads[0][2][:1] == b"{":
         found.wire = "lines"
         return list(_read_lines(endpoint, reads))
     found.wire = found.wire or ("report" if reads else None)
-    return list(_read_report(endpoint, reads))
+    return list(_read_report(endpoint, reads, from_the_first))
 
 
-def _read_report(endpoint: str, reads: list):
-    """One read for one message, as the report's server does it."""
+def _read_report(endpoint: str, reads: list, from_the_first: bool):
+    """One read for one message, as the report's server does it; the very first one is the name."""
     who = None
     for number, (frame, time_ns, plain, payload) in enumerate(reads):
         try:
-            request = wire.read_request(plain, first=number == 0)
+            request = wire.read_request(plain, first=from_the_first and number == 0)
         except wire.WireError:
             request = wire.Say(plain.decode(errors="replace"))
         more: dict = {"kind": "other"}

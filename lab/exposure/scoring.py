@@ -9,8 +9,9 @@ facts: ``right`` is what is in both, ``wrong`` what was claimed and is not true,
     secrets      a password, or a planted secret word, found in what was read
     presence     the n-th coming or going: (n, whose address and port, join or leave)
     relations    (who sends, who gets it) of a line, by address and port
-    metadata     how many messages each user sent; each line's length in bytes; the addresses; protocol version, server
-                 name, certificate names
+    metadata     how many lines each user sent; of the n-th line its length in bytes, its time (to TOLERANCE_NS) and its
+                 direction (from whose address and port to which); the hosts; protocol version, server name,
+                 certificate names
 
 Presence, relations and metadata are scored by address and port, which name a machine and not a person: that is what TLS
 leaves in the open.
@@ -19,10 +20,12 @@ leaves in the open.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from lab.exposure.overhear import Overheard
 
 CLASSES = ("identities", "content", "secrets", "presence", "relations", "metadata")
+TOLERANCE_NS = 100_000_000  # a time is right to a tenth of a second; a line is on the wire some 0.1 ms after it was said
 VOTES = {3: "yes", 2: "no"}  # by the length of the answer
 
 
@@ -86,7 +89,8 @@ def true_facts(recording: dict) -> dict[str, Counter]:
         "presence": Counter((i, endpoint[event["who"]], event["action"]) for i, event in enumerate(moves)),
         "relations": relations,
         "metadata": _metadata(
-            [(endpoint[event["who"]], len(event["text"].encode())) for event in spoken],
+            [(endpoint[event["who"]], len(event["text"].encode()), event["time_ns"]) for event in spoken],
+            endpoint.values(),
             f"{recording['server']['address']}:{recording['server']['port']}",
             recording["tls_version"],
             recording.get("server_name"),
@@ -97,6 +101,7 @@ def true_facts(recording: dict) -> dict[str, Counter]:
 
 def claimed_facts(overheard: Overheard, recording: dict) -> dict[str, Counter]:
     """What the eavesdropper claims, in the same form. The manifest gives only the list of secrets to look for."""
+    true_times = [event["time_ns"] for event in recording["events"] if event["action"] in ("say", "tell")]
     read = [text for _, text in overheard.lines] + [m.password for m in overheard.messages if m.password]
     return {
         "identities": Counter(overheard.names),
@@ -105,7 +110,11 @@ def claimed_facts(overheard: Overheard, recording: dict) -> dict[str, Counter]:
         "presence": Counter((i, endpoint, action) for i, (_, endpoint, action) in enumerate(overheard.presence)),
         "relations": Counter((message.endpoint, frozenset(message.recipients)) for message in overheard.said),
         "metadata": _metadata(
-            [(message.endpoint, message.text_length) for message in overheard.said],
+            [
+                (message.endpoint, message.text_length, _nearly(message.time_ns, true_time))
+                for message, true_time in zip_longest(overheard.said, true_times[: len(overheard.said)])
+            ],
+            {endpoint for _, endpoint, _ in overheard.presence},
             overheard.server,
             overheard.tls_version and overheard.tls_version.replace("TLS ", "TLSv"),
             overheard.server_name,
@@ -118,13 +127,23 @@ def _relation(endpoint: dict[str, str], who: str, others: Iterable[str]) -> tupl
     return endpoint[who], frozenset(endpoint[name] for name in others if name != who)
 
 
-def _metadata(spoken: list, server, version, server_name, certificate_names) -> Counter:
+def _nearly(time_ns: int, true_ns: int | None) -> int:
+    """The true time, where the claimed one is near enough to count as right."""
+    return true_ns if true_ns is not None and abs(time_ns - true_ns) <= TOLERANCE_NS else time_ns
+
+
+def _metadata(spoken: list, endpoints: Iterable[str], server, version, server_name, certificate_names) -> Counter:
+    """``spoken`` has (whose address and port, length in bytes or None, time in ns) of every line."""
     facts: Counter = Counter()
-    for endpoint, count in Counter(endpoint for endpoint, _ in spoken).items():
-        facts["messages", endpoint, count] = 1
-    for number, (_, length) in enumerate(spoken):
+    for endpoint, count in Counter(endpoint for endpoint, _, _ in spoken).items():
+        facts["lines", endpoint, count] = 1
+    for number, (endpoint, length, time_ns) in enumerate(spoken):
         if length is not None:
             facts["length", number, length] = 1
+        facts["time", number, time_ns] = 1
+        facts["direction", number, endpoint, server] = 1
+    for endpoint in endpoints:
+        facts["user's host", endpoint] = 1
     for kind, value in (("server", server), ("version", version), ("server name", server_name)):
         if value is not None:
             facts[kind, value] = 1
