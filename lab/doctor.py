@@ -16,6 +16,7 @@ from lab import environment
 from lab.room import namespace
 
 REPORT_PORT = 9898
+TRY_S = 60
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def examine() -> Iterator[Finding]:
     parts = environment.python_parts()
     yield _python(parts)
     yield _tkinter(parts)
-    yield _display()
+    yield _display(parts)
     yield _folder()
     yield _packages(parts)
     refused = namespace.refusal()
@@ -77,12 +78,26 @@ def _tkinter(parts: dict) -> Finding:
     return Finding("ok", "tkinter", "the chat windows can be drawn")
 
 
-def _display() -> Finding:
-    if sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        return Finding("ok", "display", os.environ.get("DISPLAY") or "the desktop's")
-    return Finding(
-        "note", "display", "none here: no windows", "python3 lab/client.py --terminal, or log in at a screen"
-    )
+def _display(parts: dict) -> Finding:
+    fix = "python3 lab/client.py --terminal, or log in at a screen"
+    named = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if sys.platform not in ("win32", "darwin") and not named:
+        return Finding("note", "display", "none here: no windows", fix)
+    if "tkinter" not in parts and (said := _try("import tkinter; tkinter.Tk().destroy()")):
+        return Finding("note", "display", f"{named or 'the desktop'} does not answer: {said}", fix)
+    return Finding("ok", "display", named or "the desktop's")
+
+
+def _try(code: str, python: str = sys.executable) -> str:
+    """Run a little program; returns the last line of what it has to say against it, or of its error."""
+    try:
+        asked = subprocess.run(
+            [python, "-c", code], capture_output=True, text=True, cwd=environment.ROOT, timeout=TRY_S
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer in {TRY_S} s"
+    said = asked.stdout.strip() or (asked.returncode and (asked.stderr.strip() or f"exit code {asked.returncode}"))
+    return said.splitlines()[-1] if said else ""
 
 
 def _folder() -> Finding:
@@ -114,10 +129,8 @@ def _recording(namespaces_refused: str | None) -> Finding:
     python = environment.python_with_packages()
     if python is None:
         return Finding("note", "recording", "cannot be tried before the packages are there", "python3 lab demo")
-    code = "from lab.room.tap import may_record; print(may_record() or '')"
-    asked = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd=environment.ROOT, timeout=60)
-    refused = asked.stdout.strip() or (asked.stderr.strip().splitlines() or [""])[-1]
-    if asked.returncode == 0 and not refused:
+    refused = _try("from lab.room.tap import may_record; print(may_record() or '')", python)
+    if not refused:
         return Finding("ok", "recording", "this user may record on the machine's loopback")
     if namespaces_refused is None:
         return Finding("ok", "recording", "in a network of the kit's own (not on the machine's loopback)")

@@ -14,6 +14,7 @@ from lab import environment
 from lab.__main__ import COMMANDS
 from lab.doctor import examine
 from lab.room import namespace
+from tests.chat import screen
 from tests.conftest import ROOT
 
 
@@ -227,6 +228,18 @@ def test_doctor_sees_a_taken_port_and_a_missing_tshark(tmp_path):
             taken.close()
     assert "port 9898      taken" in done.stdout
     assert "tshark         missing" in done.stdout
+
+
+@pytest.mark.skipif(screen.missing() is not None, reason=str(screen.missing()))
+def test_doctor_knocks_at_the_screen_that_is_named(monkeypatch):
+    def display():
+        return next(finding for finding in examine() if finding.what == "display")
+
+    with screen.xvfb() as name:
+        monkeypatch.setenv("DISPLAY", name)
+        assert display().state == "ok"
+    monkeypatch.setenv("DISPLAY", ":97531")
+    assert display().state == "note" and ":97531 does not answer" in display().detail
 
 
 @pytest.mark.parametrize(
