@@ -266,7 +266,8 @@ class ChatWindow(QueueReader, ttk.Frame):
         self.lock_label = ttk.Label(heading)
         self.lock_label.pack(side="right", padx=PAD)
         self.who_label = ttk.Label(heading, font="TkHeadingFont")
-        self.who_label.pack(side="left")  # last, so that it is what a narrow window cuts
+        self.who_label.pack(side="left", fill="x", expand=True)  # last: in a narrow window it takes a second line
+        self.who_label.bind("<Configure>", lambda event: self.who_label.configure(wraplength=event.width))
 
     def _build_boxes(self) -> None:
         ttk.Label(self, text="Chat Box").grid(row=1, column=0, sticky="w", pady=(PAD, 0))
