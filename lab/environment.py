@@ -64,25 +64,40 @@ def restart(python: Path) -> None:
     sys.exit(subprocess.call(command))  # Windows has no exec that keeps the terminal
 
 
-def requirements() -> list[str]:
-    """The names of the packages that requirements.txt asks for on this system."""
-    names = []
+def requirements() -> dict[str, str]:
+    """The packages that requirements.txt asks for on this system, each with its range: {"scapy": ">=2.5,<3", ...}."""
+    wanted = {}
     for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
         requirement, _, marker = line.partition("#")[0].partition(";")
         if requirement.strip() and (marker.strip() in ("", f'sys_platform == "{sys.platform}"')):
-            names.append(re.split(r"[<>=!~\[ ]", requirement.strip())[0])
-    return names
+            name, versions = re.fullmatch(r"([\w.-]+)(.*)", requirement.strip()).groups()
+            wanted[name] = versions
+    return wanted
 
 
 def missing_packages() -> list[str]:
-    """Those of them that the Python in use does not have."""
+    """Those of them that the Python in use does not have, or not in that range."""
     missing = []
-    for name in requirements():
+    for name, versions in requirements().items():
         try:
-            importlib.metadata.version(name)
+            if not _is_within(importlib.metadata.version(name), versions):
+                missing.append(f"{name}{versions}")
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
     return missing
+
+
+def _is_within(version: str, versions: str) -> bool:
+    """Whether a version lies in a range like ``>=2.5,<3``. (pip knows more forms; requirements.txt uses these two.)"""
+
+    def numbers(text: str) -> list[int]:
+        return [int(number) for number in re.match(r"\d+(\.\d+)*", text)[0].split(".")]
+
+    found = numbers(version)
+    return all(
+        found >= numbers(limit) if sign == ">=" else found < numbers(limit)
+        for sign, limit in re.findall(r"(>=|<)([\d.]+)", versions)
+    )
 
 
 def fingerprint() -> str:

@@ -269,6 +269,16 @@ def test_requirements_are_read():
     assert environment.missing_packages() == []
 
 
+@pytest.mark.parametrize(
+    ("version", "versions", "within"),
+    [("2.5.0", ">=2.5,<3", True), ("2.10", ">=2.5,<3", True), ("2.4.5", ">=2.5,<3", False), ("3.0", ">=2.5,<3", False)],
+)
+def test_a_package_of_another_version_does_not_count(monkeypatch, version, versions, within):
+    monkeypatch.setattr(environment, "requirements", lambda: {"scapy": versions})
+    monkeypatch.setattr(environment.importlib.metadata, "version", lambda name: version)
+    assert environment.missing_packages() == ([] if within else [f"scapy{versions}"])
+
+
 @pytest.fixture
 def bare_copy(tmp_path):
     """A copy of the kit that has not been set up, to be run by a Python without packages."""
