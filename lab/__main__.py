@@ -33,6 +33,8 @@ COMMANDS = {
     "check": Command("lab.check", "check your own exercises: a line a task, a story for each wrong one"),
     "submit": Command("lab.submit", "pack what you hand in into one file"),
     "release": Command("lab.release", "make the students' copy, without solutions and grader"),
+    "stubs": Command("lab.grading.stubs", "make the students' sheets again, after a change to a solution"),
+    "nbgrader": Command("lab.grading.nbgrader", "write the sheets as nbgrader assignments"),
     "grade": Command("lab.grade", "grade what was handed in, each in a sandbox of its own"),
     "notebooks": Command("lab.notebooks", "open the notebooks in JupyterLab"),
     "certs": Command("lab.certs", "make a throw-away authority and a server certificate for TLS"),
@@ -41,7 +43,7 @@ COMMANDS = {
     "client": Command("lab.client", "run the chat client", needs_packages=False),
     "doctor": Command("lab.doctor", "check this machine: one line a fault, each with its fix", needs_packages=False),
 }
-# The students' copy has no release and no grade.
+# The students' copy has none of the instructor's.
 COMMANDS = {
     name: command
     for name, command in COMMANDS.items()

@@ -52,7 +52,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the manifest, and nothing else")
     options = parser.parse_args(argv)
     silent = options.quiet or options.json
-    if options.student or options.roster:
+    if options.student is None and options.roster is None and _given(options, parser, ("course",)):
+        parser.error("--course goes with --student or --roster")
+    if options.student is not None or options.roster:
+        if options.student is not None and options.roster:
+            parser.error("--student is for one, --roster for a class: leave out one of them")
         if unfit := _given(options, parser, (*SESSION, "scenario", "shipped")):
             parser.error(f"a student's conversation follows from the id and the course's key: leave out {unfit}")
         return _record_own(options, silent)
@@ -97,7 +101,7 @@ def _record_own(options: argparse.Namespace, silent: bool) -> int:
     from lab.room.tap import RecordingError
 
     try:
-        if options.roster:
+        if options.roster is not None:
             entries = roster.read_roster(options.roster)
         else:
             entries = [roster.Entry(student.check_id(options.student))]

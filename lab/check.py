@@ -11,9 +11,12 @@ The bar counts the whole course: what was found last time about sheets that are 
 """
 
 import argparse
+import ast
 import json
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.environment import ROOT
@@ -21,6 +24,7 @@ from lab.environment import ROOT
 PROGRESS = ROOT / "captures" / "mine" / "progress.json"
 DONE, WRONG, NOT_ATTEMPTED, BROKEN = "done", "wrong", "not attempted", "cannot be checked"
 BAR = 30  # characters
+CALL_S = 10.0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("sheet", nargs="*", help="02, handshake or 02_handshake; without one, all of them")
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="check the sheets in this folder instead")
     parser.add_argument(
-        "--time-limit", type=float, default=10, metavar="S", help="for one call (default: %(default)s s)"
+        "--time-limit", type=float, default=CALL_S, metavar="S", help="for one call (default: %(default)s s)"
     )
     options = parser.parse_args(argv)
     try:
@@ -50,6 +54,42 @@ def check(*sheets: str) -> None:
     command = [sys.executable, str(ROOT / "lab"), "check", *sheets]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
     print(done.stdout + done.stderr, end="")
+
+
+def check_cells(sheet: str, task: str, cells: Sequence[str]) -> None:
+    """Check one function of a sheet that was written in a notebook; ``cells`` is IPython's ``In``.
+
+    Raises AssertionError with the story where it is wrong, NotImplementedError where it was not attempted.
+    """
+    from lab.checking.child import NotAttempted, StudentCode
+    from lab.checking.story import Wrong
+    from lab.checking.tasks import Student, load_tasks, module_name
+
+    [chosen] = [one for one in load_tasks(sheet) if one.name == task]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{module_name(sheet)}.py"
+        path.write_text("\n".join(map(_definitions, cells)), encoding="utf-8")
+        with StudentCode(path, time_s=CALL_S) as code:
+            try:
+                chosen.check(Student(code), 0)
+            except NotAttempted:
+                raise NotImplementedError(f"{task}: {NOT_ATTEMPTED}") from None
+            except Wrong as wrong:
+                raise AssertionError(str(wrong)) from None
+    print(f"{task}: {DONE}")
+
+
+def _definitions(cell: str) -> str:
+    """What a cell defines. What it tries out, and what is no Python, is left out: it may fail, and need not count."""
+    if check_cells.__name__ in cell:  # the kit's own cells, which the student's code can do without
+        return ""
+    try:
+        body = ast.parse(cell).body
+    except SyntaxError:
+        return ""
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    kept = [n for n in body if isinstance(n, kinds) or (isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant))]
+    return "\n".join(map(ast.unparse, kept))
 
 
 def _find_sheet(word: str, names: list[str]) -> str:
@@ -108,11 +148,9 @@ class Reporter:
         print(f"  {state:<14} {task:<22} {about}".rstrip(), flush=True)
 
     def pytest_collection_modifyitems(self, items):
-        from lab.checking.tasks import STUBS, facts, module_name
-
         self._names = {item.name: item.function.task_name for item in items if hasattr(item.function, "task_name")}
         sheets = {Path(str(item.path)).stem.removeprefix("test_") for item in items}
-        self._facts = {sheet: facts(STUBS / f"{module_name(sheet)}.py") for sheet in sheets}
+        self._facts = {sheet: _facts_of(sheet) for sheet in sheets}
 
     def finish(self, remember: bool) -> None:
         """The stories, and the bar. ``remember`` what was found, and count what is remembered."""
@@ -131,16 +169,19 @@ class Reporter:
 
 def _all_tasks() -> list[str]:
     """Every task of the course, read off the students' sheets: those functions whose docstring states a time."""
-    from lab.checking.tasks import STUBS, facts, module_name, sheet_names
+    from lab.checking.tasks import sheet_names
 
-    found = []
-    for sheet in sheet_names():
-        path = STUBS / f"{module_name(sheet)}.py"
-        try:
-            found += [f"{sheet}.{task}" for task in facts(path)]
-        except (OSError, SyntaxError):
-            pass  # a sheet that cannot be read is told as wrong, task by task
-    return found
+    return [f"{sheet}.{task}" for sheet in sheet_names() for task in _facts_of(sheet)]
+
+
+def _facts_of(sheet: str) -> dict:
+    """What the students' sheet states of its tasks; nothing where it cannot be read, which each task then tells."""
+    from lab.checking.tasks import STUBS, facts, module_name
+
+    try:
+        return facts(STUBS / f"{module_name(sheet)}.py")
+    except (OSError, SyntaxError, ValueError):
+        return {}
 
 
 def _tell_answers() -> None:

@@ -40,6 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     folder, recorded, refusal = options.out, True, None
     try:
         options.out.mkdir(parents=True, exist_ok=True)
+        for made in (CHART, PAGE):
+            (options.out / made).unlink(missing_ok=True)  # they would speak of recordings that are about to change
         try:
             say("Recording the same chat twice: in plaintext, and over TLS 1.3.")
             manifest = record(options.out, VARIANTS, options.seed, say=lambda line: say("  " + line))
@@ -214,7 +216,7 @@ def _tell_what_next(files: list[Path], say) -> None:
     say("What next:")
     say(f"  open {_short(files[-1])} in a browser: handshake, transcript and charts on one page")
     say(f"  open {_short(files[0])} in Wireshark, display filter: tcp.flags.push == 1 && tcp.len > 0")
-    say("  python3 lab notebooks           the course, from notebooks/01_first_look.ipynb on")
+    say("  python3 lab notebooks           the course, from notebooks/00_start_here.ipynb on")
     say("  python3 lab/server.py           and in two more terminals: python3 lab/client.py")
 
 

@@ -39,11 +39,11 @@ def ensure(system: bool = True) -> None:
     Raises SetupError.
     """
     restarted = os.environ.pop(RESTARTED, None)  # popped: it is not meant for programs that we start
-    if not missing_packages():
+    if not (missing := missing_packages()):
         return
     if restarted or _inside_venv():
         READY.unlink(missing_ok=True)
-        raise SetupError(f"packages are missing in {VENV}: remove that folder and start again")
+        raise SetupError(f"{VENV} lacks {', '.join(missing)}: remove that folder and start again")
     python = _venv_python()
     if not is_ready():
         if not os.access(ROOT, os.W_OK):
@@ -87,14 +87,18 @@ def missing_packages() -> list[str]:
     return missing
 
 
-def _is_within(version: str, versions: str) -> bool:
-    """Whether a version lies in a range like ``>=2.5,<3``. (pip knows more forms; requirements.txt uses these two.)"""
+def _is_within(version: str | None, versions: str) -> bool:
+    """Whether a version lies in a range like ``>=2.5,<3``. (pip knows more forms; requirements.txt uses these two.)
+
+    What is left of a package that was half removed has no version, and is in no range.
+    """
 
     def numbers(text: str) -> list[int]:
-        return [int(number) for number in re.match(r"\d+(\.\d+)*", text)[0].split(".")]
+        found = re.match(r"v?(\d+(?:\.\d+)*)", text)
+        return [int(number) for number in re.sub(r"(\.0)+$", "", found[1]).split(".")] if found else []
 
-    found = numbers(version)
-    return all(
+    found = numbers(version or "")
+    return bool(found) and all(
         found >= numbers(limit) if sign == ">=" else found < numbers(limit)
         for sign, limit in re.findall(r"(>=|<)([\d.]+)", versions)
     )

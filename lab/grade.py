@@ -8,9 +8,11 @@ OUT/results/       what was found, one file each: cut off, it goes on from there
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -68,6 +70,8 @@ def _grade(options: argparse.Namespace, roster: list) -> int:
     for result in results.values():
         outputs.write_gradescope(options.out, result)
     written.append(pages.write_pages(options.out, roster, results, pairs, notes))
+    if results and all(any("is not the recording of" in one for one in its.remarks) for its in results.values()):
+        notes.append(f"nobody's recording fits: is {options.course!r} the --course that they were recorded with?")
     for note in notes:
         print(f"  look: {note}")
     for pair in pairs:
@@ -141,9 +145,10 @@ def _in_processes(jobs: list, workers: int):
         try:
             queue = [suspects.pop()] if alone else waiting
             while queue or running:
-                while queue and len(running) < (1 if alone else 2 * workers):
-                    running[pool.submit(_mark_one, *queue[-1])] = queue[-1]
-                    queue.pop()
+                with _deaf_to_ctrl_c():  # the workers, which are started here; they finish what they are at
+                    while queue and len(running) < (1 if alone else 2 * workers):
+                        running[pool.submit(_mark_one, *queue[-1])] = queue[-1]
+                        queue.pop()
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     result = future.result()
                     del running[future]
@@ -158,6 +163,16 @@ def _in_processes(jobs: list, workers: int):
                 suspects += list(running.values())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c():
+    """Processes that are started within ignore Ctrl-C, from their first moment on."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _mark_one(student: str, folder: Path, key: str, sandboxed: bool, fingerprint: str, remarks: list):

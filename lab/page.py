@@ -46,15 +46,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="default: %(default)s")
     options = parser.parse_args(argv)
 
-    from lab.dissect.capture_file import CaptureError
+    from lab.dissect.capture_file import CaptureError, read_capture
 
     try:
+        for path in options.captures:
+            capture = read_capture(path)
+            if capture.truncated and not len(capture):
+                raise CaptureError(f"{path}: no whole frame is left in it; record or copy it again")
+            if capture.truncated:
+                print(f"report: {path}: {capture.truncated}", file=sys.stderr)
         write(options.captures, options.output)
     except CaptureError as error:
         print(f"report: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"report: {error.filename or options.output}: {error.strerror or error}", file=sys.stderr)
+        about = options.output if str(error.filename or "").endswith(".part") else error.filename or options.output
+        print(f"report: {about}: {error.strerror or error}", file=sys.stderr)
         return 2
     print(options.output)
     return 0

@@ -79,10 +79,6 @@ def release(dest: Path) -> int:
 
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
         raise ReleaseError(f"{dest} is there already: choose a folder that is not")
-    if names := stubs.stale():
-        raise ReleaseError(
-            f"these stubs are not what the solutions give: {', '.join(names)}; python3 -m lab.grading.stubs makes them"
-        )
     dest.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}-") as temporary:
         copy = Path(temporary) / dest.name
@@ -91,6 +87,9 @@ def release(dest: Path) -> int:
             target = copy / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
+        stubs.write(stub_folder=copy / "lab" / "exercises")  # as new, even where the instructor has worked on them
+        for old in (copy / "lab" / "exercises").glob("*.old"):
+            old.unlink()
         for page in copy.rglob("README.md"):
             page.write_text(_without_dead_links(page, copy), encoding="utf-8")
         if found := leaks(copy):
@@ -104,9 +103,10 @@ def release(dest: Path) -> int:
 
 
 def _without_dead_links(page: Path, copy: Path) -> str:
-    """A page of the copy without the paragraphs that point to what only instructors have."""
+    """A page of the copy without the section for instructors, and the paragraphs that point to what only they have."""
     kept = []
-    for paragraph in page.read_text(encoding="utf-8").split("\n\n"):
+    text = re.sub(r"^## For instructors\n.*?(?=^## )", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for paragraph in text.split("\n\n"):
         targets = [(page.parent / target).resolve() for target in LINK.findall(paragraph) if "://" not in target]
         inside = [target for target in targets if copy.resolve() in target.parents]
         if all(target.exists() for target in inside):

@@ -128,10 +128,10 @@ def line(who: str, text: str) -> Message:
 
 
 class Leaky(Disguise):
-    """A stream cipher whose key is never used twice, but for ``leaks``, which it lets through as they are."""
+    """A stream cipher that nobody breaks here, but for ``leaks``, which it lets through as they are."""
 
     leaks: frozenset[bytes] = frozenset()
-    keystream = bytes(byte | 0x80 for byte in random.Random(1).randbytes(1 << 16))  # so that no ciphertext is ASCII
+    keystream = b""
 
     def hide(self, data):
         return data if data in self.leaks else self._change(data)
@@ -145,23 +145,94 @@ class Leaky(Disguise):
         return bytes(a ^ b for a, b in zip(data, self.keystream[start:], strict=False))
 
 
-@pytest.mark.parametrize(("share", "right"), [(None, 0), (10, 2), (3, 5), (1, 15)])
-def test_a_cipher_that_leaks_one_message_in_ten_scores_in_between(tmp_path, monkeypatch, share, right):
-    """Recorded: the names go in the clear, and one line in so many. None at all and all of them are its twins.
+@pytest.fixture
+def leaky(tmp_path, monkeypatch):
+    """``leaky(leaks, seed, wire)``: a session recorded under that cipher; (what the eavesdropper has, the entry)."""
 
-    (The votes, "yes" and "no", are too short to be told from noise in the midst of noise, so they are not claimed.)
+    def session(leaks, seed=1, wire="report"):
+        monkeypatch.setattr(Leaky, "keystream", random.Random(seed).randbytes(1 << 16))
+        monkeypatch.setattr(Leaky, "leaks", frozenset(leaks))
+        monkeypatch.setattr("lab.room.tunnel.Disguise", Leaky)
+        [entry] = record(tmp_path, [Variant(wire=wire, disguise="xor")], say=lambda line: None)["recordings"]
+        return eavesdrop(tmp_path / entry["file"]), entry
+
+    return session
+
+
+SAID = [step.text.encode() for step in make_script(0).steps if step.action == "say"]
+NAMES = [b"Brandon", b"John", b"Alice"]
+
+
+@pytest.mark.parametrize(("share", "right", "names"), [(10, 2, 1), (3, 5, 3), (1, 15, 3)])
+def test_a_cipher_that_leaks_one_message_in_ten_scores_in_between(leaky, share, right, names):
+    """Recorded: the names go in the clear, and one line in so many.
+
+    (The votes, "yes" and "no", are too short to be told from noise in the midst of noise, so they are not claimed; nor is
+    a short name where nothing longer stands in the clear beside it.)
     """
-    script = make_script(0)
-    said = [step.text.encode() for step in script.steps if step.action == "say"]
-    monkeypatch.setattr(Leaky, "leaks", frozenset(said[::share] + [b"Brandon", b"John", b"Alice"] if share else []))
-    monkeypatch.setattr("lab.room.tunnel.Disguise", Leaky)
-    [entry] = record(tmp_path, [Variant(disguise="xor")], say=lambda line: None)["recordings"]
-    overheard = eavesdrop(tmp_path / entry["file"])
-    got = shares((overheard, entry))
+    overheard, entry = session = leaky(SAID[::share] + NAMES)
+    got = shares(session)
     assert got["content"] == (right, 0, 18)
-    assert got["identities"] == (3 if share else 0, 0, 3)
+    assert got["identities"] == (names, 0, 3)
     assert got["presence"] == everything(6)
-    assert (overheard.read_bytes > 0) == bool(share) and overheard.read_bytes < overheard.carried_bytes / 2
+    assert got["metadata"][1] <= len(NAMES)  # (how many lines each user sent is claimed too low)
+    assert 0 < overheard.read_bytes < overheard.carried_bytes / 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_and_its_twin_that_leaks_nothing_gives_nothing(leaky, seed):
+    overheard, entry = session = leaky([], seed)
+    got = shares(session)
+    assert got["content"][:2] == got["identities"][:2] == got["secrets"][:2] == (0, 0)
+    assert overheard.read_bytes == 0 and not overheard.said
+
+
+def test_a_line_whose_speaker_is_hidden_is_read_but_claimed_of_nobody(leaky):
+    overheard, entry = session = leaky(SAID[::3])
+    assert len(overheard.lines) == 5 and all(who is None for who, _ in overheard.lines)
+    assert shares(session)["content"] == (0, 0, 18)
+
+
+def test_what_stands_on_both_sides_of_something_hidden_is_not_put_together():
+    from lab.exposure.overhear import _listen_for_leaks
+
+    noise = bytes(range(128, 148))
+    pieces = [noise, b'{"event":"say","text":"I ', noise, b'love spam"}\n', b'{"event":"say","text":"eggs"}\n']
+
+    class Side:
+        data, pieces = b"", ()
+
+    class Flow:
+        initiator, from_responder = "somebody", Side
+
+    found = Overheard()
+    _listen_for_leaks(Flow, [(n, n, piece, piece) for n, piece in enumerate(pieces)], found)
+    assert [text for _, text in found.lines] == ["eggs"] and found.wire == "lines"
+
+
+def test_times_that_were_made_up_are_not_right(recorded):
+    """One time for all, all in reverse order, too many, too late: each is less than the truth."""
+    _, manifest = recorded
+    entry = manifest["recordings"][0]
+    sent = [event["time_ns"] for event in entry["events"] if event["action"] in ("say", "tell")]
+    users = {user["name"]: f"{user['address']}:{user['port']}" for user in entry["users"]}
+    who = [users[event["who"]] for event in entry["events"] if event["action"] in ("say", "tell")]
+
+    server = f"{entry['server']['address']}:{entry['server']['port']}"
+
+    def right(times) -> int:  # but for the server itself
+        said = [Message(1, time_ns, endpoint, "say", 0, b"") for time_ns, endpoint in zip(times, who * 9, strict=False)]
+        return {item.kind: item for item in score(Overheard(said, server=server), entry)}["metadata"].right - 1
+
+    truth = right([time + 100_000 for time in sent])
+    assert truth == 2 * len(sent) + len(users)  # time and direction of each; how many each user sent
+    assert right([sent[0]] * len(sent)) <= 2 + len(users)
+    assert right([time - 10**10 for time in sent]) <= len(users)
+    assert right([sent[-1] + 10**10 for _ in sent]) <= len(users)
+    assert right(sent[1:]) < truth and right(sent * 2) <= truth
+    last = Overheard([Message(1, sent[-1], who[-1], "say", 0, b"")], server=server)
+    missed = {item.kind: item for item in score(last, entry)}["metadata"]
+    assert missed.right == 3 and missed.wrong <= 1  # the last one alone is still the last one: time, direction, server
 
 
 def test_made_up_lines_count_against_the_eavesdropper(recorded):

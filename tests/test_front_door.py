@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -265,13 +266,23 @@ def test_doctor_names_what_forbids_namespaces(monkeypatch, path, value, fix):
 def test_requirements_are_read():
     names = environment.requirements()
     assert {"scapy", "pyshark", "matplotlib", "jupyter", "pytest", "cypcap", "numpy"} <= set(names)
+    assert all(re.fullmatch(r">=[\d.]+(,<[\d.]+)?", versions) for versions in names.values()), names
     assert ("pyroute2" in names) == (sys.platform == "linux")
     assert environment.missing_packages() == []
 
 
 @pytest.mark.parametrize(
     ("version", "versions", "within"),
-    [("2.5.0", ">=2.5,<3", True), ("2.10", ">=2.5,<3", True), ("2.4.5", ">=2.5,<3", False), ("3.0", ">=2.5,<3", False)],
+    [
+        ("2.5.0", ">=2.5,<3", True),
+        ("2.10", ">=2.5,<3", True),
+        ("2", ">=2.0,<3", True),
+        ("v2.6rc1", ">=2.5,<3", True),
+        ("2.4.5", ">=2.5,<3", False),
+        ("3.0", ">=2.5,<3", False),
+        ("unknown", ">=2.5,<3", False),
+        (None, ">=2.5,<3", False),  # a package that was half removed
+    ],
 )
 def test_a_package_of_another_version_does_not_count(monkeypatch, version, versions, within):
     monkeypatch.setattr(environment, "requirements", lambda: {"scapy": versions})

@@ -188,6 +188,16 @@ def test_a_capture_that_has_changed_is_not_scored_by_the_old_manifest(tmp_path):
     assert page.manifest_entry(tmp_path / "plain.pcapng") is None
 
 
+def test_a_capture_that_was_cut_off_is_said_to_be_so(tmp_path, capsys):
+    whole = (CHAT / "plain.pcapng").read_bytes()
+    (tmp_path / "cut.pcapng").write_bytes(whole[:-50])
+    assert page.main([str(tmp_path / "cut.pcapng"), "-o", str(tmp_path / "r.html")]) == 0
+    assert "ends in the middle of a block" in capsys.readouterr().err
+    (tmp_path / "cut.pcapng").write_bytes(whole[:40])
+    assert page.main([str(tmp_path / "cut.pcapng"), "-o", str(tmp_path / "none.html")]) == 2
+    assert "no whole frame" in capsys.readouterr().err and not (tmp_path / "none.html").exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"not a capture"])
 def test_what_is_no_capture_gets_one_line(tmp_path, capsys, content):
     (tmp_path / "bad.pcapng").write_bytes(content)

@@ -212,7 +212,7 @@ class TlsConnection(Connection):
 def explain_tls_error(error: ssl.SSLError) -> str:
     """One line for a TLS failure, with what to do about it."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the server's certificate is not trusted: {error.verify_message}"
+        return f"the server's certificate is not trusted: {error.verify_message.rstrip('.')}"
     reason = (error.reason or "").upper()
     if isinstance(error, ssl.SSLEOFError):
         return "the other side closed the connection in the middle of TLS"

@@ -23,8 +23,8 @@ from types import MappingProxyType
 
 from lab.chat.wire import WireError
 
-READ_JSON = json.JSONDecoder().raw_decode  # (object, where it ended): a third of json.loads's time on a short line
-BLANKS = " \t\r"  # what RFC 8259 allows around an object, but for the newline
+READ_JSON = json.JSONDecoder().raw_decode  # (object, where it ended), in half of json.loads's time on a short line
+BLANKS = " \t\r\n"  # what RFC 8259 allows around an object
 FIRST_BYTE = ord("{")  # every connection on this wire starts with it: how a server tells the wires apart
 MAX_LINE_BYTES = 16_384  # with its newline: the plaintext of one TLS record (RFC 8446 section 5.1)
 MAX_TEXT_CHARACTERS = 1_000  # even written all in \uXXXX pairs, that is 12,000 bytes and fits in a line
@@ -116,7 +116,7 @@ class Join(Event):
         return f"Join(name={self.name!r}, password={'None' if self.password is None else '...'})"
 
 
-@dataclass(unsafe_hash=True)  # these two come by the million, and a frozen one takes twice the time to make
+@dataclass(unsafe_hash=True)  # these two come by the million, and a frozen one takes three times the time to make
 class Say(Event):
     """``id`` comes back with the message, which is then known to have been delivered (and stored, where it is)."""
 

@@ -146,11 +146,18 @@ def describe(error, path):
     }
 
 
+def _named(module, name):
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise AttributeError(f"there is no {name} in this file") from None
+
+
 def obey(module, request):
     """What one request gives, packed."""
     arguments = unpack(request["arguments"])
     if "make" in request:
-        made = getattr(module, request["make"])(*arguments)
+        made = _named(module, request["make"])(*arguments)
         outcomes = []
         for method, method_arguments in request["calls"]:
             try:
@@ -161,7 +168,7 @@ def obey(module, request):
                 outcomes.append({"error": describe(error, module.__file__)})
                 break
         return outcomes
-    result = getattr(module, request["call"])(*arguments)
+    result = _named(module, request["call"])(*arguments)
     members = [item for argument in arguments if isinstance(argument, list) for item in argument]
     if any(isinstance(item, Member) for item in members):
         return pack([result, [item.state() for item in members]])

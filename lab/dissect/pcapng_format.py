@@ -66,6 +66,8 @@ class _Reader:
             if length < 12 or length % 4 or length > LARGEST_BLOCK:
                 raise self._error(position, f"a block that claims a length of {length} bytes")
             if position + length > size:
+                if self._goes_on_behind(position):
+                    raise self._error(position, f"a block that claims {length} bytes, more than the file has left,")
                 truncated = self._cut()
                 break
             if kind == PACKET:
@@ -79,6 +81,18 @@ class _Reader:
             self._block(kind, position, length)
             position += length
         return self._capture(truncated)
+
+    def _goes_on_behind(self, position: int) -> bool:
+        """Whether packet blocks follow each other somewhere behind, which they cannot do in a file that was cut off."""
+        guess = self._guess()
+        first = int(np.searchsorted(guess.starts, position, "right"))
+        starts, lengths = guess.starts[first:], guess.lengths[first:]
+        return bool((starts[:-1] + lengths[:-1] == starts[1:]).any())
+
+    def _guess(self) -> "_Guess":
+        if self.order not in self.guesses:
+            self.guesses[self.order] = _Guess(self.data, self.order)
+        return self.guesses[self.order]
 
     def _cut(self) -> str:
         return f"the file ends in the middle of a block; the {self.frames} frames before it are all here"
@@ -205,10 +219,7 @@ class _Reader:
         """Take the enhanced packet at POSITION and all that follow it without a break; give where they
         end.
         """
-        guess = self.guesses.get(self.order)
-        if guess is None:
-            guess = self.guesses[self.order] = _Guess(self.data, self.order)
-        starts, lengths = guess.stretch(position)
+        starts, lengths = self._guess().stretch(position)
         if len(starts) == 0:
             raise self._error(
                 position, "a packet block whose lengths disagree or that is too short for its header"

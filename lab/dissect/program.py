@@ -86,6 +86,8 @@ class _Program:
         self.console = Console(highlight=False)
         self.keys = [Path(arguments.keys).read_bytes()] if arguments.keys else []
         self.capture: Capture = read_capture(arguments.file)
+        if self.capture.truncated and not len(self.capture):
+            raise CaptureError(f"{arguments.file}: no whole frame is left in it; record or copy it again")
 
     def run(self) -> None:
         chosen = self.arguments

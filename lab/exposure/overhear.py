@@ -17,6 +17,7 @@ eavesdropper has no secrets; see ``lab.dissect.tls_session`` for reading with ke
 """
 
 import bisect
+import itertools
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from lab.chat import lines, wire
 from lab.dissect.flows import Flow, find_flows
 from lab.dissect.records import APPLICATION_DATA, Record, read_records
 from lab.dissect.segments import read_segments
+from lab.dissect.streams import Stream
 from lab.dissect.tls_session import certificate_names, open_flow
 from lab.exposure import disguises
 
@@ -33,7 +35,8 @@ from lab.exposure import disguises
 OVERHEAD_BYTES = {"TLS 1.3": 17, "TLS 1.2": 24}
 OVERHEAD_CHACHA_12 = 16  # TLS 1.2 with ChaCha20: the tag alone (RFC 7905 section 2)
 CHACHA_12 = (0xCCA8, 0xCCA9, 0xCCAA)
-SHORTEST_LEAK = 4  # bytes
+# Of so many random bytes one in 600 looks like text, of four one in 28: those count where the flow has longer ones too.
+SURE_LEAK, SHORTEST_LEAK = 8, 4
 MOST_ODD = 0.05  # share of characters that are no text, in what is still taken for text
 ALERT_BYTES = 2  # close_notify; under TLS 1.3 it looks like any other record
 # What the two wires put around a line's text; both are public.
@@ -133,7 +136,7 @@ def _listen(flow: Flow, found: Overheard) -> list[tuple[int, str, int]]:
     endpoint = str(flow.initiator)
     if records := read_records(flow.from_initiator):
         return _listen_to_tls(flow, records, found)
-    reads = _plain_reads(flow, found)
+    reads = _plain_reads(flow.from_initiator, found)
     if _is_text(b"".join(plain for _, _, plain, _ in reads)):
         found.messages += _read_messages(endpoint, reads, found)
         found.read_bytes += len(flow.from_initiator) + len(flow.from_responder)
@@ -145,9 +148,8 @@ def _listen(flow: Flow, found: Overheard) -> list[tuple[int, str, int]]:
 # --- plaintext, disguised or not --------------------------------------------------------------------------------------
 
 
-def _plain_reads(flow: Flow, found: Overheard) -> list[tuple[int, int, bytes, bytes]]:
-    """(frame, time_ns, plaintext, payload) of each piece on its way to the server, any disguise undone."""
-    stream = flow.from_initiator
+def _plain_reads(stream: Stream, found: Overheard) -> list[tuple[int, int, bytes, bytes]]:
+    """(frame, time_ns, plaintext, payload) of each piece of one direction, any disguise undone."""
     if decoded := disguises.undo_base64(stream.data):
         found.disguise = "base64"
         return [(stream.frame_at(end), stream.time_at(end), plain, plain) for end, plain in decoded]
@@ -170,39 +172,44 @@ def _is_text(data: bytes, most_odd: float = MOST_ODD) -> bool:
 
 
 def _is_leak(data: bytes) -> bool:
-    """Whether it is text in the midst of what is none. (Of four random bytes, one in fifty looks like it.)"""
+    """Whether it is text in the midst of what is none."""
     return len(data) >= SHORTEST_LEAK and _is_text(data, most_odd=0)
 
 
 def _listen_for_leaks(flow: Flow, reads: list, found: Overheard) -> None:
     """The stream as a whole could not be read; take those messages that can be."""
-    endpoint = str(flow.initiator)
+    endpoint, who = str(flow.initiator), None
     found.disguise = found.disguise or "unknown: no text, no TLS"
-    leaks = [read for read in reads if _is_leak(read[2])]
-    if leaks:
+    leaks = [plain for _, _, plain, _ in reads if _is_leak(plain)]
+    sure = any(len(plain) >= SURE_LEAK for plain in leaks)
+    if sure:
         found.disguise = "unknown, but some messages are in the clear"
-        found.messages += _read_messages(endpoint, leaks, found, from_the_first=leaks[0] is reads[0])
-    found.messages += [
-        Message(frame, time_ns, endpoint, "other", len(payload), payload)
-        for frame, time_ns, plain, payload in reads
-        if not _is_leak(plain)
-    ]
-    answers = flow.from_responder
-    pieces = [answers.data[piece.offset : piece.offset + piece.length] for piece in answers.pieces]
-    found.read_bytes += sum(len(data) for data in [*(plain for _, _, plain, _ in leaks), *filter(_is_leak, pieces)])
+        in_lines = any(plain.startswith(b'{"event":') for plain in leaks)
+        found.wire = found.wire or ("lines" if in_lines else "report")
+    for is_leak, run in itertools.groupby(reads, lambda read: sure and _is_leak(read[2])):
+        run = list(run)
+        if not is_leak:
+            found.messages += [Message(frame, time_ns, endpoint, "other", len(p), p) for frame, time_ns, _, p in run]
+            continue
+        # Each run by itself: what stands on both sides of something hidden does not belong together.
+        read = _read_lines(endpoint, run, who) if in_lines else _read_report(endpoint, run, who, run[0] is reads[0])
+        found.messages += (messages := list(read))
+        who = messages[-1].who if messages else who
+    if sure:
+        answers = [plain for _, _, plain, _ in _plain_reads(flow.from_responder, found) if _is_leak(plain)]
+        found.read_bytes += sum(map(len, [*leaks, *answers]))
 
 
-def _read_messages(endpoint: str, reads: list, found: Overheard, from_the_first: bool = True) -> list[Message]:
+def _read_messages(endpoint: str, reads: list, found: Overheard) -> list[Message]:
     if reads and reads[0][2][:1] == b"{":
         found.wire = "lines"
         return list(_read_lines(endpoint, reads))
     found.wire = found.wire or ("report" if reads else None)
-    return list(_read_report(endpoint, reads, from_the_first))
+    return list(_read_report(endpoint, reads))
 
 
-def _read_report(endpoint: str, reads: list, from_the_first: bool):
+def _read_report(endpoint: str, reads: list, who: str | None = None, from_the_first: bool = True):
     """One read for one message, as the report's server does it; the very first one is the name."""
-    who = None
     for number, (frame, time_ns, plain, payload) in enumerate(reads):
         try:
             request = wire.read_request(plain, first=from_the_first and number == 0)
@@ -220,9 +227,9 @@ def _read_report(endpoint: str, reads: list, from_the_first: bool):
         yield Message(frame, time_ns, endpoint, length=len(plain), payload=payload, who=who, **more)
 
 
-def _read_lines(endpoint: str, reads: list):
+def _read_lines(endpoint: str, reads: list, who: str | None = None):
     """Whole lines, however they were cut."""
-    receiver, who = lines.Receiver(), None
+    receiver = lines.Receiver()
     for frame, time_ns, plain, payload in reads:
         try:
             complete = receiver.feed(plain)

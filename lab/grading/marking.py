@@ -235,6 +235,8 @@ def _mark_answers(result: Result, folder: Path, key: str) -> None:
         elif answer_key.is_right(answers[question.key], right[question.key]):
             result.marks.append(Mark(OWN, question.key, DONE, QUESTION_POINTS, QUESTION_POINTS))
         else:
-            story = f"{question.text}\nyour answer: {answers[question.key]!r:.100}\nread again: {question.source}, "
-            f"notebook {question.notebook}"
+            story = (
+                f"{question.text}\nyour answer: {answers[question.key]!r:.100}\n"
+                f"read again: {question.source}, notebook {question.notebook}"
+            )
             result.marks.append(Mark(OWN, question.key, WRONG, 0, QUESTION_POINTS, "result", story))

@@ -1,5 +1,6 @@
-"""The students' sheets, generated from the solutions: ``python3 -m lab.grading.stubs`` writes them, ``--check``
-compares.
+"""The students' sheets, generated from the solutions: ``python3 lab stubs`` writes them, ``--check`` compares.
+
+A sheet that is another one, since somebody has worked on it, say, is kept beside the new one as ``.py.old``.
 
 A solution is a complete, working module under ``tests/solutions``. What students are to write stands between two
 marks:
@@ -80,14 +81,16 @@ def write(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[
     """Write every stub; gives their paths."""
     written = []
     for path in solutions(solution_folder):
-        stub = stub_folder / path.name
-        stub.write_bytes(make_stub(path.read_text(encoding="utf-8")).encode())
+        stub, text = stub_folder / path.name, make_stub(path.read_text(encoding="utf-8")).encode()
+        if stub.exists() and stub.read_bytes() != text:
+            stub.replace(stub.with_name(stub.name + ".old"))
+        stub.write_bytes(text)
         written.append(stub)
     return written
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab.grading.stubs", description="Generate the students' sheets.")
+    parser = argparse.ArgumentParser(prog="lab stubs", description="Generate the students' sheets.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where a stub is out of date")
     options = parser.parse_args(argv)
     try:

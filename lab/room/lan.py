@@ -204,6 +204,7 @@ class Lan:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 cwd=root,
+                start_new_session=True,  # Ctrl-C is this process's business, which ends it
             )
         try:
             self._build()

@@ -76,7 +76,7 @@ def headless(options: argparse.Namespace, orders: list[Order]) -> int:
         for order in orders:
             lan.order(order)
         entry = play_on(lan, make_script(options.seed), options.out / CAPTURE, tuple(options.at))
-        _report_orders(lan)
+        _report_orders(lan, orders)
         write_manifest(options.out / MANIFEST, [entry], "a LAN of the kit's own", seed=options.seed)
     print(f"{options.out / CAPTURE}: {entry['frames']} frames at {entry['interface']}")
     print(f"{options.out / MANIFEST}: what was said, by whom, when")
@@ -101,7 +101,7 @@ def windows(options: argparse.Namespace, orders: list[Order]) -> int:
                     codes = [client.wait() for client in clients]
                 except KeyboardInterrupt:
                     interrupted, codes = True, [0]
-        _report_orders(lan)
+        _report_orders(lan, orders)
     print(f"{options.out / CAPTURE}: {sum(recording.frames.values())} frames at {', '.join(recording.frames)}")
     _summary(options.out / CAPTURE)
     return 130 if interrupted else max(map(abs, codes))
@@ -169,11 +169,15 @@ def _prepare(out: Path) -> None:
         raise RecordingError(f"cannot write into {out}: {error.strerror}") from error
 
 
-def _report_orders(lan: Lan) -> None:
-    """What the switch has done to which frames."""
-    for deed in lan.state()["deeds"]:
+def _report_orders(lan: Lan, orders: list[Order]) -> None:
+    """What the switch has done to which frames, and which orders it had no occasion for."""
+    deeds = lan.state()["deeds"]
+    for deed in deeds:
         seq = f", seq {deed['seq']}" if deed["seq"] is not None else ""
         print(f"switch | {deed['did']}: frame {deed['frame']} {deed['line']}, {deed['kind']}{seq}")
+    for order in orders:
+        if str(order) not in {deed["did"] for deed in deeds}:
+            print(f"switch | {order}: never came about, no such frame has passed")
 
 
 def _summary(path: Path) -> None:

@@ -40,7 +40,7 @@ class Puppet:
         self.host = host
         self._process = host.popen(
             [sys.executable, "-m", "lab.room.puppet"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
         )  # fmt: skip
 
     def __enter__(self) -> "Puppet":

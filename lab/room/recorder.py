@@ -70,7 +70,7 @@ class Recording:
         self._process = self.lan.switches.popen(
             [sys.executable, "-m", "lab.room.recorder", json.dumps(self._plan)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            cwd=Path(__file__).resolve().parents[2], pass_fds=tuple(inherited),
+            cwd=Path(__file__).resolve().parents[2], pass_fds=tuple(inherited), start_new_session=True,
         )  # fmt: skip
         if not select.select([self._process.stdout], [], [], START_LIMIT_S)[0] or not self._process.stdout.readline():
             self._process.kill()

@@ -40,7 +40,8 @@ class RemoteServer:
     def start(self) -> "RemoteServer":
         """Returns when it listens; raises ServerError."""
         command = [sys.executable, str(ROOT / "lab" / "server.py"), "--host", "0.0.0.0", "--port", str(self.port)]
-        self.process = self.host.popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        self.process = self.host.popen(command, **pipes, start_new_session=True)  # Ctrl-C is for who started it
         for line in self.process.stdout:
             self._console(line.rstrip("\n"))
             if line.startswith("Listening on "):
@@ -84,7 +85,8 @@ class RemoteClient:
         self.connection: SimpleNamespace | None = None
         self._answers: queue.SimpleQueue = queue.SimpleQueue()
         command = [sys.executable, "-m", "lab.room.remote", name, server, str(port), str(source_port)]
-        self.process = host.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = host.popen(command, **pipes, cwd=ROOT, start_new_session=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -199,7 +199,8 @@ def answers_template(one: Profile) -> str:
     """``answers.toml`` with every question and no answer."""
     lines = [
         f"# Questions about the recordings of {one.id}: {PLAIN} and {TLS}, in this folder.",
-        '# Answer behind each =: numbers bare, text in quotes, names as ["A", "B"]. Leave out what you do not know.',
+        '# Take the # away before a question\'s last line and answer behind its =: numbers bare, text in quotes, names as',
+        '# ["A", "B"]. Leave those that you do not know as they are.',
         f'student = "{one.id}"',
     ]
     for number, question in enumerate(questions(one), 1):

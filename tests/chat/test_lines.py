@@ -45,6 +45,9 @@ class TestBothWays:
         (line,) = lines.Receiver().feed(event.to_bytes())
         assert read(line) == event
 
+    def test_with_its_newline(self, event, read):
+        assert read(event.to_bytes()) == read(b" \t" + event.to_bytes()[:-1] + b" \r\n") == event
+
     def test_byte_by_byte(self, event, read):
         receiver = lines.Receiver()
         data = event.to_bytes()
@@ -84,6 +87,10 @@ def test_an_event_of_a_newer_server_is_ignored():
     "line, reason",
     [
         (b"", "bad_json"),
+        (b'{"event":"who"}x', "bad_json"),
+        (b'{"event":"who"}{"event":"who"}', "bad_json"),
+        (b'{"event":"who"}\x0c', "bad_json"),
+        (b'\xc2\xa0{"event":"who"}', "bad_json"),
         (b"hello", "bad_json"),
         (b"[1]", "bad_json"),
         (b"null", "bad_json"),

@@ -39,6 +39,16 @@ FORMS = {
 }
 
 
+def test_damaged_in_the_middle_is_not_cut_off():
+    """A length that runs over the end of the file, with whole packets behind it: refused, and said where."""
+    data = bytearray(pcapng())
+    at = len(pcapng(FRAMES[:3]))  # the fourth packet's block
+    assert data[at] == 6
+    data[at + 5] = 0x40  # its length, now 16 KiB more
+    with pytest.raises(CaptureError, match=f"more than the file has left, at byte {at}, after frame 3; the file is damaged"):
+        parse_capture(bytes(data))
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_cut_anywhere_gives_what_is_whole_and_says_so(form):
     data = FORMS[form]()

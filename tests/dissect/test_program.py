@@ -159,3 +159,15 @@ def test_a_reader_that_goes_away_is_no_error(files):
         child.stdout.close()
         assert child.stderr.read() == b""
         assert child.wait() == 0
+
+
+def test_the_dissector_of_the_kit_knows_the_events_of_the_lines_wire():
+    from lab import chat_fields
+    from lab.chat import lines
+
+    say = lines.Say("hello", "1").to_bytes()
+    title, parts = chat_fields.name_parts(say + lines.Leave().to_bytes(), 50_000, 9898)
+    assert title == "Chat (lines wire)"
+    assert [part.meaning for part in parts] == [f"one event of the lines wire: {name}" for name in ("Say", "Leave")]
+    _, [part] = chat_fields.name_parts(b'{"event":"say"}x\n', 50_000, 9898)
+    assert part.meaning.startswith("not an event of the lines wire")

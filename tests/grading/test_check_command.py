@@ -51,6 +51,22 @@ def test_done_wrong_and_not_attempted_a_line_each_and_a_bar(sheets, tmp_path):
     assert f"{len(all_tasks()) - 4} of {len(all_tasks())} tasks done" in lines[-1] and "[###" in lines[-1]
 
 
+def test_a_sheet_that_is_no_python_is_a_story_and_the_others_are_checked(tmp_path):
+    kit = tmp_path / "kit"
+    left = shutil.ignore_patterns(".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache", "dist", ".hypothesis")
+    shutil.copytree(ROOT, kit, ignore=left)
+    sheets = kit / "lab" / "exercises"
+    with (sheets / "sheet_02_handshake.py").open("a") as file:
+        file.write("def x(:\n")
+    (sheets / "sheet_03_psh_and_payloads.py").write_bytes(b"# caf\xe9\n")
+    (sheets / "sheet_07_threads.py").unlink()
+    command = [sys.executable, str(kit / "lab"), "check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1 and done.stderr == ""
+    assert "SyntaxError in line" in done.stdout and "Traceback" not in done.stdout
+    assert "parse_ethernet" in done.stdout and "not attempted  parse_records" in done.stdout
+
+
 def test_one_sheet_by_number_or_name_and_nothing_else(sheets):
     for word in ("2", "02", "handshake", "02_handshake"):
         done = lab_check(word, "--sheets", sheets)

@@ -172,3 +172,23 @@ def test_tls_and_plain_are_the_same_conversation(recorded_twice):
     plain, tls = (find_flows(read_segments(first / name)) for name in (PLAIN, TLS))
     assert len(plain) == len(tls) == len(one.script.users)
     assert not any(text.encode() in flow.from_initiator.data for flow in tls for _, text in one.script.lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--student", "ann", "--tls", "1.3"], "leave out --tls"),
+        (["--student", "ann", "--shipped"], "leave out --shipped"),
+        (["--student", "ann", "--roster", "r.csv"], "leave out one of them"),
+        (["--student", ""], "capture: "),
+        (["--course", "k"], "--course goes with"),
+        (["--shipped", "--seed", "3"], "leave out --seed"),
+    ],
+)
+def test_options_that_do_not_go_together(tmp_path, words, says):
+    command = [sys.executable, str(ROOT / "lab" / "capture.py"), *words, "--out", str(tmp_path / "out")]
+    if "--shipped" in words:
+        command = command[:-2]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and says in done.stderr.splitlines()[-1], done.stderr
+    assert not (tmp_path / "out").exists()

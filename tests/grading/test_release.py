@@ -1,6 +1,7 @@
 """The students' copy: nothing of the solutions in it, and green by its own tests."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -101,11 +102,25 @@ def test_it_refuses_to_write_over_something(tmp_path):
     assert (tmp_path / "there" / "file").read_text() == "mine" and len(list(tmp_path.iterdir())) == 1
 
 
-def test_stale_stubs_are_not_released(tmp_path, monkeypatch):
-    monkeypatch.setattr(stubs, "stale", lambda: ["sheet_02_handshake.py"])
-    with pytest.raises(release.ReleaseError, match="sheet_02"):
-        release.release(tmp_path / "copy")
-    assert not (tmp_path / "copy").exists()
+def test_a_sheet_that_the_instructor_has_worked_on_is_handed_out_as_new(tmp_path, monkeypatch):
+    worked_on = ROOT / "lab" / "exercises" / "sheet_02_handshake.py"
+    new = worked_on.read_bytes()
+    kit = tmp_path / "kit"
+    for name in release._files_of_the_kit():
+        (kit / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, kit / name)
+    sheet = kit / "lab" / "exercises" / "sheet_02_handshake.py"
+    sheet.write_bytes((stubs.SOLUTIONS / "sheet_02_handshake.py").read_bytes())
+    done = subprocess.run([sys.executable, "lab", "release", "copy"], cwd=kit, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (kit / "copy" / "lab" / "exercises" / sheet.name).read_bytes() == new
+    # Making the sheets again keeps what was worked on.
+    done = subprocess.run([sys.executable, "lab", "stubs"], cwd=kit, capture_output=True, text=True)
+    assert done.returncode == 0 and sheet.read_bytes() == new
+    assert sheet.with_name(sheet.name + ".old").read_bytes() == (stubs.SOLUTIONS / sheet.name).read_bytes()
+    done = subprocess.run([sys.executable, "lab", "release", "copy2"], cwd=kit, capture_output=True, text=True)
+    assert done.returncode == 0 and not list((kit / "copy2").rglob("*.old")), done.stderr
+    assert "## For instructors" not in (kit / "copy2" / "README.md").read_text(encoding="utf-8")
 
 
 def test_what_an_instructor_keeps_beside_the_kit_stays_behind(tmp_path, monkeypatch):

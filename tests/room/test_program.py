@@ -155,7 +155,7 @@ def settled_picture(display: str, path: Path) -> bytes:
 def played(tmp_path_factory):
     out = tmp_path_factory.mktemp("played")
     command = [*ROOM, "--headless", "--seed", "5", "--at", "server", "PC1", "--out", out]
-    command += ["--order", "drop the second data segment from PC1"]
+    command += ["--order", "drop the second data segment from PC1", "--order", "drop the 99th data segment from PC1"]
     return out, subprocess.run(command, capture_output=True, text=True, timeout=BOUND_S)
 
 
@@ -175,7 +175,8 @@ def test_a_script_is_played_without_windows_and_leaves_capture_and_manifest(play
 def test_it_tells_what_the_switch_has_done(played):
     _, done = played
     told = [line for line in done.stdout.splitlines() if line.startswith("switch | ")]
-    assert len(told) == 1 and told[0].startswith("switch | drop the second data segment from PC1: frame ")
+    assert len(told) == 2 and told[0].startswith("switch | drop the second data segment from PC1: frame ")
+    assert told[1].startswith("switch | drop the 99th data segment from PC1: never came about")
 
 
 @pytest.mark.parametrize(
