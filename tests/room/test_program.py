@@ -211,30 +211,32 @@ def test_a_screen_that_no_host_can_reach_is_refused(tmp_path, display, says, cap
     assert capsys.readouterr().err.startswith(says)
 
 
-def processes_of(session: int) -> list[str]:
-    """The command lines of all processes in a session (setsid(2))."""
+def processes_marked(mark: str) -> list[str]:
+    """The command lines of all processes whose environment holds this: a room's helpers have sessions of their own."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            state, _, _, its_session = (process / "stat").read_text().rpartition(")")[2].split()[:4]
-            if int(its_session) == session and state != "Z":
+            if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
                 found.append((process / "cmdline").read_text().replace("\0", " "))
         except OSError:
-            continue  # it has just ended
+            continue  # it has just ended, or it is another user's
     return found
 
 
 def test_ctrl_c_leaves_a_capture_that_can_be_read_and_nothing_else(tmp_path):
     # The SYN-ACK is held up, so that the room is waiting in the middle of a step.
     command = [*ROOM, "--headless", "--order", "hold the SYN-ACK 30 s", "--out", tmp_path]
-    room = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    environment = os.environ | {"LAB_TEST_ROOM": str(tmp_path)}
+    room = subprocess.Popen(command, **pipes, env=environment, start_new_session=True)
     capture = tmp_path / "room.pcapng"
+    mark = f"LAB_TEST_ROOM={tmp_path}"
     until(lambda: capture.exists() and b"\x26\xaa" in capture.read_bytes(), room, "a frame to port 9898")
-    assert len(processes_of(room.pid)) > 4, "the search finds what is there"
+    assert len(processes_marked(mark)) > 3, "the search finds what is there"
     os.killpg(room.pid, signal.SIGINT)  # as a terminal does
     output, errors = room.communicate(timeout=BOUND_S)
     assert (room.returncode, errors.strip()) == (130, "lab: interrupted")
-    assert processes_of(room.pid) == []
+    assert processes_marked(mark) == []
     assert len(read_capture(capture)) > 0 and read_capture(capture).truncated is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["room.pcapng"]
 
