@@ -1,6 +1,7 @@
 """What all tests share: where the kit is, one recording that many look at, and the rule about skipping."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 skipped: list[str] = []
+
+# A shell without job control starts what is behind an & with Ctrl-C ignored, and what the tests start inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
