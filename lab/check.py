@@ -185,13 +185,16 @@ def _facts_of(sheet: str) -> dict:
 
 
 def _tell_answers() -> None:
-    """A line on each answers.toml of one's own: whether it can be read. Nobody here knows what is right in it."""
+    """A line on each answers.toml of one's own: whether it can be read, and what cannot be an answer. Nobody here knows
+    what is right in it."""
     from lab.checking.answers import AnswersError, read_answers
+    from lab.room.student import misfits
 
     for path in sorted(PROGRESS.parent.glob("*/answers.toml")):
         try:
-            count = len(read_answers(path).keys() - {"student"})
-            print(f"\n{path.relative_to(ROOT).as_posix()}: {count} answered")
+            answers = read_answers(path)
+            count = len(answers.keys() - {"student"})
+            print(f"\n{path.relative_to(ROOT).as_posix()}: {count} answered", *misfits(answers), sep="\n  ")
         except (AnswersError, OSError) as error:
             print(f"\n{path.relative_to(ROOT).as_posix()} cannot be read: {error}")
 

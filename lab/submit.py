@@ -96,6 +96,7 @@ def _describe_sheet(path: Path) -> str:
 
 def _describe_answers(path: Path, student: str) -> str:
     from lab.checking.answers import AnswersError, read_answers
+    from lab.room.student import misfits
 
     try:
         answers = read_answers(path)
@@ -107,7 +108,8 @@ def _describe_answers(path: Path, student: str) -> str:
     if str(owner).lower() != student:
         return f"WRONG     answers.toml is that of {owner}"
     asked = sum(line.startswith("# ") and "=" in line and not line.startswith("#  ") for line in _template_lines(path))
-    return f"there     answers.toml, {len(answers)} answered" + (f", {asked} lines still begin with #" if asked else "")
+    told = f"there     answers.toml, {len(answers)} answered" + (f", {asked} lines still begin with #" if asked else "")
+    return "\n          ".join([told, *misfits(answers)])
 
 
 def _template_lines(path: Path) -> list[str]:

@@ -215,6 +215,21 @@ def answers_template(one: Profile) -> str:
     return "\n".join(lines) + "\n"
 
 
+def misfits(answers: dict) -> list[str]:
+    """A line on each answer that cannot be right: no such question, or a number where names are asked for."""
+    asked = {question.key: question.kind for question in questions(profile("anyone"))}  # the same for all
+    words = {int: "a whole number", str: "a text in quotes", list: 'a list like ["A", "B"]'}
+    told = []
+    for key, value in answers.items():
+        if key == "student":
+            continue
+        if key not in asked:
+            told.append(f"{key}: no question is called that")
+        elif type(value) is not asked[key]:
+            told.append(f"{key}: {words[asked[key]]} is asked for, and {value!r:.40} is none")
+    return told
+
+
 # --- recording --------------------------------------------------------------------------------------------------------
 
 

@@ -92,12 +92,14 @@ def test_from_a_notebook_cell():
 def test_answers_are_counted_and_a_broken_line_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(check, "ROOT", tmp_path)
     monkeypatch.setattr(check, "PROGRESS", tmp_path / "progress.json")
-    for student, text in (("s1", 'student = "s1"\nport = 5\n'), ("s2", "port = five\n")):
+    for student, text in (("s1", 'student = "s1"\nserver_port = 5\nclient_isn = "7"\nport = 5\n'), ("s2", "port = five\n")):
         (tmp_path / student).mkdir()
         (tmp_path / student / "answers.toml").write_text(text)
     check._tell_answers()
     printed = capsys.readouterr().out
-    assert "s1/answers.toml: 1 answered" in printed and "s2/answers.toml cannot be read: line 1" in printed
+    assert "s1/answers.toml: 3 answered" in printed and "s2/answers.toml cannot be read: line 1" in printed
+    assert "client_isn: a whole number is asked for, and '7' is none" in printed
+    assert "port: no question is called that" in printed and "server_port:" not in printed
 
 
 def test_a_story_of_made_up_frames_leaves_a_capture_to_open(sheets):

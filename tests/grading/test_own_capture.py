@@ -109,6 +109,13 @@ def test_who_has_answered_is_not_written_over(recorded_twice):
     (first / ANSWERS).write_text(student.answers_template(one), encoding="utf-8")
 
 
+def test_an_answer_of_another_kind_is_told_before_it_is_handed_in():
+    right = {"student": "s1", "users": ["Ada"], "secret": "x", "client_isn": 5}
+    assert student.misfits(right) == []
+    wrong = {"users": "Ada", "secret": 5, "client_isn": ["5"], "isn": 5}
+    assert [line.partition(":")[0] for line in student.misfits(wrong)] == list(wrong)
+
+
 @pytest.mark.parametrize(
     ("given", "accepted", "right"),
     [
