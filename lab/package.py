@@ -55,6 +55,16 @@ def make_program(folder: Path, out: Path) -> Path:
     return out / (f"{NAME}.exe" if sys.platform == "win32" else NAME)
 
 
+def how_to_get_it(out: Path) -> list[str]:
+    """The commands, for this Python: those that systems bring along refuse packages outside an environment (PEP 668)."""
+    commands, python = [], sys.executable
+    if sys.prefix == sys.base_prefix:
+        environment = out / "environment"
+        commands = [f"{python} -m venv {environment}"]
+        python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    return [*commands, f"{python} -m pip install pyinstaller", f"{python} {LAB} package --out {out}"]
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lab package", description="Make the chat client one file to hand out.")
     parser.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: %(default)s")
@@ -69,10 +79,8 @@ def main(argv: list[str] | None = None) -> int:
             if options.pyz_only:
                 return 0
             if importlib.util.find_spec("PyInstaller") is None:
-                print(
-                    "No program that runs without Python: PyInstaller is not installed "
-                    f"(get it with: {sys.executable} -m pip install pyinstaller)"
-                )
+                print("No program that runs without Python: PyInstaller is not installed. Get it, and then the program, with:")
+                print(*map("  {}".format, how_to_get_it(options.out)), sep="\n")
                 return 0
             print(f"{make_program(folder, options.out)}: runs on {sys.platform} without Python")
     except OSError as error:

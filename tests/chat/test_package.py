@@ -55,6 +55,15 @@ def test_the_program_runs_without_python(serve, tmp_path, monkeypatch):
     witness.leave()
 
 
+def test_without_pyinstaller_it_says_how_to_get_it_in_an_environment(tmp_path):
+    command = [sys._base_executable, "-E", "-S", package.__file__, "--out", str(tmp_path)]
+    done = subprocess.run(command, text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    making, getting, again = [line.strip() for line in done.stdout.splitlines()[-3:]]
+    assert making.endswith(f"-m venv {tmp_path / 'environment'}") and getting.endswith("-m pip install pyinstaller")
+    assert again.endswith(f"package --out {tmp_path}") and getting.split()[0] == again.split()[0]
+
+
 def test_a_folder_that_cannot_be_made(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert package.main(["--out", str(tmp_path / "file" / "dist")]) == 2
