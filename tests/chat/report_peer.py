@@ -5,15 +5,15 @@ while everyone is sent to in turn, the set of clients changes while it is walked
 not UTF-8. Never use this for anything but tests and measurements against one's own loopback.
 """
 
+import io
 import pickle
-import queue
 import socket
 import threading
 import time
 
 READ = 1024
 # The report's client leaves this gap by opening a window. Nothing comes back for a name, so nothing can be waited for.
-WINDOW_OPENS_S = 0.15
+WINDOW_OPENS_S = 0.3
 WAITS_S = 5
 
 
@@ -87,13 +87,20 @@ class ReportServer:
 
 
 class ReportClient:
-    """Connect, send the name, then the two commands while the window opens; ``reads`` has whatever one read gave."""
+    """Connect, send the name, then the two commands while the window opens.
+
+    ``reads`` has what the original would make of each read: of several messages that TCP glued, the first, or bytes that
+    it cannot use. So no test can count on them, unless it knows that the server waited; ``until`` reads the bytes themselves.
+    """
 
     def __init__(self, name: str, port: int, host: str = "127.0.0.1", open_window: bool = True):
         self.name = name
         self.socket = socket.create_connection((host, port), 10)
         self.socket.settimeout(30)
-        self.reads: queue.SimpleQueue = queue.SimpleQueue()
+        self.reads: list = []
+        self._unread = bytearray()  # received, and not yet passed by ``until``
+        self._ended = False
+        self._news = threading.Condition()
         self.heard_myself = threading.Event()
         self.socket.sendall(name.encode())
         threading.Thread(target=self._receive, daemon=True).start()
@@ -119,29 +126,52 @@ class ReportClient:
     def _receive(self):
         try:
             while data := self.socket.recv(READ):
-                if f"*** {self.name} Connected".encode() in data:
-                    self.heard_myself.set()
-                try:
-                    self.reads.put(data.decode())
-                except UnicodeDecodeError:
-                    try:
-                        self.reads.put(pickle.loads(data))
-                    except Exception:
-                        self.reads.put(data)
+                with self._news:
+                    self.reads.append(self._read(data))
+                    self._unread += data
+                    if f"*** {self.name} Connected".encode() in self._unread:
+                        self.heard_myself.set()
+                    self._news.notify_all()
         except OSError:
             pass
-        self.reads.put(None)
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
 
-    def until(self, wanted, bound_s: float = 10) -> list:
-        """Everything that was read up to and with the first read that equals ``wanted`` (or for which it is true)."""
-        read, deadline = [], time.monotonic() + bound_s
-        while True:
+    @staticmethod
+    def _read(data: bytes):
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
             try:
-                item = self.reads.get(timeout=max(0.01, deadline - time.monotonic()))
-            except queue.Empty:
-                raise AssertionError(f"{wanted!r} never came; what did: {read}") from None
-            read.append(item)
-            if wanted(item) if callable(wanted) else item == wanted:
-                return read
-            if item is None:
-                raise AssertionError(f"{wanted!r} never came before the end; what did: {read}")
+                return pickle.loads(data)
+            except Exception:
+                return data
+
+    def until(self, wanted: str | list | None, bound_s: float = 10) -> bytes:
+        """Wait for a text, a list of users or (None) the end; gives all bytes from where the last call ended to its end."""
+        with self._news:
+            self._news.wait_for(lambda: self._end_of(wanted) is not None or self._ended, bound_s)
+            end = self._end_of(wanted)
+            assert end is not None, f"{wanted!r} never came; what did: {bytes(self._unread)!r:.2000}"
+            passed = bytes(self._unread[:end])
+            del self._unread[:end]
+            return passed
+
+    def _end_of(self, wanted) -> int | None:
+        """Where ``wanted`` ends in what is unread."""
+        if wanted is None:
+            return len(self._unread) if self._ended else None
+        if isinstance(wanted, str):
+            start = self._unread.find(wanted.encode())
+            return None if start < 0 else start + len(wanted.encode())
+        start = self._unread.find(b"\x80")  # every pickle begins so, and no text's character does
+        while start >= 0:
+            file = io.BytesIO(self._unread[start:])
+            try:
+                if pickle.load(file) == wanted:
+                    return start + file.tell()
+            except Exception:  # not all of it has come, or it was the middle of a character
+                pass
+            start = self._unread.find(b"\x80", start + 1)
+        return None

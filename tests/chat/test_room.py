@@ -182,7 +182,7 @@ def test_and_the_twin_the_report_stands_still():
                 for i in range(30_000):
                     alice.send(f"{i} " + "x" * 900)
                     if i % 100 == 99:
-                        john.until(lambda read, i=i: f"{i} x" in str(read), bound_s=3)
+                        john.until(f"{i} x", bound_s=3)
             silent.close()
 
 
@@ -192,8 +192,9 @@ class TestTheReportsOwnPrograms:
         with ReportClient("Brandon", server.port) as brandon:
             brandon.until("*** Brandon Connected ***")
             brandon.until(["Brandon"])
+            assert brandon.reads == ["*** Brandon Connected ***", ["Brandon"]]  # it asked for one after the other
             with ReportClient("John", server.port) as john:
-                assert brandon.until(["Brandon", "John"])[0] == "*** John Connected ***"
+                assert brandon.until(["Brandon", "John"]).startswith(b"*** John Connected ***")
                 john.until(["Brandon", "John"])
                 brandon.send("hello ä€")
                 brandon.until("<Brandon> hello ä€")
@@ -226,10 +227,10 @@ class TestTheReportsOwnPrograms:
             brandon.send("from the report's")
             for client in ours:
                 until(client, wire.Said("Brandon", "from the report's"))
-            assert john.until("<Brandon> from the report's")  # before more comes: one read is one message to it
+            john.until("<Brandon> from the report's")
             ours[0].say("from ours", wait=True)
             until(ours[1], wire.Said("Alice", "from ours"))
-            assert john.until("<Alice> from ours") == ["<Alice> from ours"]
+            john.until("<Alice> from ours")
         for client in ours:
             until(client, wire.Users(("Alice", "Bob")))
             client.leave()
