@@ -254,26 +254,26 @@ class TestHistory:
 
         def talk(number: int, port: int):
             client = ChatClient(f"user{number}", "127.0.0.1", port, speaks="lines").connect()
+            lost = False
+
+            def note(event):
+                nonlocal lost
+                lost = lost or isinstance(event, Lost)
+                if isinstance(event, lines.Said) and event.name == client.name:
+                    acknowledged[number].add(event.text)
+
             try:
                 for i in range(100_000):
                     client.connection.send(lines.Say(f"{number}:{i}", f"{number}:{i}").to_bytes())
                     if i % 20 == 0:  # a window of messages on their way
                         while not client.events.empty():
-                            event = client.events.get()
-                            if isinstance(event, Lost):
-                                return
-                            if isinstance(event, lines.Said) and event.name == client.name:
-                                acknowledged[number].add(event.text)
+                            note(client.events.get())
                         if sum(map(len, acknowledged)) > 2_000:
                             enough.set()
             except OSError:
                 pass
-            finally:
-                for event in iter(client.events.get, None):
-                    if isinstance(event, Lost):
-                        break
-                    if isinstance(event, lines.Said) and event.name == client.name:
-                        acknowledged[number].add(event.text)
+            while not lost:  # what has come before the end
+                note(client.events.get())
 
         with server_program("--history", "1", "--history-file", str(path)) as (process, port):
             talkers = [threading.Thread(target=talk, args=[n, port], daemon=True) for n in range(8)]
