@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from lab.chat import wire
 from lab.chat.client import ChatClient, Lost
 from lab.chat.connection import ConnectionLost
+from lab.chat.lines import Renamed
 from lab.chat.log import line_for
 
 END_OF_INPUT = object()
@@ -40,7 +41,7 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output=None) -> 
     secured = client.connection.tls_version or "plaintext: everyone can read it"
     todo: queue.SimpleQueue = queue.SimpleQueue()  # lines to send, END_OF_INPUT, or Lost
     _print(f"Connected as {client.name} from {host} port {port} ({secured})", output)
-    printer = threading.Thread(target=_print_events, args=[client, output, todo], daemon=True)
+    printer = threading.Thread(target=_print_events, args=[client, client.name, output, todo], daemon=True)
     printer.start()
     lost = None
     try:
@@ -78,9 +79,12 @@ def _read_lines(lines: Iterable[str], todo: queue.SimpleQueue) -> None:
         todo.put(END_OF_INPUT)
 
 
-def _print_events(client: ChatClient, output, todo: queue.SimpleQueue) -> None:
+def _print_events(client: ChatClient, me: str, output, todo: queue.SimpleQueue) -> None:
+    """``me`` is our name as of the event that is printed: the client itself may be ahead."""
     while not isinstance(event := client.events.get(), Lost):
-        if not _print(line_for(event, client.name), output):
+        if isinstance(event, Renamed) and event.name == me:
+            me = event.to
+        if not _print(line_for(event, me), output):
             todo.put(END_OF_INPUT)  # nobody reads what we print, so nobody is there
             break
     else:

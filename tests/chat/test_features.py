@@ -1,15 +1,17 @@
 """Private messages, commands, accounts, retention: each works when asked for, and is off when not."""
 
+import io
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from lab.chat import lines
+from lab.chat import lines, terminal
 from lab.chat.client import ChatClient, ChatError, Lost
 from lab.chat.features.accounts import Accounts, RoomPassword
 from lab.chat.features.commands import Commands
@@ -293,6 +295,24 @@ class TestHistory:
         for number in range(8):  # and each sender's are there in order, without a gap
             mine = [int(text.split(":")[1]) for text in kept if text.startswith(f"{number}:")]
             assert mine == list(range(len(mine)))
+
+
+def test_a_terminal_that_prints_late_still_knows_who_one_was(serve):
+    client = ChatClient("B", "127.0.0.1", serve(features=[Private(), Commands()]).port, speaks="lines")
+
+    class Late(io.StringIO):
+        """Takes the first event's line only when the client has its new name."""
+
+        def write(self, text: str) -> int:
+            deadline = time.monotonic() + BOUND_S
+            while "Welcome" in text and client.name != "C" and time.monotonic() < deadline:
+                time.sleep(0.01)
+            return super().write(text)
+
+    printed = Late()
+    assert terminal.run(client, ["/msg B to myself", "/nick C", "/msg C again"], printed) == 0
+    events = [line for line in printed.getvalue().splitlines() if line.startswith("[private") or "is now" in line]
+    assert events == ["[private, to B] to myself", "*** B is now C ***", "[private, to C] again"]
 
 
 def test_everything_at_once_over_the_terminal(tmp_path):
