@@ -46,15 +46,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="default: %(default)s")
     options = parser.parse_args(argv)
 
-    from lab.dissect.capture_file import CaptureError, read_capture
+    from lab.dissect.capture_file import CaptureError, read_frames
 
     try:
         for path in options.captures:
-            capture = read_capture(path)
-            if capture.truncated and not len(capture):
-                raise CaptureError(f"{path}: no whole frame is left in it; record or copy it again")
-            if capture.truncated:
-                print(f"report: {path}: {capture.truncated}", file=sys.stderr)
+            if cut := read_frames(path).truncated:
+                print(f"report: {path}: {cut}", file=sys.stderr)
         write(options.captures, options.output)
     except CaptureError as error:
         print(f"report: {error}", file=sys.stderr)

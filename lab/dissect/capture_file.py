@@ -47,6 +47,14 @@ def read_capture(path: str | PathLike) -> Capture:
     return parse_capture(data, name)
 
 
+def read_frames(path: str | PathLike) -> Capture:
+    """``read_capture`` for who wants at least one frame: CaptureError also where the file was cut off before that."""
+    capture = read_capture(path)
+    if capture.truncated and not len(capture):
+        raise CaptureError(f"{fspath(path)}: no whole frame is left in it; record or copy it again")
+    return capture
+
+
 def parse_capture(data: bytes | mmap.mmap, path: str = "capture") -> Capture:
     """The capture that the bytes DATA are; PATH is only quoted in errors. Raises CaptureError."""
     cut = None

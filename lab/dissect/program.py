@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from lab.dissect.capture_file import Capture, CaptureError, read_capture
+from lab.dissect.capture_file import Capture, CaptureError, read_frames
 from lab.dissect.field_tree import Field
 from lab.dissect.fields import Application, dissect_frame
 from lab.dissect.flows import Flow, Handshake, find_flow, find_flows
@@ -85,9 +85,7 @@ class _Program:
         self.application = application
         self.console = Console(highlight=False)
         self.keys = [Path(arguments.keys).read_bytes()] if arguments.keys else []
-        self.capture: Capture = read_capture(arguments.file)
-        if self.capture.truncated and not len(self.capture):
-            raise CaptureError(f"{arguments.file}: no whole frame is left in it; record or copy it again")
+        self.capture: Capture = read_frames(arguments.file)
 
     def run(self) -> None:
         chosen = self.arguments

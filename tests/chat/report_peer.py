@@ -7,6 +7,7 @@ not UTF-8. Never use this for anything but tests and measurements against one's 
 
 import io
 import pickle
+import re
 import socket
 import threading
 import time
@@ -86,11 +87,16 @@ class ReportServer:
                     pass
 
 
+# Where a text ends, in what TCP may have glued: before what a line, a notice or a pickle begins with. (No byte of a
+# character is 80 hex with such a small one behind; what the tests say has no "<" in it.)
+TEXT = re.compile(rb"\*\*\* .*? \*\*\*|.+?(?=<|\*\*\* |\x80[\x02-\x05]|\Z)", re.DOTALL)
+
+
 class ReportClient:
     """Connect, send the name, then the two commands while the window opens.
 
     ``reads`` has what the original would make of each read: of several messages that TCP glued, the first, or bytes that
-    it cannot use. So no test can count on them, unless it knows that the server waited; ``until`` reads the bytes themselves.
+    it cannot use. No test can count on them, unless it knows that the server waited: ``until`` takes the messages apart.
     """
 
     def __init__(self, name: str, port: int, host: str = "127.0.0.1", open_window: bool = True):
@@ -101,13 +107,13 @@ class ReportClient:
         self._unread = bytearray()  # received, and not yet passed by ``until``
         self._ended = False
         self._news = threading.Condition()
-        self.heard_myself = threading.Event()
         self.socket.sendall(name.encode())
         threading.Thread(target=self._receive, daemon=True).start()
         if open_window:
             time.sleep(WINDOW_OPENS_S)
             self.send("!ShowUserHasConnected")
-            self.heard_myself.wait(WAITS_S)  # on a busy machine a gap alone would not keep the two commands apart
+            with self._news:  # on a busy machine a gap alone would not keep the two commands apart
+                self._news.wait_for(lambda: f"*** {name} Connected".encode() in self._unread, WAITS_S)
             self.send("!GetAllActiveUsers")
 
     def __enter__(self):
@@ -129,8 +135,6 @@ class ReportClient:
                 with self._news:
                     self.reads.append(self._read(data))
                     self._unread += data
-                    if f"*** {self.name} Connected".encode() in self._unread:
-                        self.heard_myself.set()
                     self._news.notify_all()
         except OSError:
             pass
@@ -148,30 +152,33 @@ class ReportClient:
             except Exception:
                 return data
 
-    def until(self, wanted: str | list | None, bound_s: float = 10) -> bytes:
-        """Wait for a text, a list of users or (None) the end; gives all bytes from where the last call ended to its end."""
+    def until(self, wanted, bound_s: float = 10) -> list:
+        """Every message up to and with the first that equals ``wanted`` (or for which it is true); None is the end."""
+        met = wanted if callable(wanted) else lambda message: message == wanted
         with self._news:
-            self._news.wait_for(lambda: self._end_of(wanted) is not None or self._ended, bound_s)
-            end = self._end_of(wanted)
-            assert end is not None, f"{wanted!r} never came; what did: {bytes(self._unread)!r:.2000}"
-            passed = bytes(self._unread[:end])
-            del self._unread[:end]
-            return passed
+            self._news.wait_for(lambda: self._ended or any(met(message) for message, _ in self._messages()), bound_s)
+            passed = []
+            for message, end in self._messages():
+                passed.append(message)
+                if met(message):
+                    del self._unread[:end]
+                    return passed
+        raise AssertionError(f"{wanted!r} never came; what did: {passed}")
 
-    def _end_of(self, wanted) -> int | None:
-        """Where ``wanted`` ends in what is unread."""
-        if wanted is None:
-            return len(self._unread) if self._ended else None
-        if isinstance(wanted, str):
-            start = self._unread.find(wanted.encode())
-            return None if start < 0 else start + len(wanted.encode())
-        start = self._unread.find(b"\x80")  # every pickle begins so, and no text's character does
-        while start >= 0:
-            file = io.BytesIO(self._unread[start:])
-            try:
-                if pickle.load(file) == wanted:
-                    return start + file.tell()
-            except Exception:  # not all of it has come, or it was the middle of a character
-                pass
-            start = self._unread.find(b"\x80", start + 1)
-        return None
+    def _messages(self):
+        """(message, where it ends) of each that is unread."""
+        end = 0
+        while end < len(self._unread):
+            if self._unread[end] == 0x80:
+                file = io.BytesIO(self._unread[end:])
+                try:
+                    message = pickle.load(file)
+                except Exception:  # its rest is still to come
+                    break
+                end += file.tell()
+            else:
+                text = TEXT.match(self._unread, end)
+                message, end = text[0].decode(errors="replace"), text.end()
+            yield message, end
+        if self._ended:
+            yield None, end

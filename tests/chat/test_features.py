@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -88,14 +87,14 @@ class TestCommands:
             brandon.send("/who")
             brandon.until("*** Users: Witness, Brandon ***")
             brandon.send("/help")
-            brandon.until("/quit")
+            brandon.until(lambda read: "/quit" in str(read))
             brandon.send("/nick Bran")
             brandon.until(["Witness", "Bran"])
             until(witness, lines.Renamed("Brandon", "Bran"))
             brandon.send("/msg Witness hi")
-            brandon.until("does not offer")
+            brandon.until(lambda read: "does not offer" in str(read))
             brandon.send("/nick <evil>")
-            brandon.until("must not look like")
+            brandon.until(lambda read: "must not look like" in str(read))
             brandon.send("//slash")
             until(witness, lines.Said("Bran", "/slash"))
             brandon.send("/quit")
@@ -127,7 +126,7 @@ class TestAccounts:
         zoe.enter("/nick Root", wait=True)
         assert until(zoe, lines.Error)[-1].reason == "not_offered"
         with ReportClient("Brandon", server.port, open_window=False) as brandon:
-            brandon.until("password is wrong")
+            brandon.until(lambda read: "password is wrong" in str(read))
         assert server.names == ("ZOË",)
         zoe.leave()
 
@@ -301,16 +300,19 @@ def test_a_terminal_that_prints_late_still_knows_who_one_was(serve):
     client = ChatClient("B", "127.0.0.1", serve(features=[Private(), Commands()]).port, speaks="lines")
 
     class Late(io.StringIO):
-        """Takes the first event's line only when the client has its new name."""
+        """Takes the first event's line only when the client has its new name, which the answer to /help comes after."""
+
+        renamed = threading.Event()
 
         def write(self, text: str) -> int:
-            deadline = time.monotonic() + BOUND_S
-            while "Welcome" in text and client.name != "C" and time.monotonic() < deadline:
-                time.sleep(0.01)
+            if "Welcome" in text:
+                assert self.renamed.wait(BOUND_S)
+            elif "/quit: leave" in text:
+                self.renamed.set()
             return super().write(text)
 
     printed = Late()
-    assert terminal.run(client, ["/msg B to myself", "/nick C", "/msg C again"], printed) == 0
+    assert terminal.run(client, ["/msg B to myself", "/nick C", "/help", "/msg C again"], printed) == 0
     events = [line for line in printed.getvalue().splitlines() if line.startswith("[private") or "is now" in line]
     assert events == ["[private, to B] to myself", "*** B is now C ***", "[private, to C] again"]
 

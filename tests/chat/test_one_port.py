@@ -29,7 +29,7 @@ def test_everybody_in_one_room(serve, ours):
         assert bob.connection.tls_version and not alice.connection.tls_version
 
         bob.say("hello ä€")
-        brandon.until("<Bob> hello ä€")
+        brandon.until(lambda read: "<Bob> hello ä€" in str(read))
         until(john, lambda event: "<Bob> hello ä€" in str(event.to_bytes().decode(errors="replace")))
         until(alice, lambda event: event == lines.Said("Bob", "hello ä€", "1"))
         brandon.send("hi")
