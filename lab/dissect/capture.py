@@ -12,7 +12,7 @@ LARGEST_FRAME = 262_144  # bytes; no recorder writes more (libpcap's MAXIMUM_SNA
 
 
 class CaptureError(ValueError):
-    """The file is no capture that can be trusted. One line: what is wrong, where, and what to do about it."""
+    """The file is not a capture, or damaged before its first frame. One line: what is wrong, where, what to do."""
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Capture:
     os: str | None = None
     application: str | None = None
     secrets: list[bytes] = field(default_factory=list)  # TLS key logs (NSS format), in file order
-    truncated: str | None = None
+    truncated: str | None = None  # where the file was cut off or is damaged; the frames are those before it
     frame_comments: dict[int, list[str]] = field(default_factory=dict)  # by frame number
     raw: bytes | bytearray | mmap = b""  # the same bytes as ``data``; slicing this is quicker for short pieces
 
@@ -62,8 +62,9 @@ class Capture:
         return len(self.offset)
 
     def frame(self, number: int) -> memoryview:
-        """The captured bytes of frame NUMBER, counted from 1 as in Wireshark. No copy. IndexError beyond
-        the end.
+        """Return the captured bytes of frame ``number``, counted from 1 as in Wireshark. No copy.
+
+        IndexError beyond the end.
         """
         if not 1 <= number <= len(self):
             raise IndexError(f"frame {number} of a capture with {len(self)} frames")

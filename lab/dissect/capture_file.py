@@ -4,13 +4,15 @@ A capture file is a list of records. Each has a time, the number of bytes that w
 (``original_length``) and those that were kept (``captured_length``, less where a snap length cut the
 frame), then the bytes themselves.
 
-    pcap    | file header | record header, frame | record header, frame | ... pcapng  | section | interface
-    | packet | packet | secrets | ... each block: type, length, body, length again
+    pcap    | file header | record header, frame | record header, frame | ...
+    pcapng  | section | interface | packet | packet | secrets | ...
+              each block: type, length, body, length again
 
 ``read_capture`` does not copy frames: it notes where each begins and keeps the rest as numpy columns, one
 item a frame. Times become nanoseconds since 1970 whatever the file counts in. A file that ends in the
-middle of a record (the recorder was killed, the disk was full) gives every frame before it and says so in
-``truncated``; one whose lengths contradict each other is refused with ``CaptureError``.
+middle of a record (the recorder was killed, the disk was full) or in which a length is wrong has every
+frame before that place, and ``truncated`` says which frame and byte it is. A file without a frame before
+the damage is refused with ``CaptureError``.
 
 Not supported: the modified pcap of old Linux kernels, and compression other than gzip.
 """
@@ -34,10 +36,10 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_capture(path: str | PathLike) -> Capture:
-    """Open the capture file PATH (pcap or pcapng, either byte order, plain or gzip).
+    """Open the capture file ``path`` (pcap or pcapng, either byte order, plain or gzip).
 
-    Raises CaptureError where the bytes are not a capture or contradict themselves, OSError where PATH
-    cannot be read.
+    Raises CaptureError where the bytes are not a capture or are damaged before the first frame, OSError
+    where ``path`` cannot be read.
     """
     name = fspath(path)
     with open(name, "rb") as file:
@@ -48,7 +50,7 @@ def read_capture(path: str | PathLike) -> Capture:
 
 
 def read_frames(path: str | PathLike) -> Capture:
-    """``read_capture`` for who wants at least one frame: CaptureError also where the file was cut off before that."""
+    """Open a capture file as ``read_capture`` does, but refuse one that was cut off before its first frame."""
     capture = read_capture(path)
     if capture.truncated and not len(capture):
         raise CaptureError(f"{fspath(path)}: no whole frame is left in it; record or copy it again")
@@ -56,7 +58,7 @@ def read_frames(path: str | PathLike) -> Capture:
 
 
 def parse_capture(data: bytes | mmap.mmap, path: str = "capture") -> Capture:
-    """The capture that the bytes DATA are; PATH is only quoted in errors. Raises CaptureError."""
+    """Return the capture that the bytes ``data`` are; ``path`` is only quoted in errors. Raises CaptureError."""
     cut = None
     if data[:2] == _GZIP_MAGIC:
         data, cut = _unpack(data, path)

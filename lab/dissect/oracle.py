@@ -4,9 +4,8 @@ Wireshark's dissectors are the field's reference, so this kit's own answers are 
 else in the kit needs this module: where a tool is missing, ``OracleMissing`` says which and how to get it.
 
 - tshark is run as a process; its ``-T fields`` gives one line a frame.
-- pyshark drives tshark too, through an asyncio event loop of its own, which cannot run inside the one that
-a notebook
-  already has: so it gets a thread to itself.
+- pyshark drives tshark too, through an asyncio event loop of its own, which cannot run inside the one
+  that a notebook already has: so it gets a thread to itself.
 - scapy takes frames apart in Python; it knows frames, not flows, so it has no relative numbers.
 
 What they differ in, and why, is written down in ``REASONS``.
@@ -69,9 +68,9 @@ def tshark_path() -> str:
 
 def run_tshark(arguments: list[str]) -> bytes:
     done = subprocess.run([tshark_path(), "-n", *arguments], capture_output=True, timeout=TIMEOUT_S)
-    # A file that ends in the middle of a packet makes tshark complain, but only after it printed what there
-    # was.
-    if done.returncode and b"cut short" not in done.stderr:
+    # A file that ends in the middle of a packet, or is damaged, makes tshark complain after it has printed
+    # the frames before that place.
+    if done.returncode and not any(words in done.stderr for words in (b"cut short", b"damaged or corrupt")):
         raise RuntimeError(f"tshark: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
 

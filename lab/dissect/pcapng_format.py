@@ -1,19 +1,21 @@
-"""The pcapng format (draft-ietf-opsawg-pcapng): a chain of blocks, each with its length before and after
-its body.
+"""The pcapng format (draft-ietf-opsawg-pcapng): a chain of blocks.
 
-    type 4 | length 4 | body, padded to 4 | the same length 4
+    type 4 | length 4 | body, padded to 4 bytes | the same length 4
 
-    0x0A0D0D0A  section: byte order, comments, the recorder's name; interfaces count from 0 again in each 1
-    interface: link type, snap length, name, what its times are counted in 6           enhanced packet:
-    interface 4 | time 4 (high) + 4 (low) | captured 4 | original 4 | frame | options 2, 3        the older
-    packet block, and the simple one without a time 5           statistics of an interface        0x0A
-    secrets to decrypt with others      names, journals, private blocks: skipped
+    0x0A0D0D0A  section: byte order, comments, the recorder's name; interfaces count from 0 again in each
+    1           interface: link type, snap length, name, what its times are counted in
+    6           enhanced packet: interface 4 | time 4 (high) + 4 (low) | captured 4 | original 4 | frame | options
+    2, 3        the older packet block, and the simple one without a time
+    5           statistics of an interface
+    0x0A        secrets to decrypt with
+    others      names, journals, private blocks: skipped
 
 Nearly every block is an enhanced packet, and a Python loop over a million of them is slow. So we first ask
 numpy for every 32-bit word that equals 6 and whose would-be length leads to the same number again; that is
 a guess, since a payload can look like that too. Then the chain is followed block by block as the standard
 says, but each stretch in which one guessed block ends where the next begins is taken in one step: the guess
-only saves time, never decides."""
+only saves time, never decides.
+"""
 
 import struct
 
@@ -38,6 +40,10 @@ def parse(data: np.ndarray, path: str) -> Capture:
     return _Reader(data, path).run()
 
 
+class _Damage(Exception):
+    """A block that contradicts itself: one line that says what and where. The frames before it are good."""
+
+
 class _Reader:
     """The walk down one file. ``order`` is the byte order of the section that we are in."""
 
@@ -55,11 +61,20 @@ class _Reader:
         self.frames = 0
 
     def run(self) -> Capture:
-        position, truncated, size = 0, None, len(self.data)
+        try:
+            truncated = self._walk()
+        except _Damage as damage:
+            if not self.frames:
+                raise CaptureError(f"{self.path}: {damage}; the file is damaged, record or copy it again") from None
+            truncated = f"the file is damaged: {damage}; the {self.frames} frames before it are all here"
+        return self._capture(truncated)
+
+    def _walk(self) -> str | None:
+        """Take one block after the other; return None, or a sentence if the file was cut off in the last one."""
+        position, size = 0, len(self.data)
         while position < size:
             if position + 12 > size:
-                truncated = self._cut()
-                break
+                return self._cut(position)
             if self.view[position : position + 4] == SECTION_MAGIC:
                 self._set_byte_order(position)
             kind, length = struct.unpack_from(self.order + "II", self.view, position)
@@ -68,8 +83,7 @@ class _Reader:
             if position + length > size:
                 if self._goes_on_behind(position):
                     raise self._error(position, f"a block that claims {length} bytes, more than the file has left,")
-                truncated = self._cut()
-                break
+                return self._cut(position)
             if kind == PACKET:
                 position = self._packets(position)
                 continue
@@ -80,7 +94,7 @@ class _Reader:
                 )
             self._block(kind, position, length)
             position += length
-        return self._capture(truncated)
+        return None
 
     def _goes_on_behind(self, position: int) -> bool:
         """Whether packet blocks follow each other somewhere behind, which they cannot do in a file that was cut off."""
@@ -94,14 +108,13 @@ class _Reader:
             self.guesses[self.order] = _Guess(self.data, self.order)
         return self.guesses[self.order]
 
-    def _cut(self) -> str:
-        return f"the file ends in the middle of a block; the {self.frames} frames before it are all here"
-
-    def _error(self, position: int, what: str) -> CaptureError:
-        return CaptureError(
-            f"{self.path}: {what} at byte {position}, after frame {self.frames}; the file is damaged,"
-            " record or copy it again"
+    def _cut(self, position: int) -> str:
+        return (
+            f"the file ends in the middle of a block (byte {position}); the {self.frames} frames before it are all here"
         )
+
+    def _error(self, position: int, what: str) -> "_Damage":
+        return _Damage(f"{what} at byte {position}, after frame {self.frames}")
 
     def _set_byte_order(self, position: int) -> None:
         magic = bytes(self.view[position + 8 : position + 12])
@@ -216,9 +229,7 @@ class _Reader:
         self.frames += 1
 
     def _packets(self, position: int) -> int:
-        """Take the enhanced packet at POSITION and all that follow it without a break; give where they
-        end.
-        """
+        """Take the enhanced packet at ``position`` and all that follow it without a break; return where they end."""
         starts, lengths = self._guess().stretch(position)
         if len(starts) == 0:
             raise self._error(
@@ -231,36 +242,42 @@ class _Reader:
         for begin in range(0, len(starts), CHUNK):
             at, length = starts[begin : begin + CHUNK], lengths[begin : begin + CHUNK]
             headers = gather(self.data, at + 8, layout)
-            captured, number = headers["captured"].astype(np.uint32), headers["interface"]
+            captured, number = headers["captured"], headers["interface"]
             room = length - 32
             bad = (captured > room) | (captured > LARGEST_FRAME) | (number >= known)
-            if bad.any():
-                worst = int(np.argmax(bad))
-                self.frames += worst
-                self._interface_index(int(at[worst]), int(number[worst]))
-                raise self._error(int(at[worst]), f"a packet that claims {int(captured[worst])} bytes")
-            units = headers["high"].astype(np.uint64) << np.uint64(32) | headers["low"]
-            index = number.astype(np.int32) + np.int32(self.first_interface)
-            times = np.zeros(len(at), np.int64)
-            if index[0] == index.max() == index.min():
-                times = self._times(units, int(index[0]))
-            else:
-                for one in np.unique(index):
-                    chosen = index == one
-                    times[chosen] = self._times(units[chosen], int(one))
-            self.pieces.append(
-                (at + PACKET_HEADER, captured, headers["original"].astype(np.uint32), times, index)
-            )
-            for row in np.flatnonzero(room - captured >= 8):  # room for options behind the frame
-                self._packet_comments(
-                    int(at[row]), int(length[row]), int(captured[row]), self.frames + int(row) + 1
-                )
-            self.frames += len(at)
+            good = int(np.argmax(bad)) if bad.any() else len(at)
+            for row in np.flatnonzero(room[:good] - captured[:good] >= 8).tolist():  # options behind the frame
+                options = int(at[row]) + PACKET_HEADER + int(captured[row]) + (-int(captured[row]) % 4)
+                try:
+                    self._packet_comments(options, int(at[row] + length[row]) - 4, self.frames + row + 1)
+                except _Damage:
+                    self._columns(at[:row], headers[:row])
+                    raise
+            self._columns(at[:good], headers[:good])
+            if good < len(at):
+                self._interface_index(int(at[good]), int(number[good]))
+                raise self._error(int(at[good]), f"a packet that claims {int(captured[good])} bytes")
         return int(starts[-1] + lengths[-1])
 
-    def _packet_comments(self, position: int, length: int, captured: int, number: int) -> None:
-        start = position + PACKET_HEADER + captured + (-captured % 4)
-        for code, value in self._options(start, position + length - 4, position):
+    def _columns(self, at: np.ndarray, headers: np.ndarray) -> None:
+        """Note the enhanced packets that begin at ``at``."""
+        if len(at) == 0:
+            return
+        units = headers["high"].astype(np.uint64) << np.uint64(32) | headers["low"]
+        index = headers["interface"].astype(np.int32) + np.int32(self.first_interface)
+        times = np.zeros(len(at), np.int64)
+        if index[0] == index.max() == index.min():
+            times = self._times(units, int(index[0]))
+        else:
+            for one in np.unique(index):
+                chosen = index == one
+                times[chosen] = self._times(units[chosen], int(one))
+        lengths = (headers[name].astype(np.uint32) for name in ("captured", "original"))
+        self.pieces.append((at + PACKET_HEADER, *lengths, times, index))
+        self.frames += len(at)
+
+    def _packet_comments(self, start: int, end: int, number: int) -> None:
+        for code, value in self._options(start, end, start):
             if code == COMMENT:
                 self.frame_comments.setdefault(number, []).append(_text(value))
 

@@ -40,13 +40,73 @@ FORMS = {
 
 
 def test_damaged_in_the_middle_is_not_cut_off():
-    """A length that runs over the end of the file, with whole packets behind it: refused, and said where."""
+    """A length that runs over the end of the file, with whole packets behind it: said where, and as damage."""
     data = bytearray(pcapng())
     at = len(pcapng(FRAMES[:3]))  # the fourth packet's block
     assert data[at] == 6
     data[at + 5] = 0x40  # its length, now 16 KiB more
-    with pytest.raises(CaptureError, match=f"more than the file has left, at byte {at}, after frame 3; the file is damaged"):
-        parse_capture(bytes(data))
+    capture = parse_capture(bytes(data))
+    assert bytes(capture.frame(3)) == FRAMES[2][1] and len(capture) == 3
+    assert capture.truncated.startswith("the file is damaged: ")
+    assert f"more than the file has left, at byte {at}, after frame 3" in capture.truncated
+
+
+# Of the fourth packet block of a pcapng file: where the field is, and what it says instead.
+DAMAGED_BLOCKS = {
+    "block length": (4, 13),
+    "interface": (8, 7),
+    "captured length": (20, 999),
+    "second length": (28 + 24, 99),
+}
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("case", DAMAGED_BLOCKS)
+def test_a_damaged_block_costs_no_frame_before_it(case, order):
+    where, value = DAMAGED_BLOCKS[case]
+    data = bytearray(pcapng(order=order))
+    at = len(pcapng(FRAMES[:3], order=order))
+    struct.pack_into(order + "I", data, at + where, value)
+    capture = parse_capture(bytes(data))
+    assert [bytes(capture.frame(i + 1)) for i in range(len(capture))] == [data for _, data, _ in FRAMES[:3]]
+    assert capture.time_ns.tolist() == [time_ns for time_ns, _, _ in FRAMES[:3]]
+    assert f"at byte {at}, after frame 3; the 3 frames before it are all here" in capture.truncated
+
+
+def test_a_damaged_option_costs_no_frame_before_it():
+    data = bytearray(pcapng(FRAMES[:3]) + packets.packet(T0, b"abcd", 4, comment="why") + pcapng(FRAMES[3:]))
+    at = data.index(b"why") - 2
+    data[at] = 0xEE
+    capture = parse_capture(bytes(data))
+    assert len(capture) == 3 and "an option of 238 bytes that runs out of its block" in capture.truncated
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("nanoseconds", [False, True])
+@pytest.mark.parametrize("wrong", [-20, -3, -1, 1, 2, 9, 41, 5_000, 0x7FFFFFFF])
+def test_a_wrong_record_length_costs_no_frame_before_it(wrong, nanoseconds, order):
+    """It shows at the latest in the record behind it, whose header is read in the wrong place."""
+    frames = [(time_ns, b"\xfe" * len(data), original) for time_ns, data, original in FRAMES]
+    data = bytearray(packets.pcap(frames, 1, order, nanoseconds))
+    at = len(packets.pcap(frames[:3], 1, order, nanoseconds))  # the fourth record
+    struct.pack_into(order + "I", data, at + 8, max(0, len(frames[3][1]) + wrong))
+    capture = parse_capture(bytes(data))
+    assert len(capture) in (3, 4)
+    assert [bytes(capture.frame(i + 1)) for i in range(3)] == [data for _, data, _ in frames[:3]]
+    number, byte = re.match(r"frame (\d+) \(byte (\d+)\) ", capture.truncated).groups()
+    assert int(number) == len(capture) + 1 and int(byte) >= at
+    assert f"the length of frame {len(capture)} is damaged; the {len(capture)} frames before it" in capture.truncated
+
+
+@pytest.mark.tshark
+def test_the_frames_before_a_damage_are_those_of_tshark(tmp_path):
+    for name, data in (("a.pcap", packets.pcap(FRAMES)), ("a.pcapng", pcapng())):
+        damaged = bytearray(data)
+        at = damaged.index(FRAMES[3][1]) - 8  # the captured length
+        struct.pack_into("<I", damaged, at, 0x7FFFFFFF)
+        (tmp_path / name).write_bytes(damaged)
+        lengths = [int(length) for (length,) in oracle.tshark_fields(tmp_path / name, ["frame.len"])]
+        assert len(lengths) == 3 and lengths == read_capture(tmp_path / name).original_length.tolist()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -195,7 +255,7 @@ HOSTILE = {
         packets.section() + packets.block(9, b"abcd")[:-4] + struct.pack("<I", 20),
         "disagree",
     ),
-    "packet lengths disagree": (pcapng()[:-4] + struct.pack("<I", 68), "disagree"),
+    "packet lengths disagree": (pcapng(FRAMES[:1])[:-4] + struct.pack("<I", 68), "disagree"),
     "packet too short": (
         packets.section() + packets.interface() + packets.block(6, b"\0" * 16),
         "disagree or",
