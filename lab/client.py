@@ -56,11 +56,11 @@ def main(argv: list[str] | None = None) -> int:
                 password = file.readline().rstrip("\r\n")
         if not options.terminal:
             try:
-                from lab.chat import window
+                from lab.chat import login_window
             except ImportError:
                 print(NO_TKINTER, file=sys.stderr)
                 return 2
-            return window.run(
+            return login_window.run(
                 name=options.name, host=options.host, port=options.port, speaks=options.wire, password=password or "",
                 tls=options.tls, ca_file=options.cafile, tls_version=options.tls_version, key_log=options.key_log,
                 pad_to=options.pad,

@@ -1,4 +1,4 @@
-"""What goes over the wire, piece by piece, for the wire pane: plain data, no tkinter.
+"""What goes over the wire, piece by piece, for the wire view: plain data, no tkinter.
 
 A ``WireLog`` is a connection's tap: it is shown every byte, in both directions, as the network has it. Plaintext
 comes in the pieces in which it was sent or read; under TLS those are cut into records (RFC 8446 section 5.1), which

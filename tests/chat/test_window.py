@@ -36,11 +36,11 @@ def display():
 @pytest.fixture
 def complaints(monkeypatch):
     """Dialogs wait for a click, so here they are written down instead."""
-    from lab.chat import window
+    from lab.chat import login_window
 
     seen = []
-    monkeypatch.setattr(window.messagebox, "showerror", lambda title, text, **_: seen.append((title, text)))
-    monkeypatch.setattr(window.messagebox, "askokcancel", lambda title, text, **_: seen.append((title, text)))
+    monkeypatch.setattr(login_window.messagebox, "showerror", lambda title, text, **_: seen.append((title, text)))
+    monkeypatch.setattr(login_window.messagebox, "askokcancel", lambda title, text, **_: seen.append((title, text)))
     return seen
 
 
@@ -49,7 +49,8 @@ def chat(display, complaints):
     """``chat(server, name, ...)``: the two windows as the program shows them, with the name typed and focus given."""
     import tkinter as tk
 
-    from lab.chat import window
+    from lab.chat import login_window
+    from lab.chat.chat_window import ChatWindow
 
     opened = []
 
@@ -60,7 +61,7 @@ def chat(display, complaints):
             self.failures = []
             self.window = None
             opened.append(self)
-            self.login = window.start(self.root, self._show, host=host, port=port, **options)
+            self.login = login_window.start(self.root, self._show, host=host, port=port, **options)
             self.root.update()
             self.login.name.set(name)
 
@@ -68,7 +69,7 @@ def chat(display, complaints):
             self.failures.append(error)
 
         def _show(self, client):
-            self.window = window.ChatWindow(self.root, client)
+            self.window = ChatWindow(self.root, client)
 
         def connect(self):
             self.login.connect_button.invoke()
@@ -393,7 +394,7 @@ def test_a_password_over_plaintext_is_asked_about(chat, serve, complaints):
 
 def test_a_key_log_stands_in_red(chat, serve, ours, tmp_path):
     from lab.chat.tls import server_context
-    from lab.chat.window import BAD
+    from lab.chat.chat_box import BAD
 
     server = serve(tls=server_context(ours.certificate, ours.key))
     brandon = chat(server.port, tls=True, ca_file=ours.ca, key_log=str(tmp_path / "keys.txt"))
@@ -404,7 +405,7 @@ def test_a_key_log_stands_in_red(chat, serve, ours, tmp_path):
 
 
 @pytest.mark.parametrize("encrypted", [False, True], ids=["plaintext", "tls"])
-def test_the_wire_pane(chat, serve, ours, encrypted, display):
+def test_the_wire_view(chat, serve, ours, encrypted, display):
     from lab.chat.tls import server_context
 
     server = serve(tls=server_context(ours.certificate, ours.key))
@@ -413,11 +414,11 @@ def test_the_wire_pane(chat, serve, ours, encrypted, display):
     brandon.window.message_box.focus_force()
     brandon.root.update()
     brandon.window.message_box.event_generate("<F2>")
-    assert brandon.window.wire_pane
+    assert brandon.window.wire_view
     brandon.window.message.set("can anybody read this?")
     brandon.window.send_button.invoke()
     brandon.wait_for("can anybody read this?")
-    pane = brandon.window.wire_pane.box
+    pane = brandon.window.wire_view.box
     screen.until(brandon.root, lambda: "received" in pane.get("end-20l", "end"))
     text = pane.get("1.0", "end")
     # The dump breaks lines every sixteen bytes, so the text is put together again from its right-hand column.
@@ -427,7 +428,7 @@ def test_the_wire_pane(chat, serve, ours, encrypted, display):
     assert ("plaintext" in text) is not encrypted
     keep(display, "wire-tls" if encrypted else "wire-plain")
     brandon.window.wire_button.invoke()
-    assert brandon.window.wire_pane is None
+    assert brandon.window.wire_view is None
 
 
 @pytest.mark.parametrize("size", ["560x380", "1270x880"])

@@ -1,4 +1,4 @@
-"""The wire pane's bytes: cut into records rightly, and the very ones that a recording made at the same time holds."""
+"""The wire view's bytes: cut into records rightly, and the very ones that a recording made at the same time holds."""
 
 import os
 import random

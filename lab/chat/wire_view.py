@@ -1,4 +1,4 @@
-"""The wire pane: every byte of the chat as the network has it, beside the chat itself.
+"""The wire view: every byte of the chat as the network has it, beside the chat itself.
 
 Plaintext stands on a red ground with its text to be read; a TLS record on a green one, with a lock in words before
 it, since colour alone tells some people nothing. What is shown comes from ``lab.chat.wire_log``.
@@ -18,7 +18,7 @@ TAGS = {
 MAX_SHOWN_LINES = 4_000
 
 
-class WirePane(ttk.Frame):
+class WireView(ttk.Frame):
     """A frame with a heading and the dump; ``refresh`` adds what is new and keeps the end in sight."""
 
     def __init__(self, parent, log: WireLog):
@@ -58,5 +58,5 @@ class WirePane(ttk.Frame):
         self._keep_end_in_sight()
 
     def _keep_end_in_sight(self) -> None:
-        if self._at_end:  # who has scrolled back to read is left there
+        if self._at_end:  # a reader who has scrolled back stays there
             self.box.see("end")

@@ -1,0 +1,259 @@
+"""The report's "Chatting Program" window (Figures 3.1 and 4.1 to 4.3), and what came after.
+
+Keys and buttons end in one virtual event each (``<<Send>>``, ``<<Disconnect>>``, ``<<Reconnect>>``, ``<<Wire>>``).
+What is shown is decided in ``lab.chat.log``, without any widget; how other threads reach the window, in
+``lab.chat.queue_reader``.
+
+Keys: Tab goes from box to box, Return sends, Up and Down bring back what was sent, F2 shows the wire, F5 reconnects;
+in the user list, Return writes to the selected one.
+"""
+
+import queue
+import threading
+import tkinter as tk
+from tkinter import ttk
+
+from lab.chat import commands
+from lab.chat.chat_box import BAD, ChatBox
+from lab.chat.client import ChatClient, ChatError
+from lab.chat.connection import ConnectionLost
+from lab.chat.log import ChatLog, Line
+from lab.chat.queue_reader import QueueReader, connect_in_thread
+from lab.chat.wire_log import WireLog
+from lab.chat.wire_view import WireView
+
+PAD = 8
+GOOD = "#00600f"
+
+
+def key_log_warning(key_log: str) -> str:
+    return f"KEY LOG ON: whoever has {key_log} can read this session"
+
+
+class ChatWindow(QueueReader, ttk.Frame):
+    """Figures 3.1 and 4.1 to 4.3: heading, chat box, users, message box, Send, Disconnect; and what came after."""
+
+    def __init__(self, root: tk.Tk, client: ChatClient):
+        super().__init__(root, padding=PAD)
+        self.root, self.client = root, client
+        self.log = ChatLog(client.name)
+        self.message = tk.StringVar(root)
+        self.trouble = tk.StringVar(root)
+        self.wire_view: WireView | None = None
+        self._sent: list[str] = []  # for the arrow keys
+        self._recalled = 0
+        self._reconnecting: queue.SimpleQueue | None = None
+        root.minsize(560, 380)
+        root.protocol("WM_DELETE_WINDOW", lambda: self.event_generate("<<Disconnect>>"))
+
+        self.columnconfigure(0, weight=3)
+        self.rowconfigure(2, weight=1)
+        self._build_heading()
+        self._build_boxes()
+        self._build_entry()
+
+        for name, action in (
+            ("<<Send>>", self.send),
+            ("<<Disconnect>>", self.disconnect),
+            ("<<Reconnect>>", self.reconnect),
+            ("<<Wire>>", self.toggle_wire),
+        ):
+            self.bind(name, lambda _, action=action: action())
+        for key, name in (("<Return>", "<<Send>>"), ("<F2>", "<<Wire>>"), ("<F5>", "<<Reconnect>>")):
+            root.bind(key, lambda _, name=name: self.event_generate(name))
+        root.bind("<FocusIn>", lambda _: self._look(True))
+        root.bind("<FocusOut>", lambda _: self._look(root.focus_displayof() is not None))
+        self.pack(fill="both", expand=True)
+        self.message_box.focus_set()
+        self.attach(client)
+
+    # --- building -----------------------------------------------------------------------------------------------------
+
+    def _build_heading(self) -> None:
+        heading = ttk.Frame(self)
+        heading.grid(row=0, column=0, columnspan=4, sticky="ew")
+        self.wire_button = ttk.Button(
+            heading, text="Show the wire (F2)", command=lambda: self.event_generate("<<Wire>>")
+        )
+        self.wire_button.pack(side="right")
+        self.lock_label = ttk.Label(heading)
+        self.lock_label.pack(side="right", padx=PAD)
+        self.who_label = ttk.Label(heading, font="TkHeadingFont")
+        self.who_label.pack(side="left", fill="x", expand=True)  # last: in a narrow window it takes a second line
+        self.who_label.bind("<Configure>", lambda event: self.who_label.configure(wraplength=event.width))
+
+    def _build_boxes(self) -> None:
+        ttk.Label(self, text="Chat Box").grid(row=1, column=0, sticky="w", pady=(PAD, 0))
+        self.chat_box = ChatBox(self)
+        self.chat_box.grid(row=2, column=0, sticky="nsew")
+        scrollbar = ttk.Scrollbar(self, command=self.chat_box.yview)
+        scrollbar.grid(row=2, column=1, sticky="ns")
+        self.chat_box.configure(yscrollcommand=scrollbar.set)
+        ttk.Label(self, text="Users").grid(row=1, column=2, columnspan=2, sticky="w", padx=(PAD, 0), pady=(PAD, 0))
+        self.users_box = tk.Listbox(
+            self, width=18, height=16, font="TkTextFont", activestyle="dotbox", exportselection=False
+        )
+        self.users_box.grid(row=2, column=2, sticky="ns", padx=(PAD, 0))
+        users_scrollbar = ttk.Scrollbar(self, command=self.users_box.yview)
+        users_scrollbar.grid(row=2, column=3, sticky="ns")
+        self.users_box.configure(yscrollcommand=users_scrollbar.set)
+        self.users_box.bind("<Double-Button-1>", lambda _: self.write_to_selected())
+        self.users_box.bind("<Return>", lambda _: self.write_to_selected())
+
+    def _build_entry(self) -> None:
+        ttk.Label(self, text="Enter Message").grid(row=3, column=0, sticky="w", pady=(PAD, 0))
+        self.trouble_label = ttk.Label(self, textvariable=self.trouble, foreground=BAD)
+        self.message_box = ttk.Entry(self, textvariable=self.message)
+        self.message_box.grid(row=4, column=0, columnspan=2, sticky="ew")
+        self.message_box.bind("<Up>", lambda _: self.recall(-1))
+        self.message_box.bind("<Down>", lambda _: self.recall(1))
+        self.send_button = ttk.Button(self, text="Send", command=lambda: self.event_generate("<<Send>>"))
+        self.send_button.grid(row=4, column=2, columnspan=2, sticky="ew", padx=(PAD, 0))
+        self.reconnect_button = ttk.Button(
+            self, text="Reconnect (F5)", command=lambda: self.event_generate("<<Reconnect>>")
+        )
+        self.disconnect_button = ttk.Button(
+            self, text="Disconnect", command=lambda: self.event_generate("<<Disconnect>>")
+        )
+        self.disconnect_button.grid(row=6, column=0, columnspan=4, sticky="ew", pady=(PAD, 0))
+
+    # --- the connection -----------------------------------------------------------------------------------------------
+
+    def attach(self, client: ChatClient) -> None:
+        """Show what this client gets from now on; what was said before stays on the screen."""
+        self.client = client
+        self._stop_watching()
+        self.log.name, self.log.lost, self.log.users = client.name, None, ()
+        self.users_box.delete(0, "end")
+        self._show_state()
+        self.trouble.set("")
+        self.trouble_label.grid_remove()
+        self.reconnect_button.grid_remove()
+        self.send_button.state(["!disabled"])
+        if self.wire_view:
+            self.toggle_wire()
+            self.toggle_wire()
+        threading.Thread(target=self._join, args=[client], daemon=True).start()
+        self._watch(client.events)
+
+    @staticmethod
+    def _join(client: ChatClient) -> None:
+        try:
+            client.announce(wait=True)
+            client.ask_users()
+        except ConnectionLost:
+            pass  # the receiving thread reports it
+
+    def _show_state(self) -> None:
+        host, port = self.client.connection.local
+        version = self.client.connection.tls_version
+        self.who_label.configure(text=f"{self.log.name}  ·  my IP {host}, port {port}")
+        key_log = self.client.tls.keylog_filename if self.client.tls else None
+        if key_log:
+            self.lock_label.configure(text=key_log_warning(key_log), foreground=BAD)
+        elif version:
+            self.lock_label.configure(text=f"Encrypted: {version}", foreground=GOOD)
+        else:
+            self.lock_label.configure(text="Not encrypted", foreground=BAD)
+
+    def send(self) -> None:
+        text = self.message.get()
+        if not text.strip() or self.log.lost is not None:
+            return
+        try:
+            for answer in self.client.enter(text):
+                self._show(self.log.note(answer))
+        except ConnectionLost:
+            return  # the text stays; the receiving thread reports the loss
+        self._sent.append(text)
+        self._recalled = len(self._sent)
+        self.message.set("")
+
+    def disconnect(self) -> None:
+        """Leave the chat and close the window."""
+        # leave() waits for the server's own close, so it is not done in this thread.
+        threading.Thread(target=self.client.leave).start()
+        self.root.destroy()
+
+    def reconnect(self) -> None:
+        """Try again with the same name and server; what was not sent stays in its box."""
+        if self.log.lost is None or self._reconnecting:
+            return
+        self._reconnecting = queue.SimpleQueue()
+        self.reconnect_button.state(["disabled"])
+        self.trouble.set(f"Connecting to {self.client.host} port {self.client.port} ...")
+        connect_in_thread(self.client.again(), self._reconnecting)
+
+    def _looked(self) -> None:
+        if self.wire_view:
+            self.wire_view.refresh()
+        if self._reconnecting and not self._reconnecting.empty():
+            result = self._reconnecting.get()
+            self._reconnecting = None
+            self.reconnect_button.state(["!disabled"])
+            if isinstance(result, ChatError):
+                self.trouble.set(str(result))
+            else:
+                # Not here: what called us is the watch over the old client's queue, which goes on after this.
+                self.after_idle(self.attach, result)
+
+    # --- showing ------------------------------------------------------------------------------------------------------
+
+    def _take(self, event) -> None:
+        before, name = self.log.users, self.log.name
+        line = self.log.take(event)
+        if self.log.users != before:
+            self.users_box.delete(0, "end")
+            self.users_box.insert("end", *self.log.users)
+        if self.log.name != name:
+            self._show_state()
+        if line:
+            self._show(line)
+        if self.log.lost is not None and not self.trouble.get():
+            self.send_button.state(["disabled"])
+            self.trouble.set(f"Connection lost: {self.log.lost}. Nothing that you type is sent.")
+            self.trouble_label.grid(row=5, column=0, columnspan=2, sticky="w", pady=(PAD // 2, 0))
+            self.reconnect_button.grid(row=5, column=2, columnspan=2, sticky="ew", padx=(PAD, 0), pady=(PAD // 2, 0))
+        self._show_title()
+
+    def _show(self, line: Line) -> None:
+        self.chat_box.show(line, first_unread=self.log.unread == 1 and not self.log.watched)
+
+    def _show_title(self) -> None:
+        self.root.title(f"({self.log.unread}) Chatting Program" if self.log.unread else "Chatting Program")
+
+    def _look(self, watched: bool) -> None:
+        """The window has the keyboard now, or has it no more."""
+        if watched == self.log.watched:
+            return
+        if not watched:  # read by now: the mark goes when it is needed elsewhere
+            self.chat_box.remove_unread_mark()
+        self.log.look(watched)
+        self._show_title()
+
+    def recall(self, step: int) -> str:
+        """An earlier or a later one of the messages that were sent, into the box."""
+        self._recalled = max(0, min(len(self._sent), self._recalled + step))
+        self.message.set(self._sent[self._recalled] if self._recalled < len(self._sent) else "")
+        self.message_box.icursor("end")
+        return "break"
+
+    def write_to_selected(self) -> str:
+        """Begin a private message to whoever is selected in the list."""
+        if chosen := self.users_box.curselection():
+            self.message.set(commands.address(self.users_box.get(chosen[0])))
+            self.message_box.focus_set()
+            self.message_box.icursor("end")
+        return "break"  # or Return would send it
+
+    def toggle_wire(self) -> None:
+        """Show the wire, or hide it."""
+        if self.wire_view:
+            self.wire_view.destroy()
+            self.wire_view = None
+            self.wire_button.configure(text="Show the wire (F2)")
+        elif isinstance(self.client.tap, WireLog):
+            self.wire_view = WireView(self, self.client.tap)
+            self.wire_view.grid(row=1, column=4, rowspan=6, sticky="nsew", padx=(PAD, 0), pady=(PAD, 0))
+            self.wire_view.refresh()
+            self.wire_button.configure(text="Hide the wire (F2)")

@@ -1,0 +1,178 @@
+"""The report's "Enter Username" window (Figure 3.2), and the start of the client's windows.
+
+Connecting waits, so it happens in a thread of its own (``lab.chat.queue_reader``). Tab goes from box to box, Return
+connects: key and button end in one virtual event, ``<<Connect>>``.
+"""
+
+import queue
+import sys
+import tkinter as tk
+from tkinter import filedialog, messagebox, ttk
+
+from lab.chat.chat_box import BAD
+from lab.chat.chat_window import PAD, ChatWindow, key_log_warning
+from lab.chat.client import ChatClient, ChatError
+from lab.chat.queue_reader import QueueReader, connect_in_thread
+from lab.chat.tls import TlsError, client_context
+from lab.chat.wire_log import WireLog
+
+
+class LoginWindow(QueueReader, ttk.Frame):
+    """Figure 3.2: name, host and port, Connect. Calls ``on_connected(client)`` once a connection is there."""
+
+    def __init__(
+        self,
+        root: tk.Tk,
+        on_connected,
+        name: str = "",
+        host: str = "localhost",
+        port: int = 9898,
+        tls: bool = False,
+        ca_file: str | None = None,
+        speaks: str = "report",
+        password: str = "",
+        tls_version: str | None = None,
+        key_log: str | None = None,
+        pad_to: int = 0,
+    ):
+        super().__init__(root, padding=2 * PAD)
+        self.root, self.on_connected = root, on_connected
+        self.tls_version, self.key_log, self.pad_to = tls_version, key_log, pad_to
+        root.title("Enter Username")
+        root.protocol("WM_DELETE_WINDOW", root.destroy)
+        self.name = tk.StringVar(root, value=name)
+        self.host = tk.StringVar(root, value=host)
+        self.port = tk.StringVar(root, value=str(port))
+        self.speaks = tk.StringVar(root, value=speaks)
+        self.password = tk.StringVar(root, value=password)
+        self.tls = tk.BooleanVar(root, value=tls)
+        self.ca_file = tk.StringVar(root, value=ca_file or "")
+        self.status = tk.StringVar(root)
+        self._results: queue.SimpleQueue = queue.SimpleQueue()
+
+        self._build()
+        self._show_what_applies()
+        self.bind("<<Connect>>", lambda _: self.connect())
+        root.bind("<Return>", lambda _: self.event_generate("<<Connect>>"))
+        self.pack(fill="both", expand=True)
+        self.name_box.focus_set()
+
+    def _build(self) -> None:
+        self.columnconfigure(1, weight=1)
+        self.name_box = self._row(0, "Username", self.name)
+        self.host_box = self._row(1, "Host", self.host)
+        self.port_box = self._row(2, "Port", self.port)
+        ttk.Label(self, text="Wire").grid(row=3, column=0, sticky="w", padx=(0, PAD), pady=PAD // 2)
+        choices = ttk.Frame(self)
+        choices.grid(row=3, column=1, columnspan=2, sticky="w")
+        for value, label in (("report", "the report's"), ("lines", "lines")):
+            ttk.Radiobutton(
+                choices, text=label, value=value, variable=self.speaks, command=self._show_what_applies
+            ).pack(side="left", padx=(0, PAD))
+        self.password_box = self._row(4, "Password", self.password, show="*")
+        ttk.Checkbutton(self, text="Encrypt with TLS", variable=self.tls, command=self._show_what_applies).grid(
+            row=5, column=1, sticky="w", pady=(PAD // 2, 0)
+        )
+        ttk.Label(self, text="CA file").grid(row=6, column=0, sticky="w", padx=(0, PAD), pady=PAD // 2)
+        self.ca_box = ttk.Entry(self, textvariable=self.ca_file, width=28)
+        self.ca_box.grid(row=6, column=1, sticky="ew", pady=PAD // 2)
+        self.browse_button = ttk.Button(self, text="Browse...", command=self._browse)
+        self.browse_button.grid(row=6, column=2, padx=(PAD, 0))
+        self.connect_button = ttk.Button(
+            self, text="Connect", default="active", command=lambda: self.event_generate("<<Connect>>")
+        )
+        self.connect_button.grid(row=7, column=0, columnspan=3, sticky="ew", pady=(PAD, 0))
+        ttk.Label(self, textvariable=self.status).grid(row=8, column=0, columnspan=3, sticky="w", pady=(PAD, 0))
+        if self.key_log:
+            ttk.Label(self, text=key_log_warning(self.key_log), foreground=BAD).grid(
+                row=9, column=0, columnspan=3, sticky="w"
+            )
+
+    def _row(self, row: int, label: str, variable: tk.StringVar, **options) -> ttk.Entry:
+        ttk.Label(self, text=label).grid(row=row, column=0, sticky="w", padx=(0, PAD), pady=PAD // 2)
+        box = ttk.Entry(self, textvariable=variable, width=36, **options)
+        box.grid(row=row, column=1, columnspan=2, sticky="ew", pady=PAD // 2)
+        return box
+
+    def _show_what_applies(self) -> None:
+        for widget in (self.ca_box, self.browse_button):
+            widget.state(["!disabled" if self.tls.get() else "disabled"])
+        self.password_box.state(["!disabled" if self.speaks.get() == "lines" else "disabled"])
+
+    def _browse(self) -> None:
+        if chosen := filedialog.askopenfilename(parent=self, title="Certificate of the authority to trust"):
+            self.ca_file.set(chosen)
+
+    def connect(self) -> None:
+        """Connect in a thread of its own; the result comes back through a queue."""
+        if self.connect_button.instate(["disabled"]):
+            return  # already at it
+        try:
+            port = int(self.port.get())
+        except ValueError:
+            return self._complain(f"The port must be a number, and {self.port.get()!r} is none.")
+        encrypted, speaks_lines = self.tls.get(), self.speaks.get() == "lines"
+        try:
+            tls = client_context(self.ca_file.get() or None, self.tls_version, self.key_log) if encrypted else None
+        except TlsError as error:
+            return self._complain(str(error))
+        client = ChatClient(
+            self.name.get(),
+            self.host.get().strip(),
+            port,
+            tls,
+            speaks=self.speaks.get(),
+            password=(self.password.get() or None) if speaks_lines else None,
+            pad_to=self.pad_to if speaks_lines else 0,
+            tap=WireLog(encrypted),
+        )
+        if client.warning and not messagebox.askokcancel("Not encrypted", f"Careful: {client.warning}.", parent=self):
+            return
+        self.connect_button.state(["disabled"])
+        self.status.set(f"Connecting to {client.host} port {port} ...")
+        connect_in_thread(client, self._results)
+        if self._after_id is None:
+            self._watch(self._results)
+
+    def _take(self, result) -> None:
+        self.connect_button.state(["!disabled"])
+        self.status.set("")
+        if isinstance(result, ChatError):
+            return self._complain(str(result))
+        self.destroy()
+        self.on_connected(result)
+
+    def _complain(self, text: str) -> None:
+        messagebox.showerror("Not connected", text, parent=self)
+
+
+def start(root: tk.Tk, on_connected=None, **options) -> LoginWindow:
+    """Show the login window, and after it the chat, in ``root``; ``options`` fill in the login's boxes."""
+    if root.tk.call("tk", "windowingsystem") == "x11":
+        # X11's own default looks like 1990; macOS and Windows have their own.
+        ttk.Style(root).theme_use("clam")
+    return LoginWindow(root, on_connected or (lambda client: ChatWindow(root, client)), **options)
+
+
+def use_native_dpi() -> None:
+    """On Windows, ask for the screen's own pixels: without it a window is blown up and blurred on a high-DPI screen."""
+    if sys.platform == "win32":
+        import ctypes
+
+        try:
+            ctypes.windll.shcore.SetProcessDpiAwareness(1)
+        except (AttributeError, OSError):
+            pass  # before Windows 8.1
+
+
+def run(**options) -> int:
+    """Show the login window, then the chat; returns the exit code when the last window is closed."""
+    use_native_dpi()
+    try:
+        root = tk.Tk()
+    except tk.TclError as error:
+        print(f"client: no window can be opened ({error}): use --terminal instead", file=sys.stderr)
+        return 2
+    start(root, **options)
+    root.mainloop()
+    return 0
