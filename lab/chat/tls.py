@@ -8,6 +8,8 @@ each session, so that Wireshark can open the recording: it is written only where
 import ssl
 from pathlib import Path
 
+from lab.chat.private_file import make_private
+
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -48,6 +50,7 @@ def client_context(
         ) from error
     if key_log:
         try:
+            make_private(key_log)
             context.keylog_filename = str(key_log)
         except OSError as error:
             raise TlsError(f"cannot write the key log {key_log}: {error.strerror}") from error

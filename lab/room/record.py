@@ -28,6 +28,7 @@ from lab.chat.client import ChatClient, ChatError
 from lab.chat.connection import ConnectionLost
 from lab.chat.features.accounts import RoomPassword
 from lab.chat.features.private import Private
+from lab.chat.private_file import make_private
 from lab.chat.server import ChatServer, ServerError
 from lab.chat.tls import client_context, server_context
 from lab.room import namespace
@@ -226,6 +227,7 @@ def _contexts(stack: ExitStack, variant: Variant, key_log_path: Path | None) -> 
 
     made = authority.issue(stack.enter_context(TemporaryDirectory(prefix="lab-keys-")), CERTIFICATE_NAMES)
     if key_log_path:
+        make_private(key_log_path)
         key_log_path.write_text(KEY_LOG_NOTE)
     return (
         server_context(made.certificate, made.key, variant.tls),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab.chat import lines
 from lab.chat.feature import Feature
+from lab.chat.private_file import make_private
 
 REPLAY = 50  # lines
 DAY_S = 86_400
@@ -34,6 +35,7 @@ class History(Feature):
     def open(self, room) -> None:
         super().open(room)
         try:
+            make_private(self.path)
             # Opened here, used by the broadcaster alone, closed when that has ended.
             self._database = sqlite3.connect(self.path, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode = WAL")
@@ -45,7 +47,7 @@ class History(Feature):
             query = "SELECT time, name, text FROM said ORDER BY number DESC LIMIT ?"
             for when, name, text in reversed(self._database.execute(query, (self._last.maxlen,)).fetchall()):
                 self._remember(lines.Said(name, text, time=when))
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             self.close()
             raise OSError(f"cannot keep a history in {self.path}: {error}") from error
 
