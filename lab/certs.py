@@ -1,6 +1,7 @@
 """``python3 lab certs DIR``: a throw-away authority and a server certificate, for the chat over TLS."""
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -20,11 +21,15 @@ def main(argv: list[str] | None = None) -> int:
         "(default: localhost, 127.0.0.1, ::1)",
     )
     parser.add_argument("--days", type=int, help="how long it is good (default: 30)")
+    parser.add_argument("--replace", action="store_true", help="replace an authority that is there, without asking")
     options = parser.parse_args(argv)
 
     from lab.room import authority
 
     try:
+        if refused := _refusal(options.folder, options.replace):
+            print(f"certs: {refused}", file=sys.stderr)
+            return 2
         made = authority.issue(
             options.folder, options.host or authority.LOOPBACK_NAMES, authority.DAYS if options.days is None else options.days
         )
@@ -36,3 +41,17 @@ def main(argv: list[str] | None = None) -> int:
     print(f"  python3 lab/server.py --tls --cert {certificate} --key {key}")
     print(f"  python3 lab/client.py --tls --cafile {ca}")
     return 0
+
+
+def _refusal(folder: Path, replace: bool) -> str | None:
+    """Return why ``folder`` stays as it is, or None; asks before an authority is replaced."""
+    if folder.is_symlink():
+        return f"{folder} is a link: name the folder itself"
+    there = [name for name in ("ca.pem", "server.pem", "server.key") if os.path.lexists(folder / name)]
+    if not there or replace:
+        return None
+    print(f"{folder} holds {', '.join(there)} already. Clients that trust the old ca.pem will refuse the new server.")
+    print("Replace them? [y/N] ", end="", flush=True)
+    if sys.stdin and sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return None
+    return "nothing was replaced; name another folder, or add --replace"

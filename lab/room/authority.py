@@ -60,16 +60,18 @@ def issue(folder: Path | str, names: Sequence[str] = LOOPBACK_NAMES, days: int =
         .sign(ca_key, hashes.SHA256())
     )
     made = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
-    made.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    made.certificate.write_bytes(server.public_bytes(serialization.Encoding.PEM))
-    made.key.unlink(missing_ok=True)
-    with open(os.open(made.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # for its owner alone
-        file.write(
-            server_key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    _write_new(made.ca, ca.public_bytes(pem), 0o644)
+    _write_new(made.certificate, server.public_bytes(pem), 0o644)
+    _write_new(made.key, server_key.private_bytes(pem, pkcs8, serialization.NoEncryption()), 0o600)  # its owner's alone
     return made
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    """Write a new file in the place of what is there; a link is replaced itself, not what it points to."""
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(data)
 
 
 def _certificate(subject: x509.Name, issuer: x509.Name, key, days: int) -> x509.CertificateBuilder:

@@ -1,6 +1,9 @@
 """The client as one file: made, then started from another folder, where nothing else of the kit is."""
 
 import importlib.util
+import io
+import os
+import stat
 import subprocess
 import sys
 
@@ -81,6 +84,41 @@ def test_certs_makes_what_server_and_client_need(tmp_path):
         assert done.returncode == 0 and "<B> hello" in done.stdout and "TLSv1.3" in done.stdout
         plain = client_program("--name", "B", "--port", str(port), script="hello\n")
         assert plain.returncode == 2 and "TLS only" in plain.stdout
+
+
+def test_certs_asks_before_it_replaces_an_authority(tmp_path, capsys, monkeypatch):
+    assert certs.main([str(tmp_path)]) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for answer in ("", "n\n", "yes and no\n"):  # "": nobody to ask
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        assert certs.main([str(tmp_path)]) == 2
+        assert capsys.readouterr().err.strip().splitlines()[-1].endswith("or add --replace")
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "ca.pem").unlink()  # a part of it is still one
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert certs.main([str(tmp_path)]) == 2 and not (tmp_path / "ca.pem").exists()
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert certs.main([str(tmp_path)]) == 0
+    assert not before.items() & {path.name: path.read_bytes() for path in tmp_path.iterdir()}.items()
+    assert certs.main([str(tmp_path), "--replace"]) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows wants rights for a link")
+def test_certs_follows_no_links(tmp_path, capsys):
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "certs"
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_text("precious")
+    folder.mkdir()
+    for name, target in (("ca.pem", "precious"), ("server.pem", "not there"), ("server.key", "precious")):
+        (folder / name).symlink_to(elsewhere / target)
+    assert certs.main([str(folder), "--replace"]) == 0
+    assert [path.name for path in elsewhere.iterdir()] == ["precious"]
+    assert (elsewhere / "precious").read_text() == "precious"
+    assert sorted(path.name for path in folder.iterdir() if not path.is_symlink()) == ["ca.pem", "server.key", "server.pem"]
+    assert stat.S_IMODE((folder / "server.key").stat().st_mode) == 0o600
+    (tmp_path / "link").symlink_to(elsewhere)
+    assert certs.main([str(tmp_path / "link")]) == 2
+    assert "is a link" in capsys.readouterr().err and len(list(elsewhere.iterdir())) == 1
 
 
 def test_certs_for_another_host(tmp_path):
