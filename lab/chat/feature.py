@@ -20,8 +20,11 @@ class Feature:
     def close(self) -> None:
         """The server has ended; may be called without ``open``."""
 
-    def admit(self, name: str, password: str | None) -> None:
-        """In the client's thread: raise LineError to refuse somebody. ``password`` is None on the report wire."""
+    def admit(self, name: str, password: str | None, host: str = "") -> None:
+        """In the client's thread: raise LineError to refuse the client at ``host``.
+
+        ``password`` is None on the report wire.
+        """
 
     def rename(self, member, name: str) -> None:
         """In the client's thread: raise LineError to refuse a member another name."""

@@ -139,7 +139,7 @@ class Room:
         self.features = tuple(features)
         self._hearing = [feature for feature in self.features if type(feature).heard is not Feature.heard]
         self.offers = tuple(word for feature in self.features for word in feature.offers)
-        self.closing = False  # when all are sent away, nobody needs to be told of each
+        self.closing = threading.Event()  # when all are sent away, nobody needs to be told of each
         self._console = console
         self._max_members, self._pad_to = max_members, pad_to
         self._lock = threading.Lock()  # guards the three below, and is never held while sending
@@ -184,10 +184,10 @@ class Room:
                 return None
             return next(member for member in self._present if lines.name_key(member.name) == key)
 
-    def admit(self, name: str, password: str | None) -> None:
-        """Ask every feature whether somebody may come in. Raises LineError."""
+    def admit(self, name: str, password: str | None, host: str) -> None:
+        """Ask every feature whether the client at ``host`` may come in. Raises LineError."""
         for feature in self.features:
-            feature.admit(name, password)
+            feature.admit(name, password, host)
 
     def join(self, member: Member) -> None:
         """Take a name and a place. Raises LineError."""
@@ -263,7 +263,7 @@ class Room:
         self.tell(report.to_bytes() if report else b"", event.to_bytes())
 
     def _worth_announcing(self) -> bool:
-        return len(self._present) <= QUIET_ABOVE and not self.closing
+        return len(self._present) <= QUIET_ABOVE and not self.closing.is_set()
 
     def _take_name(self, member: Member, name: str) -> None:
         key = lines.name_key(name)

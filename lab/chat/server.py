@@ -30,6 +30,7 @@ from lab.chat.room import MAX_MEMBERS, Member, Room
 BACKLOG = 4096  # connections that the kernel completes before we accept them; with 128, a thousand at once take seconds
 LOGIN_S = 10  # who connects and does not log in is dropped after this time
 RETRY_S = 0.02  # after accept() has failed
+QUIET_S = 10  # the console says again that accept() fails when it has not failed for so long
 FAREWELL_S = 2  # how long stop() waits for the last deliveries
 WIRES = ("report", "lines")
 
@@ -116,7 +117,7 @@ class ChatServer:
         self._accepter.join()
         self.room.tell_text("Server Closed")
         self.room.settle(FAREWELL_S)
-        self.room.closing = True
+        self.room.closing.set()
         with self._lock:
             threads = dict(self._threads)
         for sock in threads.values():
@@ -142,13 +143,16 @@ class ChatServer:
     # --- threads ------------------------------------------------------------------------------------------------------
 
     def _accept(self) -> None:
+        failed_s = -QUIET_S
         while not self._stopping.is_set():
             try:
                 sock, address = self._listener.accept()
             except OSError as error:
                 if self._stopping.is_set():
                     return
-                self._console(f"A connection could not be accepted: {error.strerror}")
+                if time.monotonic() - failed_s > QUIET_S:
+                    self._console(f"A connection could not be accepted: {error.strerror}")
+                failed_s = time.monotonic()
                 time.sleep(RETRY_S)  # out of file descriptors: some will be closed
                 continue
             thread = threading.Thread(target=self._serve, args=[sock, address], name="client", daemon=True)
@@ -168,7 +172,7 @@ class ChatServer:
         try:
             connection = self._open(sock)
             self._converse(connection)
-        except (ConnectionLost, wire.WireError) as error:
+        except (OSError, wire.WireError) as error:  # ConnectionLost, or a feature without its file
             if not self._stopping.is_set():
                 self._console(f"Refused (IP {address[0]}, port {address[1]}): {wire.printable(str(error))}")
         finally:
@@ -254,7 +258,7 @@ class ReportConversation:
 
     def log_in(self, read: bytes) -> Member:
         member = Member(wire.read_request(read, first=True).name, self._connection, speaks_lines=False)
-        self._room.admit(member.name, None)
+        self._room.admit(member.name, None, self._connection.peer[0])
         self._room.join(member)
         return member
 
@@ -297,7 +301,7 @@ class LinesConversation:
         if not isinstance(request, lines.Join):
             raise lines.LineError("bad_event", "the first line must be a join")
         name = lines.check_name(request.name)
-        self._room.admit(name, request.password)
+        self._room.admit(name, request.password, self._connection.peer[0])
         member = Member(name, self._connection, speaks_lines=True)
         self._room.join(member)
         return member

@@ -1,22 +1,27 @@
 """Private messages, commands, accounts, retention: each works when asked for, and is off when not."""
 
 import io
+import json
 import os
 import signal
+import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from lab.chat import lines, terminal
 from lab.chat.client import ChatClient, ChatError, Lost
-from lab.chat.features.accounts import Accounts, RoomPassword
+from lab.chat.features.accounts import FIRST_WAIT_S, FREE_GUESSES, Accounts, RoomPassword
 from lab.chat.features.commands import Commands
 from lab.chat.features.history import History
 from lab.chat.features.private import Private
 from lab.chat.server import ServerError
+from lab.chat.tls import client_context, server_context
 from tests.chat.report_peer import ReportClient
 from tests.chat.rig import BOUND_S, joined, lines_client, until
 from tests.chat.test_programs import ROOT, client_program, server_program
@@ -160,6 +165,48 @@ class TestAccounts:
         assert client.name == "B"
         client.leave()
 
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a second loopback address")
+    @pytest.mark.parametrize("kind", ["room password", "accounts"])
+    def test_wrong_passwords_from_one_address_slow_down(self, serve, tmp_path, kind):
+        if kind == "accounts":
+            feature = Accounts(tmp_path / "accounts.sqlite")
+            feature.add("A", "sesame")
+        else:
+            feature = RoomPassword("sesame")
+        server = serve(features=[feature])
+
+        def answer_s(password, host):
+            """How long the server takes to answer, and what it answers first."""
+            start = time.monotonic()
+            with socket.create_connection(("127.0.0.1", server.port), BOUND_S, (host, 0)) as peer:
+                peer.sendall(lines.Join("A", password).to_bytes())
+                event = json.loads(peer.makefile("rb").readline())["event"]
+                return time.monotonic() - start, event
+
+        waits = [answer_s("wrong", "127.0.0.1") for _ in range(FREE_GUESSES + 1)]
+        assert {event for _, event in waits} == {"error"}
+        assert waits[-1][0] >= FIRST_WAIT_S
+        assert min(wait for wait, _ in waits[:FREE_GUESSES]) < FIRST_WAIT_S
+        wait, event = answer_s("sesame", "127.0.0.2")  # another address has done nothing wrong
+        assert event == "welcome"
+        server.said.wait_for("Disconnected: A")
+        wait, event = answer_s("sesame", "127.0.0.1")  # nobody is locked out
+        assert wait >= FIRST_WAIT_S * 1.5 and event == "welcome"
+
+    def test_many_guesses_at_once_are_not_many_answers(self, serve):
+        """A guesser with many connections has no more guesses; the server stops without waiting for them."""
+        server = serve(features=[RoomPassword("sesame")])
+        peers = [socket.create_connection(("127.0.0.1", server.port), BOUND_S) for _ in range(40)]
+        for number, peer in enumerate(peers):
+            peer.sendall(lines.Join("A", f"guess {number}").to_bytes())
+            if number <= FREE_GUESSES:
+                peer.recv(1000)
+        start = time.monotonic()
+        server.stop()
+        assert time.monotonic() - start < 5
+        for peer in peers:
+            peer.close()
+
     def test_over_plaintext_the_client_warns(self, tmp_path, ours):
         (tmp_path / "password").write_text("sesame\n")
         secret = ["--password-file", str(tmp_path / "password")]
@@ -179,6 +226,26 @@ class TestAccounts:
         Accounts(accounts).admit("Zoë", "sesame")
         done = subprocess.run([*command[:-1], "<x>"], input="y\n", text=True, capture_output=True, timeout=60)
         assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+@pytest.mark.parametrize("before", [False, True], ids=["new", "there, for all to read"])
+def test_files_with_secrets_are_for_their_owner_alone(serve, ours, tmp_path, before):
+    files = [tmp_path / name for name in ("accounts", "history", "keys")]
+    if before:
+        for path in files:
+            path.touch()
+            path.chmod(0o666)
+    accounts, history, keys = files
+    old_mask = os.umask(0)
+    try:
+        Accounts(accounts).add("A", "sesame")
+        server = serve(features=[Accounts(accounts), History(history)], tls=server_context(ours.certificate, ours.key))
+        lines_client("A", server, password="sesame", tls=client_context(ours.ca, key_log=keys)).leave()
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    finally:
+        os.umask(old_mask)
+    assert set(modes) >= {"accounts", "history", "history-wal", "keys"} and set(modes.values()) == {0o600}
 
 
 class TestHistory:

@@ -3,17 +3,22 @@
 ``python -m tests.chat.test_hostile 100000`` fuzzes for longer than pytest does.
 """
 
+import os
 import random
 import socket
 import struct
 import sys
 import threading
 
+import pytest
+
 from lab.chat import lines, room
 from lab.chat.client import ChatClient, Lost
+from lab.chat.features.accounts import Accounts
 from lab.chat.tls import client_context, server_context
 from tests.chat import test_lines, test_wire
 from tests.chat.rig import BOUND_S, joined, lines_client, raw, read_to_end, until
+from tests.chat.test_programs import BY_PATH, server_program
 
 
 def still_works(server, **options) -> None:
@@ -99,6 +104,31 @@ def test_a_storm_of_connections(serve):
     for peer in peers:
         reset(peer)
     still_works(server)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX limits")
+def test_without_descriptors_the_console_says_so_once(tmp_path):
+    """Visitors take every descriptor of the server; it says so once, and serves on when some are free again."""
+    Accounts(tmp_path / "accounts").add("Alice", "sesame")
+    few = ["sh", "-c", 'ulimit -n 40 && exec "$@"', "sh"]
+
+    def start(name):
+        command, folder = BY_PATH["by path"](name)
+        return few + command, folder
+
+    with server_program("--login-time", "0.5", "--accounts", str(tmp_path / "accounts"), start=start) as (server, port):
+        visitors = [raw(port) for _ in range(40)]
+        for visitor in visitors[::2]:  # these want to look at the accounts, for which the server needs another one
+            visitor.sendall(lines.Join("Bob", None).to_bytes())
+        for visitor in visitors:
+            read_to_end(visitor)  # each is sent away as it has not logged in
+            visitor.close()
+        alice = ChatClient("Alice", "127.0.0.1", port, speaks="lines", password="sesame").connect()
+        alice.leave()
+        server.terminate()
+        output, errors = server.communicate(timeout=30)
+    assert errors == "" and "Connected: Alice" in output
+    assert output.count("could not be accepted: Too many open files") == 1
 
 
 def test_escape_sequences_never_arrive_raw(serve):

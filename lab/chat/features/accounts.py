@@ -4,7 +4,10 @@ A password is never kept, only what scrypt (RFC 7914) makes of it and a salt of 
 MiB on purpose: whoever steals the file has to pay that for every guess. So does the server for every login; therefore
 two at a time, or a storm of logins would be a storm of memory.
 
-Not supported: changing a password over the wire, locking out who guesses. Without TLS the password itself goes over the
+Wrong passwords from one address slow down: after FREE_GUESSES of them its clients are checked one at a time, each after
+a wait that doubles. An address that is slowed down is not locked out, and forgotten after a while.
+
+Not supported: changing a password over the wire; guesses from many addresses. Without TLS the password itself goes over the
 wire for all to read (**lesson**); the client says so before it sends it.
 """
 
@@ -13,10 +16,13 @@ import hmac
 import os
 import sqlite3
 import threading
+import time
+from collections import OrderedDict
 from pathlib import Path
 
 from lab.chat import lines
 from lab.chat.feature import Feature
+from lab.chat.private_file import make_private
 
 COST = 2**14  # scrypt's N: with BLOCK it takes 128 * N * r bytes = 16 MiB
 BLOCK = 8  # r
@@ -24,13 +30,75 @@ PARALLEL = 1  # p
 MAX_SCRYPT_BYTES = 64 << 20
 AT_A_TIME = 2
 
+FREE_GUESSES = 4  # wrong passwords from one address before it is slowed down
+FIRST_WAIT_S = 0.5  # before the next one is checked; each further one doubles it
+LONGEST_WAIT_S = 4  # the wait, and a client's turn to wait: both together are shorter than a login may take
+FORGET_S = 600
+MOST_HOSTS = 10_000  # remembered
 
-class Accounts(Feature):
+
+class _Guesser:
+    """An address that wrong passwords came from."""
+
+    def __init__(self):
+        self.wrong, self.last_s = 0, time.monotonic()
+        self.turn = threading.Lock()
+
+
+class PasswordCheck(Feature):
+    """Base of the two below: ``is_right`` is asked, and who guesses is slowed down."""
+
+    def __init__(self):
+        self._lock = threading.Lock()  # guards the next one
+        self._guessers: OrderedDict[str, _Guesser] = OrderedDict()  # by address, the last one to guess at the end
+
+    def is_right(self, name: str, password: str) -> bool:
+        raise NotImplementedError
+
+    def admit(self, name: str, password: str | None, host: str = "") -> None:
+        guesser = self._known(host)
+        if password and guesser and guesser.wrong >= FREE_GUESSES:
+            if not guesser.turn.acquire(timeout=LONGEST_WAIT_S):
+                raise lines.LineError("wrong_password", "too many wrong passwords from this address: try again later")
+            try:
+                wait_s = min(FIRST_WAIT_S * 2 ** min(guesser.wrong - FREE_GUESSES, 10), LONGEST_WAIT_S)
+                self.room.closing.wait(guesser.last_s + wait_s - time.monotonic())
+                self._check(name, password, host)
+            finally:
+                guesser.turn.release()
+        else:
+            self._check(name, password or "", host)
+
+    def _check(self, name: str, password: str, host: str) -> None:
+        if self.is_right(name, password):
+            return
+        if password and host:  # a client that sends none guesses nothing
+            self._remember(host)
+        raise lines.LineError("wrong_password")
+
+    def _known(self, host: str) -> _Guesser | None:
+        with self._lock:
+            guesser = self._guessers.get(host)
+            return guesser if guesser and time.monotonic() - guesser.last_s < FORGET_S else None
+
+    def _remember(self, host: str) -> None:
+        with self._lock:
+            guesser = self._guessers.setdefault(host, _Guesser())
+            now = time.monotonic()
+            guesser.wrong = 1 if now - guesser.last_s > FORGET_S else guesser.wrong + 1
+            guesser.last_s = now
+            self._guessers.move_to_end(host)
+            if len(self._guessers) > MOST_HOSTS:
+                self._guessers.popitem(last=False)
+
+
+class Accounts(PasswordCheck):
     """Only who has an account comes in, under its name alone. ``add`` makes one."""
 
     offers = ("accounts",)
 
     def __init__(self, path: Path | str):
+        super().__init__()
         self.path = path
         self._scrypt = threading.Semaphore(AT_A_TIME)
 
@@ -49,13 +117,12 @@ class Accounts(Feature):
             database.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", row)
         return name
 
-    def admit(self, name: str, password: str | None) -> None:
+    def is_right(self, name: str, password: str) -> bool:
         with self._database() as database:
             query = "SELECT salt, hash FROM accounts WHERE key = ?"
             found = database.execute(query, (lines.name_key(name),)).fetchone()
         salt, expected = found or (b"\0" * 16, b"")  # who has no account waits as long as who mistyped
-        if not hmac.compare_digest(self._hash(password or "", salt), expected):
-            raise lines.LineError("wrong_password")
+        return hmac.compare_digest(self._hash(password, salt), expected)
 
     def rename(self, member, name: str) -> None:
         if lines.name_key(name) != lines.name_key(member.name):
@@ -78,11 +145,12 @@ class _Database:
 
     def __enter__(self) -> sqlite3.Connection:
         try:
+            make_private(self._path)
             self._database = sqlite3.connect(self._path, timeout=10)
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS accounts (key TEXT PRIMARY KEY, name TEXT, salt BLOB, hash BLOB)"
             )
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise OSError(f"cannot use the accounts in {self._path}: {error}") from error
         return self._database
 
@@ -92,14 +160,14 @@ class _Database:
         self._database.close()
 
 
-class RoomPassword(Feature):
+class RoomPassword(PasswordCheck):
     """One password for everybody."""
 
     offers = ("password",)
 
     def __init__(self, password: str):
+        super().__init__()
         self._password = password.encode()
 
-    def admit(self, name: str, password: str | None) -> None:
-        if not hmac.compare_digest((password or "").encode(errors="replace"), self._password):
-            raise lines.LineError("wrong_password")
+    def is_right(self, name: str, password: str) -> bool:
+        return hmac.compare_digest(password.encode(errors="replace"), self._password)
