@@ -194,7 +194,7 @@ class _Program:
                 f"no flow {number}: {self.arguments.file} holds {segments.flow_count}, counted from 0"
             ) from None
         session = open_flow(flow, self.keys)
-        opened = session is not None and session.keys_found
+        opened = session is not None and any(one.encrypted and one.plaintext is not None for one in session.records)
         turns = list(_opened_turns(session) if opened else _turns(flow))
         facts = {
             "flow": number,

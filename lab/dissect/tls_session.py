@@ -11,7 +11,10 @@ which is never sent (RFC 8446 section 5.3). So a gap ends it. The Finished messa
 whole handshake.
 
 Opened are TLS 1.2 and 1.3 with AES-GCM and ChaCha20-Poly1305, including key updates and repeated hellos.
-Not opened: early data (0-RTT), renegotiation, CBC and CCM suites.
+Not opened: early data (0-RTT), what follows a renegotiation, CBC, CCM and PSK suites, TLS 1.1 and older.
+What is not opened is never taken for plaintext: a record of application data is always ciphertext, and so is
+all that follows a change cipher spec up to TLS 1.2. Where the hellos are not in the capture, a handshake record
+is clear only if whole messages fill it, and an alert only if it is two bytes long.
 """
 
 from collections.abc import Iterable
@@ -32,7 +35,9 @@ from lab.dissect.records import (
 )
 from lab.dissect.tls_fields import CLIENT_HELLO, RETRY_RANDOM, SERVER_HELLO, dissect_handshake
 
-CERTIFICATE, FINISHED, KEY_UPDATE = 11, 20, 24
+END_OF_EARLY_DATA, ENCRYPTED_EXTENSIONS, CERTIFICATE, FINISHED, KEY_UPDATE = 5, 8, 11, 20, 24
+EARLY_DATA = 42  # the extension (RFC 8446 section 4.2.10)
+TLS_12, TLS_13 = 0x0303, 0x0304
 LARGEST_MESSAGE = 1 << 20  # bytes; a handshake message that claims more is not waited for
 
 
@@ -214,6 +219,7 @@ class _Direction:
         self.secret = b""  # the traffic secret in use (TLS 1.3)
         self.encrypted = False  # from here on everything is
         self.failed = False
+        self.early = False  # early data was offered, and no record under the handshake keys has come yet
         self.partial = b""
 
     def set_keys(self, key: bytes, iv: bytes, suite: key_schedule.Suite) -> None:
@@ -245,7 +251,7 @@ class _Direction:
         return content[-1], content[:-1], len(inner) - len(content)
 
     def open_12(self, record: Record, suite: key_schedule.Suite) -> bytes | None:
-        """The content, or None where the key does not fit (RFC 5246 section 6.2.3.3, RFC 5288, RFC 7905)."""
+        """Return the content, or None where the key does not fit (RFC 5246 section 6.2.3.3, RFC 5288, RFC 7905)."""
         payload = record.payload
         if suite.cipher == "AES-GCM":
             nonce, payload = self.iv + payload[:8], payload[8:]
@@ -268,10 +274,23 @@ class _Direction:
         return plain
 
 
-def open_flow(flow: Flow, key_logs: Iterable[bytes] = ()) -> TlsSession | None:
-    """Read the TLS connection that FLOW is, or give None if it is none.
+def _whole_messages(data: bytes) -> bool:
+    """Whether ``data`` is handshake messages of known types from its first byte to its last."""
+    at = 0
+    while at + 4 <= len(data) and data[at] in tls_names.HANDSHAKES:
+        at += 4 + int.from_bytes(data[at + 1 : at + 4], "big")
+    return at == len(data) > 0
 
-    KEY_LOGS are texts in the NSS format; secrets that the capture file itself carries are used as well.
+
+def _has_extension(message: Message, kind: int) -> bool:
+    key = "tls.handshake.extension.type"
+    return any(one.key == key and one.value == kind for one in message.tree.walk())
+
+
+def open_flow(flow: Flow, key_logs: Iterable[bytes] = ()) -> TlsSession | None:
+    """Read the TLS connection that ``flow`` is; return None if it is not one.
+
+    ``key_logs`` are texts in the NSS format; secrets that the capture file itself carries are used as well.
     """
     records = [read_records(flow.from_initiator), read_records(flow.from_responder)]
     if not any(records):
@@ -295,6 +314,7 @@ class _Opener:
         self.client_random = self.server_random = b""
         self.suite: key_schedule.Suite | None = None
         self.master = b""  # TLS 1.2
+        self.retried = False  # the server has sent a HelloRetryRequest
 
     def run(self) -> TlsSession:
         order = sorted(
@@ -310,35 +330,58 @@ class _Opener:
         return self.session
 
     def _why_not(self) -> str:
-        if self.suite is None and self.session.suite_number is not None:
-            return f"the cipher suite {self.session.suite_name} is not one that this kit opens"
+        session = self.session
+        if session.version not in (None, TLS_12, TLS_13):
+            return f"{session.version_name} is not opened: this kit opens TLS 1.2 and TLS 1.3"
+        if session.suite_number is not None and self.suite is None:
+            return f"the cipher suite {session.suite_name} is not one that this kit opens"
         if not self.client_random:
             return "the capture does not hold the ClientHello, so no key can be found for it"
-        if not self.session.keys_found:
+        if session.version is None:
+            return "the capture does not hold the ServerHello, so version and cipher suite are not known"
+        if not session.keys_found:
             return "there is no key for this connection: record with a key log (SSLKEYLOGFILE)"
+        if not any(way.failed for way in self.directions):
+            return "the client sent early data (0-RTT), which this kit does not open"
         return "some records do not fit their keys: the key log is of another connection, or a part is missing"
 
     def _read(self, way: _Direction, record: Record) -> None:
         plain, content_type, padding = record.payload, record.content_type, 0
-        encrypted = way.encrypted and record.content_type != CHANGE_CIPHER_SPEC
-        if encrypted and self.session.version == 0x0304:
-            # Before its own keys are on, a client may still send an alert in the clear.
-            encrypted = record.content_type == APPLICATION_DATA
+        encrypted = self._is_encrypted(way, record)
         if encrypted:
             plain, content_type, padding = self._open(way, record)
         self.session.records.append(OpenRecord(record, way.from_initiator, encrypted, content_type, plain, padding))
-        if record.content_type == CHANGE_CIPHER_SPEC and not way.encrypted and self.session.version == 0x0303:
-            self._start_12(way)
+        if record.content_type == CHANGE_CIPHER_SPEC and self.session.version != TLS_13 and not self.retried:
+            self._change_cipher(way, record)
         if plain is not None and content_type == HANDSHAKE:
             self._handshake(way, record, plain)
+
+    def _is_encrypted(self, way: _Direction, record: Record) -> bool:
+        kind = record.content_type
+        if kind == APPLICATION_DATA:
+            return True
+        if kind == CHANGE_CIPHER_SPEC or self.session.version == TLS_13:
+            return False  # before its own keys are on, a client of TLS 1.3 may still send an alert in the clear
+        if way.encrypted:
+            return True
+        if self.session.version is not None or self.client_random:
+            return False
+        # The capture may have begun behind the handshake.
+        if kind == HANDSHAKE:
+            begun = way.partial or record.payload[:2] == bytes([CLIENT_HELLO, 0])
+            return not begun and not _whole_messages(record.payload)
+        return record.length != 2
 
     def _open(self, way: _Direction, record: Record) -> tuple[bytes | None, int, int]:
         if way.aead is None or way.failed:
             return None, record.content_type, 0
-        if self.session.version == 0x0304:
+        if self.session.version == TLS_13:
             opened = way.open_13(record)
             if opened is not None:
+                way.early = False
                 return opened[1], opened[0], opened[2]
+            if way.early:  # of another key, as a server sees it that does not take early data
+                return None, record.content_type, 0
         else:
             plain = way.open_12(record, self.suite)
             if plain is not None:
@@ -365,9 +408,10 @@ class _Opener:
         """Let a message change what is known: hellos name the keys, Finished and KeyUpdate change them."""
         if message.kind == CLIENT_HELLO and way.from_initiator:
             self.client_random = message.tree.get("tls.handshake.random", b"")
+            way.early = _has_extension(message, EARLY_DATA)
         elif message.kind == SERVER_HELLO and not way.from_initiator:
             self._server_hello(message.tree)
-        elif self.session.version == 0x0304 and self.suite is not None and way.aead is not None:
+        elif self.session.version == TLS_13 and self.suite is not None and way.aead is not None:
             if message.kind == FINISHED:
                 label = "CLIENT_TRAFFIC_SECRET_0" if way.from_initiator else "SERVER_TRAFFIC_SECRET_0"
                 self._use(way, label)
@@ -376,13 +420,16 @@ class _Opener:
 
     def _server_hello(self, hello: Field) -> None:
         self.server_random = hello.get("tls.handshake.random", b"")
-        if self.server_random == RETRY_RANDOM:
-            return  # the client says hello again, and this was not the answer
+        if self.server_random == RETRY_RANDOM:  # the client says hello again, and this was not the answer
+            self.retried = True
+            for way in self.directions:
+                way.encrypted = False
+            return
         version = hello.get("tls.handshake.extensions.supported_version", hello.get("tls.handshake.version"))
         self.session.version = version
         self.session.suite_number = hello.get("tls.handshake.ciphersuite")
         self.suite = key_schedule.find_suite(self.session.suite_number or 0)
-        if version == 0x0304:
+        if version == TLS_13:
             for way in self.directions:
                 way.encrypted = True
                 label = "CLIENT" if way.from_initiator else "SERVER"
@@ -396,11 +443,16 @@ class _Opener:
         self.session.keys_found = True
         way.set_secret(secret, self.suite)
 
-    def _start_12(self, way: _Direction) -> None:
-        """Behind its change cipher spec a direction of TLS 1.2 is encrypted."""
+    def _change_cipher(self, way: _Direction, record: Record) -> None:
+        """Behind its change cipher spec a direction of TLS 1.2 or older is encrypted."""
+        if way.encrypted:
+            way.failed = True
+            problem = f"the connection was renegotiated (frame {record.frame_number}), which this kit does not follow"
+            self.session.problem = self.session.problem or problem
+            return
         way.encrypted = True
         self.master = self.secrets.get(("CLIENT_RANDOM", self.client_random), b"")
-        if not self.master or self.suite is None:
+        if not self.master or self.suite is None or self.session.version != TLS_12:
             return
         self.session.keys_found = True
         client, server = key_schedule.key_block(self.master, self.client_random, self.server_random, self.suite)
@@ -408,7 +460,7 @@ class _Opener:
 
     def _verify_finished(self) -> None:
         """Compute each Finished message from the handshake before it, and note whether it is that."""
-        if self.suite is None:
+        if self.suite is None or self.session.version not in (TLS_12, TLS_13):
             return
         messages = self._in_protocol_order()
         for place, message in enumerate(messages):
@@ -416,7 +468,7 @@ class _Opener:
                 continue
             who = "initiator" if message.from_initiator else "responder"
             before = self._transcript(messages[:place])
-            if self.session.version == 0x0304:
+            if self.session.version == TLS_13:
                 label = "CLIENT" if message.from_initiator else "SERVER"
                 secret = self.secrets.get((f"{label}_HANDSHAKE_TRAFFIC_SECRET", self.client_random))
                 if secret is None:
@@ -432,7 +484,7 @@ class _Opener:
         wire.
         """
         messages = [one for one in self.session.messages if one.kind != KEY_UPDATE]
-        if self.session.version != 0x0304:
+        if self.session.version != TLS_13:
             return messages
         hellos = [one for one in messages if one.kind == CLIENT_HELLO]
         server = [one for one in messages if not one.from_initiator]
@@ -443,6 +495,9 @@ class _Opener:
             ordered += [server[0], hellos[1], *server[1 : finished + 1]]
         else:
             ordered += server[: finished + 1]
+        if any(one.kind == ENCRYPTED_EXTENSIONS and _has_extension(one, EARLY_DATA) for one in server):
+            # Taken early data ends with a message under the early keys, which is always the same.
+            ordered.append(Message(END_OF_EARLY_DATA, b"\5\0\0\0", True, 0, 0))
         return ordered + client
 
     def _transcript(self, messages: list[Message]) -> bytes:
@@ -453,7 +508,7 @@ class _Opener:
 
         hellos = [one for one in messages if one.kind == CLIENT_HELLO]
         whole = b"".join(one.data for one in messages)
-        if self.session.version == 0x0304 and len(hellos) > 1:
+        if self.session.version == TLS_13 and len(hellos) > 1:
             first = hellos[0].data
             digest = hashlib.new(self.suite.hash_name, first).digest()
             whole = b"\xfe\0\0" + bytes([len(digest)]) + digest + whole[len(first) :]

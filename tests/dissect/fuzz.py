@@ -20,6 +20,7 @@ from pathlib import Path
 from lab.dissect.capture_file import CaptureError, parse_capture
 from lab.dissect.fields import dissect_frame
 from lab.dissect.flows import find_flows
+from lab.dissect.records import APPLICATION_DATA
 from lab.dissect.segments import read_segments
 from lab.dissect.tls_session import certificate_names, open_flow
 from tests.dissect import packets
@@ -51,7 +52,8 @@ def corpus(folder: Path) -> list[bytes]:
     for i, data in enumerate(other_frames()):
         odd += (packets.simple_packet if i % 2 else lambda d, n: packets.old_packet(7, d, n))(data[:80], len(data))
     found += [odd, gzip.compress(found[0])]
-    for version, ciphers in (("1.3", None), ("1.2", "ECDHE-RSA-CHACHA20-POLY1305")):
+    tls = (("1.3", None), ("1.2", "ECDHE-RSA-CHACHA20-POLY1305"), ("1.1", "ALL:@SECLEVEL=0"))
+    for version, ciphers in tls:
         played = play(version=version, ciphers=ciphers, lines=2, tickets=1)
         write_capture(folder / "tls.pcapng", played["wire"], played["keys"], segment=500)
         found.append((folder / "tls.pcapng").read_bytes())
@@ -110,6 +112,8 @@ def through_everything(data: bytes) -> bool:
         if session is not None:
             assert session.server_name is None or session.client_hello
             assert session.alerts is not None
+            for one in session.records:
+                assert one.encrypted or one.record.content_type != APPLICATION_DATA
             for certificate in session.certificates:
                 certificate_names(certificate)
     for number in range(1, len(capture) + 1, 4):

@@ -1,16 +1,18 @@
 """TLS opened with its keys: against what was said, and against tshark opening the same file."""
 
 import re
+import shutil
 import subprocess
 
 import pytest
 
 from lab.dissect import key_schedule, oracle
+from lab.dissect.capture_file import CaptureWriter, read_capture
 from lab.dissect.flows import find_flows
 from lab.dissect.records import APPLICATION_DATA, HANDSHAKE, parse_records
 from lab.dissect.segments import read_segments
 from lab.dissect.tls_session import certificate_names, open_flow
-from tests.dissect.tls_traffic import play_apart, write_capture
+from tests.dissect.tls_traffic import play_apart, play_early_data, write_capture
 
 VARIANTS = {
     "1.3 AES-256-GCM": {"version": "1.3"},
@@ -195,20 +197,129 @@ def test_key_update(tmp_path):
     assert b"under new keys".hex() in out
 
 
+def some_frames(source, target, chosen):
+    """Write the frames of ``source`` whose numbers are ``chosen``, and its keys, into ``target``."""
+    whole = read_capture(source)
+    with CaptureWriter(target) as writer:
+        writer.add_interface("lab0")
+        for secrets in whole.secrets:
+            writer.add_secrets(secrets)
+        for number in filter(chosen, range(1, len(whole) + 1)):
+            writer.write(bytes(whole.frame(number)), int(whole.time_ns[number - 1]))
+
+
+@pytest.fixture(scope="module", params=["1.0", "1.1"])
+def old_talk(request, tmp_path_factory):
+    """(path of a TLS 1.0 or 1.1 conversation with its keys, its version, what was played)."""
+    played = play_apart(version=request.param, ciphers="ALL:@SECLEVEL=0")
+    path = tmp_path_factory.mktemp("old") / "old.pcapng"
+    write_capture(path, played["wire"], played["keys"])
+    return path, f"TLS {request.param}", played
+
+
+def test_old_versions_are_named_and_not_taken_for_plaintext(old_talk):
+    """Seen: ciphertext as "a handshake message that claims 5878621 bytes", and as data."""
+    path, version, _ = old_talk
+    session = session_of(path)
+    assert session.version_name == version
+    assert session.problem == f"{version} is not opened: this kit opens TLS 1.2 and TLS 1.3"
+    assert session.data(True) == session.data(False) == b"" and session.alerts == []
+    assert session.finished == {}
+    behind = {way: False for way in (True, False)}
+    for one in session.records:
+        assert one.encrypted == behind[one.from_initiator] == (one.plaintext is None)
+        behind[one.from_initiator] |= one.name == "Change Cipher Spec"
+    names = [one.name for one in session.messages]
+    assert names[:3] == ["Client Hello", "Server Hello", "Certificate"] and "Finished" not in names
+
+
+@pytest.mark.tshark
+def test_tshark_sees_old_records_where_we_do(old_talk):
+    path, *_ = old_talk
+    theirs = {}
+    for number, kinds in oracle.tshark_fields(path, ["frame.number", "tls.record.content_type"], "tls"):
+        theirs[int(number)] = sorted(kinds.split(","))
+    ours = {}
+    for one in session_of(path).records:
+        ours.setdefault(one.record.frame_number, []).append(str(one.record.content_type))
+    assert {number: sorted(kinds) for number, kinds in ours.items()} == theirs
+
+
+def check_begun_late(path, late):
+    """Wherever a capture begins: nothing that was encrypted counts as clear, and the reason names what is missing."""
+    whole = session_of(path)
+    clear = {one.record.payload for one in whole.records if not one.encrypted}
+    first = whole.records[0].record.frame_number
+    for begin in range(first + 1, len(read_capture(path)) - 2):
+        some_frames(path, late, lambda number: number >= begin)
+        session = session_of(late)
+        if session is None:  # the first bytes of both sides are in the middle of a record
+            continue
+        for one in session.records:
+            assert one.encrypted or one.record.payload in clear, (begin, one)
+            assert one.plaintext is None or not one.encrypted
+        assert session.data(True) == session.data(False) == b""
+        if any(one.encrypted for one in session.records):
+            assert re.search("does not hold the ClientHello|is not opened", session.problem), (begin, session.problem)
+
+
+def test_a_capture_that_begins_in_mid_connection(talk, tmp_path):
+    check_begun_late(talk[1], tmp_path / "late.pcapng")
+
+
+def test_a_capture_that_begins_in_an_old_connection(old_talk, tmp_path):
+    check_begun_late(old_talk[0], tmp_path / "late.pcapng")
+
+
+def test_a_server_hello_that_was_not_captured(tmp_path):
+    played = play_apart(version="1.2")
+    write_capture(tmp_path / "client.pcapng", [item for item in played["wire"] if item[0]], played["keys"])
+    session = session_of(tmp_path / "client.pcapng")
+    assert "does not hold the ServerHello" in session.problem
+    assert [one.name for one in session.messages] == ["Client Hello", "Client Key Exchange"]
+    assert session.data(True) == b"" and session.alerts == []
+
+
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+
+
+@needs_openssl
+@pytest.mark.tshark
+@pytest.mark.parametrize("accepted", [True, False])
+def test_early_data_is_not_taken_for_plaintext(accepted, tmp_path):
+    """0-RTT comes before the ServerHello, under keys of its own; tshark opens it, this kit says that it does not."""
+    path = tmp_path / "early.pcapng"
+    played = play_early_data(b"early bird\n", accepted)
+    write_capture(path, played["wire"], played["keys"])
+    session = session_of(path)
+    assert session.problem == "the client sent early data (0-RTT), which this kit does not open"
+    assert (session.data(True), session.data(False)) == (b"ping\n", b"pong\n")
+    assert session.finished == {"initiator": True, "responder": True}
+    closed = [one for one in session.records if one.plaintext is None]
+    assert all(one.encrypted and one.from_initiator for one in closed)
+    assert len(closed) == (2 if accepted else 1)  # the data, and if it was taken the message that ends it
+    out = oracle.run_tshark(["-r", str(path), "-q", "-z", "follow,tls,ascii,0"]).decode()
+    assert "early bird" in out and "ping" in out and "pong" in out
+    write_capture(path, played["wire"])
+    assert "no key" in session_of(path).problem and session_of(path).data(True) == b""
+
+
+def test_a_renegotiation_is_named(tmp_path):
+    """Behind the second change cipher spec there are new keys, agreed under the old ones."""
+    played = play_apart(version="1.2", ciphers="ECDHE-RSA-AES128-GCM-SHA256")
+    again = [(True, "1403030010" + "cd" * 16), (True, "1703030018" + "ab" * 24)]
+    write_capture(tmp_path / "again.pcapng", played["wire"][:-2] + again, played["keys"])
+    session = session_of(tmp_path / "again.pcapng")
+    assert "was renegotiated (frame " in session.problem
+    assert session.data(True).decode() == played["said"]["client"]
+
+
 def test_a_gap_ends_it_and_says_so(tmp_path):
     played = play_apart(version="1.3")
     wire = played["wire"]
     lost = len(wire) // 2
     write_capture(tmp_path / "whole.pcapng", wire, played["keys"])
-    from lab.dissect.capture_file import CaptureWriter, read_capture
-
-    whole = read_capture(tmp_path / "whole.pcapng")
-    with CaptureWriter(tmp_path / "gap.pcapng") as writer:
-        writer.add_interface("lab0")
-        writer.add_secrets(played["keys"].encode())
-        for number in range(1, len(whole) + 1):
-            if number != lost + 3:
-                writer.write(bytes(whole.frame(number)), int(whole.time_ns[number - 1]))
+    some_frames(tmp_path / "whole.pcapng", tmp_path / "gap.pcapng", lambda number: number != lost + 3)
     session = session_of(tmp_path / "gap.pcapng")
     both = session.data(True).decode(), session.data(False).decode()
     assert played["said"]["client"].startswith(both[0]) and played["said"]["server"].startswith(both[1])

@@ -9,10 +9,14 @@ it may use from its configuration file when it starts: ``python -m tests.dissect
 import datetime
 import json
 import os
+import select
+import socket
 import ssl
 import subprocess
 import sys
 import tempfile
+import threading
+import warnings
 from pathlib import Path
 
 from lab.dissect.capture_file import CaptureWriter
@@ -59,9 +63,11 @@ def play(version="1.3", ciphers=None, curve=None, tickets=0, lines=5, refuse=Fal
         server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.load_cert_chain(cert, key)
         client = ssl.create_default_context(cafile=None if refuse else cert)
-        chosen = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[version]
+        chosen = getattr(ssl.TLSVersion, "TLSv" + version.replace(".", "_").removesuffix("_0"))
         for context in (server, client):
-            context.minimum_version = context.maximum_version = chosen
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of TLS 1.1 and older
+                context.minimum_version = context.maximum_version = chosen
         server.num_tickets = tickets
         server.set_alpn_protocols(["chat/1"])
         client.set_alpn_protocols(["chat/1", "http/1.1"])
@@ -140,6 +146,70 @@ def play_apart(suites_13=None, **options) -> dict:
             check=True,
         )
         return json.loads(done.stdout)
+
+
+class Relay(threading.Thread):
+    """Passes one connection on to ``port``, and notes what is sent in ``wire``, as ``play`` does."""
+
+    def __init__(self, port: int):
+        super().__init__(daemon=True)
+        self.port, self.wire = port, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(60)
+
+    def run(self):
+        (client, _), server = self.listener.accept(), socket.create_connection(("127.0.0.1", self.port), 60)
+        with self.listener, client, server:
+            open_ends = [client, server]
+            while open_ends:
+                for end in select.select(open_ends, [], [], 60)[0]:
+                    data = end.recv(65536)
+                    if data:
+                        self.wire.append((end is client, data.hex()))
+                        (server if end is client else client).sendall(data)
+                    else:
+                        open_ends.remove(end)
+                        (server if end is client else client).shutdown(socket.SHUT_WR)
+
+
+def play_early_data(early: bytes, accepted: bool = True) -> dict:
+    """Play a resumed session that begins with ``early`` data, by ``openssl``: its wire and its key log.
+
+    A server takes the early data of a session once (RFC 8446 section 8.1), so the second time it is refused.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cert, key = certificate(folder)
+        (folder / "early").write_bytes(early)
+        command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", cert, "-key", key, "-tls1_3"]
+        command.append("-early_data")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, **pipes) as server:
+            port = next(int(line.rsplit(b":", 1)[1]) for line in server.stdout if line.startswith(b"ACCEPT"))
+            client = ["openssl", "s_client", "-tls1_3", "-quiet", "-no_ign_eof", "-connect"]
+            try:
+                _one_line_each([*client, f"127.0.0.1:{port}", "-sess_out", str(folder / "session")], server)
+                resume = ["-sess_in", str(folder / "session"), "-early_data", str(folder / "early")]
+                if not accepted:
+                    _one_line_each([*client, f"127.0.0.1:{port}", *resume], server)
+                relay = Relay(port)
+                relay.start()
+                where = f"127.0.0.1:{relay.listener.getsockname()[1]}"
+                _one_line_each([*client, where, *resume, "-keylogfile", str(folder / "keys")], server)
+                relay.join(60)
+            finally:
+                server.kill()
+        return {"wire": relay.wire, "keys": (folder / "keys").read_text()}
+
+
+def _one_line_each(command: list[str], server: subprocess.Popen) -> None:
+    """Let the client that ``command`` starts say "ping", and the server "pong"; then the client leaves."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
+        for sender, word, receiver in ((client, b"ping", server), (server, b"pong", client)):
+            sender.stdin.write(word + b"\n")
+            sender.stdin.flush()
+            assert any(word in line for line in receiver.stdout), "openssl ended too early"
+        client.stdin.write(b"Q\n")
 
 
 def write_capture(path, wire, keys="", segment=1400) -> None:
