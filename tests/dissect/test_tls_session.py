@@ -251,7 +251,7 @@ def check_begun_late(path, late):
     clear = {one.record.payload for one in whole.records if not one.encrypted}
     first = whole.records[0].record.frame_number
     for begin in range(first + 1, len(read_capture(path)) - 2):
-        some_frames(path, late, lambda number: number >= begin)
+        some_frames(path, late, lambda number, begin=begin: number >= begin)
         session = session_of(late)
         if session is None:  # the first bytes of both sides are in the middle of a record
             continue
