@@ -55,7 +55,7 @@ def test_a_command_that_ends(command, copy):
     words = as_typed(command)
     if words[1:] == ["lab", "test"]:  # these very tests: enough that pytest finds them
         words += ["--collect-only", "-q"]
-    done = subprocess.run(words, cwd=copy, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(words, cwd=copy, capture_output=True, text=True, timeout=100, input="y\n")
     assert done.returncode == 0 or (words[1:] == ["lab", "doctor"] and done.returncode == 1), done.stderr
     assert "Traceback" not in done.stderr
 
@@ -66,7 +66,7 @@ def server(copy, request):
     [command] = [c for c in COMMANDS if "lab/server.py" in c and ("--tls" in c) == request.param]
     if request.param:
         [make] = [c for c in COMMANDS if "lab certs" in c]
-        subprocess.run(as_typed(make), cwd=copy, check=True, capture_output=True, timeout=60)
+        subprocess.run(as_typed(make), cwd=copy, check=True, capture_output=True, timeout=60, input=b"y\n")
     process = subprocess.Popen(
         [*as_typed(command), "--port", "0"], cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
