@@ -1,16 +1,115 @@
-"""``python3 lab test``: pytest on the kit's own tests; whatever stands after it goes to pytest."""
+"""``python3 lab test``: pytest on the kit's own tests, a worker a processor; whatever stands after it goes to pytest.
 
+    lab test ──> pytest ──> a worker, a worker ... ──> servers, screens, namespaces
+     (waits, sweeps)         (pytest-xdist)
+
+Nothing stays behind, however the run ends. Everything temporary lies in one folder, which is removed. On Linux this
+process adopts what the tests leave without a parent (``PR_SET_CHILD_SUBREAPER``), so at the end it sees each process
+that is still there and kills it. After a whole run such a process is a fault of a test, and the run has failed; after
+Ctrl-C or SIGTERM it is what one has to expect.
+"""
+
+import contextlib
+import ctypes
 import os
+import shutil
+import signal
+import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 from lab.environment import ROOT
 
+PR_SET_CHILD_SUBREAPER = 36
+GRACE_S = 5  # for what is just ending
+INTERRUPTED = 2  # pytest's exit code for it
+AT_THE_TERMINAL = ("--pdb", "--trace", "-s", "--capture=no")  # somebody looks on, and types
+NO_WORKERS = (*AT_THE_TERMINAL, "-n", "--numprocesses", "--collect-only", "--co", "--version", "-h", "--help")
+
 
 def main(argv: list[str] | None = None) -> int:
-    import pytest
-
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not any(Path(argument.split("::")[0]).exists() for argument in arguments if not argument.startswith("-")):
-        os.chdir(ROOT)
-    return int(pytest.main(["--rootdir", str(ROOT), "--config-file", str(ROOT / "pyproject.toml"), *arguments]))
+    names_a_file = any(Path(one.split("::")[0]).exists() for one in arguments if not one.startswith("-"))
+    temporary = tempfile.mkdtemp(prefix="lab-test-")
+    command = [sys.executable, "-m", "pytest", "--rootdir", str(ROOT), "--config-file", str(ROOT / "pyproject.toml")]
+    command += [f"--basetemp={temporary}/t", *_workers(arguments), *arguments]
+    settings = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)
+    own_session = not any(one.startswith(AT_THE_TERMINAL) for one in arguments)
+    try:
+        return _run(command, own_session, cwd=None if names_a_file else ROOT, env=settings)
+    finally:
+        _remove(temporary)
+
+
+def _workers(arguments: list[str]) -> list[str]:
+    """One for each processor that this process may use; none for a single test or where somebody looks on."""
+    if any("::" in one or one.startswith(NO_WORKERS) for one in arguments):
+        return []
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ["-n", str(processors), "--dist", "worksteal"]
+
+
+def _run(command: list[str], own_session: bool, **options) -> int:
+    """Run it to its end, whatever signal arrives; return its exit code."""
+    interrupted = False
+
+    def interrupt(*_) -> None:
+        nonlocal interrupted
+        os.killpg(child.pid, signal.SIGKILL if interrupted else signal.SIGINT)  # pytest and its workers tidy up
+        interrupted = True
+
+    own_session = own_session and os.name == "posix"
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    child = subprocess.Popen(command, start_new_session=own_session, **options)
+    if own_session:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, interrupt)
+    else:
+        signal.signal(signal.SIGINT, lambda *_: None)  # pytest gets it from the terminal too
+    if sys.platform != "linux":
+        return child.wait()
+    while child.returncode is None:
+        ended, status = os.waitpid(-1, 0)  # also the orphans
+        if ended == child.pid:
+            child.returncode = os.waitstatus_to_exitcode(status)
+    left = _sweep(0 if interrupted else GRACE_S)
+    if interrupted:
+        return INTERRUPTED
+    for line in left:
+        print(f"left behind by a test, and killed now: {line}", file=sys.stderr)
+    return child.returncode if child.returncode > 0 else int(bool(left or child.returncode))
+
+
+def _sweep(grace_s: float) -> list[str]:
+    """Kill every process that the tests have left; return their command lines."""
+    deadline = time.monotonic() + grace_s
+    while (children := _children()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    left = []
+    while children:  # a child's children become ours with its death
+        for process in children:
+            left.append(f"{process.name} {(process / 'cmdline').read_text(errors='replace')}".replace("\0", " "))
+            os.kill(int(process.name), signal.SIGKILL)
+            os.waitpid(int(process.name), 0)
+        children = _children()
+    return left
+
+
+def _children() -> list[Path]:
+    """The living children of this process, in /proc; those that have ended are reaped."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    numbers = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+    return [Path("/proc") / number for number in numbers.split()]
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder also where a test has taken the rights from what is in it."""
+    for parent, _, _ in os.walk(folder):
+        with contextlib.suppress(OSError):
+            os.chmod(parent, 0o700)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,14 +1,25 @@
-"""What all tests share: where the kit is, one recording that many look at, and the rule about skipping."""
+"""What all tests share: where the kit is, what is recorded once for all workers, and what a run leaves out."""
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from lab.room.only_one import only_one
 
-skipped: list[str] = []
+ROOT = Path(__file__).resolve().parent.parent
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+FOR_ROOT = "only root may do what it tests: run it with sudo"
+
+skipped: Counter[str] = Counter()  # reason: how many tests
+left_out: set[str] = set()  # by their marker
 
 # A shell without job control starts what is behind an & with Ctrl-C ignored, and what the tests start inherits that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -21,32 +32,119 @@ def root() -> Path:
     return ROOT
 
 
+def shared_folder(tmp_path_factory) -> Path:
+    """A temporary folder that all workers of this run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session")
-def recorded(tmp_path_factory):
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """``once(name, make)``: the folder ``name``, which ``make(folder)`` has filled in the first worker that asked."""
+    shared = shared_folder(tmp_path_factory)
+
+    def folder_of(name: str, make: Callable[[Path], object]) -> Path:
+        lock, folder = shared / f"{name}.lock", shared / name
+        lock.mkdir(exist_ok=True)
+        with only_one(lock, wait=True):
+            if not folder.exists():
+                partial = Path(tempfile.mkdtemp(dir=lock))
+                make(partial)
+                partial.rename(folder)
+        return folder
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def recorded(once):
     """(folder, manifest) of one fresh recording in each variant, seed 7, with keys."""
-    from lab.room.record import record
+    from lab.room.record import MANIFEST, read_manifest, record
     from lab.room.tap import RecordingRefused
 
-    folder = tmp_path_factory.mktemp("recorded")
     try:
-        return folder, record(folder, ["none", "1.2", "1.3"], seed=7, key_log=True)
+        folder = once("recorded", lambda folder: record(folder, ["none", "1.2", "1.3"], seed=7, key_log=True))
+        return folder, read_manifest(folder / MANIFEST)
     except RecordingRefused as error:
         pytest.skip(str(error))
 
 
+# What is run
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="also run what is marked for maintainers: some minutes more")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not shutil.which("tshark"):
+        add_to("tshark", items, pytest.mark.skip(reason="tshark is not installed"))
+    if not IS_ROOT:
+        add_to("needs_root", items, pytest.mark.skip(reason=FOR_ROOT))
+    if not config.option.all and not any("::" in argument for argument in config.args):
+        left_out.update(item.nodeid for item in items if item.get_closest_marker("maintainers"))
+        items[:] = [item for item in items if item.nodeid not in left_out]
+
+
+def add_to(marker: str, items, mark) -> None:
+    for item in items:
+        if item.get_closest_marker(marker):
+            item.add_marker(mark)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Run a test that records on the loopback in a namespace, where this user may not record on the machine's own."""
+    from lab.room import namespace
+    from lab.room.tap import may_record
+
+    if not pyfuncitem.get_closest_marker("records") or not (refused := may_record()):
+        return None
+    if obstacle := namespace.refusal():
+        pytest.skip(f"{refused}, and the kit can make no namespace here: {obstacle}")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", pyfuncitem.nodeid]
+    with tempfile.TemporaryDirectory() as folder:
+        command = namespace.launcher([*command, f"--basetemp={folder}/t"])
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+    return True
+
+
+# What was not run, and why
+
+
 def pytest_runtest_logreport(report):
     if report.skipped and not hasattr(report, "wasxfail"):
-        skipped.append(f"{report.nodeid}: {report.longrepr[-1] if report.longrepr else ''}")
+        skipped[str(report.longrepr[-1]).removeprefix("Skipped: ") if report.longrepr else "no reason given"] += 1
 
 
 def pytest_sessionfinish(session, exitstatus):
     """On CI everything is installed, so nothing may be skipped: a skipped test has tested nothing."""
-    if os.environ.get("CI") and skipped and exitstatus == 0:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = sorted(left_out)
+    elif os.environ.get("CI") and set(skipped) - {FOR_ROOT} and exitstatus == 0:
         session.exitstatus = 1
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    left_out.update(getattr(node, "workeroutput", {}).get("left_out", []))
+
+
 def pytest_terminal_summary(terminalreporter):
-    if os.environ.get("CI") and skipped:
-        terminalreporter.section("skipped on CI, which counts as a failure")
-        for line in skipped:
-            terminalreporter.line(line)
+    if skipped:
+        terminalreporter.section("skipped" + " on CI, which counts as a failure" * bool(os.environ.get("CI")))
+        for reason, count in skipped.most_common():
+            terminalreporter.line(f"{count:5} {'test' if count == 1 else 'tests'}: {reason}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    """The last line of a run."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput"):
+        return
+    missing = [f"{sum(skipped.values())} that are skipped for the reasons above"] if skipped else []
+    missing += [f"{len(left_out)} for maintainers (python3 lab test --all runs them)"] if left_out else []
+    reporter.write_line(f"Not run: {', '.join(missing)}." if missing else "Nothing was left out.")

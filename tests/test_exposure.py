@@ -1,6 +1,5 @@
 """What the eavesdropper claims, that it really attacks, and that the score cannot be fooled."""
 
-import os
 import random
 
 import pytest
@@ -8,12 +7,12 @@ import pytest
 from lab.dissect.capture_file import CaptureError, CaptureWriter
 from lab.exposure import CLASSES, Message, Overheard, disguises, eavesdrop, guess_votes, length_leak, score, time_leak
 from lab.exposure.leaks import entropy_bits
-from lab.room.record import record
+from lab.room.record import MANIFEST, read_manifest, record
 from lab.room.script import make_script
-from lab.room.tunnel import Disguise
 from lab.room.variant import Variant
+from tests.leaky_sessions import Case, record_all
 
-SEEDS = range(100) if os.environ.get("LAB_ALL_SEEDS") else range(3)  # all hundred take some minutes
+SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.maintainers) for seed in range(2, 100))]
 BARE = [Variant(), Variant(wire="lines")]
 DISGUISED = [Variant(wire=wire, disguise=kind) for wire in ("report", "lines") for kind in ("base64", "xor")]
 TLS = [Variant(tls, wire) for wire in ("report", "lines") for tls in ("1.2", "1.3")]
@@ -127,40 +126,26 @@ def line(who: str, text: str) -> Message:
     return Message(1, 0, "somewhere", "say", 0, b"", who=who, text=text)
 
 
-class Leaky(Disguise):
-    """A stream cipher that nobody breaks here, but for ``leaks``, which it lets through as they are."""
-
-    leaks: frozenset[bytes] = frozenset()
-    keystream = b""
-
-    def hide(self, data):
-        return data if data in self.leaks else self._change(data)
-
-    def show(self, data):
-        return data if data in self.leaks else self._change(data)
-
-    def _change(self, data):
-        start = self._place
-        self._place += len(data)
-        return bytes(a ^ b for a, b in zip(data, self.keystream[start:], strict=False))
+SAID = [step.text for step in make_script(0).steps if step.action == "say"]
+NAMES = ["Brandon", "John", "Alice"]
+LEAKY = [
+    *(Case(f"one line in {share}", 1, (*SAID[::share], *NAMES)) for share in (10, 3, 1)),
+    Case("no names", 1, tuple(SAID[::3])),
+    *(Case(f"no leak {seed}", seed) for seed in range(4)),
+    Case("long key", key_bytes=40),
+]
 
 
-@pytest.fixture
-def leaky(tmp_path, monkeypatch):
-    """``leaky(leaks, seed, wire)``: a session recorded under that cipher; (what the eavesdropper has, the entry)."""
+@pytest.fixture(scope="session")
+def leaky(once):
+    """``leaky(name)``: what the eavesdropper has of the session of that case, and the manifest's entry."""
+    folder = once("leaky", lambda folder: record_all(folder, LEAKY))
 
-    def session(leaks, seed=1, wire="report"):
-        monkeypatch.setattr(Leaky, "keystream", random.Random(seed).randbytes(1 << 16))
-        monkeypatch.setattr(Leaky, "leaks", frozenset(leaks))
-        monkeypatch.setattr("lab.room.tunnel.Disguise", Leaky)
-        [entry] = record(tmp_path, [Variant(wire=wire, disguise="xor")], say=lambda line: None)["recordings"]
-        return eavesdrop(tmp_path / entry["file"]), entry
+    def session(name):
+        [entry] = read_manifest(folder / name / MANIFEST)["recordings"]
+        return eavesdrop(folder / name / entry["file"]), entry
 
     return session
-
-
-SAID = [step.text.encode() for step in make_script(0).steps if step.action == "say"]
-NAMES = [b"Brandon", b"John", b"Alice"]
 
 
 @pytest.mark.parametrize(("share", "right", "names"), [(10, 2, 1), (3, 5, 3), (1, 15, 3)])
@@ -170,7 +155,7 @@ def test_a_cipher_that_leaks_one_message_in_ten_scores_in_between(leaky, share, 
     (The votes, "yes" and "no", are too short to be told from noise in the midst of noise, so they are not claimed; nor is
     a short name where nothing longer stands in the clear beside it.)
     """
-    overheard, entry = session = leaky(SAID[::share] + NAMES)
+    overheard, entry = session = leaky(f"one line in {share}")
     got = shares(session)
     assert got["content"] == (right, 0, 18)
     assert got["identities"] == (names, 0, 3)
@@ -181,14 +166,14 @@ def test_a_cipher_that_leaks_one_message_in_ten_scores_in_between(leaky, share, 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_and_its_twin_that_leaks_nothing_gives_nothing(leaky, seed):
-    overheard, entry = session = leaky([], seed)
+    overheard, entry = session = leaky(f"no leak {seed}")
     got = shares(session)
     assert got["content"][:2] == got["identities"][:2] == got["secrets"][:2] == (0, 0)
     assert overheard.read_bytes == 0 and not overheard.said
 
 
 def test_a_line_whose_speaker_is_hidden_is_read_but_claimed_of_nobody(leaky):
-    overheard, entry = session = leaky(SAID[::3])
+    overheard, entry = session = leaky("no names")
     assert len(overheard.lines) == 5 and all(who is None for who, _ in overheard.lines)
     assert shares(session)["content"] == (0, 0, 18)
 
@@ -319,27 +304,24 @@ def test_intervals_hold_the_truth_as_often_as_they_say(kinds, count):
     assert held >= 85
 
 
-def test_ciphertext_that_is_not_broken_is_not_claimed(tmp_path, monkeypatch):
+def test_ciphertext_that_is_not_broken_is_not_claimed(leaky):
     """A key too long for the attack: nothing is made up, and not a byte counts as read."""
-    monkeypatch.setattr("lab.room.tunnel.KEY_BYTES", 40)
-    manifest = record(tmp_path, [Variant(disguise="xor")], say=lambda line: None)
-    overheard = eavesdrop(tmp_path / "xor.pcapng")
-    assert overheard.carried_bytes > 1000 and overheard.read_bytes == 0
-    got = shares((overheard, manifest["recordings"][0]))
+    overheard, entry = session = leaky("long key")
+    assert len(entry["key"]) == 2 * 40 and overheard.carried_bytes > 1000 and overheard.read_bytes == 0
+    got = shares(session)
     assert got["content"][:2] == got["identities"][:2] == got["secrets"][:2] == (0, 0)
     assert overheard.disguise.startswith("unknown")
 
 
+@pytest.mark.records
 def test_both_wires_in_one_room_over_tls(tmp_path):
     """The wires are told apart flow by flow, whoever comes first."""
     from lab.chat.client import ChatClient
     from lab.chat.server import ChatServer
     from lab.chat.tls import client_context, server_context
     from lab.room import authority
-    from lab.room.tap import Tap, may_record
+    from lab.room.tap import Tap
 
-    if may_record():
-        pytest.skip("this user may not record on the loopback")
     made = authority.issue(tmp_path)
     with ChatServer(port=0, tls=server_context(made.certificate, made.key), console=lambda line: None) as server:
         with Tap(tmp_path / "both.pcapng", server.port):

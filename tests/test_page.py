@@ -141,15 +141,14 @@ def test_what_was_said_stands_in_the_plaintext_part_alone():
     assert "the door code is" not in page.make([CHAT / "tls13.pcapng"])
 
 
+@pytest.mark.records
 def test_text_from_the_wire_cannot_become_markup(tmp_path):
     """A name and a line that are HTML and terminal escapes at once, over a real connection."""
     import socket
     import threading
 
-    from lab.room.tap import Tap, may_record
+    from lab.room.tap import Tap
 
-    if may_record():
-        pytest.skip("this user may not record on the loopback")
     listener = socket.create_server(("127.0.0.1", 0))
 
     def swallow():

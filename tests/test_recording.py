@@ -204,10 +204,9 @@ def test_what_was_recorded_survives_whatever_ends_the_recorder(tmp_path, number)
     assert any(bytes(read_segments(capture).payload(i)) == b"kept" for i in range(len(read_segments(capture))))
 
 
+@pytest.mark.records
 def test_a_tap_that_cannot_write_says_so(tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    if may_record():
-        pytest.skip("this user may not record on the loopback")
     with pytest.raises(RecordingError, match="cannot write"):
         Tap(tmp_path / "file" / "x.pcapng", 9898).start()
 
@@ -262,10 +261,9 @@ def test_no_segment_holds_two_messages(recorded):
     assert json.loads((folder / MANIFEST).read_text())["recordings"][0]["frames"] > 100
 
 
+@pytest.mark.records
 def test_a_burst_loses_no_frame(tmp_path):
     """Two hundred short exchanges as fast as they go: the recorder's buffer holds what its thread has not fetched."""
-    if may_record():
-        pytest.skip("this user may not record on the loopback")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         with Tap(tmp_path / "burst.pcapng", listener.getsockname()[1]) as tap:
             with socket.create_connection(listener.getsockname()) as ours, listener.accept()[0] as theirs:
@@ -282,14 +280,13 @@ def test_a_burst_loses_no_frame(tmp_path):
     assert not flow.from_initiator.gaps
 
 
+@pytest.mark.records
 def test_the_reports_port_is_taken_by_somebody_else(tmp_path):
     try:
         taken = socket.create_server(("127.0.0.1", 9898))
     except OSError:
         taken = None  # somebody has it already: as good
     try:
-        if may_record():
-            pytest.skip("this user records in a namespace, where the port is free")
         [entry] = record(tmp_path, ["none"], say=lambda line: None)["recordings"]
     finally:
         if taken:

@@ -1,10 +1,6 @@
 """The wire view's bytes: cut into records rightly, and the very ones that a recording made at the same time holds."""
 
-import os
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +10,9 @@ from lab.chat.tls import client_context, server_context
 from lab.chat.wire_log import MAX_PIECES, SHOWN_BYTES, WireLog
 from lab.dissect.flows import find_flows
 from lab.dissect.segments import read_segments
-from lab.room import authority, namespace
-from lab.room.tap import Tap, may_record
+from lab.room import authority
+from lab.room.tap import Tap
 from tests.chat.rig import Console, joined, lines_client
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_records_are_put_together_however_they_were_read():
@@ -66,16 +60,16 @@ def test_is_bounded():
     assert log.since(following - 1)[0] == pieces[-1:]
 
 
-def converse_and_compare(folder: Path) -> None:
-    """Record a conversation on loopback, and hold the wire log of one of its clients against the recording."""
-    made = authority.issue(folder)
+@pytest.mark.records
+def test_is_what_a_recording_made_at_the_same_time_holds(tmp_path):
+    made = authority.issue(tmp_path)
     for tls, speaks in ((False, "report"), (False, "lines"), (True, "lines"), (True, "report")):
         console = Console()
         context = server_context(made.certificate, made.key)
         with ChatServer("127.0.0.1", 0, context, console) as server:
             server.said = console
             log = WireLog(tls)
-            with Tap(folder / "recording.pcapng", server.port):
+            with Tap(tmp_path / "recording.pcapng", server.port):
                 trust = client_context(made.ca) if tls else None
                 options = {"tls": trust, "tap": log}
                 client = joined("Brandon", server, **options) if speaks == "report" else None
@@ -84,7 +78,7 @@ def converse_and_compare(folder: Path) -> None:
                 client.say("hello ä€", wait=True)
                 client.say("x" * 900, wait=True)
                 client.leave()
-        flows = find_flows(read_segments(folder / "recording.pcapng"))
+        flows = find_flows(read_segments(tmp_path / "recording.pcapng"))
         (flow,) = [flow for flow in flows if flow.initiator.port == port]
         for way, stream in (("sent", flow.from_initiator), ("received", flow.from_responder)):
             recorded = bytes(stream.data)
@@ -92,18 +86,3 @@ def converse_and_compare(folder: Path) -> None:
         assert all(piece.encrypted is tls for piece in log.pieces)
         assert (b"hello" in b"".join(piece.data for piece in log.pieces)) is not tls
         assert isinstance(client, ChatClient)
-
-
-@pytest.mark.skipif(may_record() is not None and namespace.refusal() is not None, reason="no recording here")
-def test_is_what_a_recording_made_at_the_same_time_holds(tmp_path):
-    if may_record() is None:
-        return converse_and_compare(tmp_path)
-    done = subprocess.run(
-        namespace.launcher([sys.executable, "-m", "tests.chat.test_wire_log", str(tmp_path)]),
-        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
-if __name__ == "__main__":
-    converse_and_compare(Path(sys.argv[1]))

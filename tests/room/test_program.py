@@ -18,8 +18,10 @@ from lab.chat import wire
 from lab.dissect.capture_file import read_capture
 from lab.exposure import eavesdrop
 from lab.room import namespace, program
+from lab.room.only_one import only_one
 from lab.room.script import make_script
 from tests.chat import screen
+from tests.conftest import shared_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 REFUSAL = namespace.refusal()
@@ -29,6 +31,13 @@ BOUND_S = 60
 
 ADDRESSES = {"Brandon": "10.27.27.206", "John": "10.27.27.49", "Alice": "10.27.27.43"}
 LINES = {"Brandon": "hello", "John": "hi everyone", "Alice": "good to see you two"}
+
+
+@pytest.fixture(autouse=True)
+def one_room_at_a_time(tmp_path_factory):
+    """A checkout has one door to a running room, which the workers take in turn."""
+    with only_one(shared_folder(tmp_path_factory), wait=True):
+        yield
 
 
 # The windows
