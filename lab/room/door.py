@@ -18,6 +18,7 @@ from lab.room import namespace
 from lab.room.lan import Lan, LanError
 
 ANSWER_S = 10
+NO_ANSWER = "a room is running, but it does not answer; close it, or try again"
 
 
 class Door:
@@ -49,13 +50,17 @@ class Door:
                 visitor, _ = self._socket.accept()
             except OSError:
                 return
-            with visitor:
-                visitor.settimeout(ANSWER_S)
-                try:
-                    if _user_at(visitor) == os.geteuid():
-                        self._answer(visitor)
-                except OSError:
-                    continue  # it has gone again
+            # A thread for each: a silent one keeps nobody waiting.
+            threading.Thread(target=self._answer_one, args=[visitor], daemon=True).start()
+
+    def _answer_one(self, visitor: socket.socket) -> None:
+        with visitor:
+            visitor.settimeout(ANSWER_S)
+            try:
+                if _user_at(visitor) == os.geteuid():
+                    self._answer(visitor)
+            except OSError:
+                pass  # it has gone again
 
     def _answer(self, visitor: socket.socket) -> None:
         try:
@@ -72,18 +77,23 @@ class Door:
 def knock(host_name: str) -> tuple[dict, list[int | None]] | None:
     """(what the room says of the host, its descriptors: user, pid, network) or None where no room is running.
 
-    Raises LanError for a host that the room does not have.
+    Raises LanError for a host that the room does not have, and for a room that does not answer.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
         door.settimeout(ANSWER_S)
         try:
             door.connect(_address())
-        except OSError:
+        except ConnectionRefusedError:
             return None
+        except OSError as error:  # its queue of visitors is full
+            raise LanError(NO_ANSWER) from error
         if _user_at(door) != os.geteuid():
             return None  # somebody else has taken the name, which anybody can
-        door.send(host_name.encode())
-        text, descriptors, *_ = socket.recv_fds(door, 10_000, 3)
+        try:
+            door.send(host_name.encode())
+            text, descriptors, *_ = socket.recv_fds(door, 10_000, 3)
+        except OSError as error:
+            raise LanError(NO_ANSWER) from error
     answer = json.loads(text or b'{"error": "the room closed the door"}')
     if "error" in answer:
         raise LanError(answer["error"])
