@@ -8,8 +8,10 @@ wrong comes as an exception that says so in one sentence:
     NotAttempted   the stub's own NotImplementedError
     Raised         the student's code raised; kind, text and line of it
     TimeUp         no answer in time: an endless loop, or a wait that nobody ends
-    Died           the process ended, flooded its output, or answered with something that is no answer
+    Died           the process ended, flooded its output, took too much memory, or sent an invalid response
 
+The code may do anything to its process, so the asking side never waits on it without a deadline: a thread each writes
+the requests and reads the two outputs, the caller waits on a queue, and whatever arrives is bounded before it is used.
 ``command`` turns the runner's argument list into the one to start: the grader puts its sandbox around it there.
 """
 
@@ -17,7 +19,6 @@ import itertools
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -25,13 +26,17 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.checking import runner
+from lab.checking import process_tree, runner
 
 TIME_S = 10.0  # for one call; the solutions take milliseconds
 START_S = 30.0  # until Python has started, on a busy machine
 MEMORY_BYTES = 1 << 30  # address space
 MOST_PRINTED = 1 << 20  # bytes
-LONGEST_ANSWER = 16 << 20  # bytes
+LONGEST_ANSWER = 4 << 20  # bytes
+LONGEST_NUMBER = 400  # digits; Python itself limits them only since 3.10.7
+WATCH_S = 0.05  # between two looks at the memory
+SLACK_BYTES = 64 << 20  # for the processes between us and the code: the launcher and the first one inside
+INVALID = "the process sent an invalid response"
 RUNNER = Path(runner.__file__)
 
 
@@ -78,6 +83,7 @@ class StudentCode:
         """``inside_path`` is where the file stands for the process, if ``command`` changes that."""
         self.path, self.time_s = Path(path), time_s
         self._arguments = [str(RUNNER), inside_path or str(self.path.resolve()), str(memory_bytes)]
+        self._most_memory = memory_bytes + SLACK_BYTES
         self._command = command
         self._process: subprocess.Popen | None = None
         self._numbers = itertools.count(1)
@@ -108,17 +114,13 @@ class StudentCode:
                 _failure(outcome["error"], self.path) if "error" in outcome else runner.unpack(outcome["result"])
                 for outcome in outcomes
             ]
-        except (KeyError, TypeError, ValueError):
-            raise Died("the process sent something that is no answer") from None
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+            raise Died(INVALID) from None
 
     def _ask(self, request: dict, arguments: Sequence, raw: bool = False):
         self._start()
         request |= {"id": next(self._numbers), "arguments": runner.pack(list(arguments))}
-        try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError:
-            pass  # it is dead, and the wait below finds out why
+        self._requests.put(json.dumps(request).encode() + b"\n")
         left_s = self.time_s if self._deadline is None else max(0.01, self._deadline - time.monotonic())
         answer = self._wait(min(self.time_s, left_s))
         if "error" in answer and isinstance(answer["error"], dict):
@@ -129,13 +131,14 @@ class StudentCode:
             return answer["result"] if raw else runner.unpack(answer["result"])
         except (KeyError, TypeError, ValueError, RecursionError):
             self.close()
-            raise Died("the process sent something that is no answer") from None
+            raise Died(INVALID) from None
 
     def _start(self) -> None:
         if self._process and self._process.poll() is None:
             return
         self.close()
-        self._lines: queue.Queue = queue.Queue()
+        self._requests: queue.Queue = queue.Queue()
+        self._lines: queue.Queue = queue.Queue(3)  # an answer, what is wrong with the other output, and the end
         self._printed, self.printed_text, self._flooded = 0, b"", False
         self._process = subprocess.Popen(
             self._command(self._arguments),
@@ -147,8 +150,9 @@ class StudentCode:
             cwd=self.path.parent,
         )
         self._threads = [
-            threading.Thread(target=target, args=[stream], daemon=True)
-            for target, stream in (
+            threading.Thread(target=_serve, args=[stream, serve], daemon=True)
+            for serve, stream in (
+                (self._write_requests, self._process.stdin),
                 (self._read_answers, self._process.stdout),
                 (self._read_prints, self._process.stderr),
             )
@@ -157,99 +161,102 @@ class StudentCode:
             thread.start()
         if self._wait(START_S, importing=True) != {"ready": True}:
             self.close()
-            raise Died("the process sent something that is no answer")
+            raise Died(INVALID)
 
     def _wait(self, limit_s: float, importing: bool = False) -> dict:
         if importing:
             limit_s = min(limit_s, self.time_s + START_S / 6)
-        try:
-            line = self._lines.get(timeout=limit_s)
-        except queue.Empty:
-            self.close()
-            what = "loading the file" if importing else "the call"
-            raise TimeUp(
-                f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that nobody ends"
-            ) from None
+        line = self._next_line(limit_s, "loading the file" if importing else "the call")
         if isinstance(line, str):
-            ended = self._process
             self.close()
-            raise Died(line if line else _last_words(ended.returncode))
+            raise Died(line)
         try:
-            answer = json.loads(line)
+            answer = json.loads(line, parse_int=_number)
             if not isinstance(answer, dict):
                 raise ValueError
             return answer
         except (ValueError, RecursionError):
             self.close()
-            raise Died("the process sent something that is no answer") from None
+            raise Died(INVALID) from None
+
+    def _next_line(self, limit_s: float, what: str) -> bytes | str:
+        """The next answer, or in a str why there is none; meanwhile watch the memory."""
+        deadline = time.monotonic() + limit_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            try:
+                return self._lines.get(timeout=min(left_s, WATCH_S))
+            except queue.Empty:
+                if process_tree.holds_more_than(self._process.pid, self._most_memory):
+                    return "it and what it started took more memory than there is for one task"
+        self.close()
+        raise TimeUp(f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that nobody ends")
+
+    def _write_requests(self, stream) -> None:
+        while (request := self._requests.get()) is not None:
+            stream.write(request)
+            stream.flush()
 
     def _read_answers(self, stream) -> None:
-        while True:
-            try:
-                line = stream.readline(LONGEST_ANSWER)
-            except (OSError, ValueError):
-                line = b""
-            if not line:
-                self._lines.put("")
-                return
+        while line := stream.readline(LONGEST_ANSWER):
             if len(line) >= LONGEST_ANSWER:
-                self._lines.put(f"the result is larger than {LONGEST_ANSWER >> 20} MB")
-                return
-            self._lines.put(line)
+                return self._report(f"the result is larger than {LONGEST_ANSWER >> 20} MB")
+            self._report(line)
+        self._report("the process ended in the middle of the call (a crash, or os._exit)")
 
     def _read_prints(self, stream) -> None:
-        try:
-            while piece := stream.read1(1 << 16):
-                self._printed += len(piece)
-                if len(self.printed_text) < 4096:
-                    self.printed_text += piece[:4096]
-                if self._printed > MOST_PRINTED:
-                    self._lines.put(f"it printed more than {MOST_PRINTED >> 20} MB and was stopped")
-                    self._kill()
-                    return
-        except (OSError, ValueError):
-            pass
+        while piece := stream.read1(1 << 16):
+            self._printed += len(piece)
+            if len(self.printed_text) < 4096:
+                self.printed_text += piece[:4096]
+            if self._printed > MOST_PRINTED:
+                return self._report(f"it printed more than {MOST_PRINTED >> 20} MB and was stopped")
 
-    def _kill(self) -> None:
+    def _report(self, line: bytes | str) -> None:
+        """Hand a line to the caller. One that sends more of them than it was asked for is killed."""
         try:
-            if os.name == "posix":
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
-        except ProcessLookupError:
-            pass
+            self._lines.put_nowait(line)
+        except queue.Full:
+            process_tree.kill(self._process.pid)
 
     def close(self) -> None:
         """End the process and all that it started; may be called twice."""
         if self._process is None:
             return
-        process = self._process
-        self._kill()
+        process, self._process = self._process, None
+        process_tree.kill(process.pid)
         process.wait()
+        self._requests.put(None)
         for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(5)
-        for stream in (process.stdin, process.stdout, process.stderr):
-            try:
-                stream.close()
-            except OSError:
-                pass
-        self._process = None
+            thread.join(5)  # longer only where a process that left the tree holds a pipe: without a sandbox
 
 
-def _last_words(returncode: int | None) -> str:
-    return "the process ended in the middle of the call (a crash, or os._exit)"
+def _serve(stream, serve: Callable) -> None:
+    """Run one thread's work, and close its stream: nobody else may, while it reads or writes."""
+    try:
+        with stream:
+            serve(stream)
+    except (OSError, ValueError):
+        pass  # the process has ended, which the caller finds out by its output
+
+
+def _number(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError("a number too long")
+    return int(digits)
 
 
 def _failure(error: dict, path: Path) -> Failed:
-    kind, text, line = (error.get(name) for name in ("kind", "text", "line"))
-    where = f" in line {line} of {path.name}" if isinstance(line, int) else ""
+    kind, text = (str(error.get(name))[: runner.LONGEST_TEXT] for name in ("kind", "text"))
+    line = error.get("line")
+    if not isinstance(line, int) or not 0 < line < 1 << 20:
+        line = None
+    where = f" in line {line} of {path.name}" if line else ""
     if error.get("not_attempted"):
         return NotAttempted("not attempted")
     if error.get("importing"):
-        return Raised(f"the file cannot be loaded: {kind}{where}: {text}", str(kind), line)
+        return Raised(f"the file cannot be loaded: {kind}{where}: {text}", kind, line)
     if kind == "SystemExit":
-        return Raised(f"it left the program (SystemExit{where}) instead of giving a result", str(kind), line)
+        return Raised(f"it left the program (SystemExit{where}) instead of giving a result", kind, line)
     if kind == "MemoryError":
-        return Raised(f"it needs more memory than there is for one task (MemoryError{where})", str(kind), line)
-    return Raised(f"{kind}{where}: {text}", str(kind), line)
+        return Raised(f"it needs more memory than there is for one task (MemoryError{where})", kind, line)
+    return Raised(f"{kind}{where}: {text}", kind, line)
