@@ -5,7 +5,9 @@ in the zip or folder they stand does not matter, since platforms and students pu
 says the submission's own note, if the roster knows that id, or else the name of the zip or folder.
 """
 
+import functools
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -18,7 +20,10 @@ from lab.checking.answers import SUBMISSION_NOTE
 from lab.room.roster import Entry
 from lab.room.student import ANSWERS, PLAIN, TLS
 
-MOST_FILES = 2_000  # looked at in one submission
+MOST_FILES = 2_000  # looked at in one submission, the zips in it counted in
+MOST_BYTES = 48 << 20  # kept of one submission: two recordings, and the rest is small
+LARGEST_ZIP = 64 << 20
+LARGEST_READ = 1 << 20  # at once out of a zip: its list of files is read so
 LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
 SHEET = re.compile(r"sheet_\d\d_\w{1,40}\.py")
 
@@ -43,6 +48,7 @@ class Submission:
         """Write the files into ``folder``, which is emptied first: sheets/, and the rest beside it."""
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "sheets").mkdir(parents=True)
+        (folder / "sheets").chmod(0o755)  # root grades as nobody
         for name, data in self.files.items():
             path = folder / "sheets" / name if SHEET.fullmatch(name) else folder / name
             path.write_bytes(data)
@@ -78,31 +84,42 @@ def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[
 def read(path: Path) -> Submission:
     """The known files of one zip or folder. Never raises for what is in it: that becomes a remark."""
     submission = Submission("", path)
-    try:
-        source = _in_folder(path) if path.is_dir() else _in_zip(path)
-        for count, (name, size, load) in enumerate(source):
-            if count >= MOST_FILES:
-                submission.remarks.append(f"more than {MOST_FILES} files; the others were not looked at")
-                break
-            plain = PurePosixPath(name).name
-            if path.is_dir() and plain.endswith(".zip") and size <= 64 << 20:
-                inner = read(path / name)
-                submission.files |= {key: data for key, data in inner.files.items() if key not in submission.files}
-                submission.remarks += inner.remarks
-            elif is_wanted(plain):
-                if size > LARGEST_FILE[Path(plain).suffix]:
-                    submission.remarks.append(f"{plain} is too large ({size} bytes) and was left out")
-                elif plain not in submission.files:
-                    data = load(LARGEST_FILE[Path(plain).suffix] + 1)
-                    if len(data) > LARGEST_FILE[Path(plain).suffix]:
-                        submission.remarks.append(f"{plain} is larger than it says and was left out")
-                    else:
-                        submission.files[plain] = data
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
-        submission.remarks.append(f"{path.name} cannot be opened: {error}")
-    except Exception as error:  # zlib.error, lzma.LZMAError, struct.error: a damaged zip has many ways to say so
-        submission.remarks.append(f"{path.name} is damaged: {type(error).__name__}: {error}")
+    _read(path, submission, MOST_FILES)
     return submission
+
+
+def _read(path: Path, submission: Submission, most_files: int) -> int:
+    """Add the known files; return how many more files may be looked at."""
+    remarks = submission.remarks
+    try:
+        for name, size, load in _in_folder(path) if path.is_dir() else _in_zip(path, remarks):
+            if most_files <= 0:
+                remarks.append(f"more than {MOST_FILES} files; the others were not looked at")
+                break
+            most_files -= 1
+            plain = PurePosixPath(name).name
+            if path.is_dir() and plain.endswith(".zip") and size <= LARGEST_ZIP:
+                most_files = _read(path / name, submission, most_files)
+            elif is_wanted(plain) and plain not in submission.files:
+                _keep(submission, plain, size, load)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
+        remarks.append(f"{path.name} cannot be opened: {error}")
+    except Exception as error:  # zlib.error, struct.error: a damaged zip has many ways to say so
+        remarks.append(f"{path.name} is damaged: {type(error).__name__}: {error}")
+    return most_files
+
+
+def _keep(submission: Submission, name: str, size: int, load) -> None:
+    most = LARGEST_FILE[Path(name).suffix]
+    if size > most:
+        submission.remarks.append(f"{name} is too large ({size} bytes) and was left out")
+        return
+    if len(data := load(most + 1)) > most:
+        submission.remarks.append(f"{name} is larger than it says and was left out")
+    elif sum(map(len, submission.files.values())) + len(data) > MOST_BYTES:
+        submission.remarks.append(f"{name} was left out: more than {MOST_BYTES >> 20} MB altogether")
+    else:
+        submission.files[name] = data
 
 
 def _in_folder(path: Path) -> Iterator[tuple]:
@@ -123,16 +140,34 @@ def _loader(file: Path):
     return load
 
 
-def _in_zip(path: Path) -> Iterator[tuple]:
-    with zipfile.ZipFile(path) as archive:
+class _ZipFile(io.FileIO):
+    """A zip that cannot make ``zipfile`` read a list of files as large as itself: a thousand bytes of memory an entry."""
+
+    def read(self, size: int = -1) -> bytes:
+        if size > LARGEST_READ:
+            raise zipfile.BadZipFile("its list of files is too long")
+        return super().read(size)
+
+
+def _in_zip(path: Path, remarks: list[str]) -> Iterator[tuple]:
+    if path.stat().st_size > LARGEST_ZIP:
+        raise zipfile.BadZipFile(f"larger than {LARGEST_ZIP >> 20} MB")
+    with _ZipFile(path) as file, zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            if not info.is_dir() and (info.external_attr >> 16) & 0o170000 in (0, 0o100000):
+            if info.is_dir() or (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
+                continue
+            if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                yield info.filename, info.file_size, functools.partial(_load_member, archive, info)
+            elif is_wanted(name := PurePosixPath(info.filename).name):  # zipfile unpacks others without a bound
+                remarks.append(f"{name} was left out: it is packed neither stored nor deflated; pack it as a plain zip")
 
-                def load(most: int, info=info) -> bytes:
-                    with archive.open(info) as opened:
-                        return opened.read(most)
 
-                yield info.filename, info.file_size, load
+def _load_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
+    data = bytearray()
+    with archive.open(info) as opened:
+        while len(data) < most and (piece := opened.read(min(LARGEST_READ, most - len(data)))):
+            data += piece
+    return bytes(data)
 
 
 def _owner(submission: Submission, name: str, ids: set[str]) -> str | None:
