@@ -20,8 +20,7 @@ from lab.checking.answers import AnswersError, read_answers
 from lab.checking.child import RUNNER, Died, Failed, NotAttempted, Raised, StudentCode, TimeUp
 from lab.checking.story import Wrong
 from lab.checking.tasks import CHECKS, ROOT, STUBS, Student, Task, facts, load_tasks, module_name, sheet_names
-from lab.dissect.capture_file import CaptureError, read_capture
-from lab.grading import answer_key, copies, sandbox
+from lab.grading import answer_key, recordings, sandbox
 from lab.room.student import ANSWERS, PLAIN, TLS, profile, questions
 
 HIDDEN = ROOT / "tests" / "hidden"
@@ -29,9 +28,6 @@ VISIBLE_ONLY = 0.5  # share of the points
 MINUTES_PER_POINT = 5
 QUESTION_POINTS = 1
 CALL_S, TASK_S = 3.0, 8.0
-MEMORY_BYTES = 512 << 20
-MOST_FRAMES = 50_000  # of a recording
-GZIP_MAGIC = b"\x1f\x8b"
 HIDDEN_SEEDS = 1
 OWN = "own capture"
 
@@ -140,14 +136,14 @@ def _points(known: dict, task: Task) -> float:
 
 def _student_code(path: Path, sandboxed: bool) -> StudentCode:
     if not sandboxed:
-        return StudentCode(path, CALL_S, sandbox.limits_only, MEMORY_BYTES)
+        return StudentCode(path, CALL_S, sandbox.limits_only, sandbox.MEMORY_BYTES)
     inside = f"{sandbox.INSIDE_SHEETS}/{path.name}"
     hide = [ROOT]
 
     def command(arguments: Sequence[str]) -> list[str]:
         return sandbox.command(arguments, path.parent, RUNNER, hide)
 
-    return StudentCode(path, CALL_S, command, MEMORY_BYTES, inside)
+    return StudentCode(path, CALL_S, command, sandbox.MEMORY_BYTES, inside)
 
 
 def _mark_task(task: Task, code: StudentCode, hidden: list[tuple[Callable, int]], of: float) -> Mark:
@@ -187,15 +183,6 @@ def _why(failure: BaseException | None) -> str:
     return {TimeUp: "time", Died: "died", Raised: "raised"}.get(type(failure), "result")
 
 
-def _check_size(path: Path) -> None:
-    """Raise ValueError for a file that nobody recorded in a chat of minutes, before time is spent on it."""
-    with open(path, "rb") as file:
-        if file.read(2) == GZIP_MAGIC:
-            raise ValueError("packed with gzip; hand in the recording as it was made")
-    if (count := len(read_capture(path))) > MOST_FRAMES:
-        raise ValueError(f"{count} frames, where a conversation of the course has a few hundred")
-
-
 def _mark_answers(result: Result, folder: Path, key: str) -> None:
     """The questions about the own capture, and what tells this capture from all others."""
     one = profile(result.id, key)
@@ -204,35 +191,28 @@ def _mark_answers(result: Result, folder: Path, key: str) -> None:
     def all_as(state: str, story: str) -> None:
         result.marks += [Mark(OWN, question.key, state, 0, QUESTION_POINTS, "file", story) for question in asked]
 
-    for name in (PLAIN, TLS):
-        if (folder / name).exists():
-            try:
-                _check_size(folder / name)
-                result.traces[name] = copies.traces(folder / name)
-            except (CaptureError, OSError, ValueError) as error:
-                result.remarks.append(f"{name}: {error}")
-                (folder / name).unlink()
+    found = recordings.examine(folder, one.id, key)
+    result.traces |= found.traces
+    result.remarks += found.remarks
     if not (folder / ANSWERS).exists():
         return all_as(MISSING, f"{ANSWERS} was not handed in")
     try:
         answers = read_answers(folder / ANSWERS)
     except (AnswersError, OSError) as error:
         return all_as(WRONG, f"{ANSWERS}: {error}")
-    missing = [name for name in (PLAIN, TLS) if not (folder / name).exists()]
+    missing = [name for name in (PLAIN, TLS) if name not in found.readable]
     if missing:
         return all_as(MISSING, f"{', '.join(missing)}: not handed in, so nothing can be held against the answers")
-    try:
-        if problem := answer_key.wrong_conversation(folder, one):
-            result.remarks.append(f"{PLAIN} is not the recording of {one.id}: {problem}")
-            return all_as(WRONG, f"{PLAIN} is not your recording: {problem}")
-        right = answer_key.derive(folder, one)
-    except (answer_key.NoAnswer, CaptureError, OSError, ValueError, IndexError) as error:
-        result.remarks.append(f"no answer key from these recordings: {error}")
-        return all_as(WRONG, f"the recordings do not hold what is asked about: {error}")
+    if problem := found.wrong_conversation:
+        result.remarks.append(f"{PLAIN} is not the recording of {one.id}: {problem}")
+        return all_as(WRONG, f"{PLAIN} is not your recording: {problem}")
+    if found.no_key:
+        result.remarks.append(f"no answer key from these recordings: {found.no_key}")
+        return all_as(WRONG, f"the recordings do not hold what is asked about: {found.no_key}")
     for question in asked:
         if question.key not in answers:
             result.marks.append(Mark(OWN, question.key, NOT_ATTEMPTED, 0, QUESTION_POINTS))
-        elif answer_key.is_right(answers[question.key], right[question.key]):
+        elif answer_key.is_right(answers[question.key], found.right[question.key]):
             result.marks.append(Mark(OWN, question.key, DONE, QUESTION_POINTS, QUESTION_POINTS))
         else:
             story = (
