@@ -15,10 +15,15 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
+
+from lab.room.only_one import only_one
+
+WORK = "lab-grade-"  # how its temporary folders are named
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--again", action="store_true", help="grade everything again, also what has not changed")
     parser.add_argument(
-        "--no-sandbox", action="store_true", help="limits only, as where namespaces are refused: not safe"
+        "--no-sandbox", action="store_true", help="limits only: a hand-in can read your files"
     )
     options = parser.parse_args(argv)
     from lab.room.roster import RosterError, read_roster
@@ -43,8 +48,8 @@ def main(argv: list[str] | None = None) -> int:
         roster = read_roster(options.roster)
         if not options.submissions.is_dir():
             raise RosterError(f"{options.submissions} is no folder")
-        options.out.mkdir(parents=True, exist_ok=True)
-        return _grade(options, roster)
+        with _work_folder() as work:
+            return _grade(options, roster, work)
     except RosterError as error:
         print(f"grade: {error}", file=sys.stderr)
         return 2
@@ -53,14 +58,19 @@ def main(argv: list[str] | None = None) -> int:
         return 2
 
 
-def _grade(options: argparse.Namespace, roster: list) -> int:
-    from lab.grading import copies, outputs, pages, submissions
+def _grade(options: argparse.Namespace, roster: list, work: Path) -> int:
+    from lab.checking.child import RUNNER
+    from lab.grading import copies, outputs, pages, sandbox, submissions
 
+    sandboxed = not options.no_sandbox
+    if sandboxed and (refused := sandbox.refusal(RUNNER, work)):
+        print(f"grade: {_diagnosis(refused)}, or --no-sandbox if you trust all hand-ins", file=sys.stderr)
+        return 2
+    options.out.mkdir(parents=True, exist_ok=True)
     found, notes = submissions.find(options.submissions, roster)
-    sandboxed = not options.no_sandbox and _sandbox_works()
     if not sandboxed:
         notes.append("graded without a sandbox: limits on time, memory and processes only")
-    results = _mark_all(found, options, sandboxed)
+    results = _mark_all(found, options, sandboxed, work)
     notes += [f"{one}: {remark}" for one, result in results.items() for remark in result.remarks]
     traces = {one: _all_traces(result) for one, result in results.items()}
     pairs = copies.compare(traces)
@@ -86,24 +96,39 @@ def _all_traces(result) -> list[str]:
     return [trace for held in result.traces.values() for trace in held]
 
 
-def _sandbox_works() -> bool:
-    from lab.checking.child import RUNNER
-    from lab.grading import sandbox
+def _diagnosis(refused: str) -> str:
+    """Why there is no sandbox here, and the one way out, in a line."""
+    from lab.room import namespace
 
-    with tempfile.TemporaryDirectory(prefix="lab-sandbox-") as folder:
-        os.chmod(folder, 0o755)
-        refused = sandbox.refusal(RUNNER, Path(folder))
-    if refused:
-        print(f"grade: WARNING: no sandbox on this machine ({refused}).", file=sys.stderr)
-        print(
-            "grade: submissions can read your files and use the network; grade on Linux, as a user without",
-            file=sys.stderr,
-        )
-        print("grade: anything to lose, or in a virtual machine. Limits on time and memory hold.", file=sys.stderr)
-    return refused is None
+    cause, fix = refused, "grade on Linux, in a virtual machine"
+    if sys.platform.startswith("linux"):
+        cause, fix = namespace.cause_of(refused, otherwise=fix)
+    return f"no sandbox here: {cause}. The fix: {fix}"
 
 
-def _mark_all(found: list, options: argparse.Namespace, sandboxed: bool) -> dict:
+@contextlib.contextmanager
+def _work_folder():
+    """A folder that nobody else may enter, for what is unpacked; those of graders that were killed are removed.
+
+    A grader holds a lock on its folder while it lives.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"{WORK}*"):
+        with contextlib.suppress(OSError):  # in use, or somebody else's
+            if os.name != "posix" or left.lstat().st_uid == os.getuid():
+                with only_one(left):
+                    shutil.rmtree(left, ignore_errors=True)
+    with contextlib.ExitStack() as held:
+        while True:
+            work = Path(tempfile.mkdtemp(prefix=WORK))
+            with contextlib.suppress(OSError):  # another grader has just found it unlocked, and removed it
+                held.enter_context(only_one(work))
+                if work.exists():
+                    break
+        held.callback(shutil.rmtree, work, ignore_errors=True)
+        yield work
+
+
+def _mark_all(found: list, options: argparse.Namespace, sandboxed: bool, work: Path) -> dict:
     """A Result for each submission, from ``results/`` where nothing has changed since."""
     from lab.grading.marking import rules_fingerprint
 
@@ -119,16 +144,14 @@ def _mark_all(found: list, options: argparse.Namespace, sandboxed: bool) -> dict
             waiting.append((submission, fingerprint))
     total = len(found)
     _tell(len(results), total, "unchanged since the last time" if results else "")
-    with tempfile.TemporaryDirectory(prefix="lab-grade-", ignore_cleanup_errors=True) as work:
-        os.chmod(work, 0o755)
-        for submission, _ in waiting:
-            submission.unpack(Path(work) / submission.id)
-        jobs = [(one.id, Path(work) / one.id, options.course, sandboxed, mark, one.remarks) for one, mark in waiting]
-        for result in _in_processes(jobs, max(1, options.jobs)):
-            _write_result(kept / f"{result.id}.json", result)
-            results[result.id] = result
-            shutil.rmtree(Path(work) / result.id, ignore_errors=True)
-            _tell(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}")
+    for submission, _ in waiting:
+        submission.unpack(work / submission.id)
+    jobs = [(one.id, work / one.id, options.course, sandboxed, mark, one.remarks) for one, mark in waiting]
+    for result in _in_processes(jobs, max(1, options.jobs)):
+        _write_result(kept / f"{result.id}.json", result)
+        results[result.id] = result
+        shutil.rmtree(work / result.id, ignore_errors=True)
+        _tell(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}")
     return {one.id: results[one.id] for one in found if one.id in results}
 
 
@@ -140,7 +163,9 @@ def _in_processes(jobs: list, workers: int):
     while waiting or suspects:
         # After a crash nobody knows whose it was: those who were running are tried again one at a time.
         alone = bool(suspects)
-        pool = ProcessPoolExecutor(1 if alone else workers, mp_context=get_context("spawn"))
+        pool = ProcessPoolExecutor(
+            1 if alone else workers, mp_context=get_context("spawn"), initializer=_end_with_the_grader
+        )
         running = {}
         try:
             queue = [suspects.pop()] if alone else waiting
@@ -173,6 +198,16 @@ def _deaf_to_ctrl_c():
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _end_with_the_grader() -> None:
+    """In a worker process: end, and with it the sandbox, as soon as the grader has ended, however it did."""
+
+    def wait_for_it() -> None:
+        connection.wait([parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait_for_it, daemon=True).start()
 
 
 def _mark_one(student: str, folder: Path, key: str, sandboxed: bool, fingerprint: str, remarks: list):

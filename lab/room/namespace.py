@@ -112,8 +112,13 @@ def diagnosis() -> tuple[str, str] | None:
     return None if refused is None else cause_of(refused)
 
 
-def cause_of(refused: str) -> tuple[str, str]:
-    """What is behind a refusal (as ``refusal`` words it), and the one way out: read off the system's settings."""
+def cause_of(
+    refused: str, otherwise: str = "use the captures in captures/, or a virtual machine"
+) -> tuple[str, str]:
+    """What is behind a refusal (as ``refusal`` words it), and the one way out: read off the system's settings.
+
+    ``otherwise`` is the way out where no setting is to blame.
+    """
     if not sys.platform.startswith("linux"):
         return "network namespaces exist on Linux only", "record on the loopback, or use the captures in captures/"
     for setting, forbidding, sentence, fix in _FORBIDDEN_BY:
@@ -124,7 +129,7 @@ def cause_of(refused: str) -> tuple[str, str]:
             f"a container's seccomp filter forbids namespaces ({refused})",
             "run the kit outside of the container, or start it with --security-opt seccomp=unconfined",
         )
-    return f"this system refuses namespaces ({refused})", "use the captures in captures/, or a virtual machine"
+    return f"this system refuses namespaces ({refused})", otherwise
 
 
 _FORBIDDEN_BY = [
