@@ -15,6 +15,7 @@ the requests and reads the two outputs, the caller waits on a queue, and whateve
 ``command`` turns the runner's argument list into the one to start: the grader puts its sandbox around it there.
 """
 
+import functools
 import itertools
 import json
 import os
@@ -138,8 +139,7 @@ class StudentCode:
             return
         self.close()
         self._requests: queue.Queue = queue.Queue()
-        self._lines: queue.Queue = queue.Queue(3)  # an answer, what is wrong with the other output, and the end
-        self._printed, self.printed_text, self._flooded = 0, b"", False
+        self._lines: queue.Queue = queue.Queue(3)  # an answer, the end, and a word on the other output
         self._process = subprocess.Popen(
             self._command(self._arguments),
             stdin=subprocess.PIPE,
@@ -149,12 +149,13 @@ class StudentCode:
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},
             cwd=self.path.parent,
         )
+        report = functools.partial(_report, self._lines, self._process.pid)
         self._threads = [
-            threading.Thread(target=_serve, args=[stream, serve], daemon=True)
-            for serve, stream in (
-                (self._write_requests, self._process.stdin),
-                (self._read_answers, self._process.stdout),
-                (self._read_prints, self._process.stderr),
+            threading.Thread(target=_serve, args=[stream, serve, argument], daemon=True)
+            for stream, serve, argument in (
+                (self._process.stdin, _write_requests, self._requests),
+                (self._process.stdout, _read_answers, report),
+                (self._process.stderr, _read_prints, report),
             )
         ]
         for thread in self._threads:
@@ -191,33 +192,6 @@ class StudentCode:
         self.close()
         raise TimeUp(f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that nobody ends")
 
-    def _write_requests(self, stream) -> None:
-        while (request := self._requests.get()) is not None:
-            stream.write(request)
-            stream.flush()
-
-    def _read_answers(self, stream) -> None:
-        while line := stream.readline(LONGEST_ANSWER):
-            if len(line) >= LONGEST_ANSWER:
-                return self._report(f"the result is larger than {LONGEST_ANSWER >> 20} MB")
-            self._report(line)
-        self._report("the process ended in the middle of the call (a crash, or os._exit)")
-
-    def _read_prints(self, stream) -> None:
-        while piece := stream.read1(1 << 16):
-            self._printed += len(piece)
-            if len(self.printed_text) < 4096:
-                self.printed_text += piece[:4096]
-            if self._printed > MOST_PRINTED:
-                return self._report(f"it printed more than {MOST_PRINTED >> 20} MB and was stopped")
-
-    def _report(self, line: bytes | str) -> None:
-        """Hand a line to the caller. One that sends more of them than it was asked for is killed."""
-        try:
-            self._lines.put_nowait(line)
-        except queue.Full:
-            process_tree.kill(self._process.pid)
-
     def close(self) -> None:
         """End the process and all that it started; may be called twice."""
         if self._process is None:
@@ -227,16 +201,46 @@ class StudentCode:
         process.wait()
         self._requests.put(None)
         for thread in self._threads:
-            thread.join(5)  # longer only where a process that left the tree holds a pipe: without a sandbox
+            thread.join(1)  # longer only where a process that left the tree holds a pipe: without a sandbox
 
 
-def _serve(stream, serve: Callable) -> None:
+def _serve(stream, serve: Callable, argument) -> None:
     """Run one thread's work, and close its stream: nobody else may, while it reads or writes."""
     try:
         with stream:
-            serve(stream)
+            serve(stream, argument)
     except (OSError, ValueError):
         pass  # the process has ended, which the caller finds out by its output
+
+
+def _write_requests(stream, requests: queue.Queue) -> None:
+    while (request := requests.get()) is not None:
+        stream.write(request)
+        stream.flush()
+
+
+def _read_answers(stream, report: Callable[[bytes | str], None]) -> None:
+    while line := stream.readline(LONGEST_ANSWER):
+        if len(line) >= LONGEST_ANSWER:
+            return report(f"the result is larger than {LONGEST_ANSWER >> 20} MB")
+        report(line)
+    report("the process ended in the middle of the call (a crash, or os._exit)")
+
+
+def _read_prints(stream, report: Callable[[bytes | str], None]) -> None:
+    printed = 0
+    while piece := stream.read1(1 << 16):
+        printed += len(piece)
+        if printed > MOST_PRINTED:
+            return report(f"it printed more than {MOST_PRINTED >> 20} MB and was stopped")
+
+
+def _report(lines: queue.Queue, pid: int, line: bytes | str) -> None:
+    """Hand a line to the caller. A process that sends more of them than it was asked for is killed."""
+    try:
+        lines.put_nowait(line)
+    except queue.Full:
+        process_tree.kill(pid)
 
 
 def _number(digits: str) -> int:

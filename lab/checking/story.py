@@ -122,7 +122,7 @@ def difference(right: Any, got: Any, path: tuple = ()) -> Difference | None:
     if isinstance(right, (set, frozenset)):
         if not isinstance(got, (set, frozenset, list, tuple)):
             return Difference(path, "type", right, got)
-        return None if right == set(got) and len(right) == len(got) else Difference(path, "value", right, got)
+        return None if len(right) == len(got) and right == set(got) else Difference(path, "value", right, got)
     if isinstance(right, bool) or right is None or isinstance(got, bool) or got is None:
         return (
             None if right is got else Difference(path, "type" if type(right) is not type(got) else "value", right, got)

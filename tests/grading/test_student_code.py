@@ -1,0 +1,96 @@
+"""The asking side of a student's process, against answers that the process makes up. No sandbox is needed for these."""
+
+import sys
+import time
+
+import pytest
+
+from lab.checking.child import INVALID, Died, StudentCode, TimeUp
+from lab.checking.story import difference
+
+FORGE = """
+import os, sys, time
+def forge(data):
+    for n in range(3, 10):
+        try: os.write(n, data)
+        except OSError: pass
+"""
+
+
+@pytest.fixture
+def code(tmp_path):
+    def load(text, **limits):
+        (tmp_path / "sheet.py").write_text(FORGE + text)
+        made.append(StudentCode(tmp_path / "sheet.py", **limits))
+        return made[-1]
+
+    made = []
+    yield load
+    for one in made:
+        one.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"id": 1, "result": {"m": {"d": [["name", "x"], ["pending", 100000000000]]}}}',  # bytearray(10**11)
+        '{"id": 1, "result": {"s": [' + ", ".join(str(n * (2**61 - 1)) for n in range(50_000)) + "]}}",  # one hash
+        '{"id": 1, "result": ' + "9" * 5_000 + "}",
+        '{"id": 1, "result": ' + "[" * 100_000,
+        '{"id": 1, "result": {"b": 7}}',
+        '{"id": 7, "result": 7}',
+        "[]",
+        "",
+    ],
+    ids=["member", "collisions", "long number", "deep", "no bytes", "other id", "list", "empty"],
+)
+def test_a_forged_answer_is_invalid(code, answer, tmp_path):
+    (tmp_path / "answer").write_text(answer + "\n")
+    one = code(f"def f():\n    forge(open({str(tmp_path / 'answer')!r}, 'rb').read())\n    time.sleep(100)\n")
+    began = time.monotonic()
+    with pytest.raises(Died, match=INVALID):
+        one.call("f")
+    assert time.monotonic() - began < 5
+
+
+def test_results_of_a_session_that_are_none(code):
+    one = code('def f(): forge(b\'{"id": 1, "result": [{"error": "x"}]}\\n\')\nf()\nclass C: pass\n')
+    with pytest.raises(Died, match=INVALID):
+        one.session("C", [], [("m", [])])
+
+
+def test_a_member_is_no_result(code):
+    with pytest.raises(Died, match=INVALID):
+        code("def f():\n    return sys.modules['__main__'].Member('x')\n").call("f")
+
+
+def test_answers_that_nobody_asked_for_end_it(code):
+    one = code("def f():\n    while True: forge(b'{\"id\": 1, \"error\": {}}\\n' * 1000)\n", time_s=20)
+    began = time.monotonic()
+    with pytest.raises(Exception, match="None"):
+        one.call("f")
+    one._process.wait(10)  # it was killed: what it sent is not kept
+    assert time.monotonic() - began < 15 and one._lines.qsize() <= 3
+
+
+def test_a_request_that_nobody_reads_has_a_deadline(code):
+    one = code("forge(b'{\"ready\": true}\\n')\ntime.sleep(100)\n", time_s=1)
+    with pytest.raises(TimeUp):
+        one.call("f", b"x" * (1 << 22))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is watched in /proc")
+def test_what_all_processes_take_together_is_bounded(code):
+    text = (
+        "def f():\n    for _ in range(4):\n        if os.fork() == 0:\n            os.setsid()\n"
+        "            data = bytearray(b'x' * (80 << 20))\n            time.sleep(100)\n    time.sleep(100)\n"
+    )
+    one = code(text, time_s=20, memory_bytes=200 << 20)
+    with pytest.raises(Died, match="took more memory"):
+        one.call("f")
+
+
+def test_a_long_list_for_a_set_takes_no_time():
+    began = time.monotonic()
+    assert difference({1, 2}, [n * (2**61 - 1) for n in range(200_000)])
+    assert time.monotonic() - began < 2
