@@ -1,16 +1,27 @@
-"""``python3 lab notebooks``: JupyterLab in the folder of the notebooks, with the Python that has the packages."""
+"""``python3 lab notebooks``: JupyterLab on the whole kit, so that a notebook can open the sheet that it links to.
+
+Its own settings are in ``lab/jupyterlab``: no news and no check for updates, hence no pop-up.
+"""
 
 import argparse
 
 from lab.environment import ROOT
 
+SETTINGS = [
+    f"--ServerApp.root_dir={ROOT}",
+    "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
+    f"--LabApp.app_settings_dir={ROOT / 'lab' / 'jupyterlab'}",
+    "--LabApp.extension_manager=readonly",  # the other one asks a package index
+]
+
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="lab notebooks", description="Open the notebooks in JupyterLab; other options are handed to it."
+        prog="lab notebooks",
+        description="Open the notebooks in JupyterLab; other options are passed on to it.",
     )
     _, jupyter_arguments = parser.parse_known_args(argv)
     from jupyterlab.labapp import LabApp
 
-    LabApp.launch_instance([f"--notebook-dir={ROOT / 'notebooks'}", *jupyter_arguments])
+    LabApp.launch_instance([*SETTINGS, *jupyter_arguments])
     return 0

@@ -1,6 +1,7 @@
 """Every notebook that there is runs top to bottom, as it ships and once with fresh recordings; and stays thin."""
 
 import os
+import re
 import shutil
 
 import nbformat
@@ -66,3 +67,11 @@ def test_it_is_thin_and_ships_without_output(path):
         assert len(lines) <= MOST_LINES, cell.source
         assert max(map(len, lines)) <= 100
         assert str(os.sep + "home") not in cell.source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_what_it_links_to_is_there(path):
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert "://" in target or (path.parent / target).resolve().is_relative_to(ROOT)
+        assert "://" in target or (path.parent / target).is_file(), target
