@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab import environment
+from lab import environment, system_packages
 from lab.room import namespace
 
 REPORT_PORT = 9898
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def examine() -> Iterator[Finding]:
     """Every finding, in the order in which things build on each other."""
-    parts = environment.python_parts()
+    parts = system_packages.python_parts()
     yield _python(parts)
     yield _tkinter(parts)
     yield _display(parts)
@@ -111,8 +111,11 @@ def _packages(parts: dict) -> Finding:
     missing = environment.missing_packages()
     if not missing:
         return Finding("ok", "packages", "all of requirements.txt")
-    if environment.is_ready():
+    if environment.python_with_packages():
         return Finding("ok", "packages", "all of requirements.txt, in .venv")
+    if why := environment.obstacle():
+        what, _, fix = why.rpartition(": ")
+        return Finding("fault", "packages", what, fix)
     some = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
     return Finding(
         "fault", "packages", f"{len(missing)} missing: {some}", "python3 lab demo sets them up (once, online)"
@@ -142,7 +145,7 @@ def _recording(namespaces_refused: str | None) -> Finding:
 def _tshark() -> Finding:
     if path := shutil.which("tshark"):
         return Finding("ok", "tshark", path)
-    fix = environment.install_command("tshark", "wireshark-cli", "wireshark", "wireshark-cli", "wireshark.org")
+    fix = system_packages.install_command("tshark", "wireshark-cli", "wireshark", "wireshark-cli", "wireshark.org")
     return Finding("note", "tshark", "missing: comparisons with Wireshark are left out", fix)
 
 

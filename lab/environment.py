@@ -1,36 +1,41 @@
-"""Setting the kit up on first use: a ``.venv`` beside ``lab/`` with the packages of requirements.txt, a restart inside.
+"""Setting the kit up on first use: a ``.venv`` beside ``lab/`` with the packages of the lock, a restart inside.
 
 Standard library only, since it runs before anything is installed. It keeps out of the way where the Python in use has
-all the packages already. A set-up that was cut off is done again, because the mark that it is complete comes last. As
-root on a Debian-like system it also installs, with apt, what the tests want to have (tshark, Xvfb) and Python's own
-split-off parts; ``--no-system`` refuses that. Anywhere else it asks nobody for a password: what is missing stays
-switched off, and ``python3 lab doctor`` says how to get it.
+all the packages already. A complete ``.venv`` is used with its own Python, whichever Python started the command. One that
+is incomplete or outdated is mended in place with its own Python; nothing is ever cleared. What this kit did not make is
+left alone: a folder that is not an environment, or what is behind a link.
+
+The file ``.venv/ready`` says how far it is: UNFINISHED from the beginning on, the fingerprint of requirements.txt and the
+lock when all is installed. A set-up that was cut off is therefore continued. As root on a Debian-like system it also
+installs, with apt, what the tests want to have (tshark, Xvfb) and Python's own split-off parts; ``--no-system`` refuses
+that. Anywhere else it asks nobody for a password: what is missing stays switched off, and ``python3 lab doctor`` says how
+to get it.
 
 Everything it says goes to standard error, so that a program's own output stays clean.
 """
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
-from lab.room.only_one import only_one
+from lab.install import OutOfReach, SetupError, install_locked, install_ranges, run, say, uv
+from lab.room.only_one import Taken, only_one
+from lab.system_packages import install_system_packages, is_root_on_debian, python_parts
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements.txt"
+LOCK = ROOT / "lab" / "requirements.lock"
 VENV = ROOT / ".venv"
 RESTARTED = "LAB_KIT_RESTARTED"
-READY = VENV / "ready"  # holds a fingerprint of what was installed; written when all of it was
-SYSTEM_PACKAGES = {"tshark": "tshark", "Xvfb": "xvfb"}  # program: Debian's package
-
-
-class SetupError(Exception):
-    """The set-up cannot go on; the text says why and the one thing to do."""
+READY = VENV / "ready"
+UNFINISHED = "unfinished"
+TRY_S = 60
 
 
 def ensure(system: bool = True) -> None:
@@ -38,26 +43,21 @@ def ensure(system: bool = True) -> None:
 
     Raises SetupError.
     """
-    restarted = os.environ.pop(RESTARTED, None)  # popped: it is not meant for programs that we start
+    restarted = os.environ.pop(RESTARTED, "")  # popped: it is not meant for programs that we start
     if not (missing := missing_packages()):
         return
-    if restarted or _inside_venv():
-        READY.unlink(missing_ok=True)
-        raise SetupError(f"{VENV} lacks {', '.join(missing)}: remove that folder and start again")
-    python = _venv_python()
-    if not is_ready():
-        if not os.access(ROOT, os.W_OK):
-            raise SetupError(f"cannot write into {ROOT}: put the kit into a folder of your own")
-        with only_one(ROOT, wait=True):
-            if not is_ready():  # another one may have done it while we waited
-                _set_up(python, system)
-    restart(python)
+    if restarted == "mended":
+        raise SetupError(f"{VENV} still lacks {', '.join(missing)}: rename that folder and start again")
+    mended = bool(restarted) or _inside_venv() or not is_ready()
+    if mended:
+        _mend(system)
+    restart(_venv_python(), "mended" if mended else "as it was")
 
 
-def restart(python: Path) -> None:
+def restart(python: Path, state: str) -> None:
     """Run this same command with another Python; does not return."""
     command = [str(python), *sys.orig_argv[1:]]
-    os.environ[RESTARTED] = "1"  # once is enough: whatever is wrong then, another restart will not mend it
+    os.environ[RESTARTED] = state  # whatever is wrong in a mended one, another restart does not help
     sys.stdout.flush()
     if os.name == "posix":
         os.execv(python, command)
@@ -106,45 +106,69 @@ def _is_within(version: str | None, versions: str) -> bool:
 
 def fingerprint() -> str:
     """What the set-up depends on; where it has changed, the set-up is done again."""
-    return hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
-
-
-def python_parts() -> dict[str, str]:
-    """The parts of Python that some systems split off and this one lacks: name and the one command that mends it."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    website = "python.org: its Python has every part"
-    missing = {}
-    if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
-        missing["venv"] = install_command(f"python{version}-venv", "python3", "python", "python", website)
-    if not (importlib.util.find_spec("tkinter") and importlib.util.find_spec("_tkinter")):
-        missing["tkinter"] = install_command("python3-tk", "python3-tkinter", "tk", "python-tk", website)
-    return missing
-
-
-def install_command(debian: str, fedora: str, arch: str, homebrew: str, website: str) -> str:
-    """The one line that brings a program to this system, by its package's name there."""
-    for program, line in (
-        ("apt-get", f"sudo apt install {debian}"),
-        ("dnf", f"sudo dnf install {fedora}"),
-        ("pacman", f"sudo pacman -S {arch}"),
-        ("brew", f"brew install {homebrew}"),
-    ):
-        if shutil.which(program):
-            return line
-    return f"install it from {website}"
+    text = b"".join(path.read_bytes() for path in (REQUIREMENTS, LOCK) if path.exists())
+    return hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def is_ready() -> bool:
-    """Whether ``.venv`` is complete and up to date."""
-    made = _venv_python().exists() and (VENV / "pyvenv.cfg").exists() and READY.exists()
-    return made and READY.read_text() == fingerprint()
+    """Whether ``.venv`` is complete, up to date, and its Python runs."""
+    return _mark() == fingerprint() and _runs(_venv_python())
+
+
+def obstacle() -> str | None:
+    """Why nothing may be set up in ``.venv``, with what to do; None where it may."""
+    if not os.path.lexists(VENV):
+        return None
+    if not VENV.is_dir():
+        return f"{VENV} is not a folder: rename it, and start again"
+    foreign = any(VENV.iterdir()) and not READY.exists()
+    if VENV.is_symlink() and (foreign or _mark() and not _runs(_venv_python())):
+        return f"{VENV} is a link to {VENV.resolve()}, which lacks packages: remove the link, and start again"
+    if foreign and not (VENV / "pyvenv.cfg").exists():
+        return f"{VENV} is not a Python environment (it has no pyvenv.cfg): rename it, and start again"
+    return None
 
 
 def python_with_packages() -> str | None:
     """The Python that has every package: the one in use, that of ``.venv``, or None."""
     if not missing_packages():
         return sys.executable
-    return str(_venv_python()) if is_ready() else None
+    return str(_venv_python()) if is_ready() or not _mark() and _is_complete() else None
+
+
+def _mark() -> str:
+    try:
+        return READY.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _runs(python: Path) -> bool:
+    """Whether a Python is there, starts, and is recent enough."""
+    return _answer(python, "-I", "-S", "-c", "import sys; print(sys.version_info >= (3, 10))") == "True"
+
+
+def _is_complete() -> bool:
+    """Whether the Python of ``.venv`` has all packages in the ranges of requirements.txt."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from lab.environment import missing_packages"
+    return (VENV / "pyvenv.cfg").exists() and _answer(
+        _venv_python(), "-c", f"{code}; print(missing_packages())"
+    ) == "[]"
+
+
+def _answer(python: Path, *arguments: str) -> str | None:
+    """What a Python prints; None where it cannot be run or fails."""
+    try:
+        done = subprocess.run(
+            [str(python), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=TRY_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return None if done.returncode else done.stdout.decode(errors="replace").strip()
 
 
 def _inside_venv() -> bool:
@@ -155,83 +179,107 @@ def _venv_python() -> Path:
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _mend(system: bool) -> None:
+    """Make ``.venv`` complete, or find that it is. Raises SetupError."""
+    may_write = os.access(ROOT, os.W_OK)
+    if (
+        not _mark() or not may_write and _mark() != UNFINISHED
+    ) and _is_complete():  # made by hand, or read-only
+        return
+    if not may_write:
+        raise SetupError(f"cannot write into {ROOT}: put the kit into a folder of your own")
+    try:
+        with _alone() as lock:
+            if is_ready() and _is_complete():  # another process may have done it while this one waited
+                return
+            if why := obstacle():
+                raise SetupError(why)
+            os.set_inheritable(lock, True)
+            _set_up(_venv_python(), system)
+    except OSError as error:
+        raise SetupError(
+            f"cannot write {VENV}: {error.strerror}; put the kit into a folder of your own"
+        ) from error
+
+
+@contextmanager
+def _alone():
+    """Hold the lock of the kit's folder; say so where another process holds it first."""
+    try:
+        with only_one(ROOT) as lock:
+            yield lock
+            return
+    except Taken:
+        say("Another process is setting the kit up: waiting for it ...")
+    with only_one(ROOT, wait=True) as lock:
+        yield lock
 
 
 def _set_up(python: Path, system: bool) -> None:
-    _say(f"First use: setting up {VENV.name} (a few minutes, about 600 MB; only this once).")
-    if system and _is_root_on_debian():
-        _install_system_packages()
-    if fix := python_parts().get("venv"):
+    before = _mark()
+    if before in ("", UNFINISHED):
+        say(
+            f"First use: setting up {VENV.name} (about 600 MB; a minute with uv, a few with pip; only this once)."
+        )
+    else:
+        say(f"Mending {VENV.name}: it is outdated or incomplete.")
+    if system and is_root_on_debian():
+        install_system_packages()
+    if not uv() and not _has_pip(python) and (fix := python_parts().get("venv")):
         raise SetupError(f"this Python has no venv, which the set-up needs: {fix}")
     try:
-        importlib.invalidate_caches()
-        READY.unlink(missing_ok=True)
-        _say("  making the environment ...")
-        _run([sys.executable, "-m", "venv", "--clear", str(VENV)], "making the environment")
-        _pip_install(python)
-        READY.write_text(fingerprint())
-    except OSError as error:
-        raise SetupError(f"cannot write {VENV}: {error.strerror}; put the kit into a folder of your own") from error
-    _say("  done.\n")
-
-
-def _pip_install(python: Path) -> None:
-    """pip with its thousand lines folded into one that counts, and shown whole where it fails."""
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--requirement", str(REQUIREMENTS)]
-    pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
-    lines: list[str] = []
-    seen = 0
-    live = sys.stderr.isatty()
-    try:
-        for line in pip.stdout:
-            lines.append(line)
-            words = line.split()
-            if words[:1] == ["Collecting"]:
-                seen += 1
-                if live:
-                    print(f"\r\x1b[K  fetching package {seen}: {words[1][:50]}", end="", file=sys.stderr, flush=True)
-                elif seen % 20 == 1:
-                    _say(f"  fetching package {seen}: {words[1]}")
-            elif words[:2] == ["Installing", "collected"]:
-                _say(("\r\x1b[K" if live else "") + f"  installing {seen} packages ...")
-        pip.wait()
-    except BaseException:
-        pip.terminate()
-        pip.wait()
-        raise
-    if pip.returncode:
-        for line in lines[-8:]:
-            _say("  | " + line.rstrip())
-        raise SetupError("pip could not install the packages (see above): is this machine online? Then try again")
-
-
-def _is_root_on_debian() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
-
-
-def _install_system_packages() -> None:
-    """As root on a Debian-like system: what pip cannot bring. A failure is told and is not the end."""
-    wanted = [package for program, package in SYSTEM_PACKAGES.items() if not shutil.which(program)]
-    if shutil.which("python3") and Path(sys.executable).resolve().parent == Path("/usr/bin"):
-        wanted += [fix.split()[-1] for fix in python_parts().values()]
-    if not wanted:
+        VENV.mkdir(exist_ok=True)
+        READY.write_text(UNFINISHED, encoding="utf-8")
+        _make(python, interrupted=before == UNFINISHED)
+        _install_packages(python)
+        READY.write_text(fingerprint(), encoding="utf-8")
+    except OutOfReach as error:
+        if before in ("", UNFINISHED) or not _is_complete():
+            raise
+        READY.write_text(before, encoding="utf-8")
+        say(f"  {error}. Going on with the packages that are there.\n")
         return
-    _say(f"  you are root: installing {', '.join(wanted)} with apt (--no-system refuses this) ...")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        _run(["apt-get", "update", "-qq"], "apt-get update", environment)
-        _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted], "apt-get install", environment)
-    except SetupError as error:
-        _say(f"  {error}; going on without them")
+    say("  done.\n")
 
 
-def _run(command: list[str], what: str, environment: dict | None = None) -> None:
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
-    if done.returncode:
-        last = done.stdout.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise SetupError(f"{what} failed: {last[0]}")
+def _make(python: Path, interrupted: bool) -> None:
+    """Make the environment where its Python does not run, and pip in it where uv is not there to do without."""
+    if not _runs(python):
+        if (VENV / "pyvenv.cfg").exists():
+            say(f"  its Python no longer runs; from now on it uses {sys.executable}")
+        for link in python.parent.glob("python*"):
+            if link.is_symlink():  # venv keeps a link that is there, also one to a Python that is gone
+                link.unlink()
+        run(
+            [sys.executable, "-m", "venv", "--without-pip", str(VENV)],
+            "making the environment",
+            close_fds=False,
+        )
+    if interrupted:
+        _remove_half_installed()
+    if not uv() and not _has_pip(python):
+        say("  installing pip ...")
+        run([str(python), "-m", "ensurepip", "--default-pip"], "installing pip", close_fds=False)
+
+
+def _remove_half_installed() -> None:
+    """Remove the metadata of packages that were being installed, so that they are installed again.
+
+    pip and uv write INSTALLER last; a package without it would otherwise count as installed.
+    """
+    for pattern in ("lib/python*/site-packages/*.dist-info", "Lib/site-packages/*.dist-info"):
+        for metadata in VENV.glob(pattern):
+            if not (metadata / "INSTALLER").exists():
+                shutil.rmtree(metadata)
+
+
+def _has_pip(python: Path) -> bool:
+    return _answer(python, "-c", "from importlib.metadata import version; version('pip')") is not None
+
+
+def _install_packages(python: Path) -> None:
+    if not (LOCK.exists() and install_locked(python, LOCK) and _is_complete()):
+        say(
+            "  the lock does not cover this Python, system or requirements.txt: any version in the ranges of the latter"
+        )
+        install_ranges(python, REQUIREMENTS)

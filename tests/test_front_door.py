@@ -2,16 +2,13 @@
 
 import json
 import os
-import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from lab import environment
 from lab.__main__ import COMMANDS
 from lab.doctor import examine
 from lab.room import namespace
@@ -258,124 +255,3 @@ def test_doctor_names_what_forbids_namespaces(monkeypatch, path, value, fix):
     monkeypatch.setattr(namespace, "_read", lambda asked, line="": value if asked == path else None)
     sentence, cure = namespace.cause_of("unshare: Operation not permitted")
     assert fix in cure and sentence
-
-
-# --- set-up -----------------------------------------------------------------------------------------------------------
-
-
-def test_requirements_are_read():
-    names = environment.requirements()
-    assert {"scapy", "pyshark", "matplotlib", "jupyter", "pytest", "cypcap", "numpy"} <= set(names)
-    assert all(re.fullmatch(r">=[\d.]+(,<[\d.]+)?", versions) for versions in names.values()), names
-    assert ("pyroute2" in names) == (sys.platform == "linux")
-    assert environment.missing_packages() == []
-
-
-@pytest.mark.parametrize(
-    ("version", "versions", "within"),
-    [
-        ("2.5.0", ">=2.5,<3", True),
-        ("2.10", ">=2.5,<3", True),
-        ("2", ">=2.0,<3", True),
-        ("v2.6rc1", ">=2.5,<3", True),
-        ("2.4.5", ">=2.5,<3", False),
-        ("3.0", ">=2.5,<3", False),
-        ("unknown", ">=2.5,<3", False),
-        (None, ">=2.5,<3", False),  # a package that was half removed
-    ],
-)
-def test_a_package_of_another_version_does_not_count(monkeypatch, version, versions, within):
-    monkeypatch.setattr(environment, "requirements", lambda: {"scapy": versions})
-    monkeypatch.setattr(environment.importlib.metadata, "version", lambda name: version)
-    assert environment.missing_packages() == ([] if within else [f"scapy{versions}"])
-
-
-@pytest.fixture
-def bare_copy(tmp_path):
-    """A copy of the kit that has not been set up, to be run by a Python without packages."""
-    copy = tmp_path / "kit"
-    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache")
-    shutil.copytree(ROOT, copy, ignore=ignored)
-    return copy
-
-
-def bare_python() -> str:
-    """The Python that this environment was made from, which need not have any package."""
-    return getattr(sys, "_base_executable", sys.executable)
-
-
-def test_the_set_up_stops_with_one_line_where_pip_can_fetch_nothing(bare_copy):
-    (bare_copy / "requirements.txt").write_text("no-such-package-in-any-index-of-packages==1\n")
-    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_RETRIES": "0"}
-    done = run(bare_python(), "lab", "--no-system", "demo", cwd=bare_copy, env=environment)
-    assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1].startswith("lab: pip could not install")
-    assert "Traceback" not in done.stderr and not (bare_copy / ".venv" / "ready").exists()
-
-
-def test_the_set_up_makes_an_environment_once_and_starts_at_once_the_second_time(bare_copy):
-    """With nothing to install but what pip finds on this disk: a package made here, so no network is asked."""
-    package = bare_copy / "tiny"
-    (package / "lab_kit_tiny_package").mkdir(parents=True)
-    (package / "lab_kit_tiny_package" / "__init__.py").write_text("")
-    import zipfile
-
-    wheel = bare_copy / "lab_kit_tiny_package-1-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("lab_kit_tiny_package/__init__.py", "")
-        info = "lab_kit_tiny_package-1.dist-info"
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: lab-kit-tiny-package\nVersion: 1\n")
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")
-    (bare_copy / "requirements.txt").write_text("lab-kit-tiny-package==1\n")
-    (bare_copy / "lab" / "test.py").write_text("def main(argv):\n import sys; print(sys.prefix, argv)\n return 0\n")
-    settings = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(bare_copy)}
-    first = run(bare_python(), "lab", "--no-system", "test", "a b", cwd=bare_copy, env=settings)
-    assert first.returncode == 0, first.stderr
-    assert first.stdout.strip() == f"{(bare_copy / '.venv').resolve()} ['a b']"
-    assert "First use" in first.stderr
-    second = run(bare_python(), "lab", "--no-system", "test", cwd=bare_copy, env={**os.environ, "PIP_NO_INDEX": "1"})
-    assert second.returncode == 0 and second.stderr == ""
-    (bare_copy / ".venv" / "ready").unlink()  # as if it had been cut off
-    third = run(bare_python(), "lab", "--no-system", "test", cwd=bare_copy, env=settings)
-    assert third.returncode == 0 and "First use" in third.stderr
-
-
-def test_help_needs_no_set_up(bare_copy):
-    for words in (["demo"], ["certs"], ["capture"], ["report"], ["notebooks"]):
-        done = run(bare_python(), "-I", "-S", "lab", *words, "--help", cwd=bare_copy)
-        assert done.returncode == 0 and "usage:" in done.stdout, done.stderr
-    assert not (bare_copy / ".venv").exists()
-
-
-def test_a_broken_environment_is_not_restarted_for_ever(bare_copy):
-    """As two set-ups at once once left it: a Python that is there, and is no environment."""
-    (bare_copy / "requirements.txt").write_text("no-such-package-in-any-index-of-packages==1\n")
-    bin_folder = bare_copy / ".venv" / ("Scripts" if os.name == "nt" else "bin")
-    bin_folder.mkdir(parents=True)
-    (bin_folder / "python").symlink_to(bare_python())
-    (bare_copy / ".venv" / "pyvenv.cfg").write_text("")
-    fingerprint = "from lab import environment; environment.READY.write_text(environment.fingerprint())"
-    run(bare_python(), "-c", fingerprint, cwd=bare_copy)
-    done = run(bare_python(), "lab", "demo", cwd=bare_copy)
-    assert done.returncode == 2 and "remove that folder" in done.stderr
-    doctor = run(bare_python(), "lab", "doctor", cwd=bare_copy)
-    assert "fault  packages" in doctor.stdout
-
-
-def test_a_python_without_venv_gets_the_one_line_that_mends_it(monkeypatch, capsys, tmp_path):
-    """As Debian splits Python: its venv module is there, ensurepip is not."""
-    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(environment, "READY", tmp_path / ".venv" / "ready")
-    monkeypatch.setattr(environment, "missing_packages", lambda: ["everything"])
-    real = environment.importlib.util.find_spec
-    monkeypatch.setattr(
-        environment.importlib.util, "find_spec", lambda name, *rest: None if name == "ensurepip" else real(name, *rest)
-    )
-    monkeypatch.setattr(
-        environment.shutil, "which", lambda program: "/usr/bin/apt-get" if program == "apt-get" else None
-    )
-    with pytest.raises(environment.SetupError, match=r"sudo apt install python3\.\d+-venv"):
-        environment.ensure(system=False)

@@ -14,8 +14,8 @@ class Taken(OSError):
 def only_one(folder: Path, wait: bool = False):
     """Be the only one at work in ``folder`` inside the ``with``.
 
-    With ``wait`` until the other one has done; without, raises Taken. On POSIX the folder itself is locked and nothing is
-    left behind; Windows can lock files alone, and gets one.
+    With ``wait`` until the other one has done; without, raises Taken. Yield the descriptor that holds the lock. On POSIX
+    the folder itself is locked and nothing is left behind; Windows can lock files alone, and gets one.
     """
     if os.name == "posix":
         file = os.open(folder, os.O_RDONLY)
@@ -23,7 +23,7 @@ def only_one(folder: Path, wait: bool = False):
         file = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
     try:
         _lock(file, wait)
-        yield
+        yield file
     finally:
         os.close(file)
 
