@@ -18,6 +18,8 @@ NO_TKINTER = (
     "macOS: brew install python-tk)"
 )
 
+WIRE_HELP = "wire format (report: as in the report; lines: framed, one message a line; default: %(default)s)"
+
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lab/client.py", description="The chat client of the lab.")
@@ -25,7 +27,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--name", default="", help="user name (the window asks for it)")
     add("--host", default="localhost", help="the server's name or address (default: %(default)s)")
     add("--port", type=int, default=9898, help="the server's port (default: %(default)s)")
-    add("--wire", choices=["report", "lines"], default="report", help="wire format (default: %(default)s)")
+    add("--wire", choices=["report", "lines"], default="report", help=WIRE_HELP)
     add("--terminal", action="store_true", help="no windows: send standard input, print what arrives")
     add("--password-file", metavar="FILE", help="log in with this file's first line (lines wire; the window asks)")
     tls = parser.add_argument_group("TLS").add_argument

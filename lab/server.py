@@ -22,6 +22,10 @@ from lab.chat.room import MAX_MEMBERS
 from lab.chat.server import LOGIN_S, WIRES, ChatServer, ServerError, console
 from lab.chat.tls import VERSIONS, server_context
 
+WIRE_HELP = (
+    "speak this alone (report: as in the report; lines: framed, one message a line; default: each client's own)"
+)
+
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lab/server.py", description="The threaded chat server of the lab.")
@@ -33,7 +37,7 @@ def arguments() -> argparse.ArgumentParser:
         "::: the same with IPv6; '': both)",
     )
     add("--port", type=int, default=9898, help="TCP port (default: %(default)s; 0: any free one)")
-    add("--wire", choices=WIRES, help="speak this wire format alone (default: each client's own)")
+    add("--wire", choices=WIRES, help=WIRE_HELP)
     add("--max-users", type=int, default=MAX_MEMBERS, metavar="N", help="default: %(default)s")
     add("--login-time", type=float, default=LOGIN_S, metavar="S", help="seconds to log in (default: %(default)s)")
     tls = parser.add_argument_group("TLS, on the same port").add_argument

@@ -6,7 +6,12 @@ from tkinter import font
 from lab.chat.log import Line
 
 BAD = "#b00000"
-INDENT = 64  # of the user's own lines, in pixels
+PAD, HALF_PAD = "6p", "3p"  # distances in points, as fonts are: so all grows with the screen's resolution
+INDENT = "48p"  # of the user's own lines
+PAPER = {
+    "background": "white",
+    "foreground": "#111111",
+}  # under the colours below, also where a desktop is dark
 
 # Place, type and wording differ as well as colour, since not everybody sees that.
 TAGS = {
@@ -25,17 +30,20 @@ class ChatBox(tk.Text):
     """A read-only text from which one can copy; ``show`` adds a line and keeps the end in sight."""
 
     def __init__(self, parent):
-        super().__init__(parent, width=60, height=16, wrap="word", state="disabled", font="TkTextFont", spacing3=2)
+        look = {"font": "TkTextFont", "spacing3": "1.5p", **PAPER}
+        super().__init__(parent, width=60, height=16, wrap="word", state="disabled", **look)
         bold, italic = (font.nametofont("TkTextFont").copy() for _ in range(2))
         bold.configure(weight="bold")
         italic.configure(slant="italic")
         self._fonts = (bold, italic)  # tkinter forgets fonts that nobody holds
-        for tag, look in TAGS.items():
-            self.tag_configure(tag, **look)
+        for tag, options in TAGS.items():
+            self.tag_configure(tag, **options)
         self.tag_configure("own", font=bold)
         self.tag_configure("trouble", font=bold)
         self.tag_configure("private", font=italic)
         self.tag_raise("sel")
+        self._at_end = True
+        self.bind("<Configure>", lambda _: self._at_end and self.see("end"))
         # A disabled box takes no focus by itself, and without it no Ctrl-C.
         self.bind("<Button-1>", lambda _: self.focus_set())
         self.copy_menu = tk.Menu(self, tearoff=False)
@@ -45,7 +53,7 @@ class ChatBox(tk.Text):
 
     def show(self, line: Line, first_unread: bool = False) -> None:
         """Add a line at the end, after a mark if it is the first one that nobody has seen."""
-        at_end = self.yview()[1] == 1.0  # a reader who has scrolled back stays there
+        self._at_end = self.yview()[1] == 1.0  # a reader who has scrolled back stays there
         self.configure(state="normal")
         if first_unread and not self.tag_ranges("unread"):
             self.insert("end", "--- not read yet ---\n", "unread")
@@ -53,7 +61,7 @@ class ChatBox(tk.Text):
         self.insert("end", f"{line.clock}  ", ("clock", *tags[:1]))
         self.insert("end", f"{line.text}\n", tags)
         self.configure(state="disabled")
-        if at_end:
+        if self._at_end:
             self.see("end")
 
     def remove_unread_mark(self) -> None:

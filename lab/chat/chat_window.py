@@ -1,11 +1,11 @@
 """The report's "Chatting Program" window (Figures 3.1 and 4.1 to 4.3), and what came after.
 
-Keys and buttons end in one virtual event each (``<<Send>>``, ``<<Disconnect>>``, ``<<Reconnect>>``, ``<<Wire>>``).
-What is shown is decided in ``lab.chat.log``, without any widget; how other threads reach the window, in
-``lab.chat.queue_reader``.
+Keys and buttons end in one virtual event each (``<<Send>>``, ``<<Disconnect>>``, ``<<Reconnect>>``,
+``<<Wire>>``). What is shown is decided in ``lab.chat.log``, without any widget; how other threads reach the
+window, in ``lab.chat.queue_reader``.
 
-Keys: Tab goes from box to box, Return sends, Up and Down bring back what was sent, F2 shows the wire, F5 reconnects;
-in the user list, Return writes to the selected one.
+Keys: Tab goes from box to box, Return sends, Up and Down bring back what was sent, F2 shows the wire, F5
+reconnects; in the user list, Return writes to the selected one.
 """
 
 import queue
@@ -14,15 +14,14 @@ import tkinter as tk
 from tkinter import ttk
 
 from lab.chat import commands
-from lab.chat.chat_box import BAD, ChatBox
+from lab.chat.chat_box import BAD, HALF_PAD, PAD, PAPER, ChatBox
 from lab.chat.client import ChatClient, ChatError
 from lab.chat.connection import ConnectionLost
 from lab.chat.log import ChatLog, Line
 from lab.chat.queue_reader import QueueReader, connect_in_thread
 from lab.chat.wire_log import WireLog
-from lab.chat.wire_view import WireView
+from lab.chat.wire_view import WirePanes
 
-PAD = 8
 GOOD = "#00600f"
 
 
@@ -31,7 +30,7 @@ def key_log_warning(key_log: str) -> str:
 
 
 class ChatWindow(QueueReader, ttk.Frame):
-    """Figures 3.1 and 4.1 to 4.3: heading, chat box, users, message box, Send, Disconnect; and what came after."""
+    """Heading, chat box, users, message box, Send and Disconnect; the wire, and Reconnect after a loss."""
 
     def __init__(self, root: tk.Tk, client: ChatClient):
         super().__init__(root, padding=PAD)
@@ -39,15 +38,16 @@ class ChatWindow(QueueReader, ttk.Frame):
         self.log = ChatLog(client.name)
         self.message = tk.StringVar(root)
         self.trouble = tk.StringVar(root)
-        self.wire_view: WireView | None = None
         self._sent: list[str] = []  # for the arrow keys
         self._recalled = 0
         self._reconnecting: queue.SimpleQueue | None = None
-        root.minsize(560, 380)
         root.protocol("WM_DELETE_WINDOW", lambda: self.event_generate("<<Disconnect>>"))
 
-        self.columnconfigure(0, weight=3)
-        self.rowconfigure(2, weight=1)
+        self.panes = WirePanes(self)
+        self.panes.pack(fill="both", expand=True)
+        self.chat = self.panes.chat
+        self.chat.columnconfigure(0, weight=1)
+        self.chat.rowconfigure(2, weight=1)
         self._build_heading()
         self._build_boxes()
         self._build_entry()
@@ -64,13 +64,14 @@ class ChatWindow(QueueReader, ttk.Frame):
         root.bind("<FocusIn>", lambda _: self._look(True))
         root.bind("<FocusOut>", lambda _: self._look(root.focus_displayof() is not None))
         self.pack(fill="both", expand=True)
+        self.panes.show_chat()
         self.message_box.focus_set()
         self.attach(client)
 
-    # --- building -----------------------------------------------------------------------------------------------------
+    # --- building ---------------------------------------------------------------------------------
 
     def _build_heading(self) -> None:
-        heading = ttk.Frame(self)
+        heading = ttk.Frame(self.chat)
         heading.grid(row=0, column=0, columnspan=4, sticky="ew")
         self.wire_button = ttk.Button(
             heading, text="Show the wire (F2)", command=lambda: self.event_generate("<<Wire>>")
@@ -79,45 +80,56 @@ class ChatWindow(QueueReader, ttk.Frame):
         self.lock_label = ttk.Label(heading)
         self.lock_label.pack(side="right", padx=PAD)
         self.who_label = ttk.Label(heading, font="TkHeadingFont")
-        self.who_label.pack(side="left", fill="x", expand=True)  # last: in a narrow window it takes a second line
-        self.who_label.bind("<Configure>", lambda event: self.who_label.configure(wraplength=event.width))
+        self.who_label.pack(
+            side="left", fill="x", expand=True
+        )  # last: in a narrow window it takes a second line
+        self._wrap(self.who_label)
+
+    def _wrap(self, label: ttk.Label) -> None:
+        """Let the label's text take further lines where it is too long for one."""
+        edges = self.winfo_pixels(PAD)
+        label.bind("<Configure>", lambda event: label.configure(wraplength=max(1, event.width - edges)))
 
     def _build_boxes(self) -> None:
-        ttk.Label(self, text="Chat Box").grid(row=1, column=0, sticky="w", pady=(PAD, 0))
-        self.chat_box = ChatBox(self)
+        ttk.Label(self.chat, text="Chat Box").grid(row=1, column=0, sticky="w", pady=(PAD, 0))
+        self.chat_box = ChatBox(self.chat)
         self.chat_box.grid(row=2, column=0, sticky="nsew")
-        scrollbar = ttk.Scrollbar(self, command=self.chat_box.yview)
+        scrollbar = ttk.Scrollbar(self.chat, command=self.chat_box.yview)
         scrollbar.grid(row=2, column=1, sticky="ns")
         self.chat_box.configure(yscrollcommand=scrollbar.set)
-        ttk.Label(self, text="Users").grid(row=1, column=2, columnspan=2, sticky="w", padx=(PAD, 0), pady=(PAD, 0))
-        self.users_box = tk.Listbox(
-            self, width=18, height=16, font="TkTextFont", activestyle="dotbox", exportselection=False
+        ttk.Label(self.chat, text="Users").grid(
+            row=1, column=2, columnspan=2, sticky="w", padx=(PAD, 0), pady=(PAD, 0)
         )
+        self.users_box = tk.Listbox(
+            self.chat, width=18, height=16, font="TkTextFont", activestyle="dotbox", **PAPER
+        )
+        self.users_box.configure(exportselection=False)
         self.users_box.grid(row=2, column=2, sticky="ns", padx=(PAD, 0))
-        users_scrollbar = ttk.Scrollbar(self, command=self.users_box.yview)
+        users_scrollbar = ttk.Scrollbar(self.chat, command=self.users_box.yview)
         users_scrollbar.grid(row=2, column=3, sticky="ns")
         self.users_box.configure(yscrollcommand=users_scrollbar.set)
         self.users_box.bind("<Double-Button-1>", lambda _: self.write_to_selected())
         self.users_box.bind("<Return>", lambda _: self.write_to_selected())
 
     def _build_entry(self) -> None:
-        ttk.Label(self, text="Enter Message").grid(row=3, column=0, sticky="w", pady=(PAD, 0))
-        self.trouble_label = ttk.Label(self, textvariable=self.trouble, foreground=BAD)
-        self.message_box = ttk.Entry(self, textvariable=self.message)
+        ttk.Label(self.chat, text="Enter Message").grid(row=3, column=0, sticky="w", pady=(PAD, 0))
+        self.trouble_label = ttk.Label(self.chat, textvariable=self.trouble, foreground=BAD)
+        self._wrap(self.trouble_label)
+        self.message_box = ttk.Entry(self.chat, textvariable=self.message)
         self.message_box.grid(row=4, column=0, columnspan=2, sticky="ew")
         self.message_box.bind("<Up>", lambda _: self.recall(-1))
         self.message_box.bind("<Down>", lambda _: self.recall(1))
-        self.send_button = ttk.Button(self, text="Send", command=lambda: self.event_generate("<<Send>>"))
+        self.send_button = ttk.Button(self.chat, text="Send", command=lambda: self.event_generate("<<Send>>"))
         self.send_button.grid(row=4, column=2, columnspan=2, sticky="ew", padx=(PAD, 0))
         self.reconnect_button = ttk.Button(
-            self, text="Reconnect (F5)", command=lambda: self.event_generate("<<Reconnect>>")
+            self.chat, text="Reconnect (F5)", command=lambda: self.event_generate("<<Reconnect>>")
         )
         self.disconnect_button = ttk.Button(
-            self, text="Disconnect", command=lambda: self.event_generate("<<Disconnect>>")
+            self.chat, text="Disconnect", command=lambda: self.event_generate("<<Disconnect>>")
         )
         self.disconnect_button.grid(row=6, column=0, columnspan=4, sticky="ew", pady=(PAD, 0))
 
-    # --- the connection -----------------------------------------------------------------------------------------------
+    # --- the connection ---------------------------------------------------------------------------
 
     def attach(self, client: ChatClient) -> None:
         """Show what this client gets from now on; what was said before stays on the screen."""
@@ -130,9 +142,8 @@ class ChatWindow(QueueReader, ttk.Frame):
         self.trouble_label.grid_remove()
         self.reconnect_button.grid_remove()
         self.send_button.state(["!disabled"])
-        if self.wire_view:
-            self.toggle_wire()
-            self.toggle_wire()
+        if self.panes.view:
+            self.panes.view.follow(client.tap)
         threading.Thread(target=self._join, args=[client], daemon=True).start()
         self._watch(client.events)
 
@@ -185,8 +196,8 @@ class ChatWindow(QueueReader, ttk.Frame):
         connect_in_thread(self.client.again(), self._reconnecting)
 
     def _looked(self) -> None:
-        if self.wire_view:
-            self.wire_view.refresh()
+        if self.panes.view:
+            self.panes.view.refresh()
         if self._reconnecting and not self._reconnecting.empty():
             result = self._reconnecting.get()
             self._reconnecting = None
@@ -197,7 +208,7 @@ class ChatWindow(QueueReader, ttk.Frame):
                 # Not here: what called us is the watch over the old client's queue, which goes on after this.
                 self.after_idle(self.attach, result)
 
-    # --- showing ------------------------------------------------------------------------------------------------------
+    # --- showing ----------------------------------------------------------------------------------
 
     def _take(self, event) -> None:
         before, name = self.log.users, self.log.name
@@ -212,8 +223,10 @@ class ChatWindow(QueueReader, ttk.Frame):
         if self.log.lost is not None and not self.trouble.get():
             self.send_button.state(["disabled"])
             self.trouble.set(f"Connection lost: {self.log.lost}. Nothing that you type is sent.")
-            self.trouble_label.grid(row=5, column=0, columnspan=2, sticky="w", pady=(PAD // 2, 0))
-            self.reconnect_button.grid(row=5, column=2, columnspan=2, sticky="ew", padx=(PAD, 0), pady=(PAD // 2, 0))
+            self.trouble_label.grid(row=5, column=0, columnspan=2, sticky="ew", pady=(HALF_PAD, 0))
+            self.reconnect_button.grid(
+                row=5, column=2, columnspan=2, sticky="ew", padx=(PAD, 0), pady=(HALF_PAD, 0)
+            )
         self._show_title()
 
     def _show(self, line: Line) -> None:
@@ -248,12 +261,8 @@ class ChatWindow(QueueReader, ttk.Frame):
 
     def toggle_wire(self) -> None:
         """Show the wire, or hide it."""
-        if self.wire_view:
-            self.wire_view.destroy()
-            self.wire_view = None
-            self.wire_button.configure(text="Show the wire (F2)")
+        if self.panes.view:
+            self.panes.hide_wire()
         elif isinstance(self.client.tap, WireLog):
-            self.wire_view = WireView(self, self.client.tap)
-            self.wire_view.grid(row=1, column=4, rowspan=6, sticky="nsew", padx=(PAD, 0), pady=(PAD, 0))
-            self.wire_view.refresh()
-            self.wire_button.configure(text="Hide the wire (F2)")
+            self.panes.show_wire(self.client.tap)
+        self.wire_button.configure(text="Hide the wire (F2)" if self.panes.view else "Show the wire (F2)")

@@ -1,7 +1,7 @@
 """The report's "Enter Username" window (Figure 3.2), and the start of the client's windows.
 
-Connecting waits, so it happens in a thread of its own (``lab.chat.queue_reader``). Tab goes from box to box, Return
-connects: key and button end in one virtual event, ``<<Connect>>``.
+Connecting waits, so it happens in a thread of its own (``lab.chat.queue_reader``). Tab goes from box to box,
+Return connects: key and button end in one virtual event, ``<<Connect>>``.
 """
 
 import queue
@@ -9,12 +9,19 @@ import sys
 import tkinter as tk
 from tkinter import filedialog, messagebox, ttk
 
-from lab.chat.chat_box import BAD
-from lab.chat.chat_window import PAD, ChatWindow, key_log_warning
+from lab.chat.chat_box import BAD, HALF_PAD, PAD
+from lab.chat.chat_window import ChatWindow, key_log_warning
 from lab.chat.client import ChatClient, ChatError
 from lab.chat.queue_reader import QueueReader, connect_in_thread
 from lab.chat.tls import TlsError, client_context
 from lab.chat.wire_log import WireLog
+
+WIRE_NAMES = {"report": "as in the report", "lines": "framed"}
+LABELS = "69p"  # width of the column of labels
+CAPTION = (
+    "The report: a student's chat program of 2023, whose protocol this kit reproduces. "
+    "Framed: the same chat with one message a line, so that TCP cannot run two together."
+)
 
 
 class LoginWindow(QueueReader, ttk.Frame):
@@ -35,7 +42,7 @@ class LoginWindow(QueueReader, ttk.Frame):
         key_log: str | None = None,
         pad_to: int = 0,
     ):
-        super().__init__(root, padding=2 * PAD)
+        super().__init__(root, padding="12p")
         self.root, self.on_connected = root, on_connected
         self.tls_version, self.key_log, self.pad_to = tls_version, key_log, pad_to
         root.title("Enter Username")
@@ -52,47 +59,78 @@ class LoginWindow(QueueReader, ttk.Frame):
 
         self._build()
         self._show_what_applies()
+        if speaks != "report" or password or ca_file:
+            self.toggle_more()  # nothing that was chosen is hidden
         self.bind("<<Connect>>", lambda _: self.connect())
         root.bind("<Return>", lambda _: self.event_generate("<<Connect>>"))
         self.pack(fill="both", expand=True)
         self.name_box.focus_set()
 
     def _build(self) -> None:
+        self.columnconfigure(0, minsize=self.winfo_pixels(LABELS))
         self.columnconfigure(1, weight=1)
-        self.name_box = self._row(0, "Username", self.name)
-        self.host_box = self._row(1, "Host", self.host)
-        self.port_box = self._row(2, "Port", self.port)
-        ttk.Label(self, text="Wire").grid(row=3, column=0, sticky="w", padx=(0, PAD), pady=PAD // 2)
-        choices = ttk.Frame(self)
-        choices.grid(row=3, column=1, columnspan=2, sticky="w")
-        for value, label in (("report", "the report's"), ("lines", "lines")):
-            ttk.Radiobutton(
-                choices, text=label, value=value, variable=self.speaks, command=self._show_what_applies
-            ).pack(side="left", padx=(0, PAD))
-        self.password_box = self._row(4, "Password", self.password, show="*")
-        ttk.Checkbutton(self, text="Encrypt with TLS", variable=self.tls, command=self._show_what_applies).grid(
-            row=5, column=1, sticky="w", pady=(PAD // 2, 0)
+        self.name_box = self._row(self, 0, "Username", self.name)
+        self.host_box = self._row(self, 1, "Host", self.host)
+        self.port_box = self._row(self, 2, "Port", self.port)
+        self.tls_button = ttk.Checkbutton(
+            self, text="Encrypt with TLS", variable=self.tls, command=self._tls_chosen
         )
-        ttk.Label(self, text="CA file").grid(row=6, column=0, sticky="w", padx=(0, PAD), pady=PAD // 2)
-        self.ca_box = ttk.Entry(self, textvariable=self.ca_file, width=28)
-        self.ca_box.grid(row=6, column=1, sticky="ew", pady=PAD // 2)
-        self.browse_button = ttk.Button(self, text="Browse...", command=self._browse)
-        self.browse_button.grid(row=6, column=2, padx=(PAD, 0))
+        self.tls_button.grid(row=3, column=1, sticky="w", pady=HALF_PAD)
+        self.more_button = ttk.Button(self, text="More", command=self.toggle_more)
+        self.more_button.grid(row=3, column=2, sticky="e", padx=(PAD, 0))
+        self.more = ttk.Frame(self)  # in row 4, when it is asked for
+        self._build_more()
         self.connect_button = ttk.Button(
             self, text="Connect", default="active", command=lambda: self.event_generate("<<Connect>>")
         )
-        self.connect_button.grid(row=7, column=0, columnspan=3, sticky="ew", pady=(PAD, 0))
-        ttk.Label(self, textvariable=self.status).grid(row=8, column=0, columnspan=3, sticky="w", pady=(PAD, 0))
+        self.connect_button.grid(row=5, column=0, columnspan=3, sticky="ew", pady=(PAD, 0))
+        ttk.Label(self, textvariable=self.status).grid(
+            row=6, column=0, columnspan=3, sticky="w", pady=(PAD, 0)
+        )
         if self.key_log:
-            ttk.Label(self, text=key_log_warning(self.key_log), foreground=BAD).grid(
-                row=9, column=0, columnspan=3, sticky="w"
-            )
+            warning = ttk.Label(self, text=key_log_warning(self.key_log), foreground=BAD)
+            warning.grid(row=7, column=0, columnspan=3, sticky="w")
 
-    def _row(self, row: int, label: str, variable: tk.StringVar, **options) -> ttk.Entry:
-        ttk.Label(self, text=label).grid(row=row, column=0, sticky="w", padx=(0, PAD), pady=PAD // 2)
-        box = ttk.Entry(self, textvariable=variable, width=36, **options)
-        box.grid(row=row, column=1, columnspan=2, sticky="ew", pady=PAD // 2)
+    def _build_more(self) -> None:
+        self.more.columnconfigure(0, minsize=self.winfo_pixels(LABELS))
+        self.more.columnconfigure(1, weight=1)
+        ttk.Label(self.more, text="Wire format").grid(
+            row=0, column=0, sticky="w", padx=(0, PAD), pady=HALF_PAD
+        )
+        choices = ttk.Frame(self.more)
+        choices.grid(row=0, column=1, columnspan=2, sticky="w")
+        for value, label in WIRE_NAMES.items():
+            button = ttk.Radiobutton(choices, text=label, value=value, variable=self.speaks)
+            button.configure(command=self._show_what_applies)
+            button.pack(side="left", padx=(0, PAD))
+        caption = ttk.Label(self.more, text=CAPTION, wraplength=self.winfo_pixels("300p"))
+        caption.grid(row=1, column=0, columnspan=3, sticky="w", pady=(0, PAD))
+        self.password_box = self._row(self.more, 2, "Password", self.password, show="*")
+        self.ca_box = self._row(self.more, 3, "CA file", self.ca_file)
+        self.ca_box.configure(width=20)
+        self.ca_box.grid(columnspan=1)
+        self.browse_button = ttk.Button(self.more, text="Browse...", command=self._browse)
+        self.browse_button.grid(row=3, column=2, padx=(PAD, 0))
+
+    @staticmethod
+    def _row(parent, row: int, label: str, variable: tk.StringVar, **options) -> ttk.Entry:
+        ttk.Label(parent, text=label).grid(row=row, column=0, sticky="w", padx=(0, PAD), pady=HALF_PAD)
+        box = ttk.Entry(parent, textvariable=variable, width=36, **options)
+        box.grid(row=row, column=1, columnspan=2, sticky="ew", pady=HALF_PAD)
         return box
+
+    def toggle_more(self) -> None:
+        """Show what a first connection does not need, or hide it."""
+        if self.more.winfo_manager():
+            self.more.grid_remove()
+        else:
+            self.more.grid(row=4, column=0, columnspan=3, sticky="ew")
+        self.more_button.configure(text="Less" if self.more.winfo_manager() else "More")
+
+    def _tls_chosen(self) -> None:
+        self._show_what_applies()
+        if self.tls.get() and not self.more.winfo_manager():
+            self.toggle_more()  # the server's certificate is checked, mostly against a CA file
 
     def _show_what_applies(self) -> None:
         for widget in (self.ca_box, self.browse_button):
@@ -110,10 +148,14 @@ class LoginWindow(QueueReader, ttk.Frame):
         try:
             port = int(self.port.get())
         except ValueError:
-            return self._complain(f"The port must be a number, and {self.port.get()!r} is none.")
+            return self._complain(f"The port must be a number, not {self.port.get()!r}.")
         encrypted, speaks_lines = self.tls.get(), self.speaks.get() == "lines"
         try:
-            tls = client_context(self.ca_file.get() or None, self.tls_version, self.key_log) if encrypted else None
+            tls = (
+                client_context(self.ca_file.get() or None, self.tls_version, self.key_log)
+                if encrypted
+                else None
+            )
         except TlsError as error:
             return self._complain(str(error))
         client = ChatClient(
@@ -126,7 +168,9 @@ class LoginWindow(QueueReader, ttk.Frame):
             pad_to=self.pad_to if speaks_lines else 0,
             tap=WireLog(encrypted),
         )
-        if client.warning and not messagebox.askokcancel("Not encrypted", f"Careful: {client.warning}.", parent=self):
+        if client.warning and not messagebox.askokcancel(
+            "Not encrypted", f"Careful: {client.warning}.", parent=self
+        ):
             return
         self.connect_button.state(["disabled"])
         self.status.set(f"Connecting to {client.host} port {port} ...")
@@ -150,12 +194,18 @@ def start(root: tk.Tk, on_connected=None, **options) -> LoginWindow:
     """Show the login window, and after it the chat, in ``root``; ``options`` fill in the login's boxes."""
     if root.tk.call("tk", "windowingsystem") == "x11":
         # X11's own default looks like 1990; macOS and Windows have their own.
-        ttk.Style(root).theme_use("clam")
+        style = ttk.Style(root)
+        style.theme_use("clam")
+        style.configure(".", arrowsize=root.winfo_pixels("10p"))
+        for button in ("TCheckbutton", "TRadiobutton"):
+            margin = f"1 1 {root.winfo_pixels('4p')} 1"
+            style.configure(button, indicatorsize=root.winfo_pixels("8p"), indicatormargin=margin)
+        style.map("TEntry", fieldbackground=[("disabled", style.lookup("TFrame", "background"))])
     return LoginWindow(root, on_connected or (lambda client: ChatWindow(root, client)), **options)
 
 
 def use_native_dpi() -> None:
-    """On Windows, ask for the screen's own pixels: without it a window is blown up and blurred on a high-DPI screen."""
+    """On Windows, ask for the screen's own pixels: otherwise it scales the window up, which blurs it."""
     if sys.platform == "win32":
         import ctypes
 

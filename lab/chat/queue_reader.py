@@ -1,8 +1,9 @@
-"""How other threads feed a window: they put what they have on a queue, and the window's own thread looks at it.
+"""How other threads feed a window: they put items on a queue, which the window's own thread looks at.
 
-Widgets may only be touched by the thread that runs ``mainloop``, and that thread must never wait, or the window
-freezes. So whatever waits happens in other threads: connecting in a thread of its own, receiving in the client's.
-Each window drains a bounded batch of its queue with ``after()``, whose id it keeps so that ``destroy()`` can cancel it.
+Widgets may only be touched by the thread that runs ``mainloop``, and that thread must never wait, or the
+window freezes. So whatever waits happens in other threads: connecting in a thread of its own, receiving in the
+client's. Each window drains a bounded batch of its queue with ``after()``, whose id it keeps so that
+``destroy()`` can cancel it.
 """
 
 import queue
@@ -15,7 +16,7 @@ BATCH = 200  # events taken at one look, so that a flood cannot freeze the windo
 
 
 class QueueReader:
-    """Mix-in for a widget that is fed by other threads: ``_take`` runs in the window's own thread, until destroyed."""
+    """Mix-in for a widget that other threads feed: ``_take`` runs in the window's own thread."""
 
     _after_id: str | None = None
 

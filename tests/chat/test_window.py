@@ -3,6 +3,8 @@
 ``CHAT_SCREENSHOTS=folder`` keeps what the windows looked like.
 """
 
+import contextlib
+import functools
 import gc
 import os
 import socket
@@ -19,18 +21,24 @@ from tests.chat import screen
 from tests.chat.report_peer import ReportClient
 from tests.chat.rig import joined, lines_client, until
 
-pytestmark = pytest.mark.skipif(screen.missing() is not None, reason=str(screen.missing()))
+MISSING = screen.missing("openbox")
+pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 
 @pytest.fixture(scope="module")
-def display():
-    with screen.xvfb() as name:
-        os.environ["DISPLAY"], before = name, os.environ.get("DISPLAY")
-        yield name
-        if before is None:
-            del os.environ["DISPLAY"]
-        else:
-            os.environ["DISPLAY"] = before
+def desktops(tmp_path_factory):
+    """``desktops(size, dpi)``: a desktop's display; all stay to the end, since Tk stays connected to them."""
+    with contextlib.ExitStack() as stack:
+        yield functools.cache(
+            lambda size, dpi: stack.enter_context(
+                screen.desktop(size, dpi, tmp_path_factory.mktemp("desktop"))
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def display(desktops):
+    return desktops("1280x720", 96)
 
 
 @pytest.fixture
@@ -39,14 +47,18 @@ def complaints(monkeypatch):
     from lab.chat import login_window
 
     seen = []
-    monkeypatch.setattr(login_window.messagebox, "showerror", lambda title, text, **_: seen.append((title, text)))
-    monkeypatch.setattr(login_window.messagebox, "askokcancel", lambda title, text, **_: seen.append((title, text)))
+    monkeypatch.setattr(
+        login_window.messagebox, "showerror", lambda title, text, **_: seen.append((title, text))
+    )
+    monkeypatch.setattr(
+        login_window.messagebox, "askokcancel", lambda title, text, **_: seen.append((title, text))
+    )
     return seen
 
 
 @pytest.fixture
 def chat(display, complaints):
-    """``chat(server, name, ...)``: the two windows as the program shows them, with the name typed and focus given."""
+    """``chat(port, name, ...)``: the two windows as the program shows them, with the name typed."""
     import tkinter as tk
 
     from lab.chat import login_window
@@ -55,8 +67,8 @@ def chat(display, complaints):
     opened = []
 
     class Chat:
-        def __init__(self, port, name="Brandon", host="localhost", **options):
-            self.root = tk.Tk()
+        def __init__(self, port, name="Brandon", host="localhost", on=display, **options):
+            self.root = tk.Tk(screenName=on)
             self.root.report_callback_exception = self._failed
             self.failures = []
             self.window = None
@@ -82,6 +94,11 @@ def chat(display, complaints):
 
         def shown(self):
             return self.window.chat_box.get("1.0", "end")
+
+        def press(self, key):
+            """Press a key in the box that has the keyboard."""
+            screen.until(self.root, self.root.focus_get)
+            self.root.focus_get().event_generate(key)
 
         def wait_for(self, text):
             screen.until(self.root, lambda: text in self.shown())
@@ -115,10 +132,41 @@ def test_the_login_window_has_what_figure_3_2_has(chat, display):
     login = chat(9898).login
     assert login.root.title() == "Enter Username"
     assert (login.host.get(), login.port.get()) == ("localhost", "9898")
-    assert login.focus_get() is None or login.focus_get() == login.name_box
+    screen.until(login.root, login.focus_get)
+    assert login.focus_get() is login.name_box
     assert login.connect_button["text"] == "Connect"
-    login.root.update()
     keep(display, "login")
+
+
+def test_what_a_first_connection_does_not_need_is_behind_more(chat, display):
+    brandon = chat(9898)
+    login = brandon.login
+    more = (login.password_box, login.ca_box, login.browse_button)
+    screen.until(brandon.root, login.port_box.winfo_viewable)
+    assert login.tls_button.winfo_viewable() and not any(box.winfo_viewable() for box in more)
+    login.more_button.invoke()
+    screen.until(brandon.root, lambda: all(box.winfo_viewable() for box in more))
+    keep(display, "login-more")
+    login.more_button.invoke()
+    screen.until(brandon.root, lambda: not any(box.winfo_viewable() for box in more))
+    login.tls_button.invoke()
+    screen.until(brandon.root, login.ca_box.winfo_viewable)
+    assert login.ca_box.instate(["!disabled"])
+
+
+@pytest.mark.parametrize("options", [{"speaks": "lines"}, {"ca_file": "ca.pem"}, {"password": "sesame"}])
+def test_nothing_that_was_chosen_is_hidden(chat, options):
+    brandon = chat(9898, **options)
+    screen.until(brandon.root, brandon.login.ca_box.winfo_viewable)
+
+
+def test_the_wires_are_named_for_a_newcomer(chat):
+    from lab import client, server
+
+    login = all_text(chat(9898).login)
+    assert "The report: a student's chat program of 2023, whose protocol this kit reproduces." in login
+    for names in (login, client.arguments().format_help(), server.arguments().format_help()):
+        assert "as in the report" in names and "framed" in names
 
 
 def test_connect_send_by_button_and_by_return(chat, serve, display):
@@ -128,6 +176,8 @@ def test_connect_send_by_button_and_by_return(chat, serve, display):
     port = brandon.window.client.connection.local[1]
     heading = all_text(brandon.window)
     assert "127.0.0.1" in heading and str(port) in heading and "Not encrypted" in heading
+    screen.until(brandon.root, brandon.root.focus_get)
+    assert brandon.root.focus_get() is brandon.window.message_box
     for label in ("Chat Box", "Users", "Enter Message", "Send", "Disconnect"):
         assert label in heading
     john = joined("John", server)
@@ -136,10 +186,8 @@ def test_connect_send_by_button_and_by_return(chat, serve, display):
     brandon.window.send_button.invoke()
     brandon.wait_for("hello by button")
     assert brandon.window.message.get() == ""
-    brandon.window.message_box.focus_force()
-    brandon.root.update()
     brandon.window.message.set("hello by return")
-    brandon.window.message_box.event_generate("<Return>")
+    brandon.press("<Return>")
     brandon.wait_for("hello by return")
     assert brandon.window.message.get() == ""
     john.say("hi Brandon, good to see you ä€", wait=True)
@@ -162,9 +210,7 @@ def all_text(widget) -> str:
 
 def test_return_connects(chat, serve):
     brandon = chat(serve().port)
-    brandon.login.name_box.focus_force()
-    brandon.root.update()
-    brandon.login.name_box.event_generate("<Return>")
+    brandon.press("<Return>")
     screen.until(brandon.root, lambda: brandon.window is not None)
 
 
@@ -229,21 +275,24 @@ def test_no_server_there(chat, complaints):
     assert brandon.login.connect_button.instate(["!disabled"])
 
 
-@pytest.mark.parametrize("name", ["", "!Exit", "a" * 65])
-def test_a_refused_name(chat, serve, complaints, name):
-    brandon = chat(serve().port, name)
-    brandon.login.connect_button.invoke()
-    screen.until(brandon.root, lambda: complaints)
-    assert "name cannot be used" in complaints[0][1]
+def test_a_refused_name(chat, serve, complaints):
+    brandon = chat(serve().port)
+    for name in ("", "!Exit", "a" * 65):
+        complaints.clear()
+        brandon.login.name.set(name)
+        brandon.login.connect_button.invoke()
+        screen.until(brandon.root, lambda: complaints)
+        assert "name cannot be used" in complaints[0][1]
 
 
-@pytest.mark.parametrize("port", ["", "ninety", "70000", "-1"])
-def test_a_port_that_is_none(chat, complaints, port):
+def test_a_port_that_is_none(chat, complaints):
     brandon = chat(9898)
-    brandon.login.port.set(port)
-    brandon.login.connect_button.invoke()
-    screen.until(brandon.root, lambda: complaints)
-    assert "port" in complaints[0][1]
+    for port in ("", "ninety", "70000", "-1"):
+        complaints.clear()
+        brandon.login.port.set(port)
+        brandon.login.connect_button.invoke()
+        screen.until(brandon.root, lambda: complaints)
+        assert "port" in complaints[0][1]
 
 
 def test_over_tls(chat, serve, ours, display):
@@ -269,15 +318,17 @@ def test_a_wrong_authority_is_a_dialog(chat, serve, certificates, ours, complain
 
 
 def test_a_flood_does_not_freeze_the_window(chat, serve):
+    from lab.chat.queue_reader import BATCH
+
     server = serve()
     brandon = chat(server.port).connect()
-    for i in range(3_000):
+    for i in range(5 * BATCH):
         brandon.window.client.events.put(wire.Said("Flood", f"line {i}"))
     ticks = []
     brandon.root.after(1, lambda: ticks.append(1))
     screen.until(brandon.root, lambda: ticks)
-    assert "line 2999" not in brandon.shown()  # the window's own events came first
-    brandon.wait_for("line 2999")
+    assert f"line {5 * BATCH - 1}" not in brandon.shown()  # the window's own events came first
+    brandon.wait_for(f"line {5 * BATCH - 1}")
 
 
 class TestOnLines:
@@ -345,19 +396,21 @@ class TestOnLines:
         assert seen == ["two", "one", "one", "two", ""]
         john.leave()
 
-    def test_unread_lines_are_marked_and_counted(self, two):
+    def test_unread_lines_are_marked_and_counted(self, two, chat):
         brandon, john, server = two
-        brandon.window._look(False)
+        screen.until(brandon.root, brandon.root.focus_get)
+        elsewhere = chat(9898)  # a new window has the keyboard
+        screen.until(brandon.root, lambda: not brandon.window.log.watched)
         john.say("one", wait=True)
         john.say("two", wait=True)
         brandon.wait_for("<John> two")
         assert brandon.root.title() == "(2) Chatting Program"
         assert brandon.shown().count("not read yet") == 1
         assert brandon.shown().index("not read yet") < brandon.shown().index("<John> one")
-        brandon.window._look(True)
-        assert brandon.root.title() == "Chatting Program"
-        brandon.window._look(False)
-        assert "not read yet" not in brandon.shown()
+        elsewhere.root.destroy()
+        screen.until(brandon.root, lambda: brandon.root.title() == "Chatting Program")
+        chat(9898)
+        screen.until(brandon.root, lambda: "not read yet" not in brandon.shown())
         john.leave()
 
     def test_what_is_selected_can_be_copied(self, two):
@@ -410,15 +463,12 @@ def test_the_wire_view(chat, serve, ours, encrypted, display):
 
     server = serve(tls=server_context(ours.certificate, ours.key))
     brandon = chat(server.port, tls=encrypted, ca_file=ours.ca, speaks="lines").connect()
-    brandon.root.geometry("1270x520")
-    brandon.window.message_box.focus_force()
-    brandon.root.update()
-    brandon.window.message_box.event_generate("<F2>")
-    assert brandon.window.wire_view
+    brandon.press("<F2>")
+    assert brandon.window.panes.view
     brandon.window.message.set("can anybody read this?")
     brandon.window.send_button.invoke()
     brandon.wait_for("can anybody read this?")
-    pane = brandon.window.wire_view.box
+    pane = brandon.window.panes.view.box
     screen.until(brandon.root, lambda: "received" in pane.get("end-20l", "end"))
     text = pane.get("1.0", "end")
     # The dump breaks lines every sixteen bytes, so the text is put together again from its right-hand column.
@@ -428,20 +478,87 @@ def test_the_wire_view(chat, serve, ours, encrypted, display):
     assert ("plaintext" in text) is not encrypted
     keep(display, "wire-tls" if encrypted else "wire-plain")
     brandon.window.wire_button.invoke()
-    assert brandon.window.wire_view is None
+    assert brandon.window.panes.view is None
 
 
-@pytest.mark.parametrize("size", ["560x380", "1270x880"])
+@pytest.mark.parametrize("size", ["1x1", "1270x680"])
 def test_every_element_is_there_at_any_size(chat, serve, size, display):
     brandon = chat(serve().port, speaks="lines").connect()
     brandon.root.geometry(size)
-    for _ in range(5):
-        brandon.root.update()
-    window = brandon.window
-    width, height = brandon.root.winfo_width(), brandon.root.winfo_height()
-    for widget in (window.chat_box, window.users_box, window.message_box, window.send_button, window.disconnect_button):
-        assert widget.winfo_ismapped()
-        right = widget.winfo_rootx() - brandon.root.winfo_rootx() + widget.winfo_width()
-        bottom = widget.winfo_rooty() - brandon.root.winfo_rooty() + widget.winfo_height()
-        assert right <= width and bottom <= height, widget
+    screen.until(
+        brandon.root, lambda: everything_is_seen(brandon) and is_small(brandon.root) == (size == "1x1")
+    )
     keep(display, f"size-{size}")
+
+
+@pytest.mark.parametrize(
+    "dpi, size, beside", [(96, "1280x720", True), (192, "2560x1440", True), (96, "800x600", False)]
+)
+@pytest.mark.parametrize("start", ["as it opens", "smallest", "largest"])
+def test_the_wire_is_shown_where_there_is_room(chat, serve, desktops, dpi, size, beside, start):
+    on = desktops(size, dpi)
+    brandon = chat(serve().port, on=on).connect()
+    screen.until(brandon.root, brandon.window.message_box.focus_get)
+    if start == "smallest":
+        brandon.root.geometry("1x1")
+        screen.until(brandon.root, lambda: is_small(brandon.root))
+    elif start == "largest":
+        brandon.root.attributes("-zoomed", True)
+        screen.until(
+            brandon.root, lambda: brandon.root.winfo_width() > 0.99 * brandon.root.winfo_screenwidth()
+        )
+    before = brandon.root.winfo_width()
+    for _ in range(2):
+        brandon.press("<F2>")
+        view = brandon.window.panes.view
+        assert (view.winfo_toplevel() is brandon.root) is beside
+        screen.until(
+            brandon.root, lambda view=view: a_whole_line_is_seen(view.box) and everything_is_seen(brandon)
+        )
+        screen.until(brandon.root, lambda: brandon.root.focus_get() is brandon.window.message_box)
+        keep(on, f"wire-{size}-{start.replace(' ', '-')}")
+        brandon.press("<F2>")
+        assert brandon.window.panes.view is None
+        screen.until(
+            brandon.root, lambda: brandon.root.winfo_width() == before and everything_is_seen(brandon)
+        )
+
+
+def is_small(root) -> bool:
+    return (root.winfo_width(), root.winfo_height()) == tuple(root.minsize())
+
+
+def is_seen(widget) -> bool:
+    """Whether all of it is inside of its window, and that on the screen."""
+    window, left, upper = widget.winfo_toplevel(), widget.winfo_rootx(), widget.winfo_rooty()
+    right, lower = left + widget.winfo_width(), upper + widget.winfo_height()
+    return (
+        widget.winfo_viewable()
+        and max(0, window.winfo_rootx()) <= left
+        and max(0, window.winfo_rooty()) <= upper
+        and right <= min(widget.winfo_screenwidth(), window.winfo_rootx() + window.winfo_width())
+        and lower <= min(widget.winfo_screenheight(), window.winfo_rooty() + window.winfo_height())
+    )
+
+
+def everything_is_seen(brandon) -> bool:
+    """Whether every part of the chat is there, and its box has room for some lines of some words."""
+    window = brandon.window
+    parts = (window.who_label, window.wire_button, window.chat_box, window.users_box, window.message_box)
+    font = tkinter_font(window.chat_box)
+    return (
+        all(map(is_seen, (*parts, window.send_button, window.disconnect_button)))
+        and window.who_label.winfo_width() >= window.who_label.winfo_reqwidth()
+        and window.chat_box.winfo_width() >= 40 * font.measure("0")
+        and window.chat_box.winfo_height() >= 8 * font.metrics("linespace")
+    )
+
+
+def a_whole_line_is_seen(box) -> bool:
+    return is_seen(box) and box.winfo_width() >= tkinter_font(box).measure("0" * 71)  # offset, hex and text
+
+
+def tkinter_font(widget):
+    from tkinter import font
+
+    return font.nametofont(widget["font"], root=widget)
