@@ -26,6 +26,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def a_third_of(values) -> list:
+    """The values as parameters of a test: every third for everyone, the others for maintainers."""
+    return [pytest.param(one, marks=pytest.mark.maintainers if i % 3 else ()) for i, one in enumerate(values)]
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""

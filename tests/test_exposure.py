@@ -12,7 +12,6 @@ from lab.room.script import make_script
 from lab.room.variant import Variant
 from tests.leaky_sessions import Case, record_all
 
-SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.maintainers) for seed in range(2, 100))]
 BARE = [Variant(), Variant(wire="lines")]
 DISGUISED = [Variant(wire=wire, disguise=kind) for wire in ("report", "lines") for kind in ("base64", "xor")]
 TLS = [Variant(tls, wire) for wire in ("report", "lines") for tls in ("1.2", "1.3")]
@@ -20,15 +19,19 @@ PADDED = Variant("1.3", "lines", 128)
 EVERY = [*BARE, *DISGUISED, *TLS, PADDED]
 
 
-@pytest.fixture(scope="module", params=SEEDS)
-def sessions(request, tmp_path_factory):
-    """Every variant of one seed: {variant: (what the eavesdropper has, the manifest's entry)}."""
-    folder = tmp_path_factory.mktemp("sessions")
-    manifest = record(folder, EVERY, seed=request.param, say=lambda line: None)
-    return {
-        variant: (eavesdrop(folder / entry["file"]), entry)
-        for variant, entry in zip(EVERY, manifest["recordings"], strict=True)
-    }
+def heard_in(folder, manifest) -> dict:
+    """{variant: (what the eavesdropper has, the manifest's entry)}."""
+    recordings = zip(EVERY, manifest["recordings"], strict=True)
+    return {variant: (eavesdrop(folder / entry["file"]), entry) for variant, entry in recordings}
+
+
+@pytest.fixture(scope="module", params=[0, 1])
+def sessions(request, once):
+    """Every variant of one seed."""
+    folder = once(
+        f"exposure-{request.param}", lambda folder: record(folder, EVERY, seed=request.param, say=lambda line: None)
+    )
+    return heard_in(folder, read_manifest(folder / MANIFEST))
 
 
 def shares(session) -> dict[str, tuple[int, int, int]]:
@@ -117,6 +120,23 @@ def test_times_leak_to_a_fraction_of_the_session(sessions):
     sent = [event["time_ns"] for event in entry["events"] if event["action"] in ("say", "tell")]
     leak = time_leak([message.time_ns for message in overheard.said], sent)
     assert leak.count == 18 and leak.low <= leak.bits <= leak.high and leak.bits > 0
+
+
+@pytest.mark.maintainers
+@pytest.mark.parametrize("seed", range(2, 100))
+def test_all_of_this_for_many_more_conversations(seed, tmp_path):
+    sessions = heard_in(tmp_path, record(tmp_path, EVERY, seed=seed, say=lambda line: None))
+    for check, variants in (
+        (test_plaintext_and_its_disguises_give_everything_away, [*BARE, *DISGUISED]),
+        (test_tls_hides_what_is_said_and_not_who_is_there, [*TLS, PADDED]),
+        (test_without_padding_the_length_of_every_line_is_inferred_right, TLS),
+        (test_who_said_yes_and_who_said_no, EVERY),
+    ):
+        for variant in variants:
+            check(sessions, variant)
+    test_the_disguises_are_named_with_the_key_that_was_used(sessions)
+    test_padding_hides_the_lengths_and_costs_bytes(sessions)
+    test_times_leak_to_a_fraction_of_the_session(sessions)
 
 
 # --- the score cannot be fooled ---------------------------------------------------------------------------------------
@@ -290,7 +310,15 @@ def test_entropy_of_what_is_known():
     assert entropy_bits(range(16)) == 4  # never more than n messages can show
 
 
-@pytest.mark.parametrize(("kinds", "count"), [(4, 120), (3, 60), (8, 18), (20, 18), (20, 60), (40, 18)])
+@pytest.mark.parametrize(
+    ("kinds", "count"),
+    [
+        (3, 60),
+        (8, 18),
+        (40, 18),
+        *(pytest.param(*one, marks=pytest.mark.maintainers) for one in ((4, 120), (20, 18), (20, 60))),
+    ],
+)
 def test_intervals_hold_the_truth_as_often_as_they_say(kinds, count):
     """A known source, drawn a hundred times. Where there are too few messages, only a lower bound is claimed."""
     import math

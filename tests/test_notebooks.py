@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_LINES = 10  # of code in a cell; anything longer is a function in lab/, with a test
 BOUND_S = 100
+SAMPLE = "01_first_look.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,11 @@ def test_it_runs_as_it_ships_and_every_figure_has_a_text_twin(path, copy):
             assert "alt=" in cell.source and "describe_" in cell.source
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.maintainers if path.name != SAMPLE else ()) for path in NOTEBOOKS],
+    ids=lambda path: path.name,
+)
 def test_it_runs_with_a_recording_of_today(path, copy):
     notebook = nbformat.read(path, as_version=4)
     switches = [cell for cell in code_cells(notebook) if "RECORD_AFRESH = False" in cell.source]

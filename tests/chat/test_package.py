@@ -45,6 +45,7 @@ def test_the_pyz_holds_the_client_alone(made):
     assert not [name for name in names if "dissect" in name or "__pycache__" in name or "room/" in name]
 
 
+@pytest.mark.maintainers
 @pytest.mark.skipif(importlib.util.find_spec("PyInstaller") is None, reason="PyInstaller is not installed")
 def test_the_program_runs_without_python(serve, tmp_path, monkeypatch):
     assert package.main(["--out", str(tmp_path)]) == 0

@@ -87,7 +87,13 @@ EXTRA = [
 ]
 
 
-@pytest.fixture(scope="module", params=list(FORMATS))
+FOR_MAINTAINERS = ("pcap big-endian", "pcap big-endian nanoseconds", "pcapng big-endian", "pcapng")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(one, marks=pytest.mark.maintainers if one in FOR_MAINTAINERS else ()) for one in FORMATS],
+)
 def case(request, tmp_path_factory) -> Case:
     write, link = FORMATS[request.param]
     first = list(FORMATS).index(request.param) * SEEDS_PER_FORMAT

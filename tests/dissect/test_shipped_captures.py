@@ -10,6 +10,7 @@ from lab.dissect import oracle
 from lab.dissect.flows import find_flows
 from lab.dissect.segments import CUT, read_segments
 from lab.dissect.tls_session import open_flow
+from tests.conftest import a_third_of
 from tests.dissect.witness import EVENT_FIELDS, check_events, check_streams
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -23,7 +24,7 @@ FILES = [
 pytestmark = [
     pytest.mark.tshark,
     pytest.mark.skipif(not FILES, reason="this checkout has no captures"),
-    pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CAPTURES))),
+    pytest.mark.parametrize("path", a_third_of(FILES), ids=lambda path: str(path.relative_to(CAPTURES))),
 ]
 
 

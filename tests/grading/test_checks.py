@@ -2,6 +2,7 @@
 than the bench."""
 
 import ast
+import functools
 import shutil
 import subprocess
 import sys
@@ -63,9 +64,14 @@ def test_at_least_sixty_misconceptions_and_some_for_each_task():
     assert {(one.sheet, one.task) for one in MISCONCEPTIONS} == set(TASKS)
 
 
+@functools.cache
+def stories_of(one) -> list:
+    return run_misconception(one, TASKS, SEEDS[:1])
+
+
 @pytest.mark.parametrize("one", MISCONCEPTIONS, ids=lambda one: one.id)
 def test_misconceptions_fail_with_a_story_without_the_answer(one):
-    for wrong in run_misconception(one, TASKS, SEEDS[:1]):
+    for wrong in stories_of(one):
         assert wrong is not None, "a wrong one passes"
         story = wrong.story
         assert story.given and story.came_back and len(story.rule) > 20
@@ -80,7 +86,7 @@ def test_stories_name_a_frame_and_a_filter_to_paste(sheet):
     named = 0
     chosen = [one for one in MISCONCEPTIONS if one.sheet == sheet]
     for one in chosen:
-        [wrong] = run_misconception(one, TASKS, [1])
+        [wrong] = stories_of(one)
         if wrong.story.frame is not None:
             named += 1
             assert wrong.story.filter == f"frame.number == {wrong.story.frame}"

@@ -63,6 +63,7 @@ def test_a_check_tells_right_from_wrong_and_minds_no_experiments(course, tmp_pat
     assert found["check_parse_ipv4"] == "parse_ipv4: done\n" and found["check_find_handshake"] == "find_handshake: done\n"
 
 
+@pytest.mark.maintainers
 def test_nbgrader_itself_hands_out_and_grades(course):
     pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install nbgrader")
 

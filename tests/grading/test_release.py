@@ -71,6 +71,7 @@ def run_in(copy, *words, timeout=110):
     )
 
 
+@pytest.mark.maintainers
 def test_its_own_tests_are_green(copy):
     """Those of the exercises and of the layout here; that all others can at least be collected. (The gate runs all.)"""
     done = run_in(copy, "test", "-q", "-p", "no:cacheprovider", "tests/exercises", "tests/test_architecture.py")
