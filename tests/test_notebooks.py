@@ -4,9 +4,7 @@ import os
 import re
 import shutil
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from tests.conftest import ROOT
 
@@ -25,7 +23,15 @@ def copy(tmp_path_factory):
     return copy
 
 
+def read(path):
+    import nbformat  # its import takes seconds, so not where tests are collected
+
+    return nbformat.read(path, as_version=4)
+
+
 def run(notebook, kit) -> list:
+    from nbclient import NotebookClient
+
     NotebookClient(notebook, timeout=BOUND_S, resources={"metadata": {"path": str(kit / "notebooks")}}).execute()
     return notebook.cells
 
@@ -40,7 +46,7 @@ def test_there_are_notebooks():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_it_runs_as_it_ships_and_every_figure_has_a_text_twin(path, copy):
-    cells = run(nbformat.read(path, as_version=4), copy)
+    cells = run(read(path), copy)
     outputs = [(cell, output) for cell in cells for output in cell.get("outputs", [])]
     assert not [output for _, output in outputs if output.output_type == "error"]
     for cell, output in outputs:
@@ -54,7 +60,7 @@ def test_it_runs_as_it_ships_and_every_figure_has_a_text_twin(path, copy):
     ids=lambda path: path.name,
 )
 def test_it_runs_with_a_recording_of_today(path, copy):
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     switches = [cell for cell in code_cells(notebook) if "RECORD_AFRESH = False" in cell.source]
     if not switches:
         assert path.name == "00_start_here.ipynb"  # the one that opens no recording
@@ -66,7 +72,7 @@ def test_it_runs_with_a_recording_of_today(path, copy):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_it_is_thin_and_ships_without_output(path):
-    for cell in code_cells(nbformat.read(path, as_version=4)):
+    for cell in code_cells(read(path)):
         assert not cell.outputs and cell.execution_count is None
         lines = [line for line in cell.source.splitlines() if line.strip()]
         assert len(lines) <= MOST_LINES, cell.source

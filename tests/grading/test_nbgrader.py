@@ -6,9 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from lab.checking.tasks import ROOT, facts
 from lab.grading import nbgrader, stubs
@@ -18,13 +16,21 @@ WRONG = ('">6s6sH"', '"<6s6sH"')  # a misconception: the type in the wrong byte 
 
 
 @pytest.fixture(scope="module")
+def nbformat():
+    """Its import takes seconds, so not where tests are collected."""
+    import nbformat
+
+    return nbformat
+
+
+@pytest.fixture(scope="module")
 def course(tmp_path_factory):
     folder = tmp_path_factory.mktemp("course")
     nbgrader.write(folder)
     return folder
 
 
-def test_every_task_is_a_cell_to_fill_in_and_one_that_is_worth_its_points(course):
+def test_every_task_is_a_cell_to_fill_in_and_one_that_is_worth_its_points(course, nbformat):
     for solution in stubs.solutions():
         sheet = solution.stem.removeprefix("sheet_")
         notebook = nbformat.read(course / "source" / sheet / f"{sheet}.ipynb", as_version=4)
@@ -41,6 +47,8 @@ def test_every_task_is_a_cell_to_fill_in_and_one_that_is_worth_its_points(course
 def outcomes(notebook, folder) -> dict[str, str]:
     """What each check of an executed notebook came to, by the cell's name."""
     environment = {**os.environ, "LAB_KIT": str(ROOT)}
+    from nbclient import NotebookClient
+
     client = NotebookClient(notebook, timeout=60, allow_errors=True, resources={"metadata": {"path": str(folder)}})
     client.execute(env=environment)
     found = {}
@@ -51,7 +59,7 @@ def outcomes(notebook, folder) -> dict[str, str]:
     return found
 
 
-def test_a_check_tells_right_from_wrong_and_minds_no_experiments(course, tmp_path):
+def test_a_check_tells_right_from_wrong_and_minds_no_experiments(course, nbformat, tmp_path):
     notebook = nbformat.read(course / "source" / SHEET / f"{SHEET}.ipynb", as_version=4)
     for cell in notebook.cells:
         cell.source = cell.source.replace(*WRONG)
