@@ -36,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     command = [sys.executable, "-m", "pytest", "--rootdir", str(ROOT), "--config-file", str(ROOT / "pyproject.toml")]
     command += [f"--basetemp={temporary}/t", *_workers(arguments), *arguments]
     settings = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)
+    settings.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile the kit anew
     own_session = not any(one.startswith(AT_THE_TERMINAL) for one in arguments)
     try:
         return _run(command, own_session, cwd=None if names_a_file else ROOT, env=settings)
