@@ -82,7 +82,7 @@ def test_it_is_thin_and_ships_without_output(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_what_it_links_to_is_there(path):
-    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    text = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert "://" in target or (path.parent / target).resolve().is_relative_to(ROOT)
         assert "://" in target or (path.parent / target).is_file(), target
