@@ -156,6 +156,7 @@ def _section(path: Path, label: str, overheard, entry: dict | None) -> str:
 
 
 def _facts(path: Path, segments, flows: list, overheard, entry: dict | None) -> str:
+    from lab.dissect.other_frames import describe
     from lab.exposure import length_leak
 
     rows = [
@@ -171,6 +172,8 @@ def _facts(path: Path, segments, flows: list, overheard, entry: dict | None) -> 
         ["what the lengths give away", str(length_leak([message.length for message in overheard.said]))],
         ["truth", "manifest.json beside the file" if entry else "no manifest knows this file, so nothing is scored"],
     ]
+    if others := segments.not_looked_into:
+        rows.append(["not looked into", describe({name: len(numbers) for name, numbers in others.items()})])
     if segments.capture.truncated:
         rows.append(["note", segments.capture.truncated])
     return _table(["", ""], rows)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from lab.dissect import checksums
 from lab.dissect.field_tree import Cursor, Field, Layer, Row, group, layer
+from lab.dissect.link_fields import dissect_llc, dissect_mpls, dissect_pppoe
 from lab.dissect.link_layer import (
     FAMILIES_IPV6,
     FAMILY_IPV4,
@@ -30,11 +31,16 @@ from lab.dissect.link_layer import (
     LINK_NULL,
     LINK_SLL,
     LINK_SLL2,
+    LONGEST_LLC,
+    MPLS_TYPES,
     RAW_LINKS,
+    SLL_LLC,
     TYPE_IPV4,
     TYPE_IPV6,
+    TYPE_PPPOE,
     VLAN_TYPES,
 )
+from lab.dissect.network_names import ETHER_TYPES, PROTOCOLS
 from lab.dissect.tcp_fields import dissect_tcp
 from lab.dissect.tls_fields import dissect_tls, looks_like_tls
 
@@ -43,35 +49,6 @@ __all__ = ["Field", "Layer", "Part", "dissect_frame"]
 TYPE_ARP = 0x0806
 ICMP, IGMP, TCP, UDP, ICMPV6 = 1, 2, 6, 17, 58
 MOST_LAYERS = 64  # headers in a row; a frame with more ends in a data leaf
-
-ETHER_TYPES = {
-    TYPE_IPV4: "IPv4",
-    TYPE_IPV6: "IPv6",
-    TYPE_ARP: "ARP",
-    0x8100: "VLAN tag",
-    0x88A8: "service VLAN tag",
-}
-PROTOCOLS = {
-    **{
-        0: "hop-by-hop options",
-        1: "ICMP",
-        2: "IGMP",
-        6: "TCP",
-        17: "UDP",
-        41: "IPv6",
-        43: "routing",
-        44: "fragment",
-    },
-    **{
-        47: "GRE",
-        50: "ESP",
-        51: "authentication",
-        58: "ICMPv6",
-        59: "nothing more",
-        60: "destination options",
-    },
-    **{89: "OSPF", 132: "SCTP", 135: "mobility", 139: "host identity", 140: "shim6"},
-}
 
 
 class Part(NamedTuple):
@@ -174,7 +151,7 @@ def _named(names: dict[int, str], digits: int = 0) -> Callable[[int], str]:
 
 
 _ETHER_TYPE = _named(ETHER_TYPES, 4)
-_TYPE_MEANING = "What follows: {text}; values below 1536 would be a length instead."
+_TYPE_MEANING = "What follows: {text}; values up to 1500 are a length instead."
 ETHERNET = (
     Row("Destination", "eth.dst", 48, "The network card that this frame is for on this link.", _mac),
     Row(
@@ -225,7 +202,18 @@ def _link_layer(link_type: int):
 def _next_by_type(kind: int):
     if kind in VLAN_TYPES:
         return _vlan
+    if 0 < kind <= LONGEST_LLC:
+        return lambda cursor, layers: _llc(cursor, layers, kind)
+    if kind == TYPE_PPPOE:
+        return lambda cursor, layers: _next_by_type(dissect_pppoe(cursor, layers))
+    if kind in MPLS_TYPES:
+        return lambda cursor, layers: _next_by_type(dissect_mpls(cursor, layers))
     return {TYPE_IPV4: _ipv4, TYPE_IPV6: _ipv6, TYPE_ARP: _arp}.get(kind)
+
+
+def _llc(cursor: Cursor, layers: list[Field], length: int):
+    cursor.end = min(cursor.end, cursor.byte + length)
+    return _next_by_type(dissect_llc(cursor, layers))
 
 
 def _ethernet(cursor: Cursor, layers: list[Field]):
@@ -238,6 +226,9 @@ def _ethernet(cursor: Cursor, layers: list[Field]):
         fields[0].meaning = "Everyone on this link (broadcast), or a group of them (multicast)."
     elif fields[0].value == fields[1].value == 0:
         fields[0].meaning = "All zeros: the loopback interface has no cards and so no addresses."
+    if 0 < fields[2].value <= LONGEST_LLC:
+        fields[2].name, fields[2].key, fields[2].text = "Length", "eth.len", str(fields[2].value)
+        fields[2].meaning = "Bytes behind this header: up to 1500 the field is a length, and LLC follows."
     return _next_by_type(fields[2].value)
 
 
@@ -258,7 +249,7 @@ def _sll(cursor: Cursor, layers: list[Field]):
         protocol, whole = cursor.table(SLL_PROTOCOL, source)
         fields += protocol
     layers.append(layer("Linux cooked capture", "sll", start, fields, _SLL_MEANING))
-    return _next_by_type(fields[-1].value) if whole else None
+    return _next_cooked(fields[-1].value) if whole else None
 
 
 def _sll2(cursor: Cursor, layers: list[Field]):
@@ -269,7 +260,14 @@ def _sll2(cursor: Cursor, layers: list[Field]):
         fields += _sll_address(cursor, fields[5].value, source)
         whole = cursor.byte == before + 8
     layers.append(layer("Linux cooked capture v2", "sll", start, fields, _SLL_MEANING))
-    return _next_by_type(fields[0].value) if whole else None
+    return _next_cooked(fields[0].value) if whole else None
+
+
+def _next_cooked(kind: int):
+    """A cooked frame has no lengths: one small number means LLC, the others mean what only Linux knows."""
+    if kind == SLL_LLC:
+        return lambda cursor, layers: _llc(cursor, layers, cursor.left)
+    return None if kind <= LONGEST_LLC else _next_by_type(kind)
 
 
 _SLL_MEANING = "Made up by Linux for its 'any' interface."

@@ -1,18 +1,13 @@
 """Every TCP segment of a capture as columns: one numpy array a header field, one item a segment.
 
-    IPv4  version 4, header words 4 | tos 1 | total length 2 | id 2 | flags 3, offset 13 | ttl 1 | protocol
-    1 | sum 2
-          source 4 | destination 4 | options                                                       (RFC 791)
-    IPv6  version 4, class 8, label 20 | payload length 2 | next header 1 | hop limit 1
-          source 16 | destination 16 | extension headers                                           (RFC 8200)
-    TCP   source port 2 | destination port 2 | seq 4 | ack 4 | header words 4, flags 12 | window 2
-          checksum 2 | urgent pointer 2 | options                                                  (RFC 9293)
+    source port 2 | destination port 2 | seq 4 | ack 4 | header words 4, flags 12 | window 2
+    checksum 2 | urgent pointer 2 | options                                                  (RFC 9293)
 
 The capture is cut into chunks of 16,384 frames. In each, ``gather`` copies all IP headers out of the file
 in one call, then all TCP headers; the rest is arithmetic on whole columns. Payloads are not copied: a
 segment remembers where its payload stands in the file. A frame that is not TCP, or whose TCP header was not
-captured as far as the window field, has no row. Fragments of an IP packet are not put together: the first
-one has a row and is marked.
+captured as far as the window field, has no row; ``not_looked_into`` counts them. Fragments of an IP packet
+are not put together: the first one has a row and is marked.
 """
 
 from functools import cached_property
@@ -24,7 +19,9 @@ import numpy as np
 from lab.dissect.bytes_view import gather
 from lab.dissect.capture_file import Capture, read_capture
 from lab.dissect.flow_numbers import FlowNumbers
+from lab.dissect.ip_layer import read_ipv4, read_ipv6
 from lab.dissect.link_layer import find_packets
+from lab.dissect.other_frames import name_frames
 from lab.dissect.tcp_options import (
     LARGEST_SHIFT,
     MSS,
@@ -47,38 +44,11 @@ CUT = 4  # the snap length cut the payload off
 NO_LENGTH = 8  # a fragment, or a header that claims to be longer than the packet
 
 CHUNK = 1 << 14  # frames: columns of so many stay in the processor's cache
-TCP, FRAGMENT_HEADER, AUTHENTICATION = 6, 44, 51
-EXTENSIONS_IPV6 = (0, 43, 44, 51, 60, 135, 139, 140)  # RFC 8200 section 4, RFC 7045
-MOST_EXTENSIONS = 64  # headers in a row that are followed; a packet with more has no row
+TCP = 6
 TCP_READ = 16  # bytes of the TCP header that a row needs
 
 IPV6_NUMBER = 1 << 32  # addresses as numbers: IPv4 as itself, IPv6 as this plus its place in a table
 
-_IPV4 = np.dtype(
-    [
-        ("version", "u1"),
-        ("tos", "u1"),
-        ("total", ">u2"),
-        ("id", ">u2"),
-        ("fragment", ">u2"),
-        ("ttl", "u1"),
-        ("protocol", "u1"),
-        ("checksum", ">u2"),
-        ("source", ">u4"),
-        ("destination", ">u4"),
-    ]
-)
-_IPV6 = np.dtype(
-    [
-        ("label", ">u4"),
-        ("length", ">u2"),
-        ("next", "u1"),
-        ("hops", "u1"),
-        ("source", "S16"),
-        ("destination", "S16"),
-    ]
-)
-_EXTENSION = np.dtype([("next", "u1"), ("length", "u1"), ("fragment", ">u2")])
 _TCP = np.dtype(
     [
         ("source", ">u2"),
@@ -94,20 +64,23 @@ _TCP = np.dtype(
 class Segments:
     """The TCP segments of one capture. Each attribute below is an array with one item a segment.
 
-    ======================================
-    ======================================================================== number int32, the frame's
-    number, from 1 time_ns                                 int64, nanoseconds since 1970 src, dst
-    uint64, addresses as numbers; ``address(n)`` gives their text sport, dport
-    uint16 seq, ack                                uint32, as on the wire relative_seq, relative_ack
-    uint32, from the flow's start (ack as on the wire where ACK is not set) flags
-    uint16, twelve bits: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ... window, scaled_window
-    uint16, uint32 header_length uint8, bytes payload_offset                          int64, bytes into
-    ``capture.data`` payload_length, payload_captured        int32, bytes: what the headers say, and what
-    the file holds of it flow int32, as Wireshark's tcp.stream direction
-    uint8, 0 or 1; which is which differs from flow to flow notes                                   uint8,
-    bits: FRAGMENT, BAD_HEADER, CUT, NO_LENGTH frame_length, captured_length           uint32, bytes
-    ======================================
-    ========================================================================
+    ==================================  ================================================================
+    number                              int32, the frame's number, from 1
+    time_ns                             int64, nanoseconds since 1970
+    src, dst                            uint64, addresses as numbers; ``address(n)`` is their text
+    sport, dport                        uint16
+    seq, ack                            uint32, as on the wire
+    relative_seq, relative_ack          uint32, from the flow's start (ack as on the wire without ACK)
+    flags                               uint16, twelve bits: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ...
+    window, scaled_window               uint16, uint32
+    header_length                       uint8, bytes
+    payload_offset                      int64, bytes into ``capture.data``
+    payload_length, payload_captured    int32, bytes: what the headers say, and what the file holds of it
+    flow                                int32, as Wireshark's tcp.stream
+    direction                           uint8, 0 or 1; which is which differs from flow to flow
+    notes                               uint8, bits: FRAGMENT, BAD_HEADER, CUT, NO_LENGTH
+    frame_length, captured_length       uint32, bytes
+    ==================================  ================================================================
     """
 
     def __init__(
@@ -198,8 +171,9 @@ class Segments:
         return text
 
     def table(self):
-        """All of it as a pandas DataFrame, one row a segment, indexed by frame number; src and dst as
-        text.
+        """Return all of it as a pandas DataFrame, one row a segment, indexed by frame number; src and dst as text.
+
+        Frames without a segment have no row: see ``not_looked_into``.
         """
         import pandas  # half a second that a bare count of segments should not wait for
 
@@ -215,8 +189,18 @@ class Segments:
             columns[name] = getattr(self, name)
         return pandas.DataFrame(columns, index=pandas.Index(self.number, name="number"))
 
+    @cached_property
+    def not_looked_into(self) -> dict[str, np.ndarray]:
+        """The frames that have no row, by what they carry: {"GRE": frame numbers, "fragments": ...}, most first.
+
+        ``other_frames.describe`` puts their counts into a line.
+        """
+        others = np.ones(len(self.capture), bool)
+        others[self.number - 1] = False
+        return name_frames(self.capture, (np.flatnonzero(others) + 1).astype(np.int32))
+
     def payload(self, i: int) -> memoryview:
-        """The captured payload bytes of segment I (an index, from 0). No copy."""
+        """Return the captured payload bytes of segment ``i`` (an index, from 0). No copy."""
         start = int(self.payload_offset[i])
         return memoryview(self.capture.data[start : start + int(self.payload_captured[i])])
 
@@ -364,22 +348,11 @@ def _decode(data, packet, version, end, wire_end, rows, addresses, numbers) -> d
 
 
 def _decode_ipv4(data, packet, end, wire_end, rows, _addresses):
-    header = gather(data, packet, _IPV4)
-    header_length = (header["version"] & 15).astype(np.int64) * 4
-    total = header["total"].astype(np.int64)
-    # A total length of 0 is left by cards that cut large segments up themselves (offload): the frame decides.
-    packet_end = np.where(total == 0, wire_end, np.minimum(packet + total, wire_end))
-    protocol, at, fragment = header["protocol"], packet + header_length, header["fragment"]
-    sound = (header["version"] >> 4 == 4) & (header_length >= 20) & (packet + 20 <= end)
-    sound &= ((total >= header_length) | (total == 0)) & (fragment & 0x1FFF == 0)
-    if (protocol[sound] == AUTHENTICATION).any():
-        limit = np.minimum(end, packet_end)
-        protocol, at, _, _ = _skip_extensions(data, protocol.copy(), at, limit, (AUTHENTICATION,))
-    kept = sound & (protocol == TCP)
-    source = header["source"].astype(np.uint64)
-    destination = header["destination"].astype(np.uint64)
-    limit = np.minimum(end, packet_end)
-    return _keep(kept, rows, source, destination, at, limit, packet_end, fragment & 0x2000 != 0)
+    carried = read_ipv4(data, packet, end, wire_end)
+    kept = carried.sound & (carried.protocol == TCP) & ~carried.later_fragment
+    source, destination = carried.source.astype(np.uint64), carried.destination.astype(np.uint64)
+    place = carried.at, carried.limit, carried.packet_end, carried.first_fragment
+    return _keep(kept, rows, source, destination, *place)
 
 
 def _keep(kept: np.ndarray, *columns: np.ndarray) -> list[np.ndarray]:
@@ -388,41 +361,12 @@ def _keep(kept: np.ndarray, *columns: np.ndarray) -> list[np.ndarray]:
 
 
 def _decode_ipv6(data, packet, end, wire_end, rows, addresses):
-    header = gather(data, packet, _IPV6)
-    packet_end = np.minimum(packet + 40 + header["length"], wire_end)
-    limit = np.minimum(end, packet_end)
-    sound = (header["label"] >> 28 == 6) & (packet + 40 <= end)
-    protocol, at, fragment, later = _skip_extensions(
-        data, np.where(sound, header["next"], 59).astype(np.uint8), packet + 40, limit, EXTENSIONS_IPV6
-    )
-    kept = sound & (protocol == TCP) & ~later
-    source = addresses.number(header["source"][kept])
-    destination = addresses.number(header["destination"][kept])
-    rows, at, limit, packet_end, fragment = _keep(kept, rows, at, limit, packet_end, fragment)
-    return [rows, source, destination, at, limit, packet_end, fragment]
-
-
-def _skip_extensions(data, protocol, at, limit, extensions):
-    """Go behind the extension headers: (protocol, where it begins, is it a fragment, is it a later
-    fragment).
-    """
-    at = at.copy()
-    fragment, later = np.zeros(len(at), bool), np.zeros(len(at), bool)
-    known = np.zeros(256, bool)
-    known[list(extensions)] = True
-    for _ in range(MOST_EXTENSIONS):
-        here = np.flatnonzero(known[protocol] & (at + 8 <= limit) & ~later)
-        if len(here) == 0:
-            break
-        header, kind = gather(data, at[here], _EXTENSION), protocol[here]
-        length = header["length"].astype(np.int64)
-        size = np.where(kind == AUTHENTICATION, (length + 2) * 4, (length + 1) * 8)
-        at[here] += np.where(kind == FRAGMENT_HEADER, 8, size)
-        fragments = kind == FRAGMENT_HEADER
-        fragment[here] |= fragments & (header["fragment"] & 1 != 0)
-        later[here] |= fragments & (header["fragment"] >> 3 != 0)
-        protocol[here] = header["next"]
-    return protocol, at, fragment, later
+    carried = read_ipv6(data, packet, end, wire_end)
+    kept = carried.sound & (carried.protocol == TCP) & ~carried.later_fragment
+    source, destination = (addresses.number(one[kept]) for one in (carried.source, carried.destination))
+    place = carried.at, carried.limit, carried.packet_end, carried.first_fragment
+    row, *place = _keep(kept, rows, *place)
+    return [row, source, destination, *place]
 
 
 def _decode_tcp(data, row, source, destination, at, limit, packet_end, fragment, numbers):

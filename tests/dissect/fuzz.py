@@ -20,10 +20,11 @@ from pathlib import Path
 from lab.dissect.capture_file import CaptureError, parse_capture
 from lab.dissect.fields import dissect_frame
 from lab.dissect.flows import find_flows
+from lab.dissect.other_frames import describe
 from lab.dissect.records import APPLICATION_DATA
 from lab.dissect.segments import read_segments
 from lab.dissect.tls_session import certificate_names, open_flow
-from tests.dissect import packets
+from tests.dissect import links, packets
 from tests.dissect.generator import LINKS, Conversation
 from tests.dissect.test_fields import other_frames
 from tests.dissect.tls_traffic import play, write_capture
@@ -51,7 +52,12 @@ def corpus(folder: Path) -> list[bytes]:
     )
     for i, data in enumerate(other_frames()):
         odd += (packets.simple_packet if i % 2 else lambda d, n: packets.old_packet(7, d, n))(data[:80], len(data))
-    found += [odd, gzip.compress(found[0])]
+    types = sorted({link for link, *_ in (*links.READ.values(), *links.not_read())})
+    nested = packets.section() + b"".join(packets.interface(link) for link in types)
+    wrapped = [(link, wrap(packet)) for link, wrap in links.READ.values() for packet in links.read_packets()[::2]]
+    for link, data in wrapped + [(link, data) for link, _, data in links.not_read()]:
+        nested += packets.packet(0, data, len(data), types.index(link))
+    found += [odd, nested, gzip.compress(found[0])]
     tls = (("1.3", None), ("1.2", "ECDHE-RSA-CHACHA20-POLY1305"), ("1.1", "ALL:@SECLEVEL=0"))
     for version, ciphers in tls:
         played = play(version=version, ciphers=ciphers, lines=2, tickets=1)
@@ -97,6 +103,9 @@ def through_everything(data: bytes) -> bool:
         assert "\n" not in str(error)
         return False
     segments = read_segments(capture)
+    others = {name: len(numbers) for name, numbers in segments.not_looked_into.items()}
+    assert len(segments) + sum(others.values()) == len(capture)
+    assert describe(others) or not others
     assert len(segments.scaled_window) == len(segments.sack_left) == len(segments)
     for i in range(0, len(segments), 5):
         assert segments.info(i) and segments.endpoint(i)
