@@ -6,6 +6,7 @@ the network is never sent to the terminal as it is: bytes that could steer it ar
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,14 +20,14 @@ from lab.dissect.capture_file import Capture, CaptureError, read_frames
 from lab.dissect.field_tree import Field
 from lab.dissect.fields import Application, dissect_frame
 from lab.dissect.flows import Flow, Handshake, find_flow, find_flows
+from lab.dissect.other_frames import describe
 from lab.dissect.segments import Segments, read_segments
 from lab.dissect.tls_session import TlsSession, open_flow
 
 DEFAULT_LIMIT = 40  # rows of a list
-_FLOW_COLUMNS = {
-    **{"flow": "right", "initiator": "left", "responder": "left", "segments": "right", "bytes →": "right"},
-    **{"bytes ←": "right", "seconds": "right", "TLS": "left", "closing": "left"},
-}
+_RIGHT = ("frame", "time s", "flow", "segments", "bytes →", "bytes ←", "seconds")  # columns of numbers
+# What a table of flows leaves out, step by step, until a flow fits on one line of the terminal.
+_LEFT_OUT = (set(), {"details"}, {"details", "seconds"}, {"details", "seconds", "segments"})
 COLOURS = ("red", "blue")  # of initiator and responder, as in Wireshark
 
 
@@ -128,23 +129,21 @@ class _Program:
         facts["segments"] = [_segment_facts(segments, i, events) for i in rows]
         if self.arguments.json:
             return self._say(facts)
-        table = Table(title="Segments", title_justify="left", box=None, pad_edge=False)
-        for name in ("frame", "time s", "from", "to", "flow", "info"):
-            table.add_column(
-                name,
-                justify="right" if name in ("frame", "time s", "flow") else "left",
-                no_wrap=name != "info",
-            )
+        narrow = self.console.width < 110  # then the ports and the flow must do for addresses, and no time stamps
+        names = ["frame", "time s", *(() if narrow else ("from", "to")), "flow", "info"]
+        hidden = r" TSval=\d+ TSecr=\d+" if narrow else "$"
+        table = _table("Segments", names)
         start = int(self.capture.time_ns[0]) if len(self.capture) else 0
         for i in rows:
-            table.add_row(
-                str(segments.number[i]),
-                f"{(int(segments.time_ns[i]) - start) / 1e9:.6f}",
-                segments.address(segments.src[i]),
-                segments.address(segments.dst[i]),
-                str(segments.flow[i]),
-                Text(" ".join([*events.get(i, ()), segments.info(i)])),
-            )
+            cells = {
+                "frame": str(segments.number[i]),
+                "time s": f"{(int(segments.time_ns[i]) - start) / 1e9:.6f}",
+                "from": segments.address(segments.src[i]),
+                "to": segments.address(segments.dst[i]),
+                "flow": str(segments.flow[i]),
+                "info": Text(" ".join([*events.get(i, ()), re.sub(hidden, "", segments.info(i))])),
+            }
+            table.add_row(*(cells[name] for name in names))
         shown = [_file_text(facts["file"]), self._flow_table(facts["flows"]), *note]
         return self._say(facts, *shown, *([table, *row_note] if len(segments) else []))
 
@@ -156,24 +155,15 @@ class _Program:
         )
 
     def _flow_table(self, flows: list[dict]) -> Table:
-        table = Table(title="Flows", title_justify="left", box=None, pad_edge=False)
-        for name, justify in _FLOW_COLUMNS.items():
-            table.add_column(name, justify=justify)
-        for flow in flows:
-            tls = flow["tls"]
-            table.add_row(
-                str(flow["flow"]),
-                flow["initiator"] + ("" if flow["initiator_known"] else "?"),
-                flow["responder"],
-                str(flow["segments"]),
-                *(_bytes_text(flow[f"from_{end}"]) for end in ("initiator", "responder")),
-                f"{flow['duration_s']:.6f}",
-                ""
-                if tls is None
-                else printable(" ".join(filter(None, [tls["version"], tls["server_name"]]))),
-                flow["closing"],
-            )
-        return table
+        """A line a flow, with as much as fits; addresses are shortened before a port is lost."""
+        width = self.console.width
+        for left_out in _LEFT_OUT:
+            table = _flows_as_table(flows, left_out, None)
+            excess = self.console.measure(table, options=self.console.options.update(max_width=9999)).maximum - width
+            if excess <= 0:
+                return table
+        longest = (max(len(flow[end]) for flow in flows) for end in ("initiator", "responder"))
+        return _flows_as_table(flows, left_out, (sum(longest) - excess) // 2)
 
     def _handshakes(self, segments: Segments) -> None:
         flows, note = self._limited(find_flows(segments))
@@ -247,6 +237,50 @@ class _Program:
         self._say(facts, shown, Text(_hex_dump(data)))
 
 
+def _table(title: str, names: list[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="right" if name in _RIGHT else "left", no_wrap=name != "info")
+    return table
+
+
+def _flows_as_table(flows: list[dict], left_out: set[str], room: int | None) -> Table:
+    """The table without the columns ``left_out``; endpoints get at most ``room`` characters each."""
+    details = "details" not in left_out
+    rows = []
+    for flow in flows:
+        tls = flow["tls"] or {"version": "", "server_name": ""}
+        seen = [tls["version"] or ("TLS" if flow["tls"] else ""), tls["server_name"] if details else ""]
+        rows.append(
+            {
+                "flow": str(flow["flow"]),
+                "initiator": _shortened(flow["initiator"], room) + ("" if flow["initiator_known"] else "?"),
+                "responder": _shortened(flow["responder"], room),
+                "segments": str(flow["segments"]),
+                "bytes →": _bytes_text(flow["from_initiator"]),
+                "bytes ←": _bytes_text(flow["from_responder"]),
+                "seconds": f"{flow['duration_s']:.6f}",
+                "TLS": printable(" ".join(filter(None, seen))),
+                "closing": flow["closing"] if details else flow["closing"].split(":")[0],
+            }
+        )
+    names = ["flow", "initiator", "responder", "segments", "bytes →", "bytes ←", "seconds", "TLS", "closing"]
+    names = [name for name in names if name not in left_out and (name != "TLS" or any(row["TLS"] for row in rows))]
+    table = _table("Flows", names)
+    for row in rows:
+        table.add_row(*(Text(row[name]) for name in names))
+    return table
+
+
+def _shortened(endpoint: str, room: int | None) -> str:
+    """An endpoint in ``room`` characters: a part of the address is left out, never of the port."""
+    if room is None or len(endpoint) <= room:
+        return endpoint
+    address, _, port = endpoint.rpartition(":")
+    room = max(room - len(port) - 1, 3)
+    return f"{address[: room // 2]}…{address[len(address) - (room - 1) // 2 :]}:{port}"
+
+
 def _grow(tree: Tree, field: Field) -> None:
     place = f"{field.start}" if field.length == 1 else f"{field.start}-{field.start + field.length - 1}"
     if field.is_bits:
@@ -288,6 +322,7 @@ def _file_facts(capture: Capture, segments: Segments) -> dict:
         "application": capture.application,
         "carries_keys": bool(capture.secrets),
         "truncated": capture.truncated,
+        "not_looked_into": {name: len(numbers) for name, numbers in segments.not_looked_into.items()},
     }
 
 
@@ -303,6 +338,8 @@ def _file_text(facts: dict) -> Text:
     ]
     if facts["carries_keys"]:
         lines.append("The file carries its own TLS keys.")
+    if facts["not_looked_into"]:
+        lines.append(f"Not looked into: {describe(facts['not_looked_into'])}.")
     if facts["truncated"]:
         lines.append(f"Attention: {facts['truncated']}.")
     return Text("\n".join(printable(line) for line in lines))

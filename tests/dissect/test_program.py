@@ -11,7 +11,7 @@ import pytest
 
 from lab.dissect.fields import Part
 from lab.dissect.program import main, printable
-from tests.dissect import packets
+from tests.dissect import links, packets
 from tests.dissect.generator import Conversation
 from tests.dissect.test_fields import FRAME_1193
 from tests.dissect.tls_traffic import play_apart, write_capture
@@ -116,6 +116,62 @@ def test_flows(files, capsys):
     assert "closing" in run(capsys, files / "talk.pcap", "--flows").out
     assert as_json(capsys, files / "empty.pcap")["flows"] == []
     run(capsys, files / "empty.pcap")
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory):
+    """Three flows: short IPv4 addresses, the longest IPv4 and the longest IPv6 ones; and frames without a row."""
+    folder, frames = tmp_path_factory.mktemp("crowd"), []
+    addresses = [("10.0.0.1", "10.0.0.2"), ("192.168.100.101", "192.168.100.102")]
+    addresses.append(tuple(f"2001:db8:1111:2222:3333:4444:5555:{last}" for last in ("6666", "7777")))
+    for number, ends in enumerate(addresses):
+        wrap = packets.ipv6 if ":" in ends[0] else packets.ipv4
+        for way, seq, ack, flags, payload in ((0, 9, 0, 2, b""), (1, 99, 10, 18, b""), (0, 10, 100, 24, b"x" * 1460)):
+            there = ends if way == 0 else ends[::-1]
+            ports = (55_000 + number, 9898) if way == 0 else (9898, 55_000 + number)
+            frames.append(packets.link(1, wrap(*there, packets.tcp(*there, *ports, seq, ack, flags, payload=payload))))
+        frames.append(packets.link(1, wrap(*ends, packets.tcp(*ends, 55_000 + number, 9898, 1470, 100, 4))))
+    frames += [frame for link, name, frame in links.not_read() if link == 1 and name in ("GRE", "fragments")]
+    made = packets.pcap([(i * 1_000_000, one, len(one)) for i, one in enumerate(frames)])
+    (folder / "crowd.pcap").write_bytes(made)
+    (folder / "short.pcap").write_bytes(packets.pcap([(i, one, len(one)) for i, one in enumerate(frames[:8])]))
+    (folder / "damaged.pcap").write_bytes(made[: len(made) - 30])
+    return folder
+
+
+@pytest.mark.parametrize("name", ["crowd.pcap", "short.pcap"])
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_a_line_a_flow_and_the_ports_always(crowd, name, width, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    for switch in ([], ["--flows"]):
+        out, _ = run(capsys, crowd / name, *switch)
+        assert all(len(line) <= width for line in out.splitlines())
+        flows = out[out.index("Flows") :].splitlines()[2:]
+        assert "closi…" not in out
+        for number in range(3 if name == "crowd.pcap" else 2):
+            words = flows[number].split()
+            assert words[0] == str(number) and words[1].endswith(f":{55_000 + number}") and words[2].endswith(":9898")
+            assert "reset" in words or "reset:" in words
+            if number < 2:  # the addresses of IPv4 are whole, unless those of IPv6 need the room
+                assert name == "crowd.pcap" or "…" not in flows[number]
+
+
+def test_segments_at_80_columns_keep_ports_flow_and_info(crowd, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    out, _ = run(capsys, crowd / "crowd.pcap")
+    table = out[out.index("Segments") :].splitlines()[1:]
+    assert table[0].split() == ["frame", "time", "s", "flow", "info"]
+    assert table[1].split() == ["1", "0.000000", "0", "55000", "→", "9898", "[SYN]", "Seq=0", "Win=64240", "Len=0"]
+    assert len(table) == 13  # no segment takes two lines
+
+
+def test_what_was_not_looked_into_is_said(crowd, capsys):
+    assert "Not looked into: 3 fragments, 2 frames of GRE." in run(capsys, crowd / "crowd.pcap").out
+    for switch in ([], ["--flows"]):
+        facts = as_json(capsys, crowd / "crowd.pcap", *switch)
+        assert facts["file"]["not_looked_into"] == {"fragments": 3, "GRE": 2}
+    assert "Not looked into" not in run(capsys, crowd / "short.pcap").out
+    assert "Attention: the file ends in the middle of frame 17 (byte " in run(capsys, crowd / "damaged.pcap").out
 
 
 def test_what_comes_from_the_network_does_not_steer_the_terminal(files, capsys):
