@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.install import SetupError, run, say
 
-SYSTEM_PACKAGES = {"tshark": "tshark", "Xvfb": "xvfb"}  # program: Debian's package
+SYSTEM_PACKAGES = {"tshark": "tshark", "Xvfb": "xvfb", "openbox": "openbox"}  # program: Debian's package
 
 
 def python_parts() -> dict[str, str]:
