@@ -62,7 +62,7 @@ def until(root, condition, bound_s: float = BOUND_S):
     """Run the window's events until the condition is true; returns its value."""
     deadline = time.monotonic() + bound_s
     while not (value := condition()):
-        assert time.monotonic() < deadline, "the window never got there"
+        assert time.monotonic() < deadline, f"the window never got there: {root.geometry()}"
         root.update()
         time.sleep(0.005)  # the event loop's own pace, not a wait for anything
     return value

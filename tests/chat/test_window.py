@@ -481,7 +481,7 @@ def test_the_wire_view(chat, serve, ours, encrypted, display):
     assert brandon.window.panes.view is None
 
 
-@pytest.mark.parametrize("size", ["1x1", "1270x680"])
+@pytest.mark.parametrize("size", ["1x1", "1270x680+0+0"])
 def test_every_element_is_there_at_any_size(chat, serve, size, display):
     brandon = chat(serve().port, speaks="lines").connect()
     brandon.root.geometry(size)
@@ -498,7 +498,8 @@ def test_every_element_is_there_at_any_size(chat, serve, size, display):
 def test_the_wire_is_shown_where_there_is_room(chat, serve, desktops, dpi, size, beside, start):
     on = desktops(size, dpi)
     brandon = chat(serve().port, on=on).connect()
-    screen.until(brandon.root, brandon.window.message_box.focus_get)
+    wanted = brandon.root.winfo_reqwidth()  # until then it still has the login's size
+    screen.until(brandon.root, lambda: brandon.root.winfo_width() == wanted and everything_is_seen(brandon))
     if start == "smallest":
         brandon.root.geometry("1x1")
         screen.until(brandon.root, lambda: is_small(brandon.root))
