@@ -161,6 +161,7 @@ class WirePanes(tk.PanedWindow):
         (self.window or self.view).destroy()
         self.view = self.window = None
         self.root.minsize(*self.smallest)
-        if self._widened and self.root.winfo_width() == self._widened[1]:  # still as it was made, not by hand
-            self.root.geometry(f"{self._widened[0]}x{self.root.winfo_height()}")
+        width = self.root.winfo_width()  # less than it was made, where the window manager is not there yet
+        if self._widened and width <= self._widened[1]:
+            self.root.geometry(f"{min(self._widened[0], width)}x{self.root.winfo_height()}")
         self._widened = None
