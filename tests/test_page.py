@@ -9,6 +9,7 @@ from lab import page
 from lab.dissect.capture_file import CaptureError
 from tests.browser import BROWSER, browser, needs_browser
 from tests.conftest import ROOT, a_third_of
+from tests.dissect import links, packets
 
 CHAT = ROOT / "captures" / "chat"
 
@@ -116,6 +117,13 @@ def test_text_from_the_wire_cannot_become_markup(tmp_path):
 )
 def test_every_shipped_capture_has_a_page(path):
     assert "<h2>" in page.make([path])
+
+
+def test_what_was_not_looked_into_is_said(tmp_path):
+    made = packets.pcap([(i, frame, len(frame)) for i, (link, _, frame) in enumerate(links.not_read()) if link == 1])
+    (tmp_path / "odd.pcap").write_bytes(made)
+    assert "<td>not looked into</td><td>3 fragments, 2 frames of GRE, " in page.make([tmp_path / "odd.pcap"])
+    assert "not looked into" not in page.make([CHAT / "plain.pcapng"])
 
 
 def test_a_capture_without_manifest_is_not_scored(tmp_path):

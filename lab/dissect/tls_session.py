@@ -17,6 +17,7 @@ all that follows a change cipher spec up to TLS 1.2. Where the hellos are not in
 is clear only if whole messages fill it, and an alert only if it is two bytes long.
 """
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -185,7 +186,13 @@ class TlsSession:
 
 
 def certificate_names(der: bytes) -> CertificateNames | None:
-    """The names in a certificate; None for bytes that are none."""
+    """Return the names in a certificate; None for bytes that are not one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of serial numbers and the like, which nobody asked about
+        return _certificate_names(der)
+
+
+def _certificate_names(der: bytes) -> CertificateNames | None:
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 

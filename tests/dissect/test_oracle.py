@@ -1,12 +1,14 @@
 """The other engines give the same answers where they answer at all, also from inside a running event loop."""
 
 import asyncio
+import subprocess
 import sys
 
 import pytest
 
 from lab.dissect import oracle
 from tests.dissect import packets
+from tests.dissect.fuzz import ROOT
 from tests.dissect.generator import Conversation
 
 
@@ -53,6 +55,15 @@ def test_an_error_in_the_thread_arrives(tmp_path):
 def test_scapy(path):
     assert oracle.compare(path, "scapy") == []
     assert len(oracle.scapy_rows(path)) > 10
+
+
+def test_scapy_warns_of_nothing_on_standard_error(tmp_path):
+    """It logs link types that it does not know."""
+    (tmp_path / "odd.pcap").write_bytes(packets.pcap([(0, b"whatever", 8)], 77))
+    code = "import sys; from lab.dissect import oracle; print(oracle.scapy_rows(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(tmp_path / "odd.pcap")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("{}\n", "")
 
 
 def test_differences_are_shown(path, monkeypatch):
