@@ -15,11 +15,12 @@ Each frame stands alone: relative sequence numbers and streams are the business 
 """
 
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from lab.dissect import checksums
 from lab.dissect.field_tree import Cursor, Field, Layer, Row, group, layer
+from lab.dissect.ip_layer import ipv6_text
 from lab.dissect.link_fields import dissect_llc, dissect_mpls, dissect_pppoe
 from lab.dissect.link_layer import (
     FAMILIES_IPV6,
@@ -484,10 +485,6 @@ def _ip_options(cursor: Cursor) -> list[Field]:
 # --- IPv6 ---
 
 
-def _ipv6_text(value: int) -> str:
-    return str(IPv6Address(value))
-
-
 IPV6 = (
     Row("Version", "ipv6.version", 4, "The version of IP: 6."),
     Row(
@@ -517,8 +514,8 @@ IPV6 = (
         8,
         "At most {value} more routers: each takes one off, at zero the packet is dropped.",
     ),
-    Row("Source", "ipv6.src", 128, "The host that sent the packet, as it says itself.", _ipv6_text),
-    Row("Destination", "ipv6.dst", 128, "The host that the packet is for.", _ipv6_text),
+    Row("Source", "ipv6.src", 128, "The host that sent the packet, as it says itself.", ipv6_text),
+    Row("Destination", "ipv6.dst", 128, "The host that the packet is for.", ipv6_text),
 )
 EXTENSIONS = {0: "Hop-by-hop options", 43: "Routing", 60: "Destination options", 135: "Mobility"}
 EXTENSIONS |= {139: "Host identity", 140: "Shim6", 51: "Authentication"}

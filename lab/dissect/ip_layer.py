@@ -8,6 +8,7 @@
 Extension headers are walked over, and so is IPv4's authentication header. Fragments are marked, not put together.
 """
 
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,13 @@ class Carried(NamedTuple):
     packet_end: np.ndarray  # int64, where it ends on the wire
     first_fragment: np.ndarray  # bool
     later_fragment: np.ndarray  # bool
+
+
+def ipv6_text(value: int) -> str:
+    """Return the text of an IPv6 address, with an IPv4 address inside it written as one, as Wireshark does."""
+    if value >> 32 == 0xFFFF or 0xFFFF < value < 1 << 32:
+        return ("::ffff:" if value >> 32 else "::") + str(IPv4Address(value & 0xFFFFFFFF))
+    return str(IPv6Address(value))
 
 
 def read_ipv4(data: np.ndarray, packet: np.ndarray, end: np.ndarray, wire_end: np.ndarray) -> Carried:

@@ -11,7 +11,7 @@ are not put together: the first one has a row and is marked.
 """
 
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 from os import PathLike
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy as np
 from lab.dissect.bytes_view import gather
 from lab.dissect.capture_file import Capture, read_capture
 from lab.dissect.flow_numbers import FlowNumbers
-from lab.dissect.ip_layer import read_ipv4, read_ipv6
+from lab.dissect.ip_layer import ipv6_text, read_ipv4, read_ipv6
 from lab.dissect.link_layer import find_packets
 from lab.dissect.other_frames import name_frames
 from lab.dissect.tcp_options import (
@@ -141,11 +141,11 @@ class Segments:
         return self.window.astype(np.uint32) << np.maximum(shifts, 0).astype(np.uint32)
 
     def address(self, number: int) -> str:
-        """The text of an address as ``src`` and ``dst`` number it."""
+        """Return the text of an address as ``src`` and ``dst`` number it."""
         number = int(number)
         if number < IPV6_NUMBER:
             return str(IPv4Address(number))
-        return str(IPv6Address(self._ipv6[number - IPV6_NUMBER]))
+        return ipv6_text(int.from_bytes(self._ipv6[number - IPV6_NUMBER], "big"))
 
     def endpoint(self, i: int, destination: bool = False) -> tuple[str, int]:
         """(address, port) of the sender of segment I, or of its DESTINATION."""

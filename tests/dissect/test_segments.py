@@ -9,6 +9,7 @@ import pytest
 
 from lab.dissect import oracle
 from lab.dissect.capture_file import parse_capture
+from lab.dissect.fields import dissect_frame
 from lab.dissect.flow_numbers import FlowNumbers
 from lab.dissect.flows import find_flow, find_flows
 from lab.dissect.segments import (
@@ -117,6 +118,19 @@ def test_endpoints_that_are_one(tmp_path):
     again = packets.tcp(A, A, 9898, 9898, 6, 6, ACK, payload=b"me")
     frames = [packets.link(1, packets.ipv4(A, A, one)) for one in (segment, again)]
     same_as_tshark(save(tmp_path, frames))
+
+
+@pytest.mark.tshark
+def test_addresses_are_written_as_wireshark_writes_them(tmp_path):
+    sources = ["::ffff:10.0.0.1", "::10.0.0.1", "::ffff:0.0.0.1", "::0.1.0.0", "::255.255.0.1", "::1", "::", "::ffff"]
+    sources += ["64:ff9b::a00:1", "::ffff:0:a00:1", "2001:db8:0:1:1:1:1:1", "1:0:0:2::3", "1::", "0:0:1::", "::1:0:0"]
+    segments = [packets.tcp(one, "fd00::2", 1, 2, 3, 4, ACK) for one in sources]
+    frames = [packets.link(1, packets.ipv6(one, "fd00::2", it)) for one, it in zip(sources, segments, strict=True)]
+    path = save(tmp_path, frames)
+    theirs = [address for (address,) in oracle.tshark_fields(path, ["ipv6.src"])]
+    found = read_segments(path)
+    assert [found.endpoint(i)[0] for i in range(len(found))] == theirs
+    assert [dissect_frame(one).find("ipv6.src").text for one in frames] == theirs
 
 
 @pytest.mark.tshark
