@@ -22,7 +22,7 @@ of version 4.0.
 
 from dataclasses import dataclass
 
-from lab.dissect.flow_numbers import ACK, SYN
+from lab.dissect.flow_numbers import ACK, SYN, ahead
 from lab.dissect.tcp_options import LARGEST_SHIFT
 from lab.dissect.window_scale import UNKNOWN, UNUSED
 
@@ -30,7 +30,7 @@ FIN, RST = 0x001, 0x004
 OUT_OF_ORDER_NS = 3_000_000  # until the handshake has shown the real round trip
 FAST_RETRANSMISSION_NS = 20_000_000  # after the last of the duplicate ACKs
 
-_MODULUS, _HALF = 1 << 32, 1 << 31
+_MODULUS = 1 << 32
 
 # As Wireshark's Info column shows them.
 LABELS = {
@@ -110,6 +110,8 @@ def analyse(segments, rows) -> list[Event]:
             if flags & (SYN | ACK) == SYN | ACK and own.base not in (None, seq):
                 names.add("reused_ports")
                 own.base = seq
+            elif flags & (SYN | ACK) == SYN and own.base == seq:
+                own.next_seq = own.acknowledgeable  # a RST in between has perhaps moved it
             _learn_bases(own, other, seq, ack, flags)
             detail = _judge(own, other, number, time, seq, ack, flags, window, length, first_rtt, names)
             _remember(own, time, seq, ack, flags, window, length, names)
@@ -122,12 +124,6 @@ def analyse(segments, rows) -> list[Event]:
             Event(row, number, n, detail if n == "duplicate_ack" else "") for n in LABELS if n in names
         ]
     return events
-
-
-def _ahead(a: int, b: int) -> int:
-    """How far sequence number A is ahead of B: negative if it is behind (RFC 9293 section 3.4)."""
-    distance = (a - b) % _MODULUS
-    return distance if distance < _HALF else distance - _MODULUS
 
 
 def _learn_bases(own: _Side, other: _Side, seq: int, ack: int, flags: int) -> None:
@@ -163,7 +159,7 @@ def _judge(own, other, number, time, seq, ack, flags, window, length, first_rtt,
     else:
         if window == 0 and not special:
             names.add("zero_window")
-        if own.next_seq is not None and _ahead(seq, own.next_seq) > 0 and not flags & RST:
+        if own.next_seq is not None and ahead(seq, own.next_seq) > 0 and not flags & RST:
             names.add("lost_segment")
         if length <= 1 and own.next_seq is not None and seq == (own.next_seq - 1) % _MODULUS and not special:
             names.add("keep_alive")
@@ -193,10 +189,10 @@ def _judge(own, other, number, time, seq, ack, flags, window, length, first_rtt,
 
 
 def _judge_acknowledgement(other: _Side, ack: int, flags: int, names: set[str]) -> None:
-    if not flags & ACK or other.acknowledgeable is None or _ahead(ack, other.acknowledgeable) <= 0:
+    if not flags & ACK or other.acknowledgeable is None or ahead(ack, other.acknowledgeable) <= 0:
         return
     # Say it once a hole: from then on everything seen of the other side counts as acknowledgeable.
-    if _ahead(other.acknowledgeable, other.next_seq) < 0:
+    if ahead(other.acknowledgeable, other.next_seq or 0) < 0:
         other.acknowledgeable = other.next_seq
         names.add("ack_lost_segment")
     else:
@@ -207,10 +203,10 @@ def _judge_acknowledgement(other: _Side, ack: int, flags: int, names: set[str]) 
 
 def _judge_repetition(own, other, time, seq, flags, length, first_rtt, names) -> None:
     """Data, a SYN or a FIN that does not go on where its side stands: which kind is it?"""
-    repeated = own.next_seq is not None and _ahead(seq, own.next_seq) < 0
+    repeated = own.next_seq is not None and ahead(seq, own.next_seq) < 0
     if length > 1 and own.next_seq is not None and seq == (own.next_seq - 1) % _MODULUS:
         repeated = False  # it begins with the byte of a window probe, and goes on
-    if length and other.last_ack is not None and _ahead(seq + length, other.last_ack) <= 0:
+    if length and other.last_ack is not None and ahead(seq + length, other.last_ack) <= 0:
         names.add("spurious_retransmission")
         return
     if not repeated:
@@ -230,10 +226,11 @@ def _judge_repetition(own, other, time, seq, flags, length, first_rtt, names) ->
 def _remember(own: _Side, time, seq, ack, flags, window, length, names) -> None:
     behind = (seq + length + (flags & (SYN | FIN) != 0)) % _MODULUS
     probe = "zero_window_probe" in names
-    advance = None if own.next_seq is None else _ahead(behind, own.next_seq)
+    advance = None if own.next_seq is None else ahead(behind, own.next_seq)
     if not probe:
         if advance is None or advance > 0:
-            own.next_seq, own.next_seq_time = behind, time
+            # A RST that refuses a connection has the number 0 (RFC 9293 section 3.10.7.1): not its side's own.
+            own.next_seq, own.next_seq_time = None if flags & RST and not behind else behind, time
         if own.acknowledgeable in (None, seq):
             own.acknowledgeable = own.next_seq
     own.window = window

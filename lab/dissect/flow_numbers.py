@@ -23,6 +23,12 @@ TABLE_BITS = 18  # the hash table begins with 2**18 places
 _MIX_LOW, _MIX_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 
+def ahead(a: int, b: int) -> int:
+    """How far sequence number A is ahead of B: negative if it is behind (RFC 9293 section 3.4)."""
+    distance = (a - b) % (1 << 32)
+    return distance if distance < 1 << 31 else distance - (1 << 32)
+
+
 class Conversations:
     """Numbers for pairs of endpoints: a hash table that looks up a whole column at once.
 

@@ -13,6 +13,7 @@ way to the responder and back, SYN-ACK to ACK the way to the initiator and back;
 end to end.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -20,13 +21,15 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.dissect.analysis import Event, analyse
+from lab.dissect.directions import sort_directions
 from lab.dissect.segments import ACK, FIN, RST, SYN, Segments
-from lab.dissect.streams import Gap, Piece, Stream, sort_directions
+from lab.dissect.streams import Excluded, Gap, Piece, Stream
 from lab.dissect.tcp_options import LARGEST_SHIFT
 
 __all__ = [
     "Endpoint",
     "Event",
+    "Excluded",
     "Flow",
     "Gap",
     "Handshake",
@@ -142,35 +145,42 @@ class Flow:
         return (int(times[later]) - int(times[earlier])) / 1e9
 
     @cached_property
-    def handshake(self) -> Handshake | None:
-        """The opening handshake, or None where SYN and SYN-ACK were not both captured."""
-        segments = self.segments
-
-        def acknowledges(answering: int, syn: int) -> bool:
-            return int(segments.ack[answering]) == (int(segments.seq[syn]) + 1) % (1 << 32)
-
-        opening, answer = [], None
-        for row in self.rows[segments.flags[self.rows] & SYN != 0].tolist():
+    def _opening(self) -> tuple[list[int], int, int | None] | None:
+        """The rows of the handshake: the SYNs, the SYN-ACK, and the ACK if it was captured."""
+        segments, rows = self.segments, self.rows
+        flags = segments.flags[rows]
+        acks: dict[int, list[int]] = {}  # the numbers that pure ACKs of the initiator acknowledge: rows
+        pure = rows[flags & (SYN | RST | ACK) == ACK]
+        pure = pure[segments.direction[pure] == self._initiator_direction]
+        for number, row in zip(segments.ack[pure].tolist(), pure.tolist(), strict=True):
+            acks.setdefault(number, []).append(row)
+        syns, found = [], None
+        for row in rows[flags & SYN != 0].tolist():
             if not segments.flags[row] & ACK:
-                if answer is None:
-                    opening.append(row)
-            elif opening and answer is None and acknowledges(row, opening[-1]):
-                answer = row
-        if answer is None:
+                syns.append(row)
+            elif syns and int(segments.ack[row]) == (int(segments.seq[syns[-1]]) + 1) % (1 << 32):
+                later = acks.get((int(segments.seq[row]) + 1) % (1 << 32), [])
+                place = bisect_right(later, row)
+                if place < len(later):
+                    return syns, row, later[place]
+                found = found or (list(syns), row, None)
+        return found
+
+    @cached_property
+    def handshake(self) -> Handshake | None:
+        """The opening handshake, or None where SYN and SYN-ACK were not both captured. Of several SYN-ACKs
+        the first one that the initiator acknowledges.
+        """
+        if self._opening is None:
             return None
-        syn = opening[-1]
-        later = self.rows[self.rows > answer]
-        third = later[
-            (segments.direction[later] == segments.direction[syn])
-            & (segments.flags[later] & (SYN | RST | ACK) == ACK)
-            & (segments.ack[later] - segments.seq[answer] == 1)  # a column wraps around by itself
-        ]
-        ack = int(third[0]) if len(third) else None
+        segments = self.segments
+        syns, answer, ack = self._opening
+        syn = syns[-1]
         return Handshake(
             syn=int(segments.number[syn]),
             syn_ack=int(segments.number[answer]),
             ack=None if ack is None else int(segments.number[ack]),
-            syn_retransmissions=len(opening) - 1,
+            syn_retransmissions=len(syns) - 1,
             initiator_isn=int(segments.seq[syn]),
             responder_isn=int(segments.seq[answer]),
             initiator=self._offer(syn),
@@ -193,26 +203,30 @@ class Flow:
     @cached_property
     def closing(self) -> str:
         """How the flow ended, in words; begins with "closed", "half-closed", "reset" or "still open"."""
-        segments, rows = self.segments, self.rows
-        flags = segments.flags[rows]
-        resets = rows[flags & RST != 0]
-        fins = []
-        for name, stream in ((self.initiator, self.from_initiator), (self.responder, self.from_responder)):
-            finished = stream.rows[segments.flags[stream.rows] & FIN != 0]
-            if len(finished):
-                fins.append((int(segments.number[finished[0]]), name))
-        fins.sort()
+        segments = self.segments
+        since = self._opening[1] if self._opening else -1  # what went before the handshake ended something else
+
+        def sent(rows: np.ndarray, flag: int) -> list[tuple[int, str]]:
+            """(row, sender and frame) of the first segment of ROWS with this flag."""
+            found = rows[(segments.flags[rows] & flag != 0) & (rows > since)][:1].tolist()
+            return [(row, f"{Endpoint(*segments.endpoint(row))} (frame {int(segments.number[row])})") for row in found]
+
+        fins = sorted(sent(self.from_initiator.rows, FIN) + sent(self.from_responder.rows, FIN))
+        resets = sent(self.rows, RST)
         if len(fins) == 2:
-            (first, closer), (second, other) = fins
-            text = f"closed: FIN from {closer} (frame {first}), then from {other} (frame {second})"
-            return text + (f", then RST (frame {int(segments.number[resets[0]])})" if len(resets) else "")
-        if len(resets):
-            row = int(resets[0])
-            text = f"reset: RST from {Endpoint(*segments.endpoint(row))} (frame {int(segments.number[row])})"
-            return text + (f" after FIN from {fins[0][1]} (frame {fins[0][0]})" if fins else "")
-        if fins:
-            return f"half-closed: FIN from {fins[0][1]} only (frame {fins[0][0]})"
-        return "still open when the capture ends"
+            text = f"closed: FIN from {fins[0][1]}, then from {fins[1][1]}"
+        elif resets:
+            text = f"reset: RST from {resets[0][1]}"
+            return text + (f" {'after' if fins[0] < resets[0] else 'before'} FIN from {fins[0][1]}" if fins else "")
+        elif fins:
+            sender, frame = fins[0][1].split(" ", 1)
+            return f"half-closed: FIN from {sender} only {frame}"
+        else:
+            return "still open when the capture ends"
+        if not resets:
+            return text
+        frame = int(segments.number[resets[0][0]])
+        return text + (f", then RST (frame {frame})" if resets[0] > fins[1] else f", RST before (frame {frame})")
 
     @cached_property
     def events(self) -> list[Event]:

@@ -2,27 +2,23 @@
 were written.
 
 TCP numbers every byte, so segments may be lost, come twice, overlap or overtake each other; the receiver
-sorts that out (RFC 9293 section 3.10.7.4), and so do we, with the receiver's rules. A segment that begins
-where the bytes so far end is taken; one from further on waits; of one that begins earlier only the part
-beyond the end is new, so **what was delivered first stays**. Sequence numbers are compared modulo 2**32,
-which makes the wrap-around a non-event.
+sorts that out, and so do we, with the receiver's rules (``reassembly``): **what was delivered first stays**.
 
-What the capture does not hold is not made up: a gap has a place and a length, and no bytes.
+What the capture does not hold is not made up: a gap has a place and a length, and no bytes. What it holds
+and the stream does not, because it came twice or lies before the beginning, is listed in ``excluded``.
 """
 
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from heapq import heappop, heappush
-from itertools import pairwise
 
 import numpy as np
 
-_BLOCK = 1 << 16  # payloads copied at a time
-LARGEST_COPY = 1 << 28  # bytes; so many payloads in all may be copied together, to be cut up into streams
+from lab.dissect.directions import InOrder
+from lab.dissect.reassembly import Layout, lay_out, lay_out_in_order
 
-_SYN, _PSH = 0x02, 0x08
-_MODULUS, _HALF = 1 << 32, 1 << 31
+_PSH = 0x08
+DUPLICATE, CONFLICT, BEFORE_BEGINNING = "duplicate", "conflict", "before the beginning"
 
 
 @dataclass(frozen=True)
@@ -47,12 +43,27 @@ class Gap:
     length: int
 
 
+@dataclass(frozen=True)
+class Excluded:
+    """LENGTH bytes of segment ROW, from byte START of its payload on, that are not in ``Stream.data``.
+
+    ``reason`` is DUPLICATE (the stream has the same bytes from an earlier segment), CONFLICT (it has other
+    ones, which were delivered first) or BEFORE_BEGINNING.
+    """
+
+    row: int
+    frame_number: int
+    start: int
+    length: int
+    reason: str
+
+
 class Stream:
     """The bytes of one direction. ``data`` holds what was captured; offsets everywhere count bytes of
     ``data``.
     """
 
-    def __init__(self, segments, rows: np.ndarray, in_order: "InOrder | None" = None):
+    def __init__(self, segments, rows: np.ndarray, in_order: InOrder | None = None):
         """ROWS are the indices (int64, in file order) of all segments of this direction; IN_ORDER is what
         ``sort_directions`` found out about them, if it was asked.
         """
@@ -61,31 +72,17 @@ class Stream:
         self._in_order = in_order
 
     def __len__(self) -> int:
-        return self._layout[3]
+        return self._layout.length
 
     def __repr__(self) -> str:
-        return f"<Stream of {len(self)} bytes in {len(self._layout[0])} pieces, {len(self.gaps)} gaps>"
+        return f"<Stream of {len(self)} bytes in {len(self._layout.rows)} pieces, {len(self.gaps)} gaps>"
 
     @cached_property
-    def _layout(self) -> tuple[list[int], list[int], list[int], int, list[Gap]]:
-        """(row, bytes of its payload to skip, offset) of each piece, total length, gaps."""
-        segments, rows = self._segments, self.rows
-        if self._in_order is not None:
-            carriers = self._in_order.payloads.rows[self._in_order.first : self._in_order.last]
-            return _one_behind_the_other(carriers, segments.payload_captured[carriers])
-        lengths = segments.payload_captured[rows]
-        if len(rows) == 0:
-            return [], [], [], 0, []
-        expected = int(_first_byte(segments, rows[:1])[0])
-        carrying = lengths > 0
-        rows, lengths = rows[carrying], lengths[carrying]
-        if len(rows) == 0:
-            return [], [], [], 0, []
-        starts, claimed = _number_of_payload(segments, rows), segments.payload_length[rows]
-        ends = starts + lengths.astype(np.uint32)
-        if starts[0] == expected and (starts[1:] == ends[:-1]).all() and claimed[-1] == lengths[-1]:
-            return _one_behind_the_other(rows, lengths)
-        return _put_together(rows.tolist(), starts.tolist(), lengths.tolist(), claimed.tolist(), expected)
+    def _layout(self) -> Layout:
+        if self._in_order is None:
+            return lay_out(self._segments, self.rows)
+        carriers = self._in_order.payloads.rows[self._in_order.first : self._in_order.last]
+        return lay_out_in_order(carriers, self._segments.payload_captured[carriers])
 
     @cached_property
     def data(self) -> bytes:
@@ -93,21 +90,35 @@ class Stream:
         if self._in_order is not None:
             ready = self._in_order
             return ready.payloads.join(ready.first, ready.last, ready.begin, ready.end)
-        rows, skips, _, _, _ = self._layout
+        rows, skips = self._layout.rows, self._layout.skips
         raw, offset = self._segments.capture.raw, self._segments.payload_offset[rows]
         starts = (offset + np.array(skips, np.int64)).tolist()
         ends = (offset + self._segments.payload_captured[rows]).tolist()
         return b"".join([raw[start:end] for start, end in zip(starts, ends, strict=True)])
 
-    @property
+    @cached_property
     def gaps(self) -> list[Gap]:
         """What is missing, in order."""
-        return self._layout[4]
+        return [Gap(offset, length) for offset, length in self._layout.gaps]
+
+    @cached_property
+    def excluded(self) -> list[Excluded]:
+        """Every captured payload byte that is not in ``data``, and why, in file order."""
+        found, segments = [], self._segments
+        for row, skip, length, offset in sorted(self._layout.overlaps):
+            if offset < 0:
+                reason = BEFORE_BEGINNING
+            else:
+                bytes_of_segment = segments.payload(row)[skip : skip + length]
+                same = bytes_of_segment == self.data[offset : offset + length]
+                reason = DUPLICATE if same else CONFLICT
+            found.append(Excluded(row, int(segments.number[row]), skip, length, reason))
+        return found
 
     @cached_property
     def pieces(self) -> list[Piece]:
         """Which segment brought which bytes, in order of offset."""
-        rows, skips, offsets, total, _ = self._layout
+        rows, offsets, total = self._layout.rows, self._layout.offsets, self._layout.length
         segments = self._segments
         ends = [*offsets[1:], total] if rows else []
         return [
@@ -124,7 +135,7 @@ class Stream:
 
     def row_at(self, offset: int) -> int:
         """The index of the segment that brought byte OFFSET of ``data``. IndexError outside it."""
-        rows, _, offsets, total, _ = self._layout
+        rows, offsets, total = self._layout.rows, self._layout.offsets, self._layout.length
         if not 0 <= offset < total:
             raise IndexError(f"byte {offset} of a stream of {total}")
         return rows[bisect_right(offsets, offset) - 1]
@@ -141,7 +152,7 @@ class Stream:
         """The numbers of all frames that brought bytes OFFSET to OFFSET + LENGTH of ``data``, in order of
         bytes.
         """
-        rows, _, offsets, _, _ = self._layout
+        rows, offsets = self._layout.rows, self._layout.offsets
         first, last = bisect_right(offsets, offset) - 1, bisect_right(offsets, offset + max(length, 1) - 1)
         return [int(self._segments.number[row]) for row in rows[max(first, 0) : last]]
 
@@ -149,157 +160,3 @@ class Stream:
         """(start, end) in ``data`` of each stretch without a gap inside."""
         edges = sorted({0, len(self), *(gap.offset for gap in self.gaps)})
         return [(start, end) for start, end in zip(edges, edges[1:], strict=False) if end > start]
-
-
-def _first_byte(segments, rows) -> np.ndarray:
-    """The sequence number (uint32) at which a direction's stream begins, if ROWS are its first segments."""
-    return segments.seq[rows] + (segments.flags[rows] & _SYN != 0).astype(np.uint32)
-
-
-# A SYN takes a number for itself, so its own payload (TCP Fast Open) begins one behind it: the same sum.
-_number_of_payload = _first_byte
-
-
-def _one_behind_the_other(rows: np.ndarray, lengths: np.ndarray):
-    """The layout of segments that came in order, each beginning where the one before ended."""
-    offsets = np.cumsum(lengths, dtype=np.int64)
-    total = int(offsets[-1]) if len(offsets) else 0
-    return rows.tolist(), [0] * len(rows), [0, *offsets[:-1].tolist()] if total else [], total, []
-
-
-class Payloads:
-    """The payloads of many segments, ROWS, in the order in which they belong one behind the other."""
-
-    def __init__(self, segments, rows: np.ndarray, lengths: np.ndarray):
-        self.segments, self.rows, self.lengths = segments, rows, lengths
-        self.starts = segments.payload_offset[rows]
-        self.places = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-
-    def join(self, first: int, last: int, begin: int, end: int) -> bytes:
-        """Payloads FIRST up to LAST (not included), end to end; BEGIN and END are their places among all
-        bytes.
-        """
-        if self.places[-1] <= LARGEST_COPY:
-            return self._together[begin:end].tobytes()
-        raw, starts = self.segments.capture.raw, self.starts[first:last]
-        ends = (starts + self.lengths[first:last]).tolist()
-        return b"".join([raw[start:end] for start, end in zip(starts.tolist(), ends, strict=True)])
-
-    @cached_property
-    def _together(self) -> memoryview:
-        """All of them end to end. Half a million slices take a while in Python, so numpy copies all
-        payloads of one length in one go, as opaque items of that many bytes; and block by block of the
-        file, to stay in the cache.
-        """
-        data, joined = self.segments.capture.data, np.empty(self.places[-1], np.uint8)
-        place_of_row = np.full(len(self.segments), -1, np.int32)
-        place_of_row[self.rows] = np.arange(len(self.rows))
-        in_file_order = place_of_row[place_of_row >= 0]
-        for start in range(0, len(in_file_order), _BLOCK):
-            block = in_file_order[start : start + _BLOCK]
-            lengths = self.lengths[block]
-            block = block[
-                np.argsort(lengths.astype(np.uint16) if lengths.max() < 1 << 16 else lengths, kind="stable")
-            ]
-            lengths, sources, targets = self.lengths[block], self.starts[block], self.places[block]
-            edges = np.flatnonzero(lengths[1:] != lengths[:-1]) + 1
-            for first, last in pairwise([0, *edges.tolist(), len(block)]):
-                kind = f"V{lengths[first]}"
-                source = np.ndarray((len(data) - int(lengths[first]) + 1,), kind, data, strides=(1,))
-                target = np.ndarray((len(joined) - int(lengths[first]) + 1,), kind, joined, strides=(1,))
-                target[targets[first:last]] = source[sources[first:last]]
-        return memoryview(joined)
-
-
-@dataclass
-class InOrder:
-    """A direction whose segments all came in order: its payloads are those from FIRST up to LAST."""
-
-    payloads: Payloads
-    first: int
-    last: int
-    begin: int  # bytes, among all payloads
-    end: int
-
-
-def sort_directions(segments):
-    """Rows sorted by flow and direction, where each direction begins among them, and an InOrder or None for
-    each.
-
-    Direction d of flow f is number 2 f + d. Nearly every direction of a real capture is in order, and to
-    see that takes no loop.
-    """
-    count = 2 * segments.flow_count
-    # Numbers of 16 bits are sorted by counting, five times as fast.
-    kind = np.uint16 if count < 1 << 16 else np.int64
-    key = segments.flow.astype(kind) * kind(2) + segments.direction.astype(kind)
-    rows = np.argsort(key, kind="stable")
-    key = key[rows]
-    begins = np.searchsorted(key, np.arange(count + 1))
-    lengths = segments.payload_captured[rows]
-    carrying = np.flatnonzero(lengths > 0)
-    carriers, key, lengths = rows[carrying], key[carrying], lengths[carrying]
-    starts = _number_of_payload(segments, carriers)
-    expected = np.empty_like(starts)
-    expected[1:] = starts[:-1] + lengths[:-1].astype(np.uint32)
-    occupied = np.flatnonzero(np.diff(begins))
-    first_byte = np.zeros(count, np.uint32)
-    first_byte[occupied] = _first_byte(segments, rows[begins[occupied]])
-    first = np.concatenate([[True], key[1:] != key[:-1]])[: len(key)]
-    expected[first] = first_byte[key[first]]
-    good = np.ones(count, bool)
-    good[key[(starts != expected) | (segments.payload_length[carriers] != lengths)]] = False
-    payloads = Payloads(segments, carriers, lengths)
-    edges = np.searchsorted(key, np.arange(count + 1))
-    bounds = zip(*(one.tolist() for one in (edges[:-1], edges[1:], payloads.places[edges[:-1]])), strict=True)
-    ends = payloads.places[edges[1:]].tolist()
-    found = [
-        InOrder(payloads, *bound, end) if fine else None
-        for bound, end, fine in zip(bounds, ends, good.tolist(), strict=True)
-    ]
-    return rows, begins, found
-
-
-def _put_together(rows, starts, lengths, claimed, expected):
-    """Go through segments in the order of arrival as a receiver would; see Stream._layout for what comes
-    back.
-
-    CLAIMED is each segment's length on the wire, more than its length where the snap length cut it.
-    """
-    delivered, skips, offsets, total = [], [], [], 0
-    waiting: list[tuple[int, int, int, int]] = []  # a heap of (position, arrival, length, row)
-    position = farthest = 0  # in the sender's stream, gaps included, not wrapped
-    gaps = []
-
-    def take(row, skip, length):
-        nonlocal total, position
-        if skip < length:
-            delivered.append(row)
-            skips.append(skip)
-            offsets.append(total)
-            total += length - skip
-            position += length - skip
-
-    def take_what_fits():
-        while waiting and waiting[0][0] <= position:
-            start, _, length, row = heappop(waiting)
-            take(row, position - start, length)
-
-    for arrival, (row, number, length, on_wire) in enumerate(
-        zip(rows, starts, lengths, claimed, strict=True)
-    ):
-        ahead = (number - expected - position) % _MODULUS
-        start = position + (ahead if ahead < _HALF else ahead - _MODULUS)
-        farthest = max(farthest, start + on_wire)
-        if start > position:
-            heappush(waiting, (start, arrival, length, row))
-        else:
-            take(row, position - start, length)
-            take_what_fits()
-    while waiting:
-        gaps.append(Gap(total, waiting[0][0] - position))
-        position = waiting[0][0]
-        take_what_fits()
-    if farthest > position:
-        gaps.append(Gap(total, farthest - position))
-    return delivered, skips, offsets, total, gaps
