@@ -27,7 +27,7 @@ from lab.room import namespace
 from lab.room.lan import REPORT_LAN, Lan, LanRefused
 from lab.room.player import Arrivals
 from lab.room.puppet import Puppet, PuppetError
-from lab.room.record import MANIFEST, REPORT_PORT, write_manifest
+from lab.room.record import MANIFEST, REPORT_PORT, read_manifest, write_manifest
 from lab.room.recorder import Recording
 from lab.room.remote import ROOT, RemoteServer
 from lab.room.scenario import CANNOT_MATCH, play_on
@@ -39,6 +39,7 @@ CABLE_S = 0.03  # one way
 TEXTBOOK = {"net.ipv4.tcp_early_retrans": "0"}
 # Send buffers of a few kilobytes: a room then freezes after some lines, and not after some megabytes.
 SMALL_BUFFERS = {"net.ipv4.tcp_wmem": "4096 8192 8192"}
+SOURCE_PORT = 50_000  # of both tries of a client
 RECEIVE_BUFFER = 8192  # bytes that a silent reader asks for; Linux doubles it, and makes about half of that the window
 
 QUICK = ("hello", "how are you?", "bye")  # three messages, said in one breath
@@ -60,7 +61,8 @@ class Lesson(NamedTuple):
 
 
 def record_lessons(out: Path | str, names: Iterable[str] | None = None, say: Callable[[str], None] = print) -> dict:
-    """Record these lessons (None: all) into the folder ``out``; gives the manifest that it has written.
+    """Record these lessons (None: all) into the folder ``out`` and return the manifest that it has written. The
+    manifest keeps the entries of other lessons that are there already.
 
     Raises KeyError for a lesson that there is not, RecordingRefused where this system allows no namespaces, and
     RecordingError for whatever else goes wrong.
@@ -69,14 +71,15 @@ def record_lessons(out: Path | str, names: Iterable[str] | None = None, say: Cal
     lessons = [LESSONS[name] for name in names]
     try:
         out.mkdir(parents=True, exist_ok=True)
+        entries = {name: entry for name, entry in _recorded(out).items() if name not in names}
         (out / MANIFEST).unlink(missing_ok=True)  # it would speak of files that are about to change
-        entries = []
         for name, lesson in zip(names, lessons, strict=True):
             say(f"recording {name}.pcapng: {lesson.about}")
             path = out / f"{name}.pcapng"
             truth = lesson.play(path)
-            entries.append(_entry(path, lesson) | truth)
-        return write_manifest(out / MANIFEST, entries, "a LAN of the kit's own", made_by="lab.room.lessons")
+            entries[name] = _entry(path, lesson) | truth
+        in_order = [entries[name] for name in LESSONS if name in entries]
+        return write_manifest(out / MANIFEST, in_order, "a LAN of the kit's own", made_by="lab.room.lessons")
     except LanRefused as error:
         sentence, fix = namespace.diagnosis() or (f"no LAN can be made here: {error}", "python3 lab doctor")
         raise RecordingRefused(f"{sentence}: {fix}") from error
@@ -86,6 +89,13 @@ def record_lessons(out: Path | str, names: Iterable[str] | None = None, say: Cal
         if isinstance(error, RecordingError):
             raise
         raise RecordingError(f"cannot write into {out}: {error.strerror or error}") from error
+
+
+def _recorded(out: Path) -> dict[str, dict]:
+    """The entries of the manifest in ``out``, if there is one, by name."""
+    if not (out / MANIFEST).exists():
+        return {}
+    return {Path(entry["file"]).stem: entry for entry in read_manifest(out / MANIFEST)["recordings"]}
 
 
 def _entry(path: Path, lesson: Lesson) -> dict:
@@ -105,6 +115,31 @@ def report(path: Path) -> dict:
     """The session behind the report's trace, recorded at PC 1."""
     with Lan(REPORT_LAN) as lan:
         return play_on(lan, REPORT_SCRIPT, path) | {"cannot_match": CANNOT_MATCH}
+
+
+def refused_then_accepted(path: Path) -> dict:
+    """PC 1 tries before the server listens, and again from the same port; recorded at PC 1."""
+    address = REPORT_LAN[0].nics[0].addresses[0].split("/")[0]
+    with _room(path, "PC1") as lan, Puppet(lan["server"]) as server, Puppet(lan["PC1"]) as client:
+        try:
+            client.connect(address, REPORT_PORT, source_port=SOURCE_PORT)
+        except PuppetError:
+            pass  # refused
+        else:
+            raise RecordingError("somebody listened already")
+        lan.settle()
+        server.listen(REPORT_PORT)
+        client.connect(address, REPORT_PORT, source_port=SOURCE_PORT)
+        server.accept()
+        client.say(b"hello")
+        server.hear(until=b"hello")
+        server.say(b"welcome")
+        client.hear(until=b"welcome")
+        lan.settle()
+        client.leave()
+        server.hear_to_the_end()
+        server.leave()
+    return {"place": "PC1", "source_port": SOURCE_PORT, "said": ["hello", "welcome"], "cable_s": CABLE_S}
 
 
 # 04: a stream of bytes
@@ -281,6 +316,9 @@ def cured(path: Path) -> dict:
 
 LESSONS = {
     "report": Lesson(report, "02, 03", "the session behind the report's trace, at PC 1"),
+    "refused-then-accepted": Lesson(
+        refused_then_accepted, "02", "a client that was there before its server, and tried again, at the client"
+    ),
     "glued": Lesson(glued, "04", "three quick messages and a long one on the report wire, at the server"),
     "glued-without-nagle": Lesson(
         glued_without_nagle, "04", "the same with TCP_NODELAY, and the first segment lost, at the server"

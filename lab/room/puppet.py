@@ -57,9 +57,14 @@ class Puppet:
         """Take the client that has connected, or wait for it."""
         self._do("accept")
 
-    def connect(self, address: str, port: int, *, no_delay: bool = False, receive_buffer: int = 0) -> None:
-        """Be a client. ``no_delay`` switches Nagle's algorithm off; ``receive_buffer`` in bytes, 0: the system's own."""
-        self._do("connect", address=address, port=port, no_delay=no_delay, receive_buffer=receive_buffer)
+    def connect(
+        self, address: str, port: int, *, no_delay: bool = False, receive_buffer: int = 0, source_port: int = 0
+    ) -> None:
+        """Be a client. ``no_delay`` switches Nagle's algorithm off; ``receive_buffer`` in bytes and ``source_port``
+        are the system's own where they are 0.
+        """
+        how = {"no_delay": no_delay, "receive_buffer": receive_buffer, "source_port": source_port}
+        self._do("connect", address=address, port=port, **how)
 
     def say(self, *pieces: bytes, wait: bool = True) -> None:
         """One ``send`` for each piece, right after one another. ``wait=False`` lets a thread of its own do it."""
@@ -118,8 +123,9 @@ class _Player:
     def accept(self) -> None:
         self.socket, _ = self.listener.accept()
 
-    def connect(self, address: str, port: int, no_delay: bool, receive_buffer: int) -> None:
+    def connect(self, address: str, port: int, no_delay: bool, receive_buffer: int, source_port: int) -> None:
         self.socket = socket.socket()
+        self.socket.bind(("", source_port))
         if receive_buffer:  # before the connection is made: the SYN already speaks of the window
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect((address, port))

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
-from lab.dissect.flows import find_flow
+from lab.dissect.flows import find_flow, find_flows
 from lab.dissect.segments import read_segments
 from lab.room import lessons, namespace
 from lab.room.lan import Lan, LanRefused, host
@@ -31,8 +32,16 @@ def test_a_shipped_lesson_is_the_one_its_manifest_speaks_of(name):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
     assert entry["about"] == LESSONS[name].about
     assert path.stat().st_size < 150_000
-    flow = find_flow(read_segments(path), 0)
+    flow = find_flows(read_segments(path))[-1]
     assert flow.handshake and flow.closing.startswith("closed")
+
+
+def test_the_shipped_connection_is_refused_and_then_accepted():
+    refused, accepted = find_flows(read_segments(SHIPPED / "refused-then-accepted.pcapng"))
+    assert refused.initiator == accepted.initiator and refused.initiator.port == 50_000
+    assert not refused.handshake and refused.closing.startswith("reset: RST from 10.27.27.131:9898")
+    assert (accepted.from_initiator.data, accepted.from_responder.data) == (b"hello", b"welcome")
+    assert accepted.events[0].name == "reused_ports"
 
 
 # How they are made
@@ -47,6 +56,20 @@ def test_a_lesson_comes_out_the_same_twice(tmp_path):
         flow = find_flow(read_segments(tmp_path / run / "glued.pcapng"), 0)
         stories.append([piece.length for piece in flow.from_initiator.pieces])
     assert stories[0] == stories[1] == [7, 5, 15, 1201, 5]
+
+
+@needs_namespaces
+def test_one_lesson_more_keeps_the_others(tmp_path):
+    for entry in read_manifest(SHIPPED / "manifest.json")["recordings"]:
+        shutil.copy(SHIPPED / entry["file"], tmp_path)
+    shutil.copy(SHIPPED / "manifest.json", tmp_path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    manifest = record_lessons(tmp_path, ["refused-then-accepted"], say=lambda line: None)
+    assert [entry["file"] for entry in manifest["recordings"]] == [f"{name}.pcapng" for name in LESSONS]
+    changed = {file.name for file in tmp_path.iterdir() if file.read_bytes() != before[file.name]}
+    assert changed == {"refused-then-accepted.pcapng", "manifest.json"}
+    for entry in manifest["recordings"]:
+        assert hashlib.sha256((tmp_path / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
 
 
 def test_a_lesson_that_there_is_not():
