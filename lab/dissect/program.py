@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
+from rich.segment import Segment
+from rich.segment import Segments as Styled
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -22,12 +25,20 @@ from lab.dissect.fields import Application, dissect_frame
 from lab.dissect.flows import Flow, Handshake, find_flow, find_flows
 from lab.dissect.other_frames import describe
 from lab.dissect.segments import Segments, read_segments
+from lab.dissect.streams import BEFORE_BEGINNING, CONFLICT, DUPLICATE, Stream
 from lab.dissect.tls_session import TlsSession, open_flow
+from lab.dissect.turns import Turn, decrypted_turns, flow_turns
 
 DEFAULT_LIMIT = 40  # rows of a list
 _RIGHT = ("frame", "time s", "flow", "segments", "bytes →", "bytes ←", "seconds")  # columns of numbers
 # What a table of flows leaves out, step by step, until a flow fits on one line of the terminal.
 _LEFT_OUT = (set(), {"details"}, {"details", "seconds"}, {"details", "seconds", "segments"})
+MOST_FRAMES = 8  # that are named in one line
+_WHY_EXCLUDED = {
+    DUPLICATE: "that came again",
+    CONFLICT: "that contradict what came first",
+    BEFORE_BEGINNING: "that lie before the beginning of the stream",
+}
 COLOURS = ("red", "blue")  # of initiator and responder, as in Wireshark
 
 
@@ -108,7 +119,7 @@ class _Program:
             sys.stdout.write("\n")
         else:
             for one in shown:
-                self.console.print(one)
+                self.console.print(one, crop=False)
         sys.stdout.flush()
 
     def _limited(self, items: list) -> tuple[list, list[Text]]:
@@ -185,18 +196,19 @@ class _Program:
             ) from None
         session = open_flow(flow, self.keys)
         opened = session is not None and any(one.encrypted and one.plaintext is not None for one in session.records)
-        turns = list(_opened_turns(session) if opened else _turns(flow))
+        turns = list(decrypted_turns(session) if opened else flow_turns(flow))
+        streams = flow.from_initiator, flow.from_responder
         facts = {
             "flow": number,
             "initiator": str(flow.initiator),
             "responder": str(flow.responder),
             "decrypted": opened,
-            "turns": [_turn_facts(*turn) for turn in turns],
+            "excluded": [_excluded_facts(stream) for stream in streams],
         }
         if session is not None:
             facts["tls"] = _tls_facts(session)
         if self.arguments.json:
-            return self._say(facts)
+            return self._say(facts | {"turns": [_turn_facts(turn) for turn in turns]})
         head = Text.assemble(
             f"Flow {number}: ", (str(flow.initiator), COLOURS[0]), " to ", (str(flow.responder), COLOURS[1])
         )
@@ -206,17 +218,23 @@ class _Program:
             what = " ".join(filter(None, [session.version_name, session.suite_name]))
             problem = f"; {session.problem}" if session.problem else ""
             shown.append(Text(f"{what or 'TLS'}: {how}{problem}", style="dim"))
-        for way, frame, data, missing in turns:
-            if missing:
-                shown.append(Text(f"[{missing} bytes missing from the capture]", style="reverse"))
-            if data:
-                shown.append(Text(f"frame {frame}", style="dim"))
-                shown.append(
-                    Text(_hex_dump(data) if self.arguments.hex else printable(data), style=COLOURS[way])
-                )
+        shown.append(Styled(self._turn_segments(turns)))
         if not turns:
             shown.append(Text("Neither side wrote anything.", style="dim"))
+        for name, stream in zip(("initiator", "responder"), streams, strict=True):
+            shown += [Text(f"Not shown of the {name}: {one}", style="reverse") for one in _excluded_lines(stream)]
         return self._say(facts, *shown)
+
+    def _turn_segments(self, turns: list[Turn]) -> Iterator[Segment]:
+        """What --follow prints of TURNS. Rich would take a minute to wrap the lines of 16 MB."""
+        dim, reverse, *colours = (Style.parse(name) for name in ("dim", "reverse", *COLOURS))
+        for turn in turns:
+            if turn.missing:
+                yield Segment(f"[{turn.missing} bytes missing from the capture]\n", reverse)
+            if turn.data:
+                yield Segment(f"frame {turn.frame}\n", dim)
+                text = _hex_dump(turn.data) if self.arguments.hex else printable(turn.data)
+                yield Segment(f"{text}\n", colours[turn.way])
 
     def _frame(self, number: int) -> None:
         if not 1 <= number <= len(self.capture):
@@ -349,12 +367,32 @@ def _stream_facts(stream) -> dict:
     return {
         "bytes": len(stream),
         "gaps": [{"offset": gap.offset, "length": gap.length} for gap in stream.gaps],
+        "excluded": _excluded_facts(stream),
     }
+
+
+def _excluded_facts(stream: Stream) -> dict[str, dict]:
+    """What a stream leaves out: bytes and frames, by reason."""
+    found: dict[str, dict] = {}
+    for one in stream.excluded:
+        fact = found.setdefault(one.reason, {"bytes": 0, "frames": []})
+        fact["bytes"] += one.length
+        fact["frames"].append(one.frame_number)
+    return found
+
+
+def _excluded_lines(stream: Stream) -> Iterator[str]:
+    for reason, fact in _excluded_facts(stream).items():
+        frames = list(dict.fromkeys(fact["frames"]))
+        named = ", ".join(map(str, frames[:MOST_FRAMES])) + (" ..." if len(frames) > MOST_FRAMES else "")
+        yield f"{fact['bytes']} bytes {_WHY_EXCLUDED[reason]} (frame{'s' * (len(frames) > 1)} {named})"
 
 
 def _bytes_text(facts: dict) -> str:
     missing = sum(gap["length"] for gap in facts["gaps"])
-    return f"{facts['bytes']}" + (f" (+{missing} missing)" if missing else "")
+    excluded = sum(one["bytes"] for reason, one in facts["excluded"].items() if reason != DUPLICATE)
+    notes = [f"+{missing} missing"] * (missing > 0) + [f"{excluded} not in it"] * (excluded > 0)
+    return f"{facts['bytes']}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _flow_facts(flow: Flow, keys: list[bytes]) -> dict:
@@ -450,53 +488,34 @@ def _handshake_table(flow: Flow) -> Table:
     return table
 
 
-def _turn_facts(way: int, frame: int, data: bytes, missing: int) -> dict:
+def _turn_facts(turn: Turn) -> dict:
     return {
-        "from": "responder" if way else "initiator",
-        "frame": frame,
-        "missing": missing,
-        "hex": data.hex(),
-        "text": data.decode("utf-8", "replace"),
+        "from": "responder" if turn.way else "initiator",
+        "frame": turn.frame,
+        "missing": turn.missing,
+        "hex": turn.data.hex(),
+        "text": turn.data.decode("utf-8", "replace"),
     }
 
 
 # --- what was written ---
 
 
-def _turns(flow: Flow) -> Iterator[tuple[int, int, bytes, int]]:
-    """(0 for the initiator, frame, bytes, bytes missing before them) in the order of capture, one run of a
-    side a turn.
-    """
-    pieces = []
-    for way, stream in enumerate((flow.from_initiator, flow.from_responder)):
-        missing = {gap.offset: gap.length for gap in stream.gaps}
-        for piece in stream.pieces:
-            data = stream.data[piece.offset : piece.offset + piece.length]
-            pieces.append((piece.row, way, piece.frame_number, data, missing.pop(piece.offset, 0)))
-        if missing:  # at the end
-            pieces.append((int(flow.rows[-1]) + 1, way, 0, b"", sum(missing.values())))
-    last: tuple[int, int, bytes, int] | None = None
-    for _, way, frame, data, missing in sorted(pieces):
-        if last is not None and last[0] == way and not missing:
-            last = (way, last[1], last[2] + data, last[3])
-            continue
-        if last is not None:
-            yield last
-        last = (way, frame, data, missing)
-    if last is not None:
-        yield last
-
-
-def _opened_turns(session: TlsSession) -> Iterator[tuple[int, int, bytes, int]]:
-    for one in session.records:
-        if one.content_type == 23 and one.plaintext:
-            yield (0 if one.from_initiator else 1, one.record.frame_number, one.plaintext, 0)
-
-
 def printable(data: bytes | str) -> str:
     """Text that cannot steer a terminal: whatever is not printable becomes a dot, but for line ends."""
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-    return "".join(one if one.isprintable() or one == "\n" else "·" for one in text)
+    return text.translate(_SHOWN)
+
+
+class _Shown(dict):
+    """For ``str.translate``: what stands for a character, found out once a character."""
+
+    def __missing__(self, code: int) -> int:
+        shown = self[code] = code if chr(code).isprintable() or code == ord("\n") else ord("·")
+        return shown
+
+
+_SHOWN = _Shown()
 
 
 def _hex_dump(data: bytes) -> str:

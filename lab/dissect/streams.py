@@ -133,6 +133,13 @@ class Stream:
             for row, offset, end in zip(rows, offsets, ends, strict=True)
         ]
 
+    def arrivals(self) -> tuple[np.ndarray, np.ndarray]:
+        """Two arrays (int64) with an item a piece, in order of offset: the row of the segment with which it
+        and all pieces before it had come, and its offset.
+        """
+        rows = np.array(self._layout.rows, np.int64)
+        return np.maximum.accumulate(rows), np.array(self._layout.offsets, np.int64)
+
     def row_at(self, offset: int) -> int:
         """The index of the segment that brought byte OFFSET of ``data``. IndexError outside it."""
         rows, offsets, total = self._layout.rows, self._layout.offsets, self._layout.length

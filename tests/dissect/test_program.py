@@ -28,14 +28,11 @@ def files(tmp_path_factory):
     (folder / "frame.pcap").write_bytes(packets.pcap([(11_502_790_000, FRAME_1193, 69)]))
     talk = Conversation(3, packets.ETHERNET)
     (folder / "talk.pcap").write_bytes(packets.pcap(talk.play()))
-    nasty = packets.tcp(
-        "10.0.0.1", "10.0.0.2", 1, 2, 3, 4, 24, payload=b"\x1b]0;owned\x07\x1b[2J[red]hi[/red]\r\n"
-    )
+    nasty = packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, 3, 4, 24, payload=b"\x1b]0;owned\x07\x1b[2J[red]hi[/red]\r\n")
     frame = packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", nasty))
     (folder / "nasty.pcap").write_bytes(packets.pcap([(0, frame, len(frame))]))
     gap = [
-        packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, seq, 1, 16, payload=text)
-        for seq, text in ((5, b"ab"), (17, b"cd"))
+        packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, seq, 1, 16, payload=text) for seq, text in ((5, b"ab"), (17, b"cd"))
     ]
     frames = [packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", one)) for one in gap]
     (folder / "gap.pcap").write_bytes(packets.pcap([(0, one, len(one)) for one in frames]))
@@ -95,6 +92,35 @@ def test_follow_shows_gaps(files, capsys):
     turns = as_json(capsys, files / "gap.pcap", "--follow", 0)["turns"]
     assert [(turn["text"], turn["missing"]) for turn in turns] == [("ab", 0), ("cd", 10)]
     assert "[10 bytes missing from the capture]" in run(capsys, files / "gap.pcap", "--follow", 0).out
+
+
+def test_follow_keeps_the_order_of_the_stream_and_says_what_it_leaves_out(tmp_path, capsys):
+    pieces = [(4, b"def"), (1, b"abc"), (1, b"ABC"), (2**32 - 9, b"old"), (7, b"g")]
+    frames = [packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, 0, 0, 2)]
+    frames += [packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, seq, 1, 24, payload=text) for seq, text in pieces]
+    linked = [packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", one)) for one in frames]
+    path = tmp_path / "order.pcap"
+    path.write_bytes(packets.pcap([(0, one, len(one)) for one in linked]))
+    out = run(capsys, path, "--follow", 0).out
+    assert "abcdefg\n" in out
+    assert "Not shown of the initiator: 3 bytes that contradict what came first (frame 4)\n" in out
+    assert "3 bytes that lie before the beginning of the stream (frame 5)\n" in out
+    facts = as_json(capsys, path, "--follow", 0)
+    assert [turn["text"] for turn in facts["turns"]] == ["abcdefg"]
+    assert facts["excluded"][0]["before the beginning"] == {"bytes": 3, "frames": [5]}
+    assert "7 (6 not in it)" in run(capsys, path, "--flows").out
+
+
+@pytest.mark.parametrize("step", [1, 2], ids=["no gaps", "gaps"])
+def test_follow_of_very_many_tiny_segments(step, tmp_path, capsys):
+    """With one more copy of the turn a segment, this took minutes."""
+    count = 60_000
+    headers = [packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, 1 + step * i, 1, 24, payload=b"x") for i in range(count)]
+    frames = [packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", one)) for one in headers]
+    path = tmp_path / "tiny.pcap"
+    path.write_bytes(packets.pcap([(0, one, len(one)) for one in frames]))
+    out = run(capsys, path, "--follow", 0).out
+    assert out.count("x") >= count and out.count("[1 bytes missing") == (count - 1) * (step - 1)
 
 
 def test_frame(files, capsys):
