@@ -70,7 +70,7 @@ def _examine(folder: Path, student: str, key: str) -> Examined:
                 found.traces[name] = copies.traces(folder / name)
                 found.readable.append(name)
             except (CaptureError, OSError, ValueError) as error:
-                found.remarks.append(f"{name}: {error}")
+                found.remarks.append(f"{name}: {str(error).removeprefix(f'{folder / name}: ')}")
     if len(found.readable) < 2:
         return found
     one = profile(student, key)

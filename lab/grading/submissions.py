@@ -23,6 +23,7 @@ from lab.room.student import ANSWERS, PLAIN, TLS
 MOST_FILES = 2_000  # looked at in one submission, the zips in it counted in
 MOST_BYTES = 48 << 20  # kept of one submission: two recordings, and the rest is small
 LARGEST_ZIP = 64 << 20
+MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
 LARGEST_READ = 1 << 20  # at once out of a zip: its list of files is read so
 LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
 SHEET = re.compile(r"sheet_\d\d_\w{1,40}\.py")
@@ -85,6 +86,8 @@ def read(path: Path) -> Submission:
     """The known files of one zip or folder. Never raises for what is in it: that becomes a remark."""
     submission = Submission("", path)
     _read(path, submission, MOST_FILES)
+    kept, more = submission.remarks[:MOST_REMARKS], submission.remarks[MOST_REMARKS:]
+    submission.remarks = [one[:LONGEST_REMARK] for one in kept] + [f"and {len(more)} more like these"] * bool(more)
     return submission
 
 
