@@ -23,6 +23,7 @@ from lab.room.tap import RecordingRefused, Tap, may_record
 from tests.conftest import ROOT
 
 VARIANTS = {"plain.pcapng": "none", "tls12.pcapng": "1.2", "tls13.pcapng": "1.3"}
+pytestmark = pytest.mark.as_root  # records on the machine's own loopback there
 needs_tshark = pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
 needs_namespaces = pytest.mark.skipif(namespace.refusal() is not None, reason="this system refuses namespaces")
 

@@ -19,6 +19,7 @@ from lab.dissect.capture_file import CaptureWriter, read_capture
 from lab.grading import answer_key, copies
 from lab.room.roster import Entry, record_roster
 from lab.room.student import PLAIN, TLS, profile
+from tests.bench import end_on_sigterm
 
 Frame = tuple[int, bytes]  # time in ns, bytes
 
@@ -175,4 +176,5 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     sys.exit(main())

@@ -23,7 +23,7 @@ import statistics
 import sys
 import time
 
-from tests.bench import load, servers
+from tests.bench import end_on_sigterm, load, servers
 from tests.bench.load import Crowd
 
 OURS = ("ours, report wire", "ours, lines wire")
@@ -306,4 +306,5 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     sys.exit(main())

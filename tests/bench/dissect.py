@@ -25,6 +25,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench import end_on_sigterm
+
 ROOT = Path(__file__).parents[2]
 FLOWS_PER_SEGMENT = 1 / 250  # a chat's connection lives for about 250 segments
 AT_ONCE = 200  # connections open at the same time
@@ -450,4 +452,5 @@ def measure(folder: Path, count: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     sys.exit(main())

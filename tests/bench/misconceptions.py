@@ -18,6 +18,7 @@ from lab.checking.child import StudentCode
 from lab.checking.story import Wrong, show
 from lab.checking.tasks import Student, Task, load_tasks, module_name, sheet_names
 from lab.grading.stubs import SOLUTIONS
+from tests.bench import end_on_sigterm
 from tests.solutions.misconceptions import MISCONCEPTIONS, Misconception, planted
 
 STYLES = sorted(path for path in (SOLUTIONS / "styles").glob("*") if path.is_dir() and path.name != "__pycache__")
@@ -104,4 +105,5 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     sys.exit(main())

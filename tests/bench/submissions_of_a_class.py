@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lab.checking.tasks import ROOT, STUBS, module_name
 from lab.grading.stubs import SOLUTIONS
+from tests.bench import end_on_sigterm
 from tests.bench.misconceptions import STYLES, all_tasks
 from tests.solutions.misconceptions import MISCONCEPTIONS, planted
 
@@ -187,4 +188,5 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     sys.exit(main())

@@ -14,6 +14,7 @@ import sys
 import time
 
 from lab.room.lan import Lan, host
+from tests.bench import end_on_sigterm
 
 HOSTS = (host("PC1", "10.0.0.1/24"), host("server", "10.0.0.2/24"))
 PORT = 7
@@ -144,4 +145,5 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     sys.exit(main())

@@ -55,6 +55,7 @@ def test_every_mark_is_what_it_must_be(graded):
     assert bench.faults(folder, expected) == []
 
 
+@pytest.mark.as_root
 def test_hostile_code_costs_its_own_task_alone(tmp_path, refused):
     """Every third piece of hostile code (the bench has all); its sheet alone is handed in, the other tasks of it
     count."""
@@ -194,6 +195,7 @@ def test_hard_wired_answers_get_half(tmp_path, refused):
     assert secret_seeds("k") == secret_seeds("k") != secret_seeds("l")
 
 
+@pytest.mark.as_root
 def test_without_a_sandbox_there_is_a_warning_and_limits_hold(tmp_path):
     roster, expected = bench.make(tmp_path, 2)
     done = bench.grade(tmp_path, roster, "--no-sandbox", timeout=110)
@@ -356,6 +358,7 @@ class Deadly:
         return os._exit, (1,)
 
 
+@pytest.mark.as_root
 def test_a_worker_that_dies_costs_its_own_submission_alone(tmp_path):
     jobs = []
     for name in ("s1", "s2", "s3"):

@@ -18,7 +18,10 @@ from lab.room.lan import MTU, REPORT_LAN, Lan, LanError, LanRefused, host, route
 
 ROOT = Path(__file__).resolve().parents[2]
 REFUSAL = namespace.refusal()
-pytestmark = pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}")
+pytestmark = [
+    pytest.mark.as_root,
+    pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}"),
+]
 BOUND_S = 30
 
 ECHO = """

@@ -11,7 +11,10 @@ from lab.room import namespace
 
 ROOT = Path(__file__).resolve().parents[2]
 REFUSAL = namespace.refusal()
-pytestmark = pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}")
+pytestmark = [
+    pytest.mark.as_root,
+    pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}"),
+]
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess:
