@@ -17,7 +17,7 @@ from pathlib import Path
 from lab import environment
 from lab.room import variant
 
-SESSION = ("tls", "wire", "pad", "disguise", "seed", "port", "keys")  # the options that choose a session
+SESSION = ("tls", "wire", "pad", "disguise", "seed", "script", "port", "keys")  # the options that choose a session
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,6 +34,13 @@ def main(argv: list[str] | None = None) -> int:
         choices=["chat", "report"],
         default="chat",
         help="chat: a conversation on the loopback (default); report: the session of its trace, at PC 1 of its LAN",
+    )
+    parser.add_argument(
+        "--script",
+        type=Path,
+        metavar="FILE",
+        help='a conversation of your own: lines "NAME: text", "NAME: /msg OTHER text", "NAME joins", "NAME leaves", '
+        '"# comment"',
     )
     variant.add_arguments(parser)
     parser.add_argument(
@@ -68,6 +75,8 @@ def main(argv: list[str] | None = None) -> int:
         options.out, options.keys = environment.ROOT / "captures" / "chat", True
         options.tls, options.wire = list(variant.TLS_VERSIONS), list(variant.WIRES)
         options.pad, options.disguise = 128, list(variant.DISGUISES)
+    if options.script and _given(options, parser, ("seed",)):
+        parser.error("--seed chooses a conversation and --script is one: leave out one of them")
     try:
         options.variants = variant.chosen_variants(options)
     except ValueError as error:
@@ -136,9 +145,17 @@ def _record(options: argparse.Namespace, say) -> dict:
         from lab.room import scenario  # needs pyroute2, which only Linux has
 
         return scenario.record_report(options.out, say)
-    from lab.room import record
+    from lab.room import record, script_file
 
-    return record.record(options.out, options.variants, options.seed, options.port, options.keys, say=say)
+    try:
+        script = script_file.read_script(options.script) if options.script else None
+    except script_file.ScriptError as error:
+        raise record.RecordingError(str(error)) from None
+    if script and "report" in {one.wire for one in options.variants} and any(s.action == "tell" for s in script.steps):
+        say("the report wire has no private messages: they are left out there (--wire lines has them)")
+    return record.record(
+        options.out, options.variants, options.seed, options.port, options.keys, say=say, script=script
+    )
 
 
 if __name__ == "__main__":

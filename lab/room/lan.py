@@ -17,6 +17,7 @@ import ipaddress
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -125,8 +126,8 @@ class Place:
     def run(self, command: list[str], *, input: str | None = None, timeout: float = 60, check: bool = True):
         """Run a program here to its end; gives a ``subprocess.CompletedProcess`` with its output as text.
 
-        Raises subprocess.CalledProcessError where it fails (unless ``check`` is False), TimeoutExpired after
-        ``timeout`` seconds.
+        Raises LanError where this machine has no such program, subprocess.CalledProcessError where it fails
+        (unless ``check`` is False), TimeoutExpired after ``timeout`` seconds.
         """
         options = {"stdin": subprocess.PIPE if input is not None else subprocess.DEVNULL, "text": True}
         with self.popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
@@ -138,6 +139,8 @@ class Place:
             finally:
                 self._lan._started.remove(process)
         done = subprocess.CompletedProcess(command, process.returncode, output, errors)
+        if check and done.returncode == namespace.EXIT_NOT_FOUND and not shutil.which(command[0]):
+            raise LanError(f"no program {command[0]!r} on this machine")
         if check:
             done.check_returncode()
         return done

@@ -27,7 +27,7 @@ from lab.room import namespace
 from lab.room.lan import REPORT_LAN, Lan, LanRefused
 from lab.room.player import Arrivals
 from lab.room.puppet import Puppet, PuppetError
-from lab.room.record import MANIFEST, REPORT_PORT, read_manifest, write_manifest
+from lab.room.record import MANIFEST, REPORT_PORT, make_way, read_manifest, write_manifest
 from lab.room.recorder import Recording
 from lab.room.remote import ROOT, RemoteServer
 from lab.room.scenario import CANNOT_MATCH, play_on
@@ -72,7 +72,7 @@ def record_lessons(out: Path | str, names: Iterable[str] | None = None, say: Cal
     try:
         out.mkdir(parents=True, exist_ok=True)
         entries = {name: entry for name, entry in _recorded(out).items() if name not in names}
-        (out / MANIFEST).unlink(missing_ok=True)  # it would speak of files that are about to change
+        make_way(out, [f"{name}.pcapng" for name in names], say)
         for name, lesson in zip(names, lessons, strict=True):
             say(f"recording {name}.pcapng: {lesson.about}")
             path = out / f"{name}.pcapng"

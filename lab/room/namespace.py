@@ -264,6 +264,9 @@ def _run_joined(descriptors: str, command: list[str]) -> int:
 def _become(command: list[str]) -> int:
     try:
         os.execvp(command[0], command)
+    except FileNotFoundError:
+        print(f"no program {command[0]!r} on this machine", file=sys.stderr)
+        return EXIT_NOT_FOUND
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
         return EXIT_NOT_FOUND

@@ -23,7 +23,7 @@ from lab.chat.server import ServerError
 from lab.room import door, namespace
 from lab.room.conditions import ConditionError, Order
 from lab.room.lan import REPORT_LAN, Lan, LanError, LanRefused
-from lab.room.record import MANIFEST, REPORT_PORT, write_manifest
+from lab.room.record import MANIFEST, REPORT_PORT, make_way, write_manifest
 from lab.room.recorder import Recording
 from lab.room.remote import ROOT, RemoteServer
 from lab.room.scenario import HOST_OF, play_on
@@ -164,7 +164,9 @@ def _open_window(lan: Lan, name: str) -> subprocess.Popen:
 def _prepare(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / MANIFEST).unlink(missing_ok=True)  # it would speak of a capture that is about to change
+        make_way(out, [CAPTURE], print)
+    except RecordingError:
+        raise
     except OSError as error:
         raise RecordingError(f"cannot write into {out}: {error.strerror}") from error
 

@@ -18,7 +18,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -35,7 +35,7 @@ from lab.room import namespace
 from lab.room.advice import how_to_record
 from lab.room.only_one import Taken, only_one
 from lab.room.player import STEP_S, Arrivals, Player
-from lab.room.script import Script, make_script
+from lab.room.script import Script, Step, make_script
 from lab.room.tap import RecordingError, RecordingRefused, Tap, libpcap_version, loopback, may_record
 from lab.room.tunnel import Tunnel
 from lab.room.variant import REPORT_PORT, Variant, as_variant, port_number
@@ -44,6 +44,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVER_NAME = "chat.lab.test"  # what the certificate is made for and the clients ask for (RFC 6761: never a real name)
 CERTIFICATE_NAMES = (SERVER_NAME, "localhost", "127.0.0.1")
 MANIFEST = "manifest.json"
+HAND_OUT = ("answers.toml", "about.json")  # of a student's own conversation (lab.room.student)
 FAILED = "failed: "  # begins the line in which the harness inside a namespace says why
 KEY_LOG_NOTE = "# The TLS secrets of one lab recording, written on purpose: they are public and protect nothing.\n"
 
@@ -55,8 +56,9 @@ def record(
     port: int | None = None,
     key_log: bool = False,
     say: Callable[[str], None] = print,
+    script: Script | None = None,
 ) -> dict:
-    """Record the conversation of ``seed`` once for each variant into the folder ``out``.
+    """Record a script (None: the conversation of ``seed``) once for each variant into the folder ``out``.
 
     A variant is a Variant, or "none", "1.2", "1.3" for the report wire in plaintext or over that version of TLS.
 
@@ -66,17 +68,19 @@ def record(
     out = Path(out)
     # Each once: a second recording would overwrite the first.
     variants = list(dict.fromkeys(map(as_variant, variants)))
+    script = script or make_script(seed)
     refused = may_record()
     if refused is None:
-        return _record_here(out, variants, seed, port, key_log, say, "the machine's loopback")
+        return _record_here(out, variants, script, port, key_log, say, "the machine's loopback")
     if obstacle := namespace.refusal():
         raise RecordingRefused(f"{refused}, and the kit can make no namespace here ({obstacle}): {how_to_record()}")
-    return _record_in_namespace(out, variants, seed, port, key_log, say)
+    return _record_in_namespace(out, variants, script, port, key_log, say)
 
 
-def _record_in_namespace(out: Path, variants, seed, port, key_log, say) -> dict:
+def _record_in_namespace(out: Path, variants, script, port, key_log, say) -> dict:
     """The same harness once more, inside. It says on its standard output how far it is, or why it failed."""
-    command = [sys.executable, "-m", "lab.room.record", "--out", str(out.resolve()), "--seed", str(seed)]
+    command = [sys.executable, "-m", "lab.room.record", "--out", str(out.resolve())]
+    command += ["--script", json.dumps(asdict(script), ensure_ascii=False)]
     command += ["--variants", json.dumps([asdict(variant) for variant in variants])]
     command += ["--port", str(port)] if port is not None else []
     command += ["--keys"] if key_log else []
@@ -107,18 +111,18 @@ def _record_in_namespace(out: Path, variants, seed, port, key_log, say) -> dict:
     return read_manifest(out / MANIFEST)
 
 
-def _record_here(out: Path, variants, seed, port, key_log, say, where: str) -> dict:
-    script = make_script(seed)
+def _record_here(out: Path, variants, script, port, key_log, say, where: str) -> dict:
     manifest_path = out / MANIFEST
     try:
         out.mkdir(parents=True, exist_ok=True)
         with only_one(out):
-            manifest_path.unlink(missing_ok=True)  # it would speak of files that are about to change
+            make_way(out, [f"{variant.name}.pcapng" for variant in variants], say)
             recordings = []
             for variant in variants:
                 say(f"recording {variant.name}.pcapng: {len(script.lines)} lines of {len(script.users)} users")
                 recordings.append(record_session(out, script, variant, port, key_log))
-            return write_manifest(manifest_path, recordings, where, seed=seed)
+            about = {"script": script.source} if script.source else {"seed": script.seed}
+            return write_manifest(manifest_path, recordings, where, **about)
     except Taken as error:
         raise RecordingError(f"another recording is being made in {out}: wait for it, or take another --out") from error
     except (ChatError, ServerError, ConnectionLost) as error:
@@ -127,6 +131,18 @@ def _record_here(out: Path, variants, seed, port, key_log, say, where: str) -> d
         if isinstance(error, RecordingError):
             raise
         raise RecordingError(f"cannot write into {out}: {error.strerror or error}; take another --out") from error
+
+
+def make_way(out: Path, names: Iterable[str], say: Callable[[str], None]) -> None:
+    """Say what a recording replaces in the folder ``out``, and remove its manifest, which will not be true any more.
+
+    Raises RecordingError for a folder that a student was given: it is handed in, and nobody can record it again.
+    """
+    if any((out / name).exists() for name in HAND_OUT):
+        raise RecordingError(f"{out} holds recordings that were handed out, which are never replaced; take another --out")
+    if replaced := [name for name in (*names, MANIFEST) if (out / name).exists()]:
+        say(f"replacing {', '.join(replaced)} in {out}")
+    (out / MANIFEST).unlink(missing_ok=True)
 
 
 def write_manifest(path: Path, recordings: list[dict], where: str, **more) -> dict:
@@ -159,6 +175,7 @@ def record_session(
     key_log_path = path.with_suffix(".keys") if key_log and variant.tls != "none" else None
     path.with_suffix(".keys").unlink(missing_ok=True)  # those of an earlier recording would not open this one
     speaks_lines = variant.wire == "lines"
+    password = script.password if speaks_lines and script.password else None
     with ExitStack() as stack:
         server_tls, client_tls = _contexts(stack, variant, key_log_path)
         arrivals = Arrivals()
@@ -175,12 +192,13 @@ def record_session(
                 tunnel.entry_port if tunnel else server.port,
                 client_tls,
                 speaks=variant.wire,
-                password=script.password if speaks_lines else None,
+                password=password,
                 pad_to=variant.pad_to,
                 server_name=SERVER_NAME,
             )
 
-        comment = f"Chat of the lab kit, script seed {script.seed}, {variant.wire} wire, {variant.label}; on loopback."
+        played = script.source or f"seed {script.seed}"
+        comment = f"Chat of the lab kit, script {played}, {variant.wire} wire, {variant.label}; on loopback."
         with Tap(path, tapped_port, comment=comment) as tap:
             player = Player(
                 script,
@@ -207,7 +225,7 @@ def record_session(
         "started_ns": started_ns,
         "server": {"address": "127.0.0.1", "port": tapped_port},
         "users": player.users,
-        "secrets": [*script.secrets, *([script.password] if speaks_lines and script.password else [])],
+        "secrets": [*script.secrets, *([password] if password else [])],
         "events": player.events,
     }
     if variant.tls != "none":
@@ -257,7 +275,9 @@ def _started_server(script: Script, variant: Variant, port: int | None, tls, arr
             tls,
             arrivals.console,
             tls_only=tls is not None,
-            features=[Private(), RoomPassword(script.password)] if variant.wire == "lines" else [],
+            features=[Private(), *([RoomPassword(script.password)] if script.password else [])]
+            if variant.wire == "lines"
+            else [],
             pad_to=variant.pad_to,
         )
         try:
@@ -274,7 +294,7 @@ def _main_inside() -> int:
     parser = argparse.ArgumentParser(prog="lab.room.record")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--variants", type=json.loads, default=[{}])
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--script", type=json.loads, required=True)
     parser.add_argument("--port", type=port_number)
     parser.add_argument("--keys", action="store_true")
     options = parser.parse_args()
@@ -282,7 +302,7 @@ def _main_inside() -> int:
         _record_here(
             options.out,
             [Variant(**variant) for variant in options.variants],
-            options.seed,
+            Script(**options.script | {"steps": tuple(Step(**step) for step in options.script["steps"])}),
             options.port,
             options.keys,
             lambda line: print(line, flush=True),

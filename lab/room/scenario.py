@@ -20,7 +20,7 @@ from lab.chat.server import ServerError
 from lab.room import namespace
 from lab.room.lan import REPORT_LAN, Lan, LanRefused
 from lab.room.player import Arrivals, Player
-from lab.room.record import MANIFEST, REPORT_PORT, write_manifest
+from lab.room.record import MANIFEST, REPORT_PORT, make_way, write_manifest
 from lab.room.recorder import Recording
 from lab.room.remote import RemoteClient, RemoteServer, wait_until_acknowledged
 from lab.room.script import REPORT_SCRIPT, Script
@@ -51,7 +51,7 @@ def record_report(out: Path | str, say: Callable[[str], None] = print, places: t
     out = Path(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / MANIFEST).unlink(missing_ok=True)  # it would speak of a file that is about to change
+        make_way(out, ["report.pcapng"], say)
         say(f"recording report.pcapng at {', '.join(places)}: the session of the report's trace")
         with Lan(REPORT_LAN) as lan:
             entry = play_on(lan, REPORT_SCRIPT, out / "report.pcapng", places)

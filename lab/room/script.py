@@ -56,6 +56,7 @@ class Script:
     steps: tuple[Step, ...]
     password: str = ""  # of the room, where the wire knows passwords
     secrets: tuple[str, ...] = ()  # words planted in the lines
+    source: str = ""  # the file that it was read from; "" where the seed decides
 
     @property
     def users(self) -> tuple[str, ...]:

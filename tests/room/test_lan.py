@@ -225,7 +225,9 @@ def test_a_program_gives_its_output_errors_and_exit_code(lan):
 
 def test_a_program_that_is_not_there(lan):
     done = lan["PC1"].run(["no-such-program"], check=False)
-    assert (done.returncode, done.stderr) == (127, "no-such-program: No such file or directory\n")
+    assert (done.returncode, done.stderr) == (127, "no program 'no-such-program' on this machine\n")
+    with pytest.raises(LanError, match="no program 'no-such-program' on this machine"):
+        lan["PC1"].run(["no-such-program"])
 
 
 def test_a_signal_reaches_the_program_once_and_its_end_comes_back(lan):

@@ -30,7 +30,7 @@ def test_a_new_namespace_is_empty_but_for_its_loopback():
 def test_the_launcher_passes_exit_codes_on_and_names_what_is_missing():
     assert run(namespace.launcher(["sh", "-c", "exit 9"])).returncode == 9
     done = run(namespace.launcher(["no-such-program"]))
-    assert (done.returncode, done.stderr) == (namespace.EXIT_NOT_FOUND, "no-such-program: No such file or directory\n")
+    assert (done.returncode, done.stderr) == (namespace.EXIT_NOT_FOUND, "no program 'no-such-program' on this machine\n")
 
 
 def test_nothing_forbids_them_here():
