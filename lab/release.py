@@ -1,7 +1,8 @@
 """``python3 lab release DEST``: the students' copy of the kit, as the folder DEST and as DEST.zip.
 
 Everything that git tracks (or, without git, every file that is not made by running the kit), without the solutions, the
-hidden checks, the answer keys and the grader. Before anything is kept, the copy is searched for every marked region of
+hidden checks, the answer keys and the grader, and without the kit's own tests: of ``tests/`` only the checks of the
+exercises. Before anything is kept, the copy is searched for every marked region of
 every solution and for the hidden checks: what should not be in it is not (``leaks``).
 """
 
@@ -22,16 +23,21 @@ INSTRUCTOR_ONLY = (
     "lab/grade.py",
     "lab/release.py",
     "lab/exercises/README.md",
-    "tests/grading",
-    "tests/hidden",
-    "tests/solutions",
-    "tests/bench/misconceptions.py",
-    "tests/bench/captures_of_a_class.py",
-    "tests/bench/submissions_of_a_class.py",
+    "lab/exercises/ANSWERS.md",
 )
+CHECKS = "tests/exercises/"  # all that students get of tests/
 # What lies beside these is the instructor's own: submissions, grades, recordings.
-TOP_LEVEL = {"README.md", "LICENSE", "lab", "notebooks", "captures", "tests", "requirements.txt", "pyproject.toml"}
-TOP_LEVEL |= {".ci", ".gitignore"}
+TOP_LEVEL = {
+    "README.md",
+    "LICENSE",
+    "lab",
+    "notebooks",
+    "captures",
+    "tests",
+    "requirements.txt",
+    "pyproject.toml",
+}
+TOP_LEVEL |= {".gitignore"}
 MADE_BY_RUNNING = {
     "__pycache__",
     ".git",
@@ -43,12 +49,17 @@ MADE_BY_RUNNING = {
     "mine",
     "demo",
 }
+TEST_COMMAND = re.compile(r"^python3 lab test\b.*$", flags=re.MULTILINE)
+CHECK_COMMAND = "python3 lab check     # your exercises: a line a task"
+TESTS_NAMED = re.compile(r"`(tests/[^`\s]+)`")
 LINK = re.compile(r"\]\(([^)#]+)\)")
 TELLING_LINE = 35  # characters: from here on a line of a solution is told apart from any other
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab release", description="Make the students' copy, as a folder and a zip.")
+    parser = argparse.ArgumentParser(
+        prog="lab release", description="Make the students' copy, as a folder and a zip."
+    )
     parser.add_argument("dest", type=Path, metavar="DEST", help="a folder that is not there yet")
     options = parser.parse_args(argv)
     try:
@@ -57,11 +68,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"release: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"release: cannot write {error.filename or options.dest}: {error.strerror or error}", file=sys.stderr)
+        print(
+            f"release: cannot write {error.filename or options.dest}: {error.strerror or error}",
+            file=sys.stderr,
+        )
         return 2
     print(f"{options.dest}: {count} files, without solutions, hidden checks, answer keys and the grader")
     print(f"{zip_path(options.dest)}: the same as one file")
-    print("Its own tests: python3 lab test, in there. Every exercise in it reads 'not attempted'.")
+    print("In there, python3 lab check reads 'not attempted' for every exercise.")
     return 0
 
 
@@ -87,7 +101,9 @@ def release(dest: Path) -> int:
             target = copy / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
-        stubs.write(stub_folder=copy / "lab" / "exercises")  # as new, even where the instructor has worked on them
+        stubs.write(
+            stub_folder=copy / "lab" / "exercises"
+        )  # as new, even where the instructor has worked on them
         for old in (copy / "lab" / "exercises").glob("*.old"):
             old.unlink()
         for page in copy.rglob("README.md"):
@@ -103,11 +119,22 @@ def release(dest: Path) -> int:
 
 
 def _without_dead_links(page: Path, copy: Path) -> str:
-    """A page of the copy without the section for instructors, and the paragraphs that point to what only they have."""
+    """A page of the copy without the section for instructors, and the paragraphs that point to what only they have.
+
+    The command that runs the tests becomes the one that checks the exercises.
+    """
     kept = []
-    text = re.sub(r"^## For instructors\n.*?(?=^## )", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
-    for paragraph in text.split("\n\n"):
-        targets = [(page.parent / target).resolve() for target in LINK.findall(paragraph) if "://" not in target]
+    text = re.sub(
+        r"^## For instructors\n.*?(?=^## )",
+        "",
+        page.read_text(encoding="utf-8"),
+        flags=re.DOTALL | re.MULTILINE,
+    )
+    for paragraph in TEST_COMMAND.sub(CHECK_COMMAND, text).split("\n\n"):
+        targets = [copy.resolve() / name for name in TESTS_NAMED.findall(paragraph)]
+        targets += [
+            (page.parent / target).resolve() for target in LINK.findall(paragraph) if "://" not in target
+        ]
         inside = [target for target in targets if copy.resolve() in target.parents]
         if all(target.exists() for target in inside):
             kept.append(paragraph)
@@ -118,7 +145,10 @@ def files_for_students() -> Iterator[str]:
     """The names (with /) of all files of the copy."""
     for name in sorted(_files_of_the_kit()):
         instructors = any(name == left or name.startswith(left + "/") for left in INSTRUCTOR_ONLY)
-        of_a_student = (ROOT / name).with_name("about.json").exists()  # recordings of a class, kept under captures/
+        instructors |= name.startswith("tests/") and not name.startswith(CHECKS)
+        of_a_student = (
+            (ROOT / name).with_name("about.json").exists()
+        )  # recordings of a class, kept under captures/
         if name.split("/")[0] in TOP_LEVEL and not instructors and not of_a_student:
             yield name
 
@@ -133,7 +163,11 @@ def _files_of_the_kit() -> list[str]:
         names = done.stdout.decode().split("\0")
     else:  # a copy without git: everything but what running it makes
         names = [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*")]
-    return [name for name in names if name and (ROOT / name).is_file() and not MADE_BY_RUNNING & set(Path(name).parts)]
+    return [
+        name
+        for name in names
+        if name and (ROOT / name).is_file() and not MADE_BY_RUNNING & set(Path(name).parts)
+    ]
 
 
 def secret_lines() -> dict[str, str]:
@@ -145,8 +179,16 @@ def secret_lines() -> dict[str, str]:
     for path in stubs.solutions():
         lines = path.read_text(encoding="utf-8").splitlines()
         for begin, end in stubs.regions("\n".join(lines)):
-            found |= {line.strip(): path.name for line in lines[begin + 1 : end] if len(line.strip()) >= TELLING_LINE}
-    visible = {line.strip() for path in _checks("exercises") for line in path.read_text(encoding="utf-8").splitlines()}
+            found |= {
+                line.strip(): path.name
+                for line in lines[begin + 1 : end]
+                if len(line.strip()) >= TELLING_LINE
+            }
+    visible = {
+        line.strip()
+        for path in _checks("exercises")
+        for line in path.read_text(encoding="utf-8").splitlines()
+    }
     for path in _checks("hidden"):
         lines = {line.strip() for line in path.read_text(encoding="utf-8").splitlines()} - visible
         found |= {line: path.name for line in lines if len(line) >= TELLING_LINE and "import" not in line}
@@ -165,7 +207,9 @@ def secret_regions() -> dict[str, str]:
     for path in stubs.solutions():
         lines = path.read_text(encoding="utf-8").splitlines()
         for begin, end in stubs.regions("\n".join(lines)):
-            found["\n".join(line.strip() for line in lines[begin + 1 : end])] = f"{path.name}, line {begin + 1}"
+            found["\n".join(line.strip() for line in lines[begin + 1 : end])] = (
+                f"{path.name}, line {begin + 1}"
+            )
     return found
 
 
@@ -173,14 +217,27 @@ def leaks(copy: Path) -> list[str]:
     """What in a copy gives solutions or hidden checks away: a sentence each; empty where nothing does."""
     lines, regions, found = secret_lines(), secret_regions(), []
     for path in sorted(copy.rglob("*")):
-        if not path.is_file() or path.suffix not in (".py", ".md", ".ipynb", ".toml", ".json", ".txt", ".csv", ""):
+        if not path.is_file() or path.suffix not in (
+            ".py",
+            ".md",
+            ".ipynb",
+            ".toml",
+            ".json",
+            ".txt",
+            ".csv",
+            "",
+        ):
             continue
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue
         stripped = [line.strip() for line in text.splitlines()]
-        found += [f"{path.relative_to(copy)} has a line of {lines[line]}: {line}" for line in stripped if line in lines]
+        found += [
+            f"{path.relative_to(copy)} has a line of {lines[line]}: {line}"
+            for line in stripped
+            if line in lines
+        ]
         whole = "\n".join(stripped)
         found += [
             f"{path.relative_to(copy)} has the region of {where}"
@@ -188,4 +245,5 @@ def leaks(copy: Path) -> list[str]:
             if region in whole
         ]
     left = [name for name in INSTRUCTOR_ONLY if (copy / name).exists()]
+    left += [f"tests/{path.name}" for path in sorted(copy.glob("tests/*")) if f"tests/{path.name}/" != CHECKS]
     return found + [f"{name} is in the copy" for name in left]

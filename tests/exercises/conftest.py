@@ -12,23 +12,29 @@ from lab.checking.child import NotAttempted, StudentCode
 from lab.checking.story import Wrong
 from lab.checking.tasks import ROOT, STUBS, Student, module_name
 
+SOLUTIONS = ROOT / "tests" / "solutions"  # not in the students' copy
 CALLS_WORTH = 3
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("exercises")
-    group.addoption(
-        "--solutions", action="store_true", help="check the instructor's solutions, not the students' sheets"
-    )
+    if SOLUTIONS.is_dir():
+        group.addoption(
+            "--solutions",
+            action="store_true",
+            help="check the instructor's solutions, not the students' sheets",
+        )
     group.addoption("--sheets", type=Path, metavar="DIR", help="check the sheets in this folder")
-    group.addoption("--check-seed", type=int, default=0, metavar="N", help="other made-up frames (default: 0)")
+    group.addoption(
+        "--check-seed", type=int, default=0, metavar="N", help="other made-up frames (default: 0)"
+    )
     group.addoption("--time-limit", type=float, default=10.0, metavar="S", help="for one call (default: 10)")
 
 
 @pytest.fixture(scope="module")
 def student(request):
     option = request.config.getoption
-    folder = option("--sheets", None) or (ROOT / "tests" / "solutions" if option("--solutions", False) else STUBS)
+    folder = option("--sheets", None) or (SOLUTIONS if option("--solutions", False) else STUBS)
     sheet = request.module.__name__.rpartition(".")[2].removeprefix("test_")
     with StudentCode(folder / f"{module_name(sheet)}.py", time_s=option("--time-limit", 10.0)) as code:
         yield Student(code, keep_cases=True)

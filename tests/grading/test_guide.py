@@ -6,15 +6,18 @@ import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from lab import release
 from lab.checking import tasks as sheets
 from lab.checking.tasks import STUBS, module_name
+from lab.exposure import eavesdrop
 from tests.bench.misconceptions import all_tasks
 from tests.conftest import ROOT
 
 GUIDE = (STUBS / "README.md").read_text(encoding="utf-8")
+ANSWERS = (STUBS / "ANSWERS.md").read_text(encoding="utf-8")
 
 
 def test_its_times_are_those_of_the_sheets():
@@ -23,6 +26,44 @@ def test_its_times_are_those_of_the_sheets():
     for sheet, task in all_tasks():
         stated[task] = sheets.facts(STUBS / f"{module_name(sheet)}.py")[task].minutes
     assert written == stated
+
+
+def questions(notebook) -> list[str]:
+    [cell] = [
+        cell.source for cell in nbformat.read(notebook, as_version=4).cells if "## Now you" in cell.source
+    ]
+    found = re.findall(r"^\d+\. (.*(?:\n {3}\S.*)*)", cell.partition("## Now you")[2], flags=re.MULTILINE)
+    return [" ".join(question.split()) for question in found]
+
+
+def answers(stem: str) -> dict[str, str]:
+    """The answers to one notebook, by question."""
+    [section] = re.findall(rf"^## {stem}\n(.*?)(?=^## |\Z)", ANSWERS, flags=re.DOTALL | re.MULTILINE)
+    pairs = re.findall(
+        r"^\*\*\d+\. ([^\n]*)\*\*\n\n(.*?)(?=\n\*\*\d|\Z)", section, flags=re.DOTALL | re.MULTILINE
+    )
+    return {question: answer.strip() for question, answer in pairs}
+
+
+@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_question_of_a_notebook_is_answered(notebook):
+    """Word for word: whoever changes a question looks at its answer, too."""
+    answered = answers(notebook.stem)
+    assert questions(notebook) == list(answered) and len(answered) >= 3
+    assert all(len(answer) > 60 for answer in answered.values())
+
+
+def test_the_frames_in_the_answers_are_those_of_the_recordings():
+    said = eavesdrop(ROOT / "captures" / "chat" / "plain.pcapng").messages
+    hello = next(message.frame for message in said if message.text == "hello")
+    first, _, longest, _ = answers("01_first_look").values()
+    assert f"Frame {hello} goes from Brandon to the server" in first
+    john = max((message for message in said if message.who == "John"), key=lambda message: len(message.text))
+    assert f"it is frame {john.frame}, `{john.text}`" in longest
+    hidden = eavesdrop(ROOT / "captures" / "chat" / "tls13.pcapng").messages
+    of_john = [message for message in hidden if message.endpoint == hidden[3].endpoint]
+    frame = max(of_john, key=lambda message: message.length).frame
+    assert longest.startswith(f"Frame {frame}, a message of {len(john.text) + 17} bytes")
 
 
 def test_its_commands_exist():
@@ -48,7 +89,9 @@ def kit_with_a_new_sheet(tmp_path_factory):
 
 def run_in(kit, *words):
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, *words], cwd=kit, capture_output=True, text=True, timeout=110, env=environment)
+    done = subprocess.run(
+        [sys.executable, *words], cwd=kit, capture_output=True, text=True, timeout=110, env=environment
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -56,14 +99,18 @@ def test_a_sheet_added_by_the_recipe_works(kit_with_a_new_sheet):
     kit = kit_with_a_new_sheet
     code, printed = run_in(kit, "lab", "stubs")
     assert code == 0 and "sheet_08_ports.py" in printed
-    assert 'raise NotImplementedError("is_well_known")' in (kit / "lab/exercises/sheet_08_ports.py").read_text()
+    assert (
+        'raise NotImplementedError("is_well_known")' in (kit / "lab/exercises/sheet_08_ports.py").read_text()
+    )
     code, printed = run_in(kit, "lab", "check", "ports")
     assert code == 0 and "not attempted  is_well_known            5 min  RFC 6335 section 6" in printed
     checks = "tests/exercises/test_08_ports.py"
     code, printed = run_in(kit, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--solutions", checks)
     assert code == 0 and "1 passed" in printed
     stub = kit / "lab/exercises/sheet_08_ports.py"
-    stub.write_text(stub.read_text().replace('raise NotImplementedError("is_well_known")', "return port < 1023"))
+    stub.write_text(
+        stub.read_text().replace('raise NotImplementedError("is_well_known")', "return port < 1023")
+    )
     code, printed = run_in(kit, "lab", "check", "08")
     assert code == 1 and "given      port 1023" in printed and "RFC 6335" in printed
     run_in(kit, "lab", "stubs")
