@@ -1,11 +1,12 @@
 """What IP packets carry and where it begins, for a whole column of packets at once.
 
-    IPv4  version 4, header words 4 | tos 1 | total length 2 | id 2 | flags 3, offset 13 | ttl 1 | protocol 1 | sum 2
-          source 4 | destination 4 | options                                                       (RFC 791)
+    IPv4  version 4, header words 4 | tos 1 | total length 2 | id 2 | flags 3, offset 13
+          ttl 1 | protocol 1 | sum 2 | source 4 | destination 4 | options                          (RFC 791)
     IPv6  version 4, class 8, label 20 | payload length 2 | next header 1 | hop limit 1
           source 16 | destination 16 | extension headers                                           (RFC 8200)
 
-Extension headers are walked over, and so is IPv4's authentication header. Fragments are marked, not put together.
+Extension headers are walked over, and so is IPv4's authentication header. Fragments are marked, and not put
+together.
 """
 
 from ipaddress import IPv4Address, IPv6Address

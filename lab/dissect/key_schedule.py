@@ -6,13 +6,11 @@
               |
          Derive-Secret(., "derived", "")
               |
-    (EC)DHE -> HKDF-Extract = Handshake Secret --+--> "c hs traffic", "s hs traffic": handshake traffic
-    secrets
+    (EC)DHE -> HKDF-Extract = Handshake Secret --+--> "c hs traffic", "s hs traffic": handshake traffic secrets
               |
          Derive-Secret(., "derived", "")
               |
-         0 -> HKDF-Extract = Master Secret ------+--> "c ap traffic", "s ap traffic": application traffic
-         secrets
+         0 -> HKDF-Extract = Master Secret ------+--> "c ap traffic", "s ap traffic": application traffic secrets
 
 A key log (``SSLKEYLOGFILE``) holds the traffic secrets at the right; each gives a key and an IV. TLS 1.2
 has one master secret a session, from which one long key block is cut. The primitives (HMAC, the ciphers)

@@ -1,17 +1,18 @@
 """Where the IP packet begins in a frame, for each kind of link.
 
-    Ethernet (1)            destination 6 | source 6 | type 2 | ... | packet
-    Linux cooked (113)      kind 2 | hardware 2 | address length 2 | address 8 | type 2 | ... | packet
-    Linux cooked v2 (276)   type 2 | reserved 2 | interface 4 | hardware 2 | kind 1 | length 1 | address 8 | ... | packet
-    null (0), loop (108)    address family 4, in the recording machine's byte order | packet
-    raw IP (101 and kin)    packet
+    Ethernet (1)       destination 6 | source 6 | type 2 | ... | packet
+    cooked (113)       kind 2 | hardware 2 | address length 2 | address 8 | type 2 | ... | packet
+    cooked v2 (276)    type 2 | reserved 2 | interface 4 | hardware 2 | kind 1 | length 1 | address 8 | ... | packet
+    null (0)           address family 4, in the recording machine's byte order | packet
+    loop (108)         address family 4 | packet
+    raw IP (101, ...)  packet
 
 Where dots stand the type may name another header, which says what follows in its turn:
 
-    0x8100, 0x88a8, 0x9100  VLAN tag       priority, network 2 | type 2
-    0x8864                  PPPoE          version, kind 1 | code 1 | session 2 | length 2 | PPP protocol 2
-    0x8847, 0x8848          MPLS           label 20 bits, class 3, last one 1, ttl 8 | the next label, or the packet
-    up to 1500              LLC and SNAP   AA AA 03 | 00 00 00 | type 2; the number itself is a length (IEEE 802.3)
+    0x8100, 0x88a8, 0x9100  VLAN tag      priority, network 2 | type 2
+    0x8864                  PPPoE         version, kind 1 | code 1 | session 2 | length 2 | PPP protocol 2
+    0x8847, 0x8848          MPLS          label 20 bits, class 3, last one 1, ttl 8 | the next label or the packet
+    up to 1500              LLC and SNAP  AA AA 03 | 00 00 00 | type 2; the number is a length (IEEE 802.3)
 
 All frames of one link type are looked at in one go. The type decides which IP it is; null and raw links and
 MPLS do not name it, so there the packet's own version number decides. PPP, HDLC, nflog and other links are

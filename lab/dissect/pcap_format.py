@@ -5,7 +5,8 @@
 
 The magic number says both the byte order of the file and whether fractions are micro- or nanoseconds.
 Records say nothing about where the next but one begins, so finding them takes a loop: it reads one length a
-record and leaves every other field to numpy."""
+record and leaves every other field to numpy.
+"""
 
 import struct
 from array import array

@@ -4,7 +4,7 @@
 
     0x0A0D0D0A  section: byte order, comments, the recorder's name; interfaces count from 0 again in each
     1           interface: link type, snap length, name, what its times are counted in
-    6           enhanced packet: interface 4 | time 4 (high) + 4 (low) | captured 4 | original 4 | frame | options
+    6           enhanced packet: interface 4 | time 4 + 4 | captured 4 | original 4 | frame | options
     2, 3        the older packet block, and the simple one without a time
     5           statistics of an interface
     0x0A        secrets to decrypt with

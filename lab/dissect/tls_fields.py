@@ -1,8 +1,8 @@
 """TLS records and handshake messages as a tree of fields (RFC 8446 sections 4 and 5; RFC 5246 for TLS 1.2).
 
-    record     content type 1 | version 2 | length 2 | fragment message    handshake type 1 | length 3 |
-    body vector     length 1, 2 or 3 | that many bytes of items          nearly everything in a body is one
-    of these
+    record     content type 1 | version 2 | length 2 | fragment
+    message    handshake type 1 | length 3 | body
+    vector     length 1, 2 or 3 | that many bytes of items          nearly everything in a body is one of these
 
 ``dissect_tls`` explains the records that begin in one segment; ``dissect_handshake`` one whole message,
 from wherever it came (also one that was decrypted). Ciphertext stays one leaf: from outside there is
