@@ -62,14 +62,14 @@ class Carried(NamedTuple):
 
 
 def ipv6_text(value: int) -> str:
-    """Return the text of an IPv6 address, with an IPv4 address inside it written as one, as Wireshark does."""
+    """Return the text of an IPv6 address; an IPv4 address inside it is written as one, as by Wireshark."""
     if value >> 32 == 0xFFFF or 0xFFFF < value < 1 << 32:
         return ("::ffff:" if value >> 32 else "::") + str(IPv4Address(value & 0xFFFFFFFF))
     return str(IPv6Address(value))
 
 
 def read_ipv4(data: np.ndarray, packet: np.ndarray, end: np.ndarray, wire_end: np.ndarray) -> Carried:
-    """Read the packets that begin at ``packet``; the file holds them up to ``end``, the wire had ``wire_end``."""
+    """Read the packets at ``packet``; the file holds them up to ``end``, the wire had ``wire_end``."""
     header = gather(data, packet, _IPV4)
     header_length = (header["version"] & 15).astype(np.int64) * 4
     total = header["total"].astype(np.int64)
@@ -93,13 +93,19 @@ def read_ipv6(data: np.ndarray, packet: np.ndarray, end: np.ndarray, wire_end: n
     limit = np.minimum(end, packet_end)
     sound = (header["label"] >> 28 == 6) & (packet + 40 <= end)
     protocol, at, first, later = _skip_extensions(
-        data, np.where(sound, header["next"], NOTHING_MORE).astype(np.uint8), packet + 40, limit, EXTENSIONS_IPV6
+        data,
+        np.where(sound, header["next"], NOTHING_MORE).astype(np.uint8),
+        packet + 40,
+        limit,
+        EXTENSIONS_IPV6,
     )
-    return Carried(sound, header["source"], header["destination"], protocol, at, limit, packet_end, first, later)
+    return Carried(
+        sound, header["source"], header["destination"], protocol, at, limit, packet_end, first, later
+    )
 
 
 def _skip_extensions(data, protocol, at, limit, extensions):
-    """Go behind the extension headers: (protocol, where it begins, is it a fragment, is it a later fragment)."""
+    """Go behind the extension headers: (protocol, where it begins, fragment or not, later fragment or not)."""
     at = at.copy()
     fragment, later = np.zeros(len(at), bool), np.zeros(len(at), bool)
     known = np.zeros(256, bool)

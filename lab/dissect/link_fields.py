@@ -1,7 +1,7 @@
 """The headers between a link and the packet, field by field: LLC and SNAP, PPPoE, MPLS (see ``link_layer``).
 
-Each function takes one header from a cursor, appends its layer, and returns the EtherType of what follows, or 0
-where nothing that follows is known.
+Each function takes one header from a cursor, appends its layer, and returns the EtherType of what follows,
+or 0 where that is not known.
 """
 
 from lab.dissect.field_tree import Cursor, Field, Row, layer
@@ -14,7 +14,13 @@ def _named(names: dict[int, str]):
 
 
 LLC = (
-    Row("Destination SAP", "llc.dsap", 8, "What it is for, here {text}; aa: a SNAP header follows.", "{:02x}".format),
+    Row(
+        "Destination SAP",
+        "llc.dsap",
+        8,
+        "What it is for, here {text}; aa: a SNAP header follows.",
+        "{:02x}".format,
+    ),
     Row("Source SAP", "llc.ssap", 8, "What it is from, here {text}.", "{:02x}".format),
     Row("Control", "llc.control", 8, "3: an unnumbered frame, which nobody acknowledges.", "0x{:02x}".format),
 )
@@ -26,12 +32,20 @@ PPPOE = (
     Row("Version", "pppoe.version", 4, "Always 1."),
     Row("Kind", "pppoe.type", 4, "Always 1."),
     Row("Code", "pppoe.code", 8, "0: data of a session.", "0x{:02x}".format),
-    Row("Session", "pppoe.session_id", 16, "Which session between this host and its provider.", "0x{:04x}".format),
+    Row(
+        "Session",
+        "pppoe.session_id",
+        16,
+        "Which session between this host and its provider.",
+        "0x{:04x}".format,
+    ),
     Row("Length", "pppoe.payload_length", 16, "Bytes behind this header: {value}."),
 )
 PPP = (Row("Protocol", "ppp.protocol", 16, "What follows: {text}.", _named(PPP_PROTOCOLS)),)
 MPLS = (
-    Row("Label", "mpls.label", 20, "The next router looks only at this number to know where the packet goes."),
+    Row(
+        "Label", "mpls.label", 20, "The next router looks only at this number to know where the packet goes."
+    ),
     Row("Traffic class", "mpls.exp", 3, "How urgent the packet is."),
     Row("Last label", "mpls.bottom", 1, "1: behind this label the packet begins."),
     Row("Time to live", "mpls.ttl", 8, "At most {value} more routers."),
@@ -49,7 +63,9 @@ def dissect_llc(cursor: Cursor, layers: list[Field]) -> int:
             following = snap[1].value
     elif whole and [one.value for one in fields] == [6, 6, 3]:
         following = TYPE_IPV4
-    layers.append(layer("LLC", "llc", start, fields, "Says what follows where Ethernet has a length for a type."))
+    layers.append(
+        layer("LLC", "llc", start, fields, "Says what follows where Ethernet has a length for a type.")
+    )
     return following
 
 

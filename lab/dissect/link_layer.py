@@ -2,7 +2,7 @@
 
     Ethernet (1)       destination 6 | source 6 | type 2 | ... | packet
     cooked (113)       kind 2 | hardware 2 | address length 2 | address 8 | type 2 | ... | packet
-    cooked v2 (276)    type 2 | reserved 2 | interface 4 | hardware 2 | kind 1 | length 1 | address 8 | ... | packet
+    cooked v2 (276)    type 2 | reserved 2 | interface 4 | hardware 2 | kind 1 | length 1 | address 8 | ...
     null (0)           address family 4, in the recording machine's byte order | packet
     loop (108)         address family 4 | packet
     raw IP (101, ...)  packet
@@ -11,7 +11,7 @@ Where dots stand the type may name another header, which says what follows in it
 
     0x8100, 0x88a8, 0x9100  VLAN tag      priority, network 2 | type 2
     0x8864                  PPPoE         version, kind 1 | code 1 | session 2 | length 2 | PPP protocol 2
-    0x8847, 0x8848          MPLS          label 20 bits, class 3, last one 1, ttl 8 | the next label or the packet
+    0x8847, 0x8848          MPLS          label 20 bits, class 3, last one 1, ttl 8 | label or packet
     up to 1500              LLC and SNAP  AA AA 03 | 00 00 00 | type 2; the number is a length (IEEE 802.3)
 
 All frames of one link type are looked at in one go. The type decides which IP it is; null and raw links and
@@ -50,7 +50,7 @@ _VERSION[TYPE_IPV4], _VERSION[TYPE_IPV6] = 4, 6
 
 
 def find_packets(data: np.ndarray, start: np.ndarray, end: np.ndarray, link_type: int):
-    """Return where IP packets begin (int64, bytes into ``data``) and which IP each is (uint8: 4, 6, or 0 for none).
+    """Return where IP packets begin (int64, bytes into ``data``) and which IP each is (uint8: 4, 6 or 0).
 
     ``start`` and ``end`` bound the captured bytes of each frame, all of them of ``link_type``.
     """
@@ -59,7 +59,7 @@ def find_packets(data: np.ndarray, start: np.ndarray, end: np.ndarray, link_type
 
 
 def find_types(data: np.ndarray, start: np.ndarray, end: np.ndarray, link_type: int):
-    """Return where packets begin and of which type each is (uint16): as on Ethernet, or one of the numbers above."""
+    """Return where packets begin and the type of each (uint16): as on Ethernet, or one of those above."""
     if link_type == LINK_ETHERNET:
         return _by_type(data, start + 12, start + 14, end)
     if link_type == LINK_SLL:
@@ -100,7 +100,9 @@ def _vlan(data, at, end, kind):
 def _llc(data, at, end, kind):
     header = gather(data, at, _LLC)
     plain = (header["saps"] == _LLC_IP) & (header["control"] == _UNNUMBERED)
-    snap = (header["saps"] == _SNAP) & (header["control"] == _UNNUMBERED) & (header["oui"] == np.void(bytes(3)))
+    snap = (
+        (header["saps"] == _SNAP) & (header["control"] == _UNNUMBERED) & (header["oui"] == np.void(bytes(3)))
+    )
     kind = np.where(plain, TYPE_IPV4, np.where(snap, header["type"], OTHER_LLC))
     return at + np.where(snap, 8, 3), np.where(snap & (kind <= LONGEST_LLC), OTHER_LLC, kind)
 

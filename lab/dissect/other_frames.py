@@ -1,7 +1,7 @@
-"""The frames of a capture that have no TCP segment in ``segments``: what they are, so that nobody overlooks them.
+"""The frames of a capture that have no row in ``segments``, by name, so that nobody overlooks them.
 
-Each has one name: of the link type (PPP), of what the link carries (ARP), of what IP carries (UDP, GRE), or of
-what kept its TCP header from being read (a fragment, a header that is damaged or cut short).
+Each has one name: of the link type (PPP), of what the link carries (ARP), of what IP carries (UDP, GRE), or
+of what kept its TCP header from being read (a fragment, a header that is damaged or cut short).
 """
 
 import numpy as np

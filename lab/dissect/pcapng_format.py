@@ -70,7 +70,7 @@ class _Reader:
         return self._capture(truncated)
 
     def _walk(self) -> str | None:
-        """Take one block after the other; return None, or a sentence if the file was cut off in the last one."""
+        """Take one block after the other; return None, or a sentence if the file was cut off."""
         position, size = 0, len(self.data)
         while position < size:
             if position + 12 > size:

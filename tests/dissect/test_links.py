@@ -62,9 +62,18 @@ def test_fields_stand_where_tshark_has_them(everything):
         for field in tree.walk():
             first, last = field.start, field.start + field.length
             if field.key.split(".")[0] in layers and field.key in theirs:
-                assert any(pos <= first and last <= pos + size for pos, size in theirs[field.key]), (name, field)
+                assert any(pos <= first and last <= pos + size for pos, size in theirs[field.key]), (
+                    name,
+                    field,
+                )
                 compared.add((name, field.key))
-    assert {key for _, key in compared} >= {"llc.dsap", "llc.type", "pppoe.session_id", "ppp.protocol", "mpls.label"}
+    assert {key for _, key in compared} >= {
+        "llc.dsap",
+        "llc.type",
+        "pppoe.session_id",
+        "ppp.protocol",
+        "mpls.label",
+    }
     assert {name for name, _ in compared} == set(links.READ)
 
 
@@ -86,12 +95,16 @@ def test_every_frame_without_a_row_has_a_name(tmp_path):
     path = write(tmp_path / "a.pcapng", [(link, frame) for link, _, frame in made])
     segments = read_segments(path)
     assert len(segments) == 0
-    found = {number: name for name, numbers in segments.not_looked_into.items() for number in numbers.tolist()}
+    found = {
+        number: name for name, numbers in segments.not_looked_into.items() for number in numbers.tolist()
+    }
     assert found == {number: name for number, (_, name, _) in enumerate(made, 1)}
     counts = {name: len(numbers) for name, numbers in segments.not_looked_into.items()}
     assert list(counts.values()) == sorted(counts.values(), reverse=True)
     line = describe(counts)
-    assert line.startswith("3 fragments, 2 frames of GRE, 2 frames of UDP, 2 headers cut short, 1 frame of ARP")
+    assert line.startswith(
+        "3 fragments, 2 frames of GRE, 2 frames of UDP, 2 headers cut short, 1 frame of ARP"
+    )
     assert "1 damaged header," in line
     assert describe({}) == ""
 
@@ -101,16 +114,29 @@ def test_tshark_reads_no_tcp_where_we_count_other_frames_but_in_tunnels(tmp_path
     """What tshark finds in them is in the README: tunnels, fragments, PPP, HDLC and nflog."""
     made = links.not_read()
     path = write(tmp_path / "a.pcapng", [(link, frame) for link, _, frame in made])
-    theirs = {int(number) for (number,) in oracle.tshark_fields(path, ["frame.number"], "tcp", oracle.NO_FRAGMENTS)}
+    theirs = {
+        int(number) for (number,) in oracle.tshark_fields(path, ["frame.number"], "tcp", oracle.NO_FRAGMENTS)
+    }
     names = {made[number - 1][1] for number in theirs}
-    assert names <= {"GRE", "IPv4 in IP", "IPv6 in IP", "fragments", "PPP", "Cisco HDLC", "nflog", "headers cut short"}
+    assert names <= {
+        "GRE",
+        "IPv4 in IP",
+        "IPv6 in IP",
+        "fragments",
+        "PPP",
+        "Cisco HDLC",
+        "nflog",
+        "headers cut short",
+    }
     assert "GRE" in names and "PPP" in names
 
 
 def test_a_recording_of_this_kit_has_only_segments_and_named_frames():
     for path in ("captures/chat/plain.pcapng", "captures/report-frame-1193.pcapng"):
         segments = read_segments(ROOT / path)
-        assert len(segments) + sum(map(len, segments.not_looked_into.values())) == len(read_capture(ROOT / path))
+        assert len(segments) + sum(map(len, segments.not_looked_into.values())) == len(
+            read_capture(ROOT / path)
+        )
 
 
 def test_deep_nesting_ends():
