@@ -5,14 +5,21 @@ One flow is gone through segment by segment, with what an observer can know of e
 will send, its last acknowledgement and window, how often it repeated itself. From that each segment is
 judged by itself:
 
-    retransmission        sends again what was sent       fast_retransmission   ... because three ACKs asked
-    for it spurious_retransmission  sends what was acknowledged  out_of_order          ... or a later
-    segment overtook it lost_segment          begins beyond the next number   ack_lost_segment
-    acknowledges what was not captured duplicate_ack         says again what it said         window_update
-    ... but with another window zero_window           "send no more"                  window_full
-    fills the window to its edge zero_window_probe     one byte, to see if it opened   zero_window_probe_ack
-    the answer: still closed keep_alive            one number back: "are you there?"  keep_alive_ack     "I
-    am" reused_ports          a new flow of old endpoints
+    retransmission           sends again what was sent
+    fast_retransmission      ... because three ACKs asked for it
+    spurious_retransmission  sends what was acknowledged
+    out_of_order             ... or a later segment overtook it
+    lost_segment             begins beyond the next number
+    ack_lost_segment         acknowledges what was not captured
+    duplicate_ack            says again what it said
+    window_update            ... but with another window
+    zero_window              "send no more"
+    window_full              fills the window to its edge
+    zero_window_probe        one byte, to see if it opened
+    zero_window_probe_ack    the answer: still closed
+    keep_alive               one number back: "are you there?"
+    keep_alive_ack           "I am"
+    reused_ports             a new flow of old endpoints
 
 These are judgements of an observer, not facts: from the outside an overtaken segment and a repeated one can
 look the same, and Wireshark tells them apart by time (3 ms, or the round trip of the handshake). We use the
