@@ -14,7 +14,7 @@ from tests.dissect.packets import ACK, FIN, PSH, RST, SYN
 from tests.dissect.refused import Refused
 from tests.dissect.test_hostile import some
 from tests.dissect.test_segments import frame
-from tests.dissect.witness import EVENT_FIELDS, check_events
+from tests.dissect.witness import EVENT_FIELDS, MARKER, check_events
 
 GIB = 1 << 30
 SEEDS = 300
@@ -160,9 +160,10 @@ def test_judged_as_tshark_judges(tmp_path):
     equal = 0
     for flow in flows:
         ours = sorted((flow.from_initiator.data, flow.from_responder.data))
-        same = sorted(theirs.get(flow.number, (b"", b""))) == ours
-        equal += same
-    assert equal > 0.9 * len(flows), (equal, len(flows))
+        texts = sorted(MARKER.sub(b"", text) for text in theirs.get(flow.number, (b"", b"")))
+        assert sum(map(len, texts)) <= sum(map(len, ours)), flow
+        equal += texts == ours
+    assert equal > 0.95 * len(flows), (equal, len(flows))
 
 
 @some
