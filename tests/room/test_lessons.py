@@ -41,16 +41,20 @@ while piece := connection.recv(65536):
         connection.send(b"got it")
 print(total, flush=True)
 """
-# Each send is one segment: no two are put together (TCP_NODELAY), and none is longer than the MSS. The connection is
+# The segments leave in one system call, cut by the MSS: where each had a send of its own, this process could be put to
+# sleep for longer than the cable takes, and what is sent again came before the last of the flight. The connection is
 # closed only when all has arrived: a FIN behind a lost segment would tell of the loss, too.
 SEND = """
 import socket, sys
-connection = socket.create_connection(("10.0.0.2", 9898))
-connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+count, size = map(int, sys.argv[1:])
+with open("/proc/sys/net/ipv4/tcp_timestamps") as file:
+    options = 12 if int(file.read()) else 0  # the MSS that is set here includes them
+connection = socket.socket()
+connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, size + options)
+connection.connect(("10.0.0.2", 9898))
 print("connected", flush=True)
 sys.stdin.readline()
-for number in range(int(sys.argv[1])):
-    connection.send(bytes([number]) * int(sys.argv[2]))
+connection.sendall(b"".join(bytes([number]) * size for number in range(count)))
 connection.recv(100)
 """
 
