@@ -108,7 +108,7 @@ def _diagnosis(refused: str) -> str:
 
 @contextlib.contextmanager
 def _work_folder():
-    """A folder that nobody else may enter, for what is unpacked; those of graders that were killed are removed.
+    """A folder that nobody else may enter, for what is unpacked; those of killed graders go.
 
     A grader holds a lock on its folder while it lives.
     """

@@ -10,8 +10,10 @@ wrong comes as an exception that says so in one sentence:
     TimeUp         no answer in time: an endless loop, or a wait that nobody ends
     Died           the process ended, flooded its output, took too much memory, or sent an invalid response
 
-The code may do anything to its process, so the asking side never waits on it without a deadline: a thread each writes
-the requests and reads the two outputs, the caller waits on a queue, and whatever arrives is bounded before it is used.
+The code may do anything to its process, so the asking side never waits on it without a deadline: a thread
+each writes the requests and reads the two outputs, the caller waits on a queue, and whatever arrives is
+bounded before it is used.
+
 ``command`` turns the runner's argument list into the one to start: the grader puts its sandbox around it there.
 """
 

@@ -1,7 +1,7 @@
-"""A process and all that it started: who they are, what memory they hold, and their end. Read from /proc (Linux).
+"""A process and all that it started: who they are, what memory they hold, and their end. From /proc (Linux).
 
-Elsewhere the process itself is all that is known. A process whose parent has ended belongs to another parent, and is
-no longer found: the sandbox's pid namespace keeps such ones in the tree.
+Elsewhere the process itself is all that is known. A process whose parent has ended belongs to another parent,
+and is no longer found: the sandbox's pid namespace keeps such ones in the tree.
 """
 
 import contextlib

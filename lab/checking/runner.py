@@ -101,8 +101,8 @@ def pack(value):
 def unpack(value, members=False):
     """The way back. Raises ValueError for anything that ``pack`` does not write.
 
-    Results are made up by the student's process. So only arguments may hold ``members``, which can be as large as they
-    claim; and sets and dicts are short, since they take quadratic time where all hashes are the same.
+    Results are made up by the student's process. So only arguments may hold ``members``, which can be as large as
+    they claim; and sets and dicts are short, since they take quadratic time where all hashes are the same.
     """
     if isinstance(value, list):
         return [unpack(item, members) for item in value]

@@ -1,10 +1,11 @@
-"""The program that makes a sandbox and starts a command in it: see ``sandbox`` for what it guarantees and why.
+"""The program that makes a sandbox and starts a command in it: see ``sandbox`` for its guarantees.
 
     python -I -S launcher.py PLAN COMMAND ...
 
-PLAN is JSON: ``folder`` and ``runner`` become INSIDE_SHEETS and INSIDE_RUNNER, ``python`` are folders that the
-interpreter needs, ``hidden`` those that must not be seen, ``parent`` is the process that must be there. A plan without
-``folder`` means limits only. Standard library only; the exit code is the command's, or EXIT_REFUSED.
+PLAN is JSON: ``folder`` and ``runner`` become INSIDE_SHEETS and INSIDE_RUNNER, ``python`` are folders that
+the interpreter needs, ``hidden`` those that must not be seen, ``parent`` is the process that must be there. A
+plan without ``folder`` means limits only. Standard library only; the exit code is the command's, or
+EXIT_REFUSED.
 """
 
 import ctypes
@@ -74,7 +75,7 @@ def _number(name: str) -> int | None:
     return SYSCALLS[name][MACHINES[machine][1]]
 
 
-# --- namespaces and the new root -------------------------------------------------------------------------------------
+# --- namespaces and the new root ---
 
 
 def _mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
@@ -86,8 +87,7 @@ def _become_nobody() -> None:
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
-    # A change of user hides /proc/self from the process itself, which the maps of ids are written through: show it
-    # again.
+    # A change of user hides /proc/self from the process itself, which the maps of ids are written through.
     _libc().prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
 
@@ -97,7 +97,7 @@ def _unshare(flags: int) -> None:
 
 
 def _map_ids(proc: int, uid: int, gid: int) -> None:
-    """Be user 1000 in the new user namespace. ``proc`` is a descriptor of /proc, which may be out of sight by now."""
+    """Be user 1000 in the new user namespace. ``proc`` is a descriptor of /proc, out of sight by now."""
 
     def write(name: str, text: str) -> None:
         descriptor = os.open(name, os.O_WRONLY, dir_fd=proc)
@@ -180,7 +180,7 @@ def _new_root(plan: dict) -> None:
 
 
 def _read_only(place: str, device: bool) -> None:
-    """Remount what was bound read-only. Flags that the file system has already must be kept, or the kernel refuses."""
+    """Remount what was bound read-only. Flags that it has already must be kept, or the kernel refuses."""
     flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | (0 if device else MS_NODEV)
     have = os.statvfs(place).f_flag
     flags |= have & (os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME | os.ST_RELATIME)
@@ -191,7 +191,7 @@ def _read_only(place: str, device: bool) -> None:
             raise
 
 
-# --- limits and the filter -------------------------------------------------------------------------------------------
+# --- limits and the filter ---
 
 
 def _limit() -> None:
@@ -206,7 +206,7 @@ def _limit() -> None:
 
 
 def _filter_system_calls() -> None:
-    """Refuse (EPERM) new processes, but not threads; memory outside of the address space; keyrings; other processes.
+    """Refuse (EPERM) new processes, but not threads; memory beside the address space; keyrings; tracing.
 
     A filter is a small program that the kernel runs before each system call (seccomp(2), classic BPF).
     """
@@ -215,20 +215,26 @@ def _filter_system_calls() -> None:
     permission, unknown = refuse | errno.EPERM, refuse | errno.ENOSYS
     clone = _number("clone")
     program = [(load, 0, 0, 4), (equal, 1, 0, MACHINES[os.uname().machine][0]), (leave, 0, 0, kill)]
-    program += [(load, 0, 0, 0), (at_least, 0, 1, 1 << 30), (leave, 0, 0, permission)]  # x32 numbers begin there
-    program += [(equal, 0, 1, _number("clone3")), (leave, 0, 0, unknown)]  # libc then uses clone, whose flags are seen
+    # x32 numbers begin at 1 << 30. Without clone3, libc uses clone, whose flags can be seen.
+    program += [(load, 0, 0, 0), (at_least, 0, 1, 1 << 30), (leave, 0, 0, permission)]
+    program += [(equal, 0, 1, _number("clone3")), (leave, 0, 0, unknown)]
     for name in SYSCALLS.keys() - {"clone", "clone3", "pivot_root"}:
         if (number := _number(name)) is not None:
             program += [(equal, 0, 1, number), (leave, 0, 0, permission)]
     program += [(equal, 1, 0, clone), (leave, 0, 0, allow)]
-    program += [(load, 0, 0, 16), (bit_set, 1, 0, CLONE_THREAD), (leave, 0, 0, permission), (leave, 0, 0, allow)]
+    program += [
+        (load, 0, 0, 16),
+        (bit_set, 1, 0, CLONE_THREAD),
+        (leave, 0, 0, permission),
+        (leave, 0, 0, allow),
+    ]
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
     header = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
     _check(_libc().prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     _check(_libc().prctl(PR_SET_SECCOMP, 2, header, 0, 0), "seccomp")  # 2: SECCOMP_MODE_FILTER
 
 
-# --- the processes ---------------------------------------------------------------------------------------------------
+# --- the processes ---
 
 
 def main(arguments: list[str]) -> int:
@@ -263,7 +269,7 @@ def _limits_only(program: list[str]) -> None:
 
 
 def _be_first(alive: int, program: list[str]) -> int:
-    """Be the first process of the pid namespace: start the program, and end (and so end all) when it has ended.
+    """Be the first process of the pid namespace: start the program; end, and so end all, with it.
 
     From inside, this process cannot be killed or stopped (pid_namespaces(7)) nor traced: it is not dumpable.
     """

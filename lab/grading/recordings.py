@@ -1,8 +1,9 @@
-"""What a student's recordings hold, read by a process with limits: a file may be made so that reading it costs much.
+"""What a student's recordings hold, read by a process with limits: a file can be made to cost much.
 
-``examine`` starts ``python -m lab.grading.recordings``, which is given the folder, the student and the course's key on
-standard input and writes what it found as JSON. It reads with the kit's own code and runs none of the student's. It
-may take CPU_S seconds of processor time and MEMORY_BYTES; a conversation of the course takes a tenth of that.
+``examine`` starts ``python -m lab.grading.recordings``, which is given the folder, the student and the
+course's key on standard input and writes what it found as JSON. It reads with the kit's own code and runs
+none of the student's. It may take CPU_S seconds of processor time and MEMORY_BYTES; a conversation of the
+course takes a tenth of that.
 """
 
 import json
@@ -97,7 +98,11 @@ def _limit() -> None:
         import resource
     except ImportError:
         return  # Windows: the time that ``examine`` waits is the bound
-    for what, most in ((resource.RLIMIT_CPU, CPU_S), (resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CORE, 0)):
+    for what, most in (
+        (resource.RLIMIT_CPU, CPU_S),
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
         resource.setrlimit(what, (most, most))
 
 

@@ -19,20 +19,20 @@ and six namespaces, whose rights it gives away before the student's code begins:
 
 What makes each guarantee hold:
 
-    nothing is left     Process 1 is the kit's own. It cannot be killed, stopped or traced from inside, so its tie to the
-                        launcher stays. With it goes every process inside, whatever session or parent that has.
-    time                The worker waits and writes with deadlines, then kills the launcher; RLIMIT_CPU besides.
-    memory              A seccomp filter refuses new processes (threads share one address space) and what lives outside
-                        of RLIMIT_AS: System V and POSIX queues and shared memory, memfd, io_uring. So the bound is
-                        1 process x MEMORY_BYTES; files (4 MB, 4,096 inodes) and pipes fit in what is left of 512 MB.
-                        The worker adds up the tree besides, which also holds where there is no filter.
-    keys                A session keyring of its own (KEYCTL_JOIN_SESSION_KEYRING), and the filter refuses keyctl.
-    output              Bounded by who reads it (``lab.checking.child``).
+    nothing is left   Process 1 is the kit's own. It cannot be killed, stopped or traced from inside, so its
+                      tie to the launcher stays. With it goes every process inside, whatever its session.
+    time              The worker waits and writes with deadlines, then kills the tree. RLIMIT_CPU besides.
+    memory            A seccomp filter refuses new processes (threads share one address space) and what lives
+                      outside of RLIMIT_AS: System V and POSIX queues and shared memory, memfd, io_uring. So
+                      the bound is 1 process x MEMORY_BYTES; files (4 MB, 4,096 inodes) and pipes fit in what
+                      is left of 512 MB. The worker also adds up the tree, with a filter or without.
+    keys              A session keyring of its own, and the filter refuses keyctl.
+    output            Bounded by who reads it (``lab.checking.child``).
 
-What the code does to its own process is its own affair: results are compared elsewhere. Started by root it builds the
-new root as root and then becomes the user "nobody": root is above the limit on processes. Where namespaces or the
-filter are refused (``refusal`` says why), there is no sandbox, and the grader does not begin unless asked to go without
-(``limits_only``): then a submission may read what its user may read, and on systems other than Linux start processes.
+What the code does to its own process is its own affair: results are compared elsewhere. Started by root it builds
+the new root as root and then becomes the user "nobody": root is above the limit on processes. Where namespaces or
+the filter are refused (``refusal`` says why) there is no sandbox, and the grader does not begin unless asked to go
+without (``limits_only``): then a submission may read what its user may read.
 """
 
 import json

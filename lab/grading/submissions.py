@@ -144,7 +144,7 @@ def _loader(file: Path):
 
 
 class _ZipFile(io.FileIO):
-    """A zip that cannot make ``zipfile`` read a list of files as large as itself: a thousand bytes of memory an entry."""
+    """A zip that cannot make ``zipfile`` read a list of files as large as itself."""
 
     def read(self, size: int = -1) -> bytes:
         if size > LARGEST_READ:

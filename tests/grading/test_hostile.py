@@ -1,7 +1,8 @@
 """Hand-ins that attack the grader, graded among honest ones: their own points are lost, and nothing else.
 
-One class for all: each hostile hand-in is a row of ``HOSTILE``. The command runs below ``WATCHER``, a process that
-adopts every orphan (``PR_SET_CHILD_SUBREAPER``), so that whatever survives the grader is found among its descendants.
+One class for all: each hostile hand-in is a row of ``BODIES`` or a file. The command runs below ``WATCHER``, a process
+that adopts every orphan (``PR_SET_CHILD_SUBREAPER``), so that whatever survives the grader is found among its
+descendants.
 """
 
 import json
@@ -105,8 +106,8 @@ BODIES = {
     ),
     "long-error": (
         "import os\n"
-        "data = b'{\"id\": 1, \"error\": {\"kind\": \"' + b'E' * 10**6 + b'\", \"text\": \"' + b'word ' * 500_000\n"
-        "data += b'\", \"line\": 12345678901}}\\n'\n"
+        'data = b\'{"id": 1, "error": {"kind": "\' + b\'E\' * 10**6 + b\'", "text": "\' + b\'word \' * 500_000\n'
+        'data += b\'", "line": 12345678901}}\\n\'\n'
         "for n in range(3, 10):\n    try: os.write(n, data)\n    except OSError: pass\nos._exit(0)",
         "",
     ),
@@ -141,7 +142,9 @@ def expensive_capture(frames: int = 50_000) -> bytes:
     """A pcap file of empty TLS records: 57 in each frame, which cost a hundred times their size in memory."""
     packets = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)]
     payload = b"\x17\x03\x03\0\0" * 57
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0x4000, 64, 6, 0, b"\n\0\0\1", b"\n\0\0\2")
+    ip = struct.pack(
+        ">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0x4000, 64, 6, 0, b"\n\0\0\1", b"\n\0\0\2"
+    )
     for number in range(frames):
         tcp = struct.pack(">HHIIBBHHH", 40000, 9898, 1000 + number * len(payload), 1, 0x50, 0x18, 500, 0, 0)
         frame = b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + ip + tcp + payload
@@ -160,7 +163,15 @@ def roster(folder, students) -> None:
 
 
 def command(folder, *more: str) -> list[str]:
-    words = [str(folder / "in"), "--roster", str(folder / "roster.csv"), "--out", str(folder / "out"), "--jobs", "2"]
+    words = [
+        str(folder / "in"),
+        "--roster",
+        str(folder / "roster.csv"),
+        "--out",
+        str(folder / "out"),
+        "--jobs",
+        "2",
+    ]
     return [sys.executable, str(ROOT / "lab"), "grade", *words, *more]
 
 
@@ -210,7 +221,11 @@ def grade_the_class(folder) -> None:
     hand_in(folder / "in", "forges-ready", {"sheet_06_bad_weather.py": late + AT_IMPORT})
     hand_in(folder / "in", "lzma-bomb", {"x.zip": bomb(zipfile.ZIP_LZMA)})
     hand_in(folder / "in", "bzip2-bomb", {"x.zip": bomb(zipfile.ZIP_BZIP2)})
-    hand_in(folder / "in", "bad-capture", {PLAIN: expensive_capture(), ANSWERS: "server_port = 1\n", SHEET: solution()})
+    hand_in(
+        folder / "in",
+        "bad-capture",
+        {PLAIN: expensive_capture(), ANSWERS: "server_port = 1\n", SHEET: solution()},
+    )
     roster(folder, [path.name for path in (folder / "in").iterdir()])
     (folder / "report.json").write_text(json.dumps(watched(folder, command(folder))))
 
@@ -219,7 +234,9 @@ def test_honest_marks_are_unchanged_and_the_time_is_bounded(graded):
     folder, report = graded
     assert report["code"] == 0, report["stderr"]
     for student in [*HONEST, "bad-capture"]:
-        found = {task: mark["state"] for task, mark in marks(folder, student).items() if task.startswith("07")}
+        found = {
+            task: mark["state"] for task, mark in marks(folder, student).items() if task.startswith("07")
+        }
         assert found == {TASK: "done", "07_threads.broadcast": "done"}, student
     assert report["seconds"] < 100 and report["stderr"] == ""
 
@@ -269,7 +286,9 @@ def test_the_keyring_of_the_grader_is_out_of_reach(graded):
 def test_a_killed_grader_leaves_no_process_and_its_folder_goes_at_the_next_start(tmp_path):
     if reason := refused():
         pytest.skip(f"no sandbox here: {reason}")
-    hand_in(tmp_path / "in", "busy", {"sheet_06_bad_weather.py": solution("sheet_06_bad_weather.py") + AT_IMPORT})
+    hand_in(
+        tmp_path / "in", "busy", {"sheet_06_bad_weather.py": solution("sheet_06_bad_weather.py") + AT_IMPORT}
+    )
     hand_in(tmp_path / "in", "done", {SHEET: solution()})  # its worker is idle when the grader is killed
     roster(tmp_path, ["busy", "done"])
     script = f"""

@@ -56,22 +56,37 @@ BODIES = {
         "",
     ),
     "fills-answers": (
-        LIBC + "while True:\n    " + PIPES.format("os.write(n, b'x' * (1 << 20))").replace("\n", "\n    ").rstrip(),
+        LIBC
+        + "while True:\n    "
+        + PIPES.format("os.write(n, b'x' * (1 << 20))").replace("\n", "\n    ").rstrip(),
         "larger than",
     ),
     "fills-errors": ("import os\nwhile True: os.write(2, b'x' * (1 << 20))", "printed more"),
-    "stops-all": (LIBC + "os.kill(0, signal.SIGSTOP)\nos.kill(-1, signal.SIGSTOP)\ntime.sleep(10**6)", "took longer"),
+    "stops-all": (
+        LIBC + "os.kill(0, signal.SIGSTOP)\nos.kill(-1, signal.SIGSTOP)\ntime.sleep(10**6)",
+        "took longer",
+    ),
     "traces-the-first": (
-        LIBC + "if libc.ptrace(16, 1, 0, 0) == 0: return None\nraise OSError(ctypes.get_errno(), 'not traced')",
+        LIBC
+        + "if libc.ptrace(16, 1, 0, 0) == 0: return None\nraise OSError(ctypes.get_errno(), 'not traced')",
         "not traced",
     ),
-    "kills-the-first": (LIBC + "for n in range(1, 65): libc.kill(1, n)\nraise ValueError('it lives')", "it lives"),
+    "kills-the-first": (
+        LIBC + "for n in range(1, 65): libc.kill(1, n)\nraise ValueError('it lives')",
+        "it lives",
+    ),
     "limits-the-first": (
         "import resource, time\nresource.prlimit(1, resource.RLIMIT_CPU, (0, 0))\ntime.sleep(10**6)",
         "",
     ),
-    "new-namespace": (LIBC + "raise ValueError(f'{libc.unshare(0x10000000)} is the result')", "-1 is the result"),
-    "shared-pages": ("import mmap\nkept = [mmap.mmap(-1, 100 << 20) for _ in range(8)]", "Cannot allocate memory"),
+    "new-namespace": (
+        LIBC + "raise ValueError(f'{libc.unshare(0x10000000)} is the result')",
+        "-1 is the result",
+    ),
+    "shared-pages": (
+        "import mmap\nkept = [mmap.mmap(-1, 100 << 20) for _ in range(8)]",
+        "Cannot allocate memory",
+    ),
     "links": ("import os\nfor n in range(100_000): os.symlink('x' * 4000, f'/tmp/{n}')", "No space left"),
 }
 
@@ -87,7 +102,9 @@ def zipped(files: dict) -> bytes:
 def many_entries() -> bytes:
     """A zip of 25 MB with half a million empty files, which costs zipfile 500 MB."""
     name = SHEET.encode()
-    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 0, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0)
+    entry = struct.pack(
+        "<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 0, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0
+    )
     entries = (entry + name) * 500_000
     return entries + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(entries), 0, 0)
 
@@ -128,7 +145,9 @@ def test_honest_marks_are_unchanged_and_nothing_is_left(graded):
     folder, report = graded
     assert report["code"] == 0 and report["stderr"] == "", report["stderr"]
     for student in HONEST:
-        found = {task: mark["state"] for task, mark in marks(folder, student).items() if task.startswith("07")}
+        found = {
+            task: mark["state"] for task, mark in marks(folder, student).items() if task.startswith("07")
+        }
         assert set(found.values()) == {"done"}, student
     assert report["left"] == [] and list((folder / "tmp").iterdir()) == []
     assert report["peak_mb"] < 512

@@ -1,4 +1,4 @@
-"""The asking side of a student's process, against answers that the process makes up. No sandbox is needed for these."""
+"""The asking side of a student's process, against answers that the process makes up."""
 
 import sys
 import time
@@ -34,7 +34,9 @@ def code(tmp_path):
     "answer",
     [
         '{"id": 1, "result": {"m": {"d": [["name", "x"], ["pending", 100000000000]]}}}',  # bytearray(10**11)
-        '{"id": 1, "result": {"s": [' + ", ".join(str(n * (2**61 - 1)) for n in range(50_000)) + "]}}",  # one hash
+        '{"id": 1, "result": {"s": ['
+        + ", ".join(str(n * (2**61 - 1)) for n in range(50_000))
+        + "]}}",  # one hash
         '{"id": 1, "result": ' + "9" * 5_000 + "}",
         '{"id": 1, "result": ' + "[" * 100_000,
         '{"id": 1, "result": {"b": 7}}',
@@ -65,7 +67,7 @@ def test_a_member_is_no_result(code):
 
 
 def test_answers_that_nobody_asked_for_end_it(code):
-    one = code("def f():\n    while True: forge(b'{\"id\": 1, \"error\": {}}\\n' * 1000)\n", time_s=20)
+    one = code('def f():\n    while True: forge(b\'{"id": 1, "error": {}}\\n\' * 1000)\n', time_s=20)
     began = time.monotonic()
     with pytest.raises(Exception, match="None"):
         one.call("f")
