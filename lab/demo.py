@@ -14,6 +14,7 @@ SHIPPED = ROOT / "captures" / "chat"
 VARIANTS = ("none", "1.3")
 CHART, PAGE = "exposure.png", "report.html"
 SHOWN_BYTES = 16  # of each ciphertext
+SHOWN_ROWS = 12  # of each table, unless all are asked for
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,6 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         "--out", type=Path, default=ROOT / "captures" / "demo", metavar="DIR", help="folder to write (captures/demo)"
     )
     parser.add_argument("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
+    parser.add_argument("--all-rows", action="store_true", help=f"show whole tables, not {SHOWN_ROWS} rows of each")
     parser.add_argument("--quiet", action="store_true", help="name the files, nothing else")
     parser.add_argument("--json", action="store_true", help="print the same facts as JSON, and nothing else")
     options = parser.parse_args(argv)
@@ -72,10 +74,12 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(facts, indent=1))
         return 0
     if not options.quiet:
-        _tell(facts, say)
+        _tell(facts, say, None if options.all_rows else SHOWN_ROWS)
     print("\n".join(_short(file) for file in files))
     if not options.quiet:
         _tell_what_next(files, say)
+        say()
+        say(conclusion(facts["_scores"]))
     return 0
 
 
@@ -147,7 +151,7 @@ MEANINGS = (
 )
 
 
-def _tell(facts: dict, say) -> None:
+def _tell(facts: dict, say, rows: int | None) -> None:
     """Print the three parts for people."""
     from rich import box
     from rich.console import Console
@@ -162,6 +166,10 @@ def _tell(facts: dict, say) -> None:
 
     def heading(text: str) -> None:
         console.print(Text("\n" + text, style="bold"))
+
+    def more(session: dict) -> None:
+        if (left := len(session["eavesdropper"]) - (rows or len(session["eavesdropper"]))) > 0:
+            say(f"    ... and {left} more; --all-rows shows them.")
 
     heading("(a) The three-way handshake, frame by frame (RFC 9293 section 3.5)")
     table = Table(**look)
@@ -187,22 +195,36 @@ def _tell(facts: dict, say) -> None:
     table = Table(**look)
     for name in ("frame", "from", "bytes", "payload"):
         table.add_column(name, justify="right" if name in ("frame", "bytes") else "left")
-    for item in plain["eavesdropper"]:
+    for item in plain["eavesdropper"][:rows]:
         table.add_row(str(item["frame"]), Text(item["from"]), str(item["bytes"]), Text(_visible(item["text"])))
     console.print(table)
+    more(plain)
 
     for session in others:
         heading(f"(c) The same lines in the {session['label']} session ({session['cipher']}): records, and no text")
         table = Table(**look)
         for name in ("frame", "from", "bytes", f"first {SHOWN_BYTES} bytes of the record's content"):
             table.add_column(name, justify="right" if name in ("frame", "bytes") else "left")
-        for item in session["eavesdropper"]:
+        for item in session["eavesdropper"][:rows]:
             table.add_row(str(item["frame"]), item["from"], str(item["bytes"]), item["hex"])
         console.print(table)
+        more(session)
     say()
     say(facts["text"])
-    say("    (TLS hides what is said. Who is there, when, with whom they talk and how long a line is stay visible.)")
     say()
+
+
+def conclusion(scores: dict) -> str:
+    """Return the finding in two sentences, from the scores of each session."""
+    content = {label: item for label, items in scores.items() for item in items if item.kind == "content"}
+    found = [
+        f"{item.right} of {item.total} lines {'in' if label == 'plaintext' else 'over'} {label}"
+        for label, item in content.items()
+    ]
+    return (
+        f"An eavesdropper reads {' and '.join(found)}.\n"
+        "TLS hides what is said; who is there, when, with whom they talk and how long a line is stay visible."
+    )
 
 
 def _visible(text: str) -> str:

@@ -76,7 +76,7 @@ def make(captures: list[Path]) -> str:
     """The page as HTML."""
     from lab.exposure import eavesdrop, score
 
-    sections, scores = [], {}
+    sections, scores, findings = [], {}, []
     for path in captures:
         overheard, entry = eavesdrop(path), manifest_entry(path)
         label = entry.get("label", path.name) if entry else path.name
@@ -84,15 +84,27 @@ def make(captures: list[Path]) -> str:
             label = f"{label} ({path.name})"
         if entry:
             scores[label] = score(overheard, entry)
+        findings.append(_finding(path.name, overheard))
         sections.append(_section(path, label, overheard, entry))
     title = "What an eavesdropper has of " + " and ".join(path.name for path in captures)
-    head = f"<h1>{_text(title)}</h1>" + (_exposure(scores) if scores else "")
+    head = f"<h1>{_text(title)}</h1><p><strong>{_text(' '.join(findings))}</strong></p>"
+    head += _exposure(scores) if scores else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<link rel="icon" href="data:,">\n<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n'
         f"<body>\n<main>\n{head}\n{''.join(sections)}\n</main>\n</body>\n</html>\n"
     )
+
+
+def _finding(name: str, overheard) -> str:
+    """Return what an eavesdropper learned from one capture, in a sentence."""
+    read, said = len(overheard.lines), len(overheard.said)
+    if not overheard.messages:
+        return f"In {name} no message to a server was seen."
+    if said and not read:
+        return f"Of {name} an eavesdropper counts {said} lines and reads none."
+    return f"Of {name} an eavesdropper reads {read} of {said} lines."
 
 
 def manifest_entry(capture: Path) -> dict | None:

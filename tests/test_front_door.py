@@ -87,6 +87,9 @@ def test_demo(tmp_path):
     for file in files:
         assert f"out{os.sep}{file}" in done.stdout
     assert "18 of 18" in done.stdout and "0 of 18" in done.stdout
+    *_, found, meaning = done.stdout.splitlines()
+    assert found == "An eavesdropper reads 18 of 18 lines in plaintext and 0 of 18 lines over TLS 1.3."
+    assert meaning.startswith("TLS hides what is said;") and "more; --all-rows shows them." in done.stdout
 
 
 def test_demo_as_json_prints_json_and_nothing_else(tmp_path):

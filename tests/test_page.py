@@ -157,3 +157,12 @@ def test_what_is_no_capture_gets_one_line(tmp_path, capsys, content):
     with pytest.raises(CaptureError):
         page.make([tmp_path / "bad.pcapng"])
     assert page.main([str(tmp_path / "none.pcapng")]) == 2
+
+
+def test_the_page_begins_with_the_finding():
+    made = page.make([CHAT / "plain.pcapng", CHAT / "tls13.pcapng"])
+    _, _, after = made.partition("</h1>")
+    assert after.startswith(
+        "<p><strong>Of plain.pcapng an eavesdropper reads 18 of 18 lines. "
+        "Of tls13.pcapng an eavesdropper counts 18 lines and reads none.</strong></p>"
+    )
