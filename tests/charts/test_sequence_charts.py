@@ -69,7 +69,7 @@ def test_round_trips_agree_with_the_handshake(plain):
     assert first.rtt_s == pytest.approx(plain.handshake.initiator_rtt_s)
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed on this machine")
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 @pytest.mark.parametrize("which", ["plain", "encrypted", "lossy"])
 def test_round_trips_are_those_that_tshark_measures(which, request):
     flow = request.getfixturevalue(which)

@@ -192,7 +192,7 @@ def test_a_duplicated_segment_arrives_twice(lan, tmp_path):
     assert story.data(story.arrived) == [first, second, second, third]
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed, which checks the checksums")
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 def test_a_corrupted_segment_arrives_is_thrown_away_and_sent_again(lan, tmp_path):
     story = transfer(lan, tmp_path, "corrupt the second data segment from PC1")
     assert Counter(story.data(story.sent)) == Counter(in_order()) + Counter([in_order()[1]])
