@@ -1,6 +1,6 @@
 """The students' sheets, generated from the solutions: ``python3 lab stubs`` writes them, ``--check`` compares.
 
-A sheet that is another one, since somebody has worked on it, say, is kept beside the new one as ``.py.old``.
+A sheet that differs, since somebody has worked on it, is kept beside the new one as ``.py.old``.
 
 A solution is a complete, working module under ``tests/solutions``. What students are to write stands between two
 marks:
@@ -77,16 +77,24 @@ def stale(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[
     return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
 
 
-def write(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[Path]:
-    """Write every stub; gives their paths."""
-    written = []
+def write(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> dict[Path, Path | None]:
+    """Write every stub; return for each its path, and where what stood there was moved to (None: nowhere)."""
+    written = {}
     for path in solutions(solution_folder):
         stub, text = stub_folder / path.name, make_stub(path.read_text(encoding="utf-8")).encode()
+        aside = None
         if stub.exists() and stub.read_bytes() != text:
-            stub.replace(stub.with_name(stub.name + ".old"))
+            aside = _free_name(stub)
+            stub.replace(aside)
         stub.write_bytes(text)
-        written.append(stub)
+        written[stub] = aside
     return written
+
+
+def _free_name(stub: Path) -> Path:
+    """``sheet.py.old``, or with a number where that is taken: what was moved aside before stays."""
+    names = (stub.with_name(f"{stub.stem}{number}.py.old") for number in ("", *(f".{n}" for n in range(2, 1_000))))
+    return next(name for name in names if not name.exists())
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -98,8 +106,9 @@ def main(argv: list[str] | None = None) -> int:
             names = stale()
             print("\n".join(f"out of date: {name}" for name in names) or "every stub is up to date")
             return 1 if names else 0
-        for path in write():
-            print(path.relative_to(ROOT))
+        for path, aside in write().items():
+            moved = f"; what was there, and differed, is now {aside.name}" if aside else ""
+            print(f"{path.relative_to(ROOT)}{moved}")
         return 0
     except MarkError as error:
         print(f"stubs: {error}", file=sys.stderr)

@@ -3,6 +3,8 @@ than the bench."""
 
 import ast
 import functools
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +78,9 @@ def test_misconceptions_fail_with_a_story_without_the_answer(one):
         story = wrong.story
         assert story.given and story.came_back and len(story.rule) > 20
         assert not answer_given_away(wrong), str(wrong)
+        parts = [story.given, *story.steps, story.came_back, story.rule]
+        said = [one.strip(" .") for part in parts for one in re.split(r"(?<=[.;:])\s", part) if len(one) > 20]
+        assert not [one for one in said if sum(part.count(one) for part in parts) > 1], str(wrong)
 
 
 NAME_A_FRAME = ("02_handshake", "03_psh_and_payloads", "05_plaintext_or_tls", "06_bad_weather")
@@ -122,6 +127,26 @@ def test_solutions_have_a_docstring_a_question_and_marked_regions():
         for node in ast.parse(text).body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 assert ast.get_docstring(node) and "# Question: " in ast.get_source_segment(text, node)
+
+
+def test_what_a_new_stub_replaces_is_kept_and_said(tmp_path, capsys, monkeypatch):
+    solutions, folder = tmp_path / "solutions", tmp_path / "sheets"
+    for path in (solutions, folder):
+        path.mkdir()
+    (solutions / "sheet_99_x.py").write_text("x = 1\n")
+    monkeypatch.setattr(stubs, "ROOT", tmp_path)
+    monkeypatch.setattr(stubs.write, "__defaults__", (solutions, folder))
+    sheet = folder / "sheet_99_x.py"
+    for text, said in (
+        (None, ""), ("x = 1\n", ""), ("mine", "sheet_99_x.py.old"), ("mine too", "sheet_99_x.2.py.old"),
+    ):  # fmt: skip
+        if text:
+            sheet.write_text(text)
+        assert stubs.main([]) == 0
+        printed = capsys.readouterr().out
+        assert printed.startswith(f"sheets{os.sep}sheet_99_x.py") and said in printed and ("now" in printed) == bool(said)
+        assert not said or (folder / said).read_text() == text
+        assert sheet.read_text() == "x = 1\n"
 
 
 @pytest.mark.parametrize(
