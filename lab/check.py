@@ -136,7 +136,9 @@ class Reporter:
             text = str(report.longrepr)
             told = "  came back  " in text
             state = WRONG if told else BROKEN
-            self._stories.append(text if told else f"{task}: {text.strip().splitlines()[-1]}")
+            story = text if told else f"{task}: {text.strip().splitlines()[-1]}"
+            if story not in self._stories:  # a sheet that cannot be loaded is one story
+                self._stories.append(story)
         else:
             state = DONE
         self.states[f"{sheet}.{task}"] = state
@@ -159,7 +161,7 @@ class Reporter:
         known = {**(_remembered() if remember else {}), **self.states}
         if remember:
             _remember(known)
-        all_tasks = _all_tasks() or list(self.states)
+        all_tasks = _all_tasks()
         done = sum(known.get(task) == DONE for task in all_tasks)
         if remember:
             _tell_answers()
@@ -168,10 +170,10 @@ class Reporter:
 
 
 def _all_tasks() -> list[str]:
-    """Every task of the course, read off the students' sheets: those functions whose docstring states a time."""
-    from lab.checking.tasks import sheet_names
+    """Every task of the course, as its checks say: a sheet that cannot be read still has its tasks."""
+    from lab.checking.tasks import load_tasks, sheet_names
 
-    return [f"{sheet}.{task}" for sheet in sheet_names() for task in _facts_of(sheet)]
+    return [task.id for sheet in sheet_names() for task in load_tasks(sheet)]
 
 
 def _facts_of(sheet: str) -> dict:

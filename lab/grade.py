@@ -37,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)"
     )
+    parser.add_argument("--any-course", action="store_true", help="write grades where nobody's recording fits the course")
     parser.add_argument("--again", action="store_true", help="grade everything again, also what has not changed")
     parser.add_argument(
         "--no-sandbox", action="store_true", help="limits only: a hand-in can read your files"
@@ -71,6 +72,14 @@ def _grade(options: argparse.Namespace, roster: list, work: Path) -> int:
     if not sandboxed:
         notes.append("graded without a sandbox: limits on time, memory and processes only")
     results = _mark_all(found, options, sandboxed, work)
+    theirs = [result.own_recording for result in results.values() if result.own_recording is not None]
+    if theirs and not any(theirs) and not options.any_course:
+        print(
+            f"grade: nobody's recording is of the course {options.course!r}: say --course KEY as it was recorded with, "
+            "or --any-course to write grades all the same",
+            file=sys.stderr,
+        )
+        return 2
     notes += [f"{one}: {remark}" for one, result in results.items() for remark in result.remarks]
     traces = {one: _all_traces(result) for one, result in results.items()}
     pairs = copies.compare(traces)
@@ -80,10 +89,8 @@ def _grade(options: argparse.Namespace, roster: list, work: Path) -> int:
     for result in results.values():
         outputs.write_gradescope(options.out, result)
     written.append(pages.write_pages(options.out, roster, results, pairs, notes))
-    if results and all(any("is not the recording of" in one for one in its.remarks) for its in results.values()):
-        notes.append(f"nobody's recording fits: is {options.course!r} the --course that they were recorded with?")
     for note in notes:
-        print(f"  look: {note}")
+        print(f"  look: {outputs.readable(note)}")
     for pair in pairs:
         print(f"  same recording: {pair}")
     missing = len(roster) - len(results)
@@ -157,8 +164,6 @@ def _mark_all(found: list, options: argparse.Namespace, sandboxed: bool, work: P
 
 def _in_processes(jobs: list, workers: int):
     """The results as they come. A worker that dies (out of memory, say) costs its own submission, told as such."""
-    from lab.grading.marking import Result
-
     waiting, suspects = list(reversed(jobs)), []
     while waiting or suspects:
         # After a crash nobody knows whose it was: those who were running are tried again one at a time.
@@ -175,19 +180,29 @@ def _in_processes(jobs: list, workers: int):
                         running[pool.submit(_mark_one, *queue[-1])] = queue[-1]
                         queue.pop()
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    result = future.result()
+                    try:
+                        result = future.result()
+                    except BrokenProcessPool:
+                        raise
+                    except Exception as error:
+                        result = _failed(running[future], f"the grader failed ({type(error).__name__}: {error!s:.200})")
                     del running[future]
                     yield result
         except BrokenProcessPool:
             if alone:
                 for job in list(running.values()) or queue:
-                    yield Result(
-                        job[0], job[4], remarks=["the grader itself was ended by this submission: look at it by hand"]
-                    )
+                    yield _failed(job, "the grader itself was ended by this submission")
             else:
                 suspects += list(running.values())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _failed(job: tuple, reason: str):
+    from lab.grading.marking import Result
+
+    student, _, _, _, fingerprint, _ = job
+    return Result(student, fingerprint, remarks=[f"{reason}: look at it by hand"])
 
 
 @contextlib.contextmanager

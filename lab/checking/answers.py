@@ -12,6 +12,7 @@ from pathlib import Path
 _LINE = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 _LITERAL = re.compile(r"'(?P<text>[^']*)'")
 LARGEST_FILE = 1 << 16  # bytes
+MOST_DIGITS = 30
 SUBMISSION_NOTE = "submission.json"  # what ``lab submit`` writes about what it packs, and ``lab grade`` reads
 
 
@@ -40,6 +41,8 @@ def _value(text: str, number: int):
         value, end = literal["text"], literal.end()
     else:
         number_like = re.match(r"[+-]?[0-9][0-9_]*", text)
+        if number_like and len(number_like[0]) > MOST_DIGITS:
+            raise AnswersError(f"line {number}: a number of {len(number_like[0])} digits; no answer needs {MOST_DIGITS}")
         if number_like:
             value, end = int(number_like[0].replace("_", "")), number_like.end()
         else:
@@ -53,6 +56,8 @@ def _value(text: str, number: int):
     plain = isinstance(value, (int, str)) and not isinstance(value, bool)
     if rest and not rest.startswith("#") or not (plain or _is_texts(value)):
         raise AnswersError(f"line {number}: {text[:40]!r} is no number, no text in quotes and no list of texts")
+    if not isinstance(value, int) and any("\ud800" <= character <= "\udfff" for character in "".join(value)):
+        raise AnswersError(f"line {number}: {text[:40]!r} holds half a character (a surrogate)")
     return value
 
 

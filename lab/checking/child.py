@@ -46,7 +46,7 @@ RUNNER = Path(runner.__file__)
 class Failed(Exception):
     """The student's code gave no result; the text says why."""
 
-    hostile = False
+    loading = False  # it failed before anything was called: the same for every task of the sheet
 
 
 class NotAttempted(Failed):
@@ -162,7 +162,12 @@ class StudentCode:
         ]
         for thread in self._threads:
             thread.start()
-        if self._wait(START_S, importing=True) != {"ready": True}:
+        try:
+            ready = self._wait(START_S, importing=True)
+        except Failed as failure:
+            failure.loading = True
+            raise
+        if ready != {"ready": True}:
             self.close()
             raise Died(INVALID)
 
@@ -260,7 +265,9 @@ def _failure(error: dict, path: Path) -> Failed:
     if error.get("not_attempted"):
         return NotAttempted("not attempted")
     if error.get("importing"):
-        return Raised(f"the file cannot be loaded: {kind}{where}: {text}", kind, line)
+        failure = Raised(f"the file cannot be loaded: {kind}{where}: {text}", kind, line)
+        failure.loading = True
+        return failure
     if kind == "SystemExit":
         return Raised(f"it left the program (SystemExit{where}) instead of giving a result", kind, line)
     if kind == "MemoryError":

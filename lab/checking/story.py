@@ -37,6 +37,10 @@ class Story:
     file: str = ""
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int = WIDTH) -> str:
+        """The story in lines of at most ``width`` characters; 0 for a line a part, which something else wraps."""
         parts = [("given", self.given)]
         parts += [(f"step {number}", step) for number, step in enumerate(self.steps, 1)]
         parts += [("came back", self.came_back), ("frame", "" if self.frame is None else str(self.frame))]
@@ -44,8 +48,10 @@ class Story:
         lines = [self.task]
         for label, text in parts:
             head = f"  {label:<10} "
-            wrapped = textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
-            lines += wrapped if text else []
+            if text and not width:
+                lines.append(head + " ".join(text.split()))
+            elif text:
+                lines += textwrap.wrap(text, width, initial_indent=head, subsequent_indent=" " * len(head))
         return "\n".join(lines)
 
 

@@ -127,6 +127,8 @@ class Student:
         except NotAttempted:
             raise
         except Failed as failure:
+            if failure.loading:  # one story for the whole sheet
+                raise Wrong(Story(self.code.path.name, "", str(failure), "")) from failure
             story = Story(function, given, str(failure), rule, list(steps), frame, filter, self.file(case, function))
             raise Wrong(story) from failure
 

@@ -1,6 +1,9 @@
 """One submission to marks: every task run in a sandbox, visible checks and hidden ones; every answer held against the
 key.
 
+The student's text is shown for visible checks alone: from a hidden one it could carry the inputs that are to stay
+hidden. So all visible checks of a sheet run first, in a process that has never seen a hidden one.
+
 A task's points are a fifth of its estimated minutes. Full points where the visible check and the hidden ones pass
 (the same check with seeds that only the course's key gives, and those of ``tests/hidden``); ``VISIBLE_ONLY`` of them
 where only the visible one does, which is what hard-wired answers get; otherwise none, with the story. One broken task
@@ -18,10 +21,10 @@ from pathlib import Path
 
 from lab.checking.answers import AnswersError, read_answers
 from lab.checking.child import RUNNER, Died, Failed, NotAttempted, Raised, StudentCode, TimeUp
-from lab.checking.story import Wrong
+from lab.checking.story import Story, Wrong
 from lab.checking.tasks import CHECKS, ROOT, STUBS, Student, Task, facts, load_tasks, module_name, sheet_names
 from lab.grading import answer_key, recordings, sandbox
-from lab.room.student import ANSWERS, PLAIN, TLS, profile, questions
+from lab.room.student import ANSWERS, PLAIN, TLS, Question, profile, questions
 
 HIDDEN = ROOT / "tests" / "hidden"
 VISIBLE_ONLY = 0.5  # share of the points
@@ -32,6 +35,14 @@ HIDDEN_SEEDS = 1
 OWN = "own capture"
 
 DONE, PARTLY, WRONG, NOT_ATTEMPTED, MISSING = "done", "partly", "wrong", "not attempted", "missing"
+WHY = {
+    "result": "a wrong result",
+    "raised": "an exception",
+    "time": "no end in time",
+    "died": "the process ended",
+    "file": "not there",
+    "grader": "the grader failed",
+}
 
 
 @dataclass
@@ -43,7 +54,7 @@ class Mark:
     state: str
     points: float
     of: float
-    why: str = ""  # one word for statistics: result, raised, time, died, file
+    why: str = ""  # for statistics: a key of WHY
     story: str = ""
 
 
@@ -56,6 +67,7 @@ class Result:
     marks: list[Mark] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     traces: dict[str, list] = field(default_factory=dict)  # what tells its recordings from all others: see copies
+    own_recording: bool | None = None  # whether it is the recording of this student; None without one
     seconds: float = 0.0
 
     @property
@@ -109,29 +121,47 @@ def mark(
     started = time.monotonic()
     result = Result(student_id, fingerprint, remarks=list(remarks))
     visible, hidden, known = all_tasks()
-    sheets = folder / "sheets"
-    sheets.mkdir(exist_ok=True)
+    (folder / "sheets").mkdir(exist_ok=True)
     for sheet in dict.fromkeys(task.sheet for task in visible):
         tasks = [task for task in visible if task.sheet == sheet]
-        path = sheets / f"{module_name(sheet)}.py"
-        if not path.exists():
-            result.marks += [
-                Mark(sheet, task.name, MISSING, 0, _points(known, task), "file", f"{path.name} was not handed in")
-                for task in tasks
-            ]
-            continue
-        with _student_code(path, sandboxed) as code:
-            for task in tasks:
-                hidden_checks = [(task.check, seed) for seed in secret_seeds(key)]
-                hidden_checks += [(one.check, secret_seeds(key)[0]) for one in hidden.get((sheet, task.name), [])]
-                result.marks.append(_mark_task(task, code, hidden_checks, _points(known, task)))
-    _mark_answers(result, folder, key)
+        path = folder / "sheets" / f"{module_name(sheet)}.py"
+        points = {task.name: known[sheet][task.name].minutes / MINUTES_PER_POINT for task in tasks}
+        hidden_of = {name: [one.check for one in hidden.get((sheet, name), [])] for name in points}
+        _survive(result, sheet, points, lambda: _mark_sheet(tasks, path, sandboxed, hidden_of, key, points))  # noqa: B023
+    answer_points = {question.key: QUESTION_POINTS for question in questions(profile(result.id, key))}
+    _survive(result, OWN, answer_points, lambda: _mark_answers(result, folder, key))
     result.seconds = round(time.monotonic() - started, 2)
     return result
 
 
-def _points(known: dict, task: Task) -> float:
-    return known[task.sheet][task.name].minutes / MINUTES_PER_POINT
+def _survive(result: Result, sheet: str, points: dict[str, float], marks: Callable[[], list[Mark]]) -> None:
+    """Add the marks; where the grader itself fails at what was handed in, that costs this part of it alone."""
+    try:
+        result.marks += marks()
+    except Exception as error:
+        reason = f"the grader failed at {sheet} ({type(error).__name__}: {error!s:.200}): look at it by hand"
+        result.remarks.append(reason)
+        result.marks += [Mark(sheet, task, WRONG, 0, of, "grader", reason) for task, of in points.items()]
+
+
+def _mark_sheet(
+    tasks: Sequence[Task],
+    path: Path,
+    sandboxed: bool,
+    hidden: dict[str, list[Callable]],
+    key: str,
+    points: dict[str, float],
+) -> list[Mark]:
+    if not path.exists():
+        story = f"{path.name} was not handed in"
+        return [Mark(task.sheet, task.name, MISSING, 0, points[task.name], "file", story) for task in tasks]
+    with _student_code(path, sandboxed) as code:
+        marks = [_mark_visible(task, code, points[task.name]) for task in tasks]
+        code.close()  # the process of the hidden checks shows nothing more to the student
+        for task, mark in zip(tasks, marks, strict=True):
+            if mark.state == DONE:
+                _mark_hidden(mark, [task.check, *hidden[task.name]], code, secret_seeds(key))
+    return marks
 
 
 def _student_code(path: Path, sandboxed: bool) -> StudentCode:
@@ -146,54 +176,66 @@ def _student_code(path: Path, sandboxed: bool) -> StudentCode:
     return StudentCode(path, CALL_S, command, sandbox.MEMORY_BYTES, inside)
 
 
-def _mark_task(task: Task, code: StudentCode, hidden: list[tuple[Callable, int]], of: float) -> Mark:
-    student = Student(code)
+def _mark_visible(task: Task, code: StudentCode, of: float) -> Mark:
     code.allow(TASK_S)
-    state, why, story = _run(task.check, student, 0)
-    if state != DONE:
-        if state == WRONG:
-            code.close()  # what it may have left running is nobody else's trouble
-        return Mark(task.sheet, task.name, state, 0, of, why, story)
-    for check, seed in hidden:
-        code.allow(TASK_S)
-        state, why, story = _run(check, student, seed)
-        if state != DONE:
-            code.close()
-            told = f"the visible check passes, a hidden one does not:\n{story}"
-            return Mark(task.sheet, task.name, PARTLY, of * VISIBLE_ONLY, of, why, told)
-    return Mark(task.sheet, task.name, DONE, of, of)
+    state, why, failure = _run(task.check, Student(code), 0)
+    if state == WRONG:
+        code.close()  # what it may have left running is nobody else's trouble
+    if isinstance(failure, Wrong):
+        story = failure.story.text(width=0)
+    elif failure is None or isinstance(failure, Failed):
+        story = str(failure or "")
+    else:  # a result so odd that the check itself stumbles over it is not right
+        story = f"what came back cannot be understood ({type(failure).__name__}: {failure!s:.200})"
+    return Mark(task.sheet, task.name, state, of if state == DONE else 0, of, why, story)
 
 
-def _run(check: Callable, student: Student, seed: int) -> tuple[str, str, str]:
-    """(state, why, story) of one check."""
+def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seeds: Sequence[int]) -> None:
+    """Run the hidden checks; where one fails, ``mark`` becomes "partly" and says how, in the kit's words alone."""
+    for check in checks:
+        for seed in seeds:
+            code.allow(TASK_S)
+            state, why, failure = _run(check, Student(code), seed)
+            if state != DONE:
+                code.close()
+                rule = failure.story.rule if isinstance(failure, Wrong) else ""
+                story = Story(mark.task, "what only the grader knows", WHY.get(why, WHY["raised"]), rule).text(width=0)
+                mark.state, mark.points, mark.why = PARTLY, mark.of * VISIBLE_ONLY, why
+                mark.story = f"the visible check passes, a hidden one does not:\n{story}"
+                return
+
+
+def _run(check: Callable, student: Student, seed: int) -> tuple[str, str, Exception | None]:
+    """(state, why, what was raised) of one check."""
     try:
         check(student, seed)
-        return DONE, "", ""
+        return DONE, "", None
     except NotAttempted:
-        return NOT_ATTEMPTED, "", ""
+        return NOT_ATTEMPTED, "", None
     except Wrong as wrong:
-        return WRONG, _why(wrong.__cause__), str(wrong)
-    except Failed as failure:
-        return WRONG, _why(failure), str(failure)
-    except Exception as error:  # a result so odd that the check itself stumbles over it is no right one
-        return WRONG, "result", f"what came back cannot be understood ({type(error).__name__}: {str(error)[:200]})"
+        return WRONG, _why(wrong.__cause__), wrong
+    except Exception as error:
+        return WRONG, _why(error), error
 
 
 def _why(failure: BaseException | None) -> str:
     return {TimeUp: "time", Died: "died", Raised: "raised"}.get(type(failure), "result")
 
 
-def _mark_answers(result: Result, folder: Path, key: str) -> None:
-    """The questions about the own capture, and what tells this capture from all others."""
+def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:
+    """The questions about the own capture; notes in ``result`` what tells this capture from all others."""
     one = profile(result.id, key)
     asked = questions(one)
 
-    def all_as(state: str, story: str) -> None:
-        result.marks += [Mark(OWN, question.key, state, 0, QUESTION_POINTS, "file", story) for question in asked]
+    def all_as(state: str, story: str) -> list[Mark]:
+        return [Mark(OWN, question.key, state, 0, QUESTION_POINTS, "file", story) for question in asked]
 
     found = recordings.examine(folder, one.id, key)
     result.traces |= found.traces
     result.remarks += found.remarks
+    result.own_recording = True if found.right else False if found.wrong_conversation else None
+    if problem := found.wrong_conversation:
+        result.remarks.append(f"{PLAIN} is not the recording of {one.id}: {problem}")
     if not (folder / ANSWERS).exists():
         return all_as(MISSING, f"{ANSWERS} was not handed in")
     try:
@@ -203,20 +245,21 @@ def _mark_answers(result: Result, folder: Path, key: str) -> None:
     missing = [name for name in (PLAIN, TLS) if name not in found.readable]
     if missing:
         return all_as(MISSING, f"{', '.join(missing)}: not handed in, so nothing can be held against the answers")
-    if problem := found.wrong_conversation:
-        result.remarks.append(f"{PLAIN} is not the recording of {one.id}: {problem}")
+    if problem:
         return all_as(WRONG, f"{PLAIN} is not your recording: {problem}")
     if found.no_key:
         result.remarks.append(f"no answer key from these recordings: {found.no_key}")
         return all_as(WRONG, f"the recordings do not hold what is asked about: {found.no_key}")
-    for question in asked:
-        if question.key not in answers:
-            result.marks.append(Mark(OWN, question.key, NOT_ATTEMPTED, 0, QUESTION_POINTS))
-        elif answer_key.is_right(answers[question.key], found.right[question.key]):
-            result.marks.append(Mark(OWN, question.key, DONE, QUESTION_POINTS, QUESTION_POINTS))
-        else:
-            story = (
-                f"{question.text}\nyour answer: {answers[question.key]!r:.100}\n"
-                f"read again: {question.source}, notebook {question.notebook}"
-            )
-            result.marks.append(Mark(OWN, question.key, WRONG, 0, QUESTION_POINTS, "result", story))
+    return [_mark_answer(question, answers, found.right) for question in asked]
+
+
+def _mark_answer(question: Question, answers: dict, right: dict) -> Mark:
+    if question.key not in answers:
+        return Mark(OWN, question.key, NOT_ATTEMPTED, 0, QUESTION_POINTS)
+    if answer_key.is_right(answers[question.key], right[question.key]):
+        return Mark(OWN, question.key, DONE, QUESTION_POINTS, QUESTION_POINTS)
+    story = (
+        f"{question.text}\nyour answer: {answers[question.key]!r:.100}\n"
+        f"read again: {question.source}, notebook {question.notebook}"
+    )
+    return Mark(OWN, question.key, WRONG, 0, QUESTION_POINTS, "result", story)

@@ -1,14 +1,16 @@
 """Grades as files: for people and spreadsheets (grades.csv), Canvas, Moodle, and Gradescope (results.json for each).
 
 A cell that begins with = + - or @ would be a formula in a spreadsheet; names come from students, so these get a quote
-first.
+first. Whatever a terminal might obey, or no file can hold, is escaped: see ``readable``.
 """
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.chat.wire import printable
 from lab.grading.copies import Pair
 from lab.grading.marking import DONE, MISSING, NOT_ATTEMPTED, PARTLY, Result
 from lab.room.roster import Entry
@@ -17,10 +19,16 @@ ASSIGNMENT = "Packet-capture lab"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+def readable(text: str) -> str:
+    """The text with control characters and half characters (surrogates) escaped, but for line ends and tabs."""
+    return re.sub(r"[^\n\t]+", lambda found: printable(found[0]), text)
+
+
 def safe(value) -> str:
     """A text as a spreadsheet may have it."""
     text = str(value)
-    return "'" + text if text.startswith(FORMULA) and not _is_number(text) else text
+    begins_formula = text.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
+    return "'" * (begins_formula and not _is_number(text)) + readable(text)
 
 
 def _is_number(text: str) -> bool:
@@ -121,7 +129,7 @@ def gradescope(result: Result) -> dict:
     return {
         "score": round(result.points, 3),
         "execution_time": int(result.seconds),
-        "output": summary(result) + "".join(f"\n{remark}" for remark in result.remarks),
+        "output": readable("\n".join([summary(result), *result.remarks])),
         "output_format": "text",
         "visibility": "after_published",
         "stdout_visibility": "hidden",
@@ -132,7 +140,7 @@ def gradescope(result: Result) -> dict:
                 "score": round(mark.points, 3),
                 "max_score": round(mark.of, 3),
                 "status": status.get(mark.state, "failed"),
-                "output": mark.story if mark.state != DONE else "",
+                "output": readable(mark.story) if mark.state != DONE else "",
                 "output_format": "text",
                 "visibility": "visible",
             }

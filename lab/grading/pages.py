@@ -4,14 +4,15 @@ the dark.
 Everything that comes from a submission is escaped: a story may quote what a student's function gave back.
 """
 
+import html
+import re
 from collections import Counter
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from lab.grading.copies import Pair
-from lab.grading.marking import DONE, NOT_ATTEMPTED, PARTLY, WRONG, Result
-from lab.grading.outputs import percent, summary
+from lab.grading.marking import DONE, NOT_ATTEMPTED, PARTLY, WHY, WRONG, Mark, Result
+from lab.grading.outputs import percent, readable, summary
 from lab.room.roster import Entry
 
 STYLE = """
@@ -19,19 +20,18 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 1rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px
-solid var(--line); } td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } pre {
-overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--line); padding-left:
-.8rem; font-size: .85rem; } .bar { background: var(--line); height: .6rem; } .bar div { background: #2a7de1; height:
+solid var(--line); } td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+p, li, td { overflow-wrap: anywhere; } table.story { border-left: 3px solid var(--line); font-size: .85rem; }
+.story th { font-weight: normal; opacity: .7; width: 6rem; } .story th, .story td { border: 0; padding: .1rem .6rem;
+vertical-align: top; } .bar { background: var(--line); height: .6rem; } .bar div { background: #2a7de1; height:
 100%; } .wide { overflow-x: auto; }
 """
+STORY_PART = re.compile(r"  (\S.{9}) (.*)")  # a label of Story.text, and its text
 MARKS = {DONE: "\u2713 done", PARTLY: "\u00bd partly", WRONG: "\u2717 wrong"}
-WHY = {
-    "result": "a wrong result",
-    "raised": "an exception",
-    "time": "no end in time",
-    "died": "the process ended",
-    "file": "not there",
-}
+
+
+def escape(text: str) -> str:
+    return html.escape(readable(text))
 
 
 def _page(title: str, body: str) -> str:
@@ -62,10 +62,29 @@ def student_page(entry: Entry, result: Result) -> str:
                 f'<td class="number">{mark.points:g} / {mark.of:g}</td></tr>'
             )
         body.append("</table></div>")
-        for mark in marks:
-            if mark.story:
-                body.append(f"<h3>{escape(mark.task)}</h3><pre>{escape(mark.story)}</pre>")
+        body += _stories(marks)
     return _page(f"Packet-capture lab: {entry.name or entry.id}", "\n".join(body))
+
+
+def _stories(marks: Sequence[Mark]) -> list[str]:
+    """A heading and a story for each task; tasks of the same story, as of a sheet that cannot be loaded, share it."""
+    tasks: dict[str, list[str]] = {}
+    for mark in marks:
+        if mark.story:
+            tasks.setdefault(mark.story, []).append(mark.task)
+    return [f"<h3>{escape(', '.join(names))}</h3>{_story(story, names)}" for story, names in tasks.items()]
+
+
+def _story(story: str, names: Sequence[str]) -> str:
+    """A story's parts as the rows of a table, and what is not a part as a paragraph."""
+    found = []
+    for line in story.splitlines():
+        if part := STORY_PART.fullmatch(line):
+            found.append(f"<tr><th>{escape(part[1].strip())}</th><td>{escape(part[2])}</td></tr>")
+        elif line not in names:  # the heading says it
+            found.append(f"<p>{escape(line)}</p>")
+    text = "\n".join(found)
+    return re.sub(r"(?:<tr>.*</tr>\n?)+", lambda rows: f'<table class="story">{rows[0]}</table>', text)
 
 
 def class_page(roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair], notes: Sequence[str]) -> str:

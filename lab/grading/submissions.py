@@ -1,8 +1,9 @@
 """What was handed in: folders, zips, or a mix, as learning platforms give them out. Opened with care.
 
 A zip is somebody else's data: nothing is written but files of known names, below known sizes, as plain files. Where
-in the zip or folder they stand does not matter, since platforms and students put folders around things. Whose it is
-says the submission's own note, if the roster knows that id, or else the name of the zip or folder.
+in the zip or folder they stand does not matter, since platforms and students put folders around things. The owner is
+the one whom the platform names first in the name of the zip or folder, by an id or the full name. The note inside was
+written by a student: it counts only where the name says nothing, and never against a hand-in that is named.
 """
 
 import functools
@@ -11,9 +12,11 @@ import io
 import json
 import re
 import shutil
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
 from lab.checking.answers import SUBMISSION_NOTE
@@ -37,6 +40,7 @@ class Submission:
     source: Path
     files: dict[str, bytes] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    named: bool = False  # its id is from its name, not from the note inside
 
     def fingerprint(self) -> str:
         """Changes when anything that counts does."""
@@ -62,22 +66,30 @@ def is_wanted(name: str) -> bool:
 
 def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[str]]:
     """Every submission in ``folder``, one a student (the last by name), and what is to be told about the others."""
-    ids = {entry.id for entry in roster}
+    roster = list(roster)
     found: dict[str, Submission] = {}
     problems = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.startswith((".", "__")) or not (path.is_dir() or path.suffix == ".zip"):
             continue
-        submission = read(path)
-        owner = _owner(submission, path.name, ids)
-        if owner is None:
-            problems.append(f"{path.name}: whose is it? Neither its note nor its name is an id of the roster")
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            problems.append(f"{path.name}: not a folder or a file, and left out")
             continue
-        if owner in found:
-            problems.append(
-                f"{path.name}: {owner} has handed in {found[owner].source.name} too; the last by name counts"
-            )
-        submission.id = owner
+        submission = read(path)
+        named, claimed = named_by_platform(path.name.removesuffix(".zip"), roster), _claimed(submission, roster)
+        if named and claimed not in (None, named):
+            submission.remarks.append(f"its note says {claimed}, its name says {named}: the name counts")
+        owner = named or claimed
+        if owner is None:
+            problems.append(f"{path.name}: whose is it? Neither its name nor its note is of the roster")
+            continue
+        submission.id, submission.named = owner, named is not None
+        before = found.get(owner)
+        if before and before.named and not named:
+            problems.append(f"{path.name}: its note says {owner}, whose {before.source.name} counts")
+            continue
+        if before:
+            problems.append(f"{path.name}: {owner} has handed in {before.source.name} too; this one counts")
         found[owner] = submission
     return list(found.values()), problems
 
@@ -173,15 +185,37 @@ def _load_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> 
     return bytes(data)
 
 
-def _owner(submission: Submission, name: str, ids: set[str]) -> str | None:
-    words = [word for word in re.split(r"[^A-Za-z0-9.@+-]+", Path(name).stem.lower()) if word]
-    named = [one for one in ids if one in words or any(word.endswith(f"-{one}") for word in words)]
+def named_by_platform(name: str, roster: Iterable[Entry]) -> str | None:
+    """The student whom the name of a zip or folder says, or None where it says nobody or several.
+
+    Platforms put their own words first and what the student called the file last: the first word that is an id of the
+    roster counts. A name that begins with the full name of a student counts before any id.
+    """
+    beginnings = list(accumulate(_words(name)))
+    by_name: dict[int, set[str]] = {}
+    for entry in roster:
+        words = _words(entry.name)
+        for full in ("".join(words), "".join(words[::-1]), "".join([*words[-1:], *words[:-1]])):
+            if full in beginnings:
+                by_name.setdefault(len(full), set()).add(entry.id)
+    if by_name and len(longest := by_name[max(by_name)]) == 1:
+        return next(iter(longest))
+    words = [word for word in re.split(r"[^A-Za-z0-9.@+-]+", name.lower()) if word]
+    for word in words:
+        ids = {entry.id for entry in roster if word == entry.id or word.endswith(f"-{entry.id}")}
+        if ids:
+            return max(ids, key=len)  # of "x-1" and "1", the longer one
+    return None
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\W_]+", unicodedata.normalize("NFKC", text).casefold()) if word]
+
+
+def _claimed(submission: Submission, roster: Iterable[Entry]) -> str | None:
+    """The student of the roster whom the note inside names."""
     try:
         claimed = str(json.loads(submission.files.get(SUBMISSION_NOTE, b"{}")).get("student", "")).lower()
     except (ValueError, AttributeError, RecursionError):
-        claimed = ""
-    if claimed in ids:
-        if named and claimed not in named:
-            submission.remarks.append(f"its note says {claimed}, its name {', '.join(named)}")
-        return claimed
-    return named[0] if len(named) == 1 else None
+        return None
+    return claimed if claimed in {entry.id for entry in roster} else None

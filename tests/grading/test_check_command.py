@@ -63,7 +63,9 @@ def test_a_sheet_that_is_no_python_is_a_story_and_the_others_are_checked(tmp_pat
     command = [sys.executable, str(kit / "lab"), "check"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert done.returncode == 1 and done.stderr == ""
-    assert "SyntaxError in line" in done.stdout and "Traceback" not in done.stdout
+    assert done.stdout.count("\nsheet_02_handshake.py\n  came back  the file cannot be loaded") == 1
+    assert "Traceback" not in done.stdout
+    assert f" of {len(all_tasks())} tasks done" in done.stdout
     assert "parse_ethernet" in done.stdout and "not attempted  parse_records" in done.stdout
 
 
@@ -78,7 +80,8 @@ def test_one_sheet_by_number_or_name_and_nothing_else(sheets):
 def test_a_file_that_cannot_be_loaded_is_told_with_its_line(sheets):
     (sheets / "sheet_03_psh_and_payloads.py").write_text("x = 1\ndef broken(:\n")
     done = lab_check("03", "--sheets", sheets)
-    assert done.returncode == 1 and "SyntaxError in line 2" in " ".join(done.stdout.split())
+    assert done.returncode == 1 and done.stdout.count("SyntaxError in line 2") == 1
+    assert done.stdout.count("sheet_03_psh_and_payloads.py\n  came back  the file cannot be loaded") == 1
     assert "Traceback" not in done.stdout + done.stderr
 
 

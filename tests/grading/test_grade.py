@@ -241,6 +241,23 @@ def test_answers_are_held_against_the_own_recording(own, tmp_path):
     assert states <= {"wrong", "not attempted", "missing"}
 
 
+def test_a_wrong_course_stops_before_grades_are_written(own, tmp_path):
+    (tmp_path / "in" / "s1").mkdir(parents=True)
+    for name in (PLAIN, TLS):
+        shutil.copy(own / name, tmp_path / "in" / "s1")
+    shutil.copytree(tmp_path / "in" / "s1", tmp_path / "in" / "s2")
+    (tmp_path / "in" / "s3").mkdir()
+    roster = tmp_path / "roster.csv"
+    roster.write_text("id\ns1\ns2\ns3\n")
+    done = bench.grade(tmp_path, roster, "--no-sandbox", "--course", "another", timeout=110)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "'another'" in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results"]
+    done = bench.grade(tmp_path, roster, "--no-sandbox", "--course", "another", "--any-course", timeout=110)
+    assert done.returncode == 0 and (tmp_path / "out" / "grades.csv").exists(), done.stderr
+    done = bench.grade(tmp_path, roster, "--no-sandbox", "--course", "k", timeout=110)  # one fits: s1's own
+    assert done.returncode == 0 and "s2: plain.pcapng is not the recording of s2" in done.stdout, done.stderr
+
+
 def test_submit_then_grade(own, tmp_path):
     """What ``lab submit`` packs is what ``lab grade`` reads."""
     command = [
