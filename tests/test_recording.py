@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import asdict
 
 import pytest
 
@@ -137,8 +138,9 @@ def test_the_manifest_tells_what_was_said(recorded):
 
 @needs_namespaces
 def test_the_harness_works_in_a_namespace(tmp_path):
-    variants = json.dumps([{}, {"tls": "1.3"}])
+    variants, script = json.dumps([{}, {"tls": "1.3"}]), json.dumps(asdict(make_script(0)))
     command = [sys.executable, "-m", "lab.room.record", "--out", str(tmp_path), "--variants", variants]
+    command += ["--script", script]
     done = subprocess.run(namespace.launcher(command), cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     manifest = read_manifest(tmp_path / MANIFEST)
