@@ -152,7 +152,7 @@ def _record(options: argparse.Namespace, say) -> dict:
     except script_file.ScriptError as error:
         raise record.RecordingError(str(error)) from None
     if script and "report" in {one.wire for one in options.variants} and any(s.action == "tell" for s in script.steps):
-        say("the report wire has no private messages: they are left out there (--wire lines has them)")
+        say("the report wire has no private messages: they are left out there (--wire json has them)")
     return record.record(
         options.out, options.variants, options.seed, options.port, options.keys, say=say, script=script
     )

@@ -1,10 +1,12 @@
 """``python3 lab dissect``: the dissector, with the chat's own messages named on top of TCP.
 
 ``lab.dissect`` knows no chat; this is the hook that it takes. One payload is read as the receivers read it: on the
-report wire as one message, on the lines wire as the lines that begin and end in it.
+report wire as one message, on the json wire as the lines that begin and end in it.
 """
 
-from lab.chat import lines, wire
+from lab.chat import events, report_wire
+from lab.chat.events import WireError, printable
+from lab.chat.json_wire import JsonWire
 from lab.dissect import program
 from lab.dissect.fields import Part
 
@@ -22,10 +24,10 @@ def name_parts(payload: bytes, sport: int, dport: int) -> tuple[str, list[Part]]
     Which side is the server cannot be seen in one frame: it is taken to be the lower port.
     """
     if payload[:1] == b"{" and payload[-1:] == b"\n":
-        return "Chat (lines wire)", [_line(line) for line in payload.splitlines(keepends=True)]
+        return "Chat (json wire)", [_line(line) for line in payload.splitlines(keepends=True)]
     if payload in MEANINGS:
         return "Chat (report wire)", [_part("command", payload, MEANINGS[payload])]
-    is_users = isinstance(next(iter(wire.read_reply(payload)), None), wire.Users)
+    is_users = isinstance(next(iter(report_wire.read_replies(payload)), None), events.Users)
     try:
         payload.decode()
     except UnicodeDecodeError:
@@ -37,33 +39,33 @@ def name_parts(payload: bytes, sport: int, dport: int) -> tuple[str, list[Part]]
 
 
 def _reply(payload: bytes) -> list[Part]:
-    replies = wire.read_reply(payload)
+    replies = report_wire.read_replies(payload)
     match replies:
-        case [wire.Said(name, _)]:
-            start = len(f"<{name}> ".encode())
+        case [events.Said(name, text)]:
+            start = len(payload) - len(text.encode())
             return [
-                _part("sender", payload[:start], f"who says it: {wire.printable(name)}"),
+                _part("sender", payload[:start], f"who says it: {printable(name)}"),
                 _part("text", payload[start:], "what is said"),
             ]
-        case [wire.Connected(name)]:
-            return [_part("announcement", payload, f"{wire.printable(name)} has joined")]
-        case [wire.Users(names)]:
-            inside = "a pickled list of strings: " + ", ".join(map(wire.printable, names))
+        case [events.Announced(name)]:
+            return [_part("announcement", payload, f"{printable(name)} has joined")]
+        case [events.Users(names)]:
+            inside = "a pickled list of strings: " + ", ".join(map(printable, names))
             return [Part("user list", len(payload), text=", ".join(names), meaning=inside, source=SOURCE)]
     return [_part("text", payload, "text of the server's, or several messages that TCP has glued")]
 
 
 def _line(line: bytes) -> Part:
-    try:
-        event = lines.read_reply(line) or lines.read_request(line)
-        meaning = f"one event of the lines wire: {type(event).__name__}"
-    except wire.WireError as error:
-        meaning = f"not an event of the lines wire: {error}"
-    return _part("event", line, meaning, "lab/chat/WIRE.md")
+    event, *_ = JsonWire().feed(line) or JsonWire(server=True).feed(line)
+    if isinstance(event, WireError):
+        meaning = f"not an event of the json wire: {event}"
+    else:
+        meaning = f"one event of the json wire: {type(event).__name__}"
+    return _part("event", line, meaning, "lab/chat/README.md")
 
 
 def _part(name: str, data: bytes, meaning: str, source: str = SOURCE) -> Part:
-    shown = wire.printable(data.decode(errors="replace"))
+    shown = printable(data.decode(errors="replace"))
     return Part(name, len(data), text=shown, meaning=meaning, source=source)
 
 

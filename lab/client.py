@@ -9,8 +9,9 @@ import argparse
 import sys
 
 from lab.chat import terminal
-from lab.chat.client import ChatClient
+from lab.chat.client import ChatClient, Login
 from lab.chat.tls import VERSIONS, client_context
+from lab.chat.wires import WIRES, wire_name
 
 NO_TKINTER = (
     "client: this Python has no tkinter, so it has no windows: use --terminal, or install it "
@@ -18,7 +19,7 @@ NO_TKINTER = (
     "macOS: brew install python-tk)"
 )
 
-WIRE_HELP = "wire format (report: as in the report; lines: framed, one message a line; default: %(default)s)"
+WIRE_HELP = "wire format (report: as in the report; json: framed, one message a line; default: %(default)s)"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -27,9 +28,9 @@ def arguments() -> argparse.ArgumentParser:
     add("--name", default="", help="user name (the window asks for it)")
     add("--host", default="localhost", help="the server's name or address (default: %(default)s)")
     add("--port", type=int, default=9898, help="the server's port (default: %(default)s)")
-    add("--wire", choices=["report", "lines"], default="report", help=WIRE_HELP)
+    add("--wire", type=wire_name, choices=tuple(WIRES), default="report", help=WIRE_HELP)
     add("--terminal", action="store_true", help="no windows: send standard input, print what arrives")
-    add("--password-file", metavar="FILE", help="log in with this file's first line (lines wire; the window asks)")
+    add("--password-file", metavar="FILE", help="log in with this file's first line (json wire; the window asks)")
     tls = parser.add_argument_group("TLS").add_argument
     tls("--tls", action="store_true", help="speak TLS with the server")
     tls("--cafile", metavar="FILE", help="certificate of the authority to trust (PEM)")
@@ -45,8 +46,8 @@ def main(argv: list[str] | None = None) -> int:
     for option in ("cafile", "tls_version", "key_log"):
         if getattr(options, option) and not options.tls:
             parser.error(f"--{option.replace('_', '-')} is for --tls: add it, or the chat would go in plaintext")
-    if (options.password_file or options.pad) and options.wire != "lines":
-        parser.error("--password-file and --pad are for --wire lines")
+    if (options.password_file or options.pad) and options.wire != "json":
+        parser.error("--password-file and --pad are for --wire json")
     if not 0 <= options.pad <= 4_096:
         parser.error("--pad goes from 0 to 4096")
     if options.terminal and not options.name:
@@ -63,15 +64,13 @@ def main(argv: list[str] | None = None) -> int:
                 print(NO_TKINTER, file=sys.stderr)
                 return 2
             return login_window.run(
-                name=options.name, host=options.host, port=options.port, speaks=options.wire, password=password or "",
+                name=options.name, host=options.host, port=options.port, wire=options.wire, password=password or "",
                 tls=options.tls, ca_file=options.cafile, tls_version=options.tls_version, key_log=options.key_log,
                 pad_to=options.pad,
             )  # fmt: skip
         tls = client_context(options.cafile, options.tls_version, options.key_log) if options.tls else None
-        client = ChatClient(
-            options.name, options.host, options.port, tls, speaks=options.wire, password=password, pad_to=options.pad
-        )
-        return terminal.run(client)
+        login = Login(options.name, options.host, options.port, tls, options.wire, password, options.pad)
+        return terminal.run(ChatClient(login))
     except OSError as error:  # ChatError and TlsError are OSErrors, with a text for people
         print(f"client: {error}", file=sys.stderr)
         return 2

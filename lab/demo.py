@@ -228,7 +228,7 @@ def conclusion(scores: dict) -> str:
 
 
 def _visible(text: str) -> str:
-    from lab.chat.wire import printable
+    from lab.chat.events import printable
 
     return printable(text)
 

@@ -11,7 +11,7 @@ import html
 import sys
 from pathlib import Path
 
-from lab.chat.wire import printable
+from lab.chat.events import printable
 
 NEEDED = {"users", "events", "server", "tls_version"}  # what a score wants; the lessons' manifest tells other things
 MOST_ROWS = 200  # of a transcript

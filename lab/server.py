@@ -7,23 +7,26 @@ else:
 
 import argparse
 import getpass
+import os
 import signal
 import sys
 import threading
 
-from lab.chat.connection import DO_NOT_WAIT
-from lab.chat.feature import Feature
+from lab.chat.connection import MSG_DONTWAIT
+from lab.chat.events import WireError
+from lab.chat.features import Feature
 from lab.chat.features.accounts import Accounts, RoomPassword
-from lab.chat.features.commands import Commands
 from lab.chat.features.history import REPLAY, History
+from lab.chat.features.nickname import Nickname
 from lab.chat.features.private import Private
-from lab.chat.lines import LineError
+from lab.chat.features.typed_commands import TypedCommands
 from lab.chat.room import MAX_MEMBERS
-from lab.chat.server import LOGIN_S, WIRES, ChatServer, ServerError, console
+from lab.chat.server import LOGIN_S, ChatServer, ServerError
 from lab.chat.tls import VERSIONS, server_context
+from lab.chat.wires import WIRES, wire_name
 
 WIRE_HELP = (
-    "speak this alone (report: as in the report; lines: framed, one message a line; default: each client's own)"
+    "speak this alone (report: as in the report; json: framed, one message a line; default: each client's own)"
 )
 
 
@@ -37,7 +40,7 @@ def arguments() -> argparse.ArgumentParser:
         "::: the same with IPv6; '': both)",
     )
     add("--port", type=int, default=9898, help="TCP port (default: %(default)s; 0: any free one)")
-    add("--wire", choices=WIRES, help=WIRE_HELP)
+    add("--wire", type=wire_name, choices=tuple(WIRES), help=WIRE_HELP)
     add("--max-users", type=int, default=MAX_MEMBERS, metavar="N", help="default: %(default)s")
     add("--login-time", type=float, default=LOGIN_S, metavar="S", help="seconds to log in (default: %(default)s)")
     tls = parser.add_argument_group("TLS, on the same port").add_argument
@@ -72,7 +75,7 @@ def features(options: argparse.Namespace) -> list[Feature]:
     if options.private:
         chosen.append(Private())
     if options.commands:
-        chosen.append(Commands())
+        chosen += [Nickname(), TypedCommands()]
     if options.history is not None:
         chosen.append(History(options.history_file, options.history, options.replay))
     return chosen
@@ -88,9 +91,17 @@ def add_account(options: argparse.Namespace) -> int:
     return 0
 
 
+def console(line: str) -> None:
+    """Print a line at once, also into a pipe; where nobody reads it any more (``| head``), serve on in silence."""
+    try:
+        print(line, file=sys.stdout, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def raise_file_limit() -> None:
     """Every client takes a file descriptor, and the usual limit is 1,024: ask for as many as we may have."""
-    if DO_NOT_WAIT is not None:  # as good a sign of a POSIX system as any
+    if MSG_DONTWAIT is not None:  # as good a sign of a POSIX system as any
         import resource
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -138,7 +149,7 @@ def main(argv: list[str] | None = None) -> int:
             console,
             login_s=options.login_time,
             tls_only=options.tls_only,
-            wires=[options.wire] if options.wire else WIRES,
+            wires=[options.wire] if options.wire else tuple(WIRES),
             features=features(options),
             max_members=options.max_users,
             pad_to=options.pad,
@@ -148,7 +159,7 @@ def main(argv: list[str] | None = None) -> int:
             console(f"Listening on {options.host or '*'} port {server.port} ({spoken}); Ctrl-C ends.")
             while not ended.wait(0.5):  # a wait without an end would keep Ctrl-C waiting on Windows
                 pass
-    except (LineError, OSError) as error:  # ServerError and TlsError are OSErrors, with a text for people
+    except (WireError, OSError) as error:  # ServerError and TlsError are OSErrors, with a text for people
         print(f"server: {error}", file=sys.stderr)
         return 2
     return 0

@@ -14,13 +14,14 @@ MAY_USE = {
     "lab.chat": {"lab.chat"},
     "lab.dissect": {"lab.dissect"},
     "lab.room": {"lab.room", "lab.chat", "lab.dissect.capture_file"},
-    "lab.exposure": {"lab.exposure", "lab.dissect", "lab.chat.wire", "lab.chat.lines"},
+    "lab.exposure": {"lab.exposure", "lab.dissect", "lab.chat.events", "lab.chat.report_wire", "lab.chat.json_wire"},
     "lab.checking": {"lab.checking", "lab.dissect"},
     "lab.grading": {
         "lab.grading",
         "lab.checking",
         "lab.dissect",
-        "lab.chat.wire",
+        "lab.chat.events",
+        "lab.chat.report_wire",
         "lab.room.student",
         "lab.room.roster",
     },
@@ -50,7 +51,7 @@ def imports(path: Path) -> set[str]:
 
 
 def kit_modules(names: set[str]) -> set[str]:
-    """Names cut down to modules of the kit: ``lab.chat.wire.Said`` is ``lab.chat.wire``."""
+    """Names cut down to modules of the kit: ``lab.chat.events.Said`` is ``lab.chat.events``."""
     found = set()
     for name in names:
         while name and name not in MODULES:

@@ -12,10 +12,10 @@ from lab.room.script import make_script
 from lab.room.variant import Variant
 from tests.leaky_sessions import Case, record_all
 
-BARE = [Variant(), Variant(wire="lines")]
-DISGUISED = [Variant(wire=wire, disguise=kind) for wire in ("report", "lines") for kind in ("base64", "xor")]
-TLS = [Variant(tls, wire) for wire in ("report", "lines") for tls in ("1.2", "1.3")]
-PADDED = Variant("1.3", "lines", 128)
+BARE = [Variant(), Variant(wire="json")]
+DISGUISED = [Variant(wire=wire, disguise=kind) for wire in ("report", "json") for kind in ("base64", "xor")]
+TLS = [Variant(tls, wire) for wire in ("report", "json") for tls in ("1.2", "1.3")]
+PADDED = Variant("1.3", "json", 128)
 EVERY = [*BARE, *DISGUISED, *TLS, PADDED]
 
 
@@ -92,7 +92,7 @@ def test_without_padding_the_length_of_every_line_is_inferred_right(sessions, va
 
 def test_padding_hides_the_lengths_and_costs_bytes(sessions):
     overheard, _ = sessions[PADDED]
-    bare, _ = sessions[Variant("1.3", "lines")]
+    bare, _ = sessions[Variant("1.3", "json")]
     assert overheard.padding == 128 and bare.padding == 0
     assert all(message.text_length is None for message in overheard.said)
     leak, leak_padded = (length_leak([message.length for message in one.said]) for one in (bare, overheard))
@@ -212,7 +212,7 @@ def test_what_stands_on_both_sides_of_something_hidden_is_not_put_together():
 
     found = Overheard()
     _listen_for_leaks(Flow, [(n, n, piece, piece) for n, piece in enumerate(pieces)], found)
-    assert [text for _, text in found.lines] == ["eggs"] and found.wire == "lines"
+    assert [text for _, text in found.lines] == ["eggs"] and found.wire == "json"
 
 
 def test_times_that_were_made_up_are_not_right(recorded):
@@ -344,7 +344,7 @@ def test_ciphertext_that_is_not_broken_is_not_claimed(leaky):
 @pytest.mark.records
 def test_both_wires_in_one_room_over_tls(tmp_path):
     """The wires are told apart flow by flow, whoever comes first."""
-    from lab.chat.client import ChatClient
+    from lab.chat.client import ChatClient, Login
     from lab.chat.server import ChatServer
     from lab.chat.tls import client_context, server_context
     from lab.room import authority
@@ -354,8 +354,8 @@ def test_both_wires_in_one_room_over_tls(tmp_path):
     with ChatServer(port=0, tls=server_context(made.certificate, made.key), console=lambda line: None) as server:
         with Tap(tmp_path / "both.pcapng", server.port):
             one, other = (
-                ChatClient(name, "127.0.0.1", server.port, client_context(made.ca, "1.3"), speaks=speaks)
-                for name, speaks in (("Ann", "lines"), ("Bob", "report"))
+                ChatClient(Login(name, "127.0.0.1", server.port, client_context(made.ca, "1.3"), wire))
+                for name, wire in (("Ann", "json"), ("Bob", "report"))
             )
             one.connect()
             other.connect()

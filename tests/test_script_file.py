@@ -70,14 +70,14 @@ def test_a_file_that_is_not_a_script(tmp_path, data, reason):
 def test_it_is_recorded_in_every_variant_and_scored(tmp_path, capsys):
     (tmp_path / "talk.txt").write_text(TALK, encoding="utf-8")
     words = ["--out", str(tmp_path), "--script", str(tmp_path / "talk.txt")]
-    variants = ["--tls", "none", "1.3", "--wire", "report", "lines", "--disguise", "xor", "--pad", "128"]
+    variants = ["--tls", "none", "1.3", "--wire", "report", "json", "--disguise", "xor", "--pad", "128"]
     assert capture.main([*words, *variants]) == 0
     assert "the report wire has no private messages" in capsys.readouterr().out
     manifest = read_manifest(tmp_path / MANIFEST)
     assert manifest["script"] == "talk.txt" and len(manifest["recordings"]) == 7
     for recording in manifest["recordings"]:
         content = score(eavesdrop(tmp_path / recording["file"]), recording)[1]
-        lines = 3 if recording["wire"] == "lines" else 2
+        lines = 3 if recording["wire"] == "json" else 2
         assert (content.right, content.wrong, content.total) == (0 if recording["tls"] == "1.3" else lines, 0, lines)
     assert capture.main(words) == 0
     assert f"replacing plain.pcapng, manifest.json in {tmp_path}" in capsys.readouterr().out

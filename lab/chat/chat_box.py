@@ -3,7 +3,7 @@
 import tkinter as tk
 from tkinter import font
 
-from lab.chat.log import Line
+from lab.chat.chat_log import Line
 
 BAD = "#b00000"
 PAD, HALF_PAD = "6p", "3p"  # distances in points, as fonts are: so all grows with the screen's resolution

@@ -1,7 +1,7 @@
 """The report's "Chatting Program" window (Figures 3.1 and 4.1 to 4.3), and what came after.
 
 Keys and buttons end in one virtual event each (``<<Send>>``, ``<<Disconnect>>``, ``<<Reconnect>>``,
-``<<Wire>>``). What is shown is decided in ``lab.chat.log``, without any widget; how other threads reach the
+``<<Wire>>``). What is shown is decided in ``lab.chat.chat_log``, without any widget; how other threads reach the
 window, in ``lab.chat.queue_reader``.
 
 Keys: Tab goes from box to box, Return sends, Up and Down bring back what was sent, F2 shows the wire, F5
@@ -11,13 +11,14 @@ reconnects; in the user list, Return writes to the selected one.
 import queue
 import threading
 import tkinter as tk
+from dataclasses import replace
 from tkinter import ttk
 
-from lab.chat import commands
 from lab.chat.chat_box import BAD, HALF_PAD, PAD, PAPER, ChatBox
+from lab.chat.chat_log import ChatLog, Line
 from lab.chat.client import ChatClient, ChatError
 from lab.chat.connection import ConnectionLost
-from lab.chat.log import ChatLog, Line
+from lab.chat.features.typed_commands import address, enter
 from lab.chat.queue_reader import QueueReader, connect_in_thread
 from lab.chat.wire_log import WireLog
 from lab.chat.wire_view import WirePanes
@@ -143,7 +144,7 @@ class ChatWindow(QueueReader, ttk.Frame):
         self.reconnect_button.grid_remove()
         self.send_button.state(["!disabled"])
         if self.panes.view:
-            self.panes.view.follow(client.tap)
+            self.panes.view.follow(client.login.tap)
         threading.Thread(target=self._join, args=[client], daemon=True).start()
         self._watch(client.events)
 
@@ -159,7 +160,7 @@ class ChatWindow(QueueReader, ttk.Frame):
         host, port = self.client.connection.local
         version = self.client.connection.tls_version
         self.who_label.configure(text=f"{self.log.name}  ·  my IP {host}, port {port}")
-        key_log = self.client.tls.keylog_filename if self.client.tls else None
+        key_log = self.client.login.tls.keylog_filename if self.client.login.tls else None
         if key_log:
             self.lock_label.configure(text=key_log_warning(key_log), foreground=BAD)
         elif version:
@@ -172,7 +173,7 @@ class ChatWindow(QueueReader, ttk.Frame):
         if not text.strip() or self.log.lost is not None:
             return
         try:
-            for answer in self.client.enter(text):
+            for answer in enter(self.client, text):
                 self._show(self.log.note(answer))
         except ConnectionLost:
             return  # the text stays; the receiving thread reports the loss
@@ -192,8 +193,13 @@ class ChatWindow(QueueReader, ttk.Frame):
             return
         self._reconnecting = queue.SimpleQueue()
         self.reconnect_button.state(["disabled"])
-        self.trouble.set(f"Connecting to {self.client.host} port {self.client.port} ...")
-        connect_in_thread(self.client.again(), self._reconnecting)
+        self.trouble.set(f"Connecting to {self.client.login.host} port {self.client.login.port} ...")
+        connect_in_thread(self._fresh_client(), self._reconnecting)
+
+    def _fresh_client(self) -> ChatClient:
+        """Return a client with the same login, to connect anew under the name in use now."""
+        login = replace(self.client.login, name=self.client.name, tap=WireLog(bool(self.client.login.tls)))
+        return ChatClient(login)
 
     def _looked(self) -> None:
         if self.panes.view:
@@ -254,7 +260,7 @@ class ChatWindow(QueueReader, ttk.Frame):
     def write_to_selected(self) -> str:
         """Begin a private message to whoever is selected in the list."""
         if chosen := self.users_box.curselection():
-            self.message.set(commands.address(self.users_box.get(chosen[0])))
+            self.message.set(address(self.users_box.get(chosen[0])))
             self.message_box.focus_set()
             self.message_box.icursor("end")
         return "break"  # or Return would send it
@@ -263,6 +269,6 @@ class ChatWindow(QueueReader, ttk.Frame):
         """Show the wire, or hide it."""
         if self.panes.view:
             self.panes.hide_wire()
-        elif isinstance(self.client.tap, WireLog):
-            self.panes.show_wire(self.client.tap)
+        elif isinstance(self.client.login.tap, WireLog):
+            self.panes.show_wire(self.client.login.tap)
         self.wire_button.configure(text="Hide the wire (F2)" if self.panes.view else "Show the wire (F2)")

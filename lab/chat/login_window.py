@@ -11,12 +11,12 @@ from tkinter import filedialog, messagebox, ttk
 
 from lab.chat.chat_box import BAD, HALF_PAD, PAD
 from lab.chat.chat_window import ChatWindow, key_log_warning
-from lab.chat.client import ChatClient, ChatError
+from lab.chat.client import ChatClient, ChatError, Login
 from lab.chat.queue_reader import QueueReader, connect_in_thread
 from lab.chat.tls import TlsError, client_context
 from lab.chat.wire_log import WireLog
 
-WIRE_NAMES = {"report": "as in the report", "lines": "framed"}
+WIRE_NAMES = {"report": "as in the report", "json": "framed"}
 LABELS = "69p"  # width of the column of labels
 CAPTION = (
     "The report: a student's chat program of 2023, whose protocol this kit reproduces. "
@@ -36,7 +36,7 @@ class LoginWindow(QueueReader, ttk.Frame):
         port: int = 9898,
         tls: bool = False,
         ca_file: str | None = None,
-        speaks: str = "report",
+        wire: str = "report",
         password: str = "",
         tls_version: str | None = None,
         key_log: str | None = None,
@@ -50,7 +50,7 @@ class LoginWindow(QueueReader, ttk.Frame):
         self.name = tk.StringVar(root, value=name)
         self.host = tk.StringVar(root, value=host)
         self.port = tk.StringVar(root, value=str(port))
-        self.speaks = tk.StringVar(root, value=speaks)
+        self.wire = tk.StringVar(root, value=wire)
         self.password = tk.StringVar(root, value=password)
         self.tls = tk.BooleanVar(root, value=tls)
         self.ca_file = tk.StringVar(root, value=ca_file or "")
@@ -59,7 +59,7 @@ class LoginWindow(QueueReader, ttk.Frame):
 
         self._build()
         self._show_what_applies()
-        if speaks != "report" or password or ca_file:
+        if wire != "report" or password or ca_file:
             self.toggle_more()  # nothing that was chosen is hidden
         self.bind("<<Connect>>", lambda _: self.connect())
         root.bind("<Return>", lambda _: self.event_generate("<<Connect>>"))
@@ -100,7 +100,7 @@ class LoginWindow(QueueReader, ttk.Frame):
         choices = ttk.Frame(self.more)
         choices.grid(row=0, column=1, columnspan=2, sticky="w")
         for value, label in WIRE_NAMES.items():
-            button = ttk.Radiobutton(choices, text=label, value=value, variable=self.speaks)
+            button = ttk.Radiobutton(choices, text=label, value=value, variable=self.wire)
             button.configure(command=self._show_what_applies)
             button.pack(side="left", padx=(0, PAD))
         caption = ttk.Label(self.more, text=CAPTION, wraplength=self.winfo_pixels("300p"))
@@ -135,7 +135,7 @@ class LoginWindow(QueueReader, ttk.Frame):
     def _show_what_applies(self) -> None:
         for widget in (self.ca_box, self.browse_button):
             widget.state(["!disabled" if self.tls.get() else "disabled"])
-        self.password_box.state(["!disabled" if self.speaks.get() == "lines" else "disabled"])
+        self.password_box.state(["!disabled" if self.wire.get() == "json" else "disabled"])
 
     def _browse(self) -> None:
         if chosen := filedialog.askopenfilename(parent=self, title="Certificate of the authority to trust"):
@@ -149,7 +149,7 @@ class LoginWindow(QueueReader, ttk.Frame):
             port = int(self.port.get())
         except ValueError:
             return self._complain(f"The port must be a number, not {self.port.get()!r}.")
-        encrypted, speaks_lines = self.tls.get(), self.speaks.get() == "lines"
+        encrypted, framed = self.tls.get(), self.wire.get() == "json"
         try:
             tls = (
                 client_context(self.ca_file.get() or None, self.tls_version, self.key_log)
@@ -158,23 +158,23 @@ class LoginWindow(QueueReader, ttk.Frame):
             )
         except TlsError as error:
             return self._complain(str(error))
-        client = ChatClient(
+        login = Login(
             self.name.get(),
             self.host.get().strip(),
             port,
             tls,
-            speaks=self.speaks.get(),
-            password=(self.password.get() or None) if speaks_lines else None,
-            pad_to=self.pad_to if speaks_lines else 0,
+            self.wire.get(),
+            password=(self.password.get() or None) if framed else None,
+            pad_to=self.pad_to if framed else 0,
             tap=WireLog(encrypted),
         )
-        if client.warning and not messagebox.askokcancel(
-            "Not encrypted", f"Careful: {client.warning}.", parent=self
+        if login.warning and not messagebox.askokcancel(
+            "Not encrypted", f"Careful: {login.warning}.", parent=self
         ):
             return
         self.connect_button.state(["disabled"])
-        self.status.set(f"Connecting to {client.host} port {port} ...")
-        connect_in_thread(client, self._results)
+        self.status.set(f"Connecting to {login.host} port {port} ...")
+        connect_in_thread(ChatClient(login), self._results)
         if self._after_id is None:
             self._watch(self._results)
 

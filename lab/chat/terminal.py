@@ -15,11 +15,11 @@ import sys
 import threading
 from collections.abc import Iterable
 
-from lab.chat import wire
-from lab.chat.client import ChatClient, Lost
+from lab.chat.chat_log import line_for
+from lab.chat.client import ChatClient
 from lab.chat.connection import ConnectionLost
-from lab.chat.lines import Renamed
-from lab.chat.log import line_for
+from lab.chat.events import Lost, Renamed, printable
+from lab.chat.features.typed_commands import enter
 
 END_OF_INPUT = object()
 
@@ -34,8 +34,8 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output=None) -> 
         lines = sys.stdin or ()  # None: started with standard input closed
         if hasattr(lines, "reconfigure"):
             lines.reconfigure(errors="replace")
-    if client.warning:
-        print(f"Warning: {client.warning}.", file=sys.stderr, flush=True)
+    if client.login.warning:
+        print(f"Warning: {client.login.warning}.", file=sys.stderr, flush=True)
     client.connect()
     host, port = client.connection.local
     secured = client.connection.tls_version or "plaintext: everyone can read it"
@@ -52,7 +52,7 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output=None) -> 
             if isinstance(line, Lost):
                 lost = line
                 break
-            for answer in client.enter(line, wait=True):
+            for answer in enter(client, line, wait=True):
                 _print(answer, output)
     except ConnectionLost:
         pass  # the printer has the reason
@@ -65,7 +65,7 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output=None) -> 
         item = todo.get()
         lost = item if isinstance(item, Lost) else None
     if lost and lost.reason:
-        print(f"Connection lost: {wire.printable(lost.reason)}.", file=sys.stderr)
+        print(f"Connection lost: {printable(lost.reason)}.", file=sys.stderr)
         return 2
     return 0
 

@@ -1,15 +1,30 @@
-"""TLS contexts for both sides: what is trusted, which versions are spoken, and the key log of a lesson.
+"""TLS on both sides: contexts, the key log of a lesson, and a connection that code above cannot tell from plaintext.
+
+Theory of operation. The ``ssl`` object stands between two memory buffers (``ssl.MemoryBIO``) instead of on the socket:
+bytes from the network are put into one, bytes for the network are taken from the other. A lock guards the TLS state,
+and the socket itself is waited on without it. So a reader that waits never keeps a writer waiting, and a ``tap`` can be
+shown exactly what goes over the wire.
+
+    send(text) -> SSLObject.write -> outgoing BIO -> socket
+    receive()  <- SSLObject.read  <- incoming BIO <- socket
 
 The client always checks the server's certificate and that it was made for the host name or address it asked for;
 there is no switch for that. TLS 1.2 and 1.3 only (RFC 8996 withdrew the older ones). A *key log* holds the secrets of
 each session, so that Wireshark can open the recording: it is written only where somebody asks for it by name.
 """
 
+import contextlib
+import socket
 import ssl
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
+from lab.chat.connection import READ_BYTES, Connection, ConnectionLost, Tap
 from lab.chat.private_file import make_private
 
+TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection (RFC 8446 section 5.1)
+NO_TLS_HERE = bytes([0x15, 3, 1, 0, 2, 2, 70])  # an alert: fatal, protocol_version (RFC 8446 section 6)
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -62,3 +77,123 @@ def _limit(context: ssl.SSLContext, version: str | None) -> ssl.SSLContext:
     if version:
         context.maximum_version = VERSIONS[version]
     return context
+
+
+def accept(sock: socket.socket, context: ssl.SSLContext | None, deadline_s: float) -> Connection:
+    """Return a server's connection, plaintext or TLS, as the client's first byte says. Raises ConnectionLost."""
+    plain = Connection(sock, deadline_s)
+    try:
+        first = sock.recv(1, socket.MSG_PEEK)
+    except OSError:
+        raise ConnectionLost("the other side said nothing in time") from None
+    if first != TLS_HANDSHAKE:
+        return plain
+    if context:
+        return TlsConnection(sock, context, deadline_s=deadline_s)
+    with contextlib.suppress(ConnectionLost):
+        plain.send(NO_TLS_HERE)
+        plain.finish()
+    raise ConnectionLost("a TLS client on a plaintext port")
+
+
+class TlsConnection(Connection):
+    """The same over TLS. The constructor does the handshake and raises ConnectionLost where it fails."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        server_name: str | None = None,
+        deadline_s: float | None = None,
+        tap: Tap | None = None,
+    ):
+        super().__init__(sock, deadline_s, tap)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_name is None, server_hostname=server_name
+        )
+        self._state = threading.Lock()
+        try:
+            self._until_done(self._tls.do_handshake)
+        except ssl.SSLError as error:
+            with contextlib.suppress(OSError):
+                super().send(self._outgoing.read())  # the alert that tells the other side why
+            raise ConnectionLost(explain_tls_error(error)) from error
+        self.tls_version = self._tls.version()
+        self.cipher = self._tls.cipher()[0]
+
+    def receive(self, limit: int) -> bytes:
+        try:
+            return self._until_done(lambda: self._tls.read(limit))
+        except ssl.SSLZeroReturnError:
+            return b""
+        except ssl.SSLError as error:
+            raise ConnectionLost(explain_tls_error(error)) from error
+
+    def send(self, data: bytes) -> None:
+        with self._sending:  # over both steps: TLS records must leave in the order in which they were sealed
+            super().send(self._seal(data))
+
+    def send_nowait(self, data: bytes) -> None:
+        super().send_nowait(self._seal(data) if data else b"")
+
+    def _seal(self, data: bytes) -> bytes:
+        """Return the TLS records that carry ``data``."""
+        with self._state:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._tls.write(rest) :]
+            return self._outgoing.read()
+
+    def _say_goodbye(self) -> None:
+        """The alert close_notify (RFC 8446 section 6.1), by which the other side knows that nothing was cut off."""
+        with self._state:
+            with contextlib.suppress(ssl.SSLError, ValueError):
+                self._tls.unwrap()  # fails, since it wants the peer's farewell as well; but ours is written by then
+            farewell = self._outgoing.read()
+        with contextlib.suppress(OSError):
+            super().send_nowait(farewell)  # a socket that is full goes without
+            if self.tap and farewell and not self.unsent_bytes:
+                self.tap("sent", farewell)
+
+    def _until_done(self, step: Callable):
+        """Repeat a TLS step, feeding it from the socket, until it has what it needs.
+
+        What TLS itself wants to say goes out at once in the handshake. Later it waits for the next send, since the
+        thread that writes may be in the middle of a record (RFC 8446 section 4.6.3 lets an answer wait that long).
+        """
+        while True:
+            with self._state:
+                try:
+                    result = step()
+                    needs_more = False
+                except ssl.SSLWantReadError:
+                    result, needs_more = None, True
+                pending = b"" if self.tls_version else self._outgoing.read()
+            if pending:
+                super().send(pending)
+            if not needs_more:
+                return result
+            received = super().receive(READ_BYTES)
+            with self._state:
+                if received:
+                    self._incoming.write(received)
+                else:
+                    self._incoming.write_eof()
+
+
+def explain_tls_error(error: ssl.SSLError) -> str:
+    """One line for a TLS failure, with what to do about it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted: {error.verify_message.rstrip('.')}"
+    reason = (error.reason or "").upper()
+    if isinstance(error, ssl.SSLEOFError):
+        return "the other side closed the connection in the middle of TLS"
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"):
+        return "the other side does not speak TLS on this port"
+    if "ALERT" in reason:
+        if "PROTOCOL_VERSION" in reason:
+            return "the other side speaks another version of TLS, or none on this port"
+        alert = reason.split("ALERT_", 1)[-1].replace("_", " ").lower()
+        return f"the other side refused TLS with the alert: {alert}"
+    return f"TLS failed: {reason.replace('_', ' ').lower() or error}"

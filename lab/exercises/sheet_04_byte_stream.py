@@ -36,7 +36,7 @@ def frames_carrying(segments, start, length):
 
 
 class LineDecoder:
-    """Receiver of the lines wire: bytes in, messages out, however the stream was cut.
+    """Receiver of the json wire: bytes in, messages out, however the stream was cut.
 
     A message is one JSON object, in UTF-8, on a line that ends with a newline (the byte 10, which JSON never holds
     unescaped). A line has at most ``limit`` bytes, its newline counted. ``feed(data)`` gives the list of messages

@@ -6,7 +6,7 @@ Theory of operation. Every flow is put together (``lab.dissect.flows``) and its 
                            a message, exactly, unless it was padded
     base64, or XOR with
     a repeated key?        undo it (``disguises``), then as plaintext
-    plaintext              read it with **the same receivers as the chat server** (``lab.chat.wire``, ``lab.chat.lines``)
+    plaintext              read it with **the same receivers as the chat server** (``lab.chat.report_wire``, ``json_wire``)
 
 Who gets a message shows in the fan-out: what the server sends to whom, after one message came in and before the next one
 does. That needs no plaintext either. Nothing is guessed beyond that: where two messages overlap, the fan-out is claimed
@@ -17,12 +17,16 @@ eavesdropper has no secrets; see ``lab.dissect.tls_session`` for reading with ke
 """
 
 import bisect
+import io
 import itertools
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lab.chat import lines, wire
+from lab.chat import events
+from lab.chat.events import WireError
+from lab.chat.json_wire import JsonWire
+from lab.chat.report_wire import COMMANDS, ReportWire
 from lab.dissect.flows import Flow, find_flows
 from lab.dissect.records import APPLICATION_DATA, Record, read_records
 from lab.dissect.segments import read_segments
@@ -40,8 +44,16 @@ SURE_LEAK, SHORTEST_LEAK = 8, 4
 MOST_ODD = 0.05  # share of characters that are no text, in what is still taken for text
 ALERT_BYTES = 2  # close_notify; under TLS 1.3 it looks like any other record
 # What the two wires put around a line's text; both are public.
-REPORT_COMMANDS = {21: "announce", 18: "list", 5: "leave"}  # by the length of the command
-ECHO_BYTES = len(lines.Said("", "").to_bytes()) - len(lines.Say("").to_bytes())  # what comes back is longer, by a name
+KINDS = {events.Announce: "announce", events.ListUsers: "list", events.Leave: "leave"}
+REPORT_COMMANDS = {len(data): KINDS[type(event)] for data, event in COMMANDS.items()}  # by the length of the command
+
+
+def _json_bytes(event: events.Event) -> int:
+    """How many bytes the json wire puts around a text of one letter."""
+    return len(JsonWire().encode(event)) - 1
+
+
+ECHO_BYTES = _json_bytes(events.Said("", "x")) - _json_bytes(events.Say("x"))  # what comes back is longer, by a name
 
 
 @dataclass(frozen=True)
@@ -185,7 +197,7 @@ def _listen_for_leaks(flow: Flow, reads: list, found: Overheard) -> None:
     if sure:
         found.disguise = "unknown, but some messages are in the clear"
         in_lines = any(plain.startswith(b'{"event":') for plain in leaks)
-        found.wire = found.wire or ("lines" if in_lines else "report")
+        found.wire = found.wire or ("json" if in_lines else "report")
     for is_leak, run in itertools.groupby(reads, lambda read: sure and _is_leak(read[2])):
         run = list(run)
         if not is_leak:
@@ -202,7 +214,7 @@ def _listen_for_leaks(flow: Flow, reads: list, found: Overheard) -> None:
 
 def _read_messages(endpoint: str, reads: list, found: Overheard) -> list[Message]:
     if reads and reads[0][2][:1] == b"{":
-        found.wire = "lines"
+        found.wire = "json"
         return list(_read_lines(endpoint, reads))
     found.wire = found.wire or ("report" if reads else None)
     return list(_read_report(endpoint, reads))
@@ -210,53 +222,43 @@ def _read_messages(endpoint: str, reads: list, found: Overheard) -> list[Message
 
 def _read_report(endpoint: str, reads: list, who: str | None = None, from_the_first: bool = True):
     """One read for one message, as the report's server does it; the very first one is the name."""
-    for number, (frame, time_ns, plain, payload) in enumerate(reads):
-        try:
-            request = wire.read_request(plain, first=from_the_first and number == 0)
-        except wire.WireError:
-            request = wire.Say(plain.decode(errors="replace"))
-        more: dict = {"kind": "other"}
+    wire = ReportWire(server=True, named=not from_the_first)
+    for frame, time_ns, plain, payload in reads:
+        (request,) = wire.feed(plain)
+        more: dict = {}
         match request:
-            case wire.Join(name):
+            case events.Join(name):
                 who = name
                 more = {"kind": "name", "text": name}
-            case wire.Say(text):
-                more = {"kind": "say", "text": text, "text_length": len(plain)}
-            case wire.Announce() | wire.ListUsers() | wire.Leave():
-                more = {"kind": REPORT_COMMANDS[len(plain)], "text": plain.decode()}
+            case events.Say() | WireError():
+                more = {"kind": "say", "text": plain.decode(errors="replace"), "text_length": len(plain)}
+            case events.Announce() | events.ListUsers() | events.Leave():
+                more = {"kind": KINDS[type(request)], "text": plain.decode()}
         yield Message(frame, time_ns, endpoint, length=len(plain), payload=payload, who=who, **more)
 
 
 def _read_lines(endpoint: str, reads: list, who: str | None = None):
     """Whole lines, however they were cut."""
-    receiver = lines.Receiver()
+    wire, line = JsonWire(server=True), b""
     for frame, time_ns, plain, payload in reads:
-        try:
-            complete = receiver.feed(plain)
-        except wire.WireError:
-            return
-        for line in complete:
-            try:
-                request = lines.read_request(line)
-            except wire.WireError:
-                request = None
-            more: dict = {"kind": "other", "text": line.decode(errors="replace")}
-            match request:
-                case lines.Join(name, password):
-                    try:
-                        who = lines.check_name(name)
+        for part in io.BytesIO(plain):  # up to a newline, and with it
+            line += part
+            for request in wire.feed(part):
+                more: dict = {"kind": "other", "text": line[:-1].decode(errors="replace")}
+                match request:
+                    case WireError(reason="too_long"):
+                        return
+                    case events.Join(name, password):
+                        who = name
                         more = {"kind": "name", "text": who, "password": password}
-                    except wire.WireError:
-                        pass  # the server refuses it as well
-                case lines.Say(text):
-                    more = {"kind": "say", "text": text, "text_length": len(text.encode())}
-                case lines.Msg(to, text):
-                    more = {"kind": "tell", "text": text, "to": to, "text_length": len(text.encode())}
-                case lines.Who():
-                    more = {"kind": "list"}
-                case lines.Leave():
-                    more = {"kind": "leave"}
-            yield Message(frame, time_ns, endpoint, length=len(line) + 1, payload=payload, who=who, **more)
+                    case events.Say(text):
+                        more = {"kind": "say", "text": text, "text_length": len(text.encode())}
+                    case events.SayTo(to, text):
+                        more = {"kind": "tell", "text": text, "to": to, "text_length": len(text.encode())}
+                    case events.ListUsers() | events.Leave():
+                        more = {"kind": KINDS[type(request)]}
+                yield Message(frame, time_ns, endpoint, length=len(line), payload=payload, who=who, **more)
+                line = b""
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
@@ -287,9 +289,9 @@ def _listen_to_tls(flow: Flow, records: list[Record], found: Overheard) -> list[
     endpoint, lines_sent = str(flow.initiator), 0
     for number, (record, length) in enumerate(zip(data, lengths, strict=True)):
         kind, text_length = _infer(number, len(data), length, spoken)
-        if kind == "say" and spoken == "lines":
+        if kind == "say" and spoken == "json":
             lines_sent += 1  # its id: this client counts its lines
-            text_length = length - len(lines.Say("", id=str(lines_sent)).to_bytes())
+            text_length = length - _json_bytes(events.Say("x", id=str(lines_sent)))
         if padding:
             text_length = None  # the blocks say only how long it is at the most
         message = Message(record.frame_number, record.time_ns, endpoint, kind, length, record.payload, text_length)
@@ -308,12 +310,12 @@ def _wire_by_length(lengths: list[int]) -> str | None:
     """Which wire is spoken: on the report's, the second and third messages are commands of known length."""
     if len(lengths) < 3:
         return None
-    return "report" if lengths[1:3] == [21, 18] else "lines"
+    return "report" if lengths[1:3] == [21, 18] else "json"
 
 
 def _padding(lengths: list[int], spoken: str | None) -> int:
     """The block to whose multiples all messages are filled up, or 0: their greatest common divisor gives it away."""
-    block = math.gcd(*lengths) if spoken == "lines" and len(lengths) > 3 else 0
+    block = math.gcd(*lengths) if spoken == "json" and len(lengths) > 3 else 0
     return block if block >= 16 else 0
 
 
@@ -369,6 +371,6 @@ def _as_private(message: Message, found: Overheard) -> Message:
     [receiver] = message.recipients
     text_length = None
     if message.text_length is not None and receiver in found.name_lengths:
-        more = len(lines.Msg("", "").to_bytes()) - len(lines.Say("").to_bytes())
+        more = _json_bytes(events.SayTo("", "x")) - _json_bytes(events.Say("x"))
         text_length = message.text_length - more - found.name_lengths[receiver]
     return replace(message, kind="tell", text_length=text_length)

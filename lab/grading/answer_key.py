@@ -8,7 +8,7 @@ all is a question of its own: ``wrong_conversation`` holds what is said in it ag
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.chat import wire
+from lab.chat import events, report_wire
 from lab.dissect.flows import Flow, find_flows
 from lab.dissect.records import APPLICATION_DATA, read_records
 from lab.dissect.segments import FIN, read_segments
@@ -44,8 +44,8 @@ def transcript(flows: list[Flow]) -> tuple[dict[str, Flow], list[Said]]:
                 name = read.decode(errors="replace")
                 users[name] = flow
                 continue
-            request = wire.read_request(read, first=False)
-            if isinstance(request, wire.Say):
+            request = report_wire.read_request(read)
+            if isinstance(request, events.Say):
                 relative = int(flow.segments.relative_seq[piece.row])
                 said.append(Said(name, request.text, piece.frame_number, relative, piece.time_ns))
     said.sort(key=lambda one: one.time_ns)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.chat.wire import printable
+from lab.chat.events import printable
 from lab.grading.copies import Pair
 from lab.grading.marking import DONE, MISSING, NOT_ATTEMPTED, PARTLY, Result
 from lab.room.roster import Entry

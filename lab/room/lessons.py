@@ -21,8 +21,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from lab.chat import lines
+from lab.chat import events
+from lab.chat.json_wire import JsonWire
 from lab.chat.server import ServerError
+from lab.chat.wires import WIRES
 from lab.room import namespace
 from lab.room.lan import REPORT_LAN, Lan, LanRefused
 from lab.room.player import Arrivals
@@ -147,23 +149,23 @@ def refused_then_accepted(path: Path) -> dict:
 
 def _quick_talk(path: Path, *, wire: str, no_delay: bool = False, order: str = "") -> dict:
     """Brandon says three things in one breath, and then a long one; recorded at the server."""
-    encode = (lambda text: lines.Say(text).to_bytes()) if wire == "lines" else str.encode
+    encode = WIRES[wire]().encode
     with _room(path, "server") as lan, _server(lan) as arrivals, Puppet(lan["PC1"]) as brandon:
         brandon.connect(lan["server"].address, REPORT_PORT, no_delay=no_delay)
-        brandon.say(lines.Join("Brandon").to_bytes() if wire == "lines" else b"Brandon")
-        arrivals.wait_for("Connected: Brandon ")
-        if wire == "lines":
-            brandon.hear(until=lines.Joined("Brandon").to_bytes())
+        brandon.say(encode(events.Join("Brandon")))
+        arrivals.wait_for("*** Brandon Connected ")
+        if joined := encode(events.Joined("Brandon")):
+            brandon.hear(until=joined)
         lan.settle()
         if order:
             lan.order(order)
-        brandon.say(*map(encode, QUICK))
+        brandon.say(*(encode(events.Say(text)) for text in QUICK))
         brandon.hear(until=QUICK[-1].encode())
         lan.settle()  # the acknowledgement of that is in the recording by itself
-        brandon.say(encode(LONG))
+        brandon.say(encode(events.Say(LONG)))
         brandon.hear(until=LONG[-40:].encode())
         lan.settle()
-        brandon.say(lines.Leave().to_bytes() if wire == "lines" else b"!Exit")
+        brandon.say(encode(events.Leave()))
         brandon.hear_to_the_end()
         brandon.leave()
     return {"wire": wire, "no_delay": no_delay, "said": [*QUICK, LONG], "order": order or None}
@@ -180,8 +182,8 @@ def glued_without_nagle(path: Path) -> dict:
 
 
 def framed(path: Path) -> dict:
-    """The same on the lines wire."""
-    return _quick_talk(path, wire="lines")
+    """The same on the json wire."""
+    return _quick_talk(path, wire="json")
 
 
 # 06: bad weather
@@ -271,15 +273,15 @@ def _silent_reader(path: Path, serve: Callable) -> dict:
                 for name, puppet in room.items():
                     buffer = RECEIVE_BUFFER if name == "Alice" else 0
                     puppet.connect(lan["server"].address, REPORT_PORT, no_delay=True, receive_buffer=buffer)
-                    puppet.say(lines.Join(name).to_bytes())
-                    arrivals.wait_for(f"Connected: {name}")
+                    puppet.say(JsonWire().encode(events.Join(name)))
+                    arrivals.wait_for(f"*** {name} Connected")
                 heard = _talk(brandon, john, said)
                 time.sleep(FROZEN_S)  # the silence itself
                 alice.hear(until=said[-1].encode())  # she reads on
                 for puppet in (brandon, john) if heard < len(said) else (brandon,):
                     puppet.hear(until=said[-1].encode())
                 for puppet in (john, alice, brandon):
-                    puppet.say(lines.Leave().to_bytes())
+                    puppet.say(JsonWire().encode(events.Leave()))
                     puppet.hear_to_the_end()
                     puppet.leave()
                 lan.settle()
@@ -293,7 +295,7 @@ def _talk(brandon: Puppet, john: Puppet, said: list[str]) -> int:
     """
     heard, waiting = 0, True
     for text in said:
-        brandon.say(lines.Say(text).to_bytes())
+        brandon.say(JsonWire().encode(events.Say(text)))
         if waiting:
             try:
                 john.hear(until=text.encode(), patience_s=PATIENCE_S)
@@ -323,7 +325,7 @@ LESSONS = {
     "glued-without-nagle": Lesson(
         glued_without_nagle, "04", "the same with TCP_NODELAY, and the first segment lost, at the server"
     ),
-    "framed": Lesson(framed, "04", "the same on the lines wire, at the server"),
+    "framed": Lesson(framed, "04", "the same on the json wire, at the server"),
     "calm": Lesson(calm, "06", "ten segments over a cable of 30 ms each way, at the sender"),
     "loss-at-the-sender": Lesson(loss_at_the_sender, "06", "the third of ten segments is lost, at the sender"),
     "loss-at-the-receiver": Lesson(loss_at_the_receiver, "06", "the same, at the receiver"),

@@ -1,6 +1,6 @@
 """A chat server with one fault, kept on purpose: it sends to everyone in turn, under one lock, and waits for each.
 
-The report's server does that. Everything else of the report's faults is mended here (it speaks the lines wire, so messages
+The report's server does that. Everything else of the report's faults is mended here (it speaks the json wire, so messages
 have edges, and names are checked), so that whatever goes wrong comes from this lock alone. For the lesson of notebook
 ``07_threads``, and for nothing else; the kit's own server is ``lab/server.py``.
 
@@ -11,7 +11,8 @@ import socket
 import sys
 import threading
 
-from lab.chat import lines
+from lab.chat import events
+from lab.chat.json_wire import JsonWire
 
 READ_BYTES = 16_384
 
@@ -30,29 +31,29 @@ class LockedServer:
             threading.Thread(target=self.serve_client, args=[client], daemon=True).start()
 
     def serve_client(self, client: socket.socket) -> None:
-        receiver = lines.Receiver()
+        wire = JsonWire(server=True)
         try:
             while data := client.recv(READ_BYTES):
-                for line in receiver.feed(data):
-                    if (request := lines.read_request(line)) == lines.Leave():
+                for request in wire.feed(data):
+                    if isinstance(request, events.Leave | events.WireError):
                         return
                     self.obey(client, request)
-        except (OSError, lines.LineError):
-            pass  # it has gone, or broken a rule: either way it is out
+        except OSError:
+            pass  # it has gone
         finally:
             with self.lock:
                 self.clients.pop(client, None)
             client.close()
 
-    def obey(self, client: socket.socket, request: lines.Request) -> None:
+    def obey(self, client: socket.socket, request: events.Request) -> None:
         match request:
-            case lines.Join(name):
+            case events.Join(name):
                 with self.lock:
-                    self.clients[client] = lines.check_name(name)
-                client.sendall(lines.Welcome(self.clients[client]).to_bytes())
-                print(f"Connected: {self.clients[client]}", flush=True)
-            case lines.Say(text):
-                self.send_to_all(lines.Said(self.clients[client], text).to_bytes())
+                    self.clients[client] = name
+                client.sendall(JsonWire().encode(events.Welcome(name)))
+                print(f"*** {name} Connected", flush=True)
+            case events.Say(text):
+                self.send_to_all(JsonWire().encode(events.Said(self.clients[client], text)))
 
     def send_to_all(self, data: bytes) -> None:
         with self.lock:  # the fault: whoever does not read keeps everyone waiting for this lock

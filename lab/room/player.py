@@ -10,8 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from lab.chat import lines, wire
-from lab.chat.client import ChatClient, Event, Lost
+from lab.chat import events
+from lab.chat.client import ChatClient
+from lab.chat.events import Event, Lost
+from lab.chat.wires import WIRES
 from lab.room.script import Script, Step
 from lab.room.tap import RecordingError
 
@@ -50,11 +52,11 @@ class Player:
         make_client: Callable[[str], ChatClient],
         arrivals: Arrivals,
         after_step: Callable[[], None] = lambda: None,
-        speaks: str = "report",
+        wire: str = "report",
         endpoint_of: Callable[[ChatClient], tuple[str, int]] = lambda client: client.connection.local,
     ):
         self.script, self._make_client, self._arrivals, self._after_step = script, make_client, arrivals, after_step
-        self._speaks_lines, self._endpoint_of = speaks == "lines", endpoint_of
+        self._wire, self._endpoint_of = WIRES[wire], endpoint_of
         self._present: dict[str, ChatClient] = {}
         self.users: list[dict] = []
         self.events: list[dict] = []
@@ -65,7 +67,7 @@ class Player:
         """Every step in turn. Clients that are still there when something fails are closed all the same."""
         try:
             for step in self.script.steps:
-                if step.action == "tell" and not self._speaks_lines:
+                if step.action == "tell" and not self._wire.has_commands:
                     continue  # the report wire has no private messages
                 self._note(step)
                 self._do(step)
@@ -88,34 +90,33 @@ class Player:
                 self._join(step.who)
             case "say":
                 self._present[step.who].say(step.text)
-                self._all_get(lambda event: isinstance(event, wire.Said | lines.Said) and event.text == step.text)
+                self._all_get(lambda event: isinstance(event, events.Said) and event.text == step.text)
             case "tell":
-                self._present[step.who].enter(f"/msg {step.to} {step.text}")
-                self._get(
-                    (step.who, step.to), lambda event: isinstance(event, lines.Private) and event.text == step.text
-                )
+                self._present[step.who].say_to(step.to, step.text)
+                said = lambda event: isinstance(event, events.SaidTo) and event.text == step.text  # noqa: E731
+                self._get((step.who, step.to), said)
             case "leave":
                 self._present.pop(step.who).leave()
-                left = lines.Left(step.who) if self._speaks_lines else wire.Users(tuple(self._present))
+                left = events.Left(step.who) if self._wire.welcomes else events.Users(tuple(self._present))
                 self._all_get(left.__eq__)
 
     def _join(self, name: str) -> None:
         client = self._make_client(name)
         self._present[name] = client
         client.connect()
-        self._arrivals.wait_for(f"Connected: {name} ")
+        self._arrivals.wait_for(f"*** {name} Connected ")
         connection = client.connection
         self.tls_version, self.cipher = connection.tls_version, connection.cipher
         address, port = self._endpoint_of(client)
         self.users.append({"name": name, "address": address, "port": port})
-        if self._speaks_lines:
-            self._get([name], lambda event: isinstance(event, lines.Welcome))
-            self._all_get(lines.Joined(name).__eq__)
+        if self._wire.welcomes:
+            self._get([name], lambda event: isinstance(event, events.Welcome))
+            self._all_get(events.Joined(name).__eq__)
             return
         client.announce()
-        self._all_get(wire.Connected(name).__eq__)
+        self._all_get(events.Announced(name).__eq__)
         client.ask_users()
-        self._all_get(wire.Users(tuple(self._present)).__eq__)
+        self._all_get(events.Users(tuple(self._present)).__eq__)
 
     def _all_get(self, is_expected: Callable[[Event], bool]) -> None:
         self._get(self._present, is_expected)

@@ -24,7 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
-from lab.chat.client import ChatClient, ChatError
+from lab.chat.client import ChatClient, ChatError, Login
 from lab.chat.connection import ConnectionLost
 from lab.chat.features.accounts import RoomPassword
 from lab.chat.features.private import Private
@@ -174,8 +174,7 @@ def record_session(
     path = out / f"{variant.name}.pcapng"
     key_log_path = path.with_suffix(".keys") if key_log and variant.tls != "none" else None
     path.with_suffix(".keys").unlink(missing_ok=True)  # those of an earlier recording would not open this one
-    speaks_lines = variant.wire == "lines"
-    password = script.password if speaks_lines and script.password else None
+    password = script.password if variant.wire == "json" and script.password else None
     with ExitStack() as stack:
         server_tls, client_tls = _contexts(stack, variant, key_log_path)
         arrivals = Arrivals()
@@ -186,16 +185,17 @@ def record_session(
         tapped_port = tunnel.port if tunnel else server.port
 
         def make_client(name: str) -> ChatClient:
-            return ChatClient(
+            login = Login(
                 name,
                 "127.0.0.1",
                 tunnel.entry_port if tunnel else server.port,
                 client_tls,
-                speaks=variant.wire,
-                password=password,
-                pad_to=variant.pad_to,
+                variant.wire,
+                password,
+                variant.pad_to,
                 server_name=SERVER_NAME,
             )
+            return ChatClient(login)
 
         played = script.source or f"seed {script.seed}"
         comment = f"Chat of the lab kit, script {played}, {variant.wire} wire, {variant.label}; on loopback."
@@ -204,7 +204,7 @@ def record_session(
                 script,
                 make_client,
                 arrivals,
-                speaks=variant.wire,
+                wire=variant.wire,
                 endpoint_of=(lambda client: tunnel.endpoints[-1]) if tunnel else lambda client: client.connection.local,
             )
             player.play()
@@ -259,10 +259,13 @@ def read_manifest(path: Path | str) -> dict:
         manifest = json.loads(Path(path).read_text(encoding="utf-8"))
         if manifest["format"] != 1 or not isinstance(manifest["recordings"], list):
             raise ValueError("not the format that this kit writes")
+        for entry in manifest["recordings"]:
+            if entry.get("wire") == "lines":  # what the json wire was called before
+                entry["wire"] = "json"
         return manifest
     except OSError as error:
         raise RecordingError(f"cannot read the manifest {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordingError(f"{path} is no manifest of a recording: {error}") from error
 
 
@@ -276,7 +279,7 @@ def _started_server(script: Script, variant: Variant, port: int | None, tls, arr
             arrivals.console,
             tls_only=tls is not None,
             features=[Private(), *([RoomPassword(script.password)] if script.password else [])]
-            if variant.wire == "lines"
+            if variant.wire == "json"
             else [],
             pad_to=variant.pad_to,
         )

@@ -19,9 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-from lab.chat import wire
-from lab.chat.client import ChatClient, ChatError, Lost
+from lab.chat.client import ChatClient, ChatError, Login
 from lab.chat.connection import ConnectionLost
+from lab.chat.events import Lost
+from lab.chat.report_wire import ReportWire, read_replies
 from lab.chat.server import ServerError
 from lab.room.lan import Host
 
@@ -139,7 +140,7 @@ class RemoteClient:
         for line in self.process.stdout:
             told = json.loads(line)
             if "reply" in told:
-                for reply in wire.read_reply(bytes.fromhex(told["reply"])):
+                for reply in read_replies(bytes.fromhex(told["reply"])):
                     self.events.put(reply)
             elif "ended" in told:
                 self.events.put(Lost(told["ended"]))
@@ -174,7 +175,7 @@ def _unacknowledged(one: "RemoteServer | RemoteClient") -> bool:
 def main(arguments: list[str]) -> int:
     name, server, port, source_port = arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the room's business, which then has us leave
-    client = ChatClient(name, server, int(port), source_port=int(source_port))
+    client = ChatClient(Login(name, server, int(port), source_port=int(source_port)))
     tell = _Teller()
     threading.Thread(target=_pass_on, args=[client, tell], daemon=True).start()
     for line in sys.stdin:
@@ -203,7 +204,7 @@ class _Teller:
 
 def _pass_on(client: ChatClient, tell: _Teller) -> None:
     while not isinstance(event := client.events.get(), Lost):
-        tell(reply=event.to_bytes().hex())
+        tell(reply=ReportWire.encode(event).hex())
     tell(ended=event.reason)
 
 

@@ -12,7 +12,8 @@ users by their name. What a wire could not carry, or could take for something el
 
 from pathlib import Path
 
-from lab.chat import lines, wire
+from lab.chat import events, json_wire, report_wire
+from lab.chat.report_wire import READ_BYTES, ReportWire
 from lab.room.script import Script, Step
 
 MAX_FILE_BYTES = 32_768
@@ -49,9 +50,9 @@ def parse_script(text: str, source: str) -> Script:
     def join(name: str) -> None:
         if name in gone:
             raise ValueError(f"{name} has left and cannot return: use another name")
-        if lines.check_name(name) != wire.check_name(name) or lines.check_name(name) != name:
+        if json_wire.check_name(name) != report_wire.check_name(name) or json_wire.check_name(name) != name:
             raise ValueError(f"{name!r} would be changed by the server: use a simpler name")
-        if any(lines.name_key(name) == lines.name_key(other) for other in (*present, *gone)):
+        if any(events.name_key(name) == events.name_key(other) for other in (*present, *gone)):
             raise ValueError(f"{name} is too similar to a name that is taken")
         if len(present) + len(gone) == MAX_USERS:
             raise ValueError(f"a script takes up to {MAX_USERS} users")
@@ -88,7 +89,7 @@ def parse_script(text: str, source: str) -> Script:
             if len(steps) > MAX_STEPS:
                 raise ValueError(f"a script takes up to {MAX_STEPS} steps")
         except ValueError as error:
-            raise ScriptError(f"{source}, line {number}: {wire.printable(str(error))}") from None
+            raise ScriptError(f"{source}, line {number}: {events.printable(str(error))}") from None
     if not any(step.action == "say" for step in steps):
         raise ScriptError(f'{source}: nobody says anything; a line such as "Brandon: hello" is needed')
     for name in list(present):
@@ -111,14 +112,15 @@ def _spoken(who: str, text: str, present: dict[str, None]) -> Step:
         if to == who:
             raise ValueError("/msg to oneself is not supported")
         text = rest[len(to) :].strip()
-    if not lines.is_text(text):
-        raise ValueError(lines.REASONS["bad_text"])
-    sent, echoed = text.encode(), wire.Said(who, text)
-    if len(echoed.to_bytes()) > wire.READ_BYTES:
-        raise ValueError(f"with the name, a line takes up to {wire.READ_BYTES} bytes on the report wire")
+    if not json_wire.is_text(text):
+        raise ValueError(events.REASONS["bad_text"])
+    said = events.Said(who, text)
+    echoed = ReportWire.encode(said)
+    if len(echoed) > READ_BYTES:
+        raise ValueError(f"with the name, a line takes up to {READ_BYTES} bytes on the report wire")
     if not to and (
-        wire.read_request(sent, first=False) != wire.Say(text)
-        or wire.read_reply(echoed.to_bytes()) != [echoed]
+        report_wire.read_request(text.encode()) != events.Say(text)
+        or report_wire.read_replies(echoed) != [said]
     ):
         raise ValueError(f"{text!r} has another meaning on the report wire")
     return Step(who, "tell" if to else "say", text, to)

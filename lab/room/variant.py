@@ -3,8 +3,10 @@
 import argparse
 from dataclasses import dataclass
 
+from lab.chat.wires import wire_name
+
 TLS_VERSIONS = ("none", "1.2", "1.3")
-WIRES = ("report", "lines")
+WIRES = ("report", "json")
 DISGUISES = ("base64", "xor")
 REPORT_PORT = 9898
 USUAL_PAD = 128  # bytes
@@ -12,7 +14,7 @@ USUAL_PAD = 128  # bytes
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to carry a conversation. ``pad_to`` (bytes) fills lines up to blocks, on the lines wire alone."""
+    """One way to carry a conversation. ``pad_to`` (bytes) fills lines up to blocks, on the json wire alone."""
 
     tls: str = "none"
     wire: str = "report"
@@ -20,16 +22,16 @@ class Variant:
     disguise: str | None = None
 
     def __post_init__(self):
-        if self.pad_to and self.wire != "lines":
-            raise ValueError("only the lines wire can be padded")
+        if self.pad_to and self.wire != "json":
+            raise ValueError("only the json wire can be padded")
         if self.disguise and self.tls != "none":
             raise ValueError("a disguise goes with plaintext, to compare it with TLS")
 
     @property
     def name(self) -> str:
-        """What its file is called: plain, tls13, lines-tls13-padded, xor ..."""
+        """What its file is called: plain, tls13, json-tls13-padded, xor ..."""
         base = self.disguise or ("plain" if self.tls == "none" else "tls" + self.tls.replace(".", ""))
-        return ("lines-" if self.wire == "lines" else "") + base + self._padded
+        return ("json-" if self.wire == "json" else "") + base + self._padded
 
     @property
     def _padded(self) -> str:
@@ -71,9 +73,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wire",
         nargs="+",
+        type=wire_name,
         choices=WIRES,
         default=["report"],
-        metavar="{report,lines}",
+        metavar="{report,json}",
         help="and for each wire format",
     )
     parser.add_argument("--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes")
@@ -90,8 +93,8 @@ def chosen_variants(options: argparse.Namespace) -> list[Variant]:
     variants = [Variant(tls, wire) for wire in options.wire for tls in options.tls]
     if options.pad is not None:
         padded = [tls for tls in options.tls if tls != "none"]
-        if "lines" not in options.wire or not padded or not 16 <= options.pad <= 4096:
-            raise ValueError("--pad wants a block of 16 to 4096 bytes, --wire lines and a --tls version")
-        variants += [Variant(tls, "lines", options.pad) for tls in padded]
+        if "json" not in options.wire or not padded or not 16 <= options.pad <= 4096:
+            raise ValueError("--pad wants a block of 16 to 4096 bytes, --wire json and a --tls version")
+        variants += [Variant(tls, "json", options.pad) for tls in padded]
     variants += [Variant("none", wire, disguise=disguise) for wire in options.wire for disguise in options.disguise]
     return list(dict.fromkeys(variants))

@@ -26,14 +26,14 @@ import time
 from tests.bench import end_on_sigterm, load, servers
 from tests.bench.load import Crowd
 
-OURS = ("ours, report wire", "ours, lines wire")
+OURS = ("ours, report wire", "ours, json wire")
 OTHERS = ("report", "report, no delay", "asyncio", "websockets", "ngircd")
 STORY = (
     ("report", "one lock, one send for each message and client, Nagle's algorithm left on"),
     ("report, no delay", "TCP_NODELAY: no message waits for the acknowledgement of the one before"),
     ("report, no delay, backlog", "listen(4096): the kernel lets a crowd in at once"),
     ("report, no delay, backlog, framed", "whole lines are forwarded, not reads"),
-    ("ours, lines wire", "one broadcaster that joins what is queued and waits for nobody"),
+    ("ours, json wire", "one broadcaster that joins what is queued and waits for nobody"),
 )
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 STORM = 1_000  # so many knock at once, all the time, until all are in
@@ -190,9 +190,9 @@ def median(values) -> float | None:
 def show_throughput(results: dict[str, list[dict]], clients: int) -> None:
     print(f"\n{clients} clients: thousands of lines delivered a second, and ours beside it (median of the turns)")
     print(
-        f"{'':26}{'k lines/s':>10}{'report wire':>13}{'lines wire':>12}{'generator':>11}{'lost':>6}{'torn':>6}", end=""
+        f"{'':26}{'k lines/s':>10}{'report wire':>13}{'json wire':>12}{'generator':>11}{'lost':>6}{'torn':>6}", end=""
     )
-    print(f"{'k a CPU second':>17}{'report wire':>13}{'lines wire':>12}")
+    print(f"{'k a CPU second':>17}{'report wire':>13}{'json wire':>12}")
     for name, runs in results.items():
         speed = median(run["lines_per_s"] for run in runs)
         if speed is None:
@@ -280,7 +280,7 @@ def main(argv: list[str] | None = None) -> int:
     elif options.idle:
         print(f"{options.idle:,} connections at once, then idle")
         for name in names:
-            if name not in ("ours, lines wire", "websockets") and not options.servers:
+            if name not in ("ours, json wire", "websockets") and not options.servers:
                 continue  # on the others nothing says when somebody is in
             try:
                 result = figures[name] = idle(name, options.idle)

@@ -39,7 +39,7 @@ class Protocol:
 
 
 class Lines(Protocol):
-    """The lines wire."""
+    """The json wire."""
 
     silent_welcome = False
 
@@ -93,7 +93,7 @@ class Irc(Protocol):
         return f"PRIVMSG #lab :{TEXT.format(sender=sender, number=number)}\r\n".encode()
 
 
-PROTOCOLS = {"ours, lines wire": Lines(), "websockets": WebSocket(), "ngircd": Irc()}
+PROTOCOLS = {"ours, json wire": Lines(), "websockets": WebSocket(), "ngircd": Irc()}
 
 
 class Crowd:

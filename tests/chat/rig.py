@@ -5,17 +5,20 @@ import socket
 import threading
 import time
 
-from lab.chat import lines
-from lab.chat.client import ChatClient, Lost
+from lab.chat import events
+from lab.chat.client import ChatClient, Login
+from lab.chat.events import Lost
+from lab.chat.json_wire import JsonWire
 from lab.chat.server import ChatServer
 
+JSON = JsonWire()  # what a test encodes with
 BOUND_S = 15  # a bound against hanging, never what a test asserts
 
 
-def lines_client(name: str, server, **more) -> ChatClient:
-    """A client on the lines wire, in the room; its welcome and its own arrival have been taken off its events."""
-    client = ChatClient(name, "127.0.0.1", server.port, speaks="lines", **more).connect()
-    until(client, lambda event: isinstance(event, lines.Joined) and event.name == client.name)
+def json_client(name: str, server, **more) -> ChatClient:
+    """A client on the json wire, in the room; its welcome and its own arrival have been taken off its events."""
+    client = ChatClient(Login(name, "127.0.0.1", server.port, wire="json", **more)).connect()
+    until(client, lambda event: isinstance(event, events.Joined) and event.name == client.name)
     return client
 
 
@@ -82,9 +85,9 @@ def read_to_end(sock: socket.socket) -> bytes:
 
 def joined(name: str, server, host: str = "127.0.0.1", **more) -> ChatClient:
     """A client in the room, announced and listed."""
-    client = ChatClient(name, host, server.port, **more).connect()
+    client = ChatClient(Login(name, host, server.port, **more)).connect()
     if isinstance(server, ChatServer):
-        server.said.wait_for(f"Connected: {name}")  # the name has been read by itself, see lab.chat.client
+        server.said.wait_for(f"*** {name} Connected")  # the name has been read by itself, see lab.chat.client
     client.announce(wait=True)
     client.ask_users(wait=True)
     return client

@@ -14,79 +14,81 @@ import time
 
 import pytest
 
-from lab.chat import lines, terminal
-from lab.chat.client import ChatClient, ChatError, Lost
+from lab.chat import events, terminal
+from lab.chat.client import ChatClient, ChatError, Login
+from lab.chat.events import Lost, WireError
 from lab.chat.features.accounts import FIRST_WAIT_S, FREE_GUESSES, Accounts, RoomPassword
-from lab.chat.features.commands import Commands
 from lab.chat.features.history import History
+from lab.chat.features.nickname import Nickname
 from lab.chat.features.private import Private
+from lab.chat.features.typed_commands import TypedCommands, enter
 from lab.chat.server import ServerError
 from lab.chat.tls import client_context, server_context
 from tests.chat.report_peer import ReportClient
-from tests.chat.rig import BOUND_S, joined, lines_client, until
+from tests.chat.rig import BOUND_S, JSON, joined, json_client, until
 from tests.chat.test_programs import ROOT, client_program, server_program
 
 
 class TestPrivate:
     def test_goes_to_the_two_alone(self, serve):
-        server = serve(features=[Private(), Commands()])
-        alice, bob, eve = (lines_client(name, server) for name in ("Alice", "Bob B", "Eve"))
+        server = serve(features=[Private(), Nickname(), TypedCommands()])
+        alice, bob, eve = (json_client(name, server) for name in ("Alice", "Bob B", "Eve"))
         with ReportClient("Brandon", server.port) as brandon:
-            until(eve, lines.Joined("Brandon"))
+            until(eve, events.Joined("Brandon"))
             brandon.until(["Alice", "Bob B", "Eve", "Brandon"])
-            assert alice.enter('/msg "bob b" psst', wait=True) == []
-            assert until(bob, lines.Private)[-1] == lines.Private("Alice", "Bob B", "psst", "1")
-            assert until(alice, lines.Private)[-1].text == "psst"
-            alice.enter("/msg Brandon psst too", wait=True)
+            assert enter(alice, '/msg "bob b" psst', wait=True) == []
+            assert until(bob, events.SaidTo)[-1] == events.SaidTo("Alice", "Bob B", "psst", "1")
+            assert until(alice, events.SaidTo)[-1].text == "psst"
+            enter(alice, "/msg Brandon psst too", wait=True)
             brandon.until("<Alice to Brandon alone> psst too")
             brandon.send("/msg Eve from the report's")
-            until(eve, lambda event: event == lines.Private("Brandon", "Eve", "from the report's"))
+            until(eve, lambda event: event == events.SaidTo("Brandon", "Eve", "from the report's"))
             brandon.until("<Brandon to Eve alone> from the report's")
             alice.say("to all", wait=True)
-            seen = until(eve, lambda event: isinstance(event, lines.Said))
+            seen = until(eve, lambda event: isinstance(event, events.Said))
             assert "psst" not in str(seen)
             brandon.until("<Alice> to all")
         for client in (alice, bob, eve):
             client.leave()
 
     def test_to_nobody(self, serve):
-        alice = lines_client("Alice", serve(features=[Private()]))
-        alice.enter("/msg Nobody hello", wait=True)
-        assert until(alice, lines.Error)[-1].reason == "no_such_user"
+        alice = json_client("Alice", serve(features=[Private()]))
+        enter(alice, "/msg Nobody hello", wait=True)
+        assert until(alice, events.Refused)[-1].reason == "no_such_user"
         alice.leave()
 
     def test_is_off_until_asked_for_and_then_not_said_to_all(self, serve):
         server = serve()
-        alice, eve = lines_client("Alice", server), lines_client("Eve", server)
-        assert "not offer" in alice.enter("/msg Bob secret")[0]
+        alice, eve = json_client("Alice", server), json_client("Eve", server)
+        assert "not offer" in enter(alice, "/msg Bob secret")[0]
         alice.say("end", wait=True)
-        assert "secret" not in str(until(eve, lines.Said))
+        assert "secret" not in str(until(eve, events.Said))
         for client in (alice, eve):
             client.leave()
 
 
 class TestCommands:
     def test_on_lines(self, serve):
-        server = serve(features=[Commands()])
-        alice, bob = lines_client("Alice", server), lines_client("Bob", server)
-        assert len(alice.enter("/help")) > 4
-        assert "no command" in alice.enter("/dance")[0]
-        alice.enter("/who", wait=True)
-        assert until(alice, lines.Users)[-1].names == ("Alice", "Bob")
-        alice.enter("/nick BOB", wait=True)
-        assert until(alice, lines.Error)[-1].reason == "name_taken"
-        alice.enter("/nick ALICE", wait=True)
+        server = serve(features=[Nickname(), TypedCommands()])
+        alice, bob = json_client("Alice", server), json_client("Bob", server)
+        assert len(enter(alice, "/help")) > 4
+        assert "not a command" in enter(alice, "/dance")[0]
+        enter(alice, "/who", wait=True)
+        assert until(alice, events.Users)[-1].names == ("Alice", "Bob")
+        enter(alice, "/nick BOB", wait=True)
+        assert until(alice, events.Refused)[-1].reason == "name_taken"
+        enter(alice, "/nick ALICE", wait=True)
         assert alice.name == "ALICE"
-        until(bob, lines.Renamed("Alice", "ALICE"))
-        alice.enter("//not a command", wait=True)
-        assert until(bob, lines.Said)[-1] == lines.Said("ALICE", "/not a command", "1")
-        alice.enter("/quit")
-        until(bob, lines.Left("ALICE"))
+        until(bob, events.Renamed("Alice", "ALICE"))
+        enter(alice, "//not a command", wait=True)
+        assert until(bob, events.Said)[-1] == events.Said("ALICE", "/not a command", "1")
+        enter(alice, "/quit")
+        until(bob, events.Left("ALICE"))
         bob.leave()
 
     def test_typed_by_a_client_of_the_report(self, serve):
-        server = serve(features=[Commands()])
-        witness = lines_client("Witness", server)
+        server = serve(features=[Nickname(), TypedCommands()])
+        witness = json_client("Witness", server)
         with ReportClient("Brandon", server.port) as brandon:
             brandon.until(["Witness", "Brandon"])
             brandon.send("/who")
@@ -95,23 +97,23 @@ class TestCommands:
             brandon.until(lambda read: "/quit" in str(read))
             brandon.send("/nick Bran")
             brandon.until(["Witness", "Bran"])
-            until(witness, lines.Renamed("Brandon", "Bran"))
+            until(witness, events.Renamed("Brandon", "Bran"))
             brandon.send("/msg Witness hi")
             brandon.until(lambda read: "does not offer" in str(read))
             brandon.send("/nick <evil>")
             brandon.until(lambda read: "must not look like" in str(read))
             brandon.send("//slash")
-            until(witness, lines.Said("Bran", "/slash"))
+            until(witness, events.Said("Bran", "/slash"))
             brandon.send("/quit")
             brandon.until(None)
-        until(witness, lines.Left("Bran"))
+        until(witness, events.Left("Bran"))
         witness.leave()
 
     def test_is_off_until_asked_for(self, serve):
         server = serve()
-        alice = lines_client("Alice", server)
-        alice.enter("/nick Bob", wait=True)
-        assert until(alice, lines.Error)[-1].reason == "not_offered"
+        alice = json_client("Alice", server)
+        enter(alice, "/nick Bob", wait=True)
+        assert until(alice, events.Refused)[-1].reason == "not_offered"
         with ReportClient("Brandon", server.port) as brandon:
             brandon.until(["Alice", "Brandon"])
             brandon.send("/who")
@@ -123,16 +125,16 @@ class TestAccounts:
     def test_the_right_password_alone(self, serve, tmp_path):
         accounts = Accounts(tmp_path / "accounts.sqlite")
         assert accounts.add("  Zoë ", "päss word") == "Zoë"
-        server = serve(features=[accounts, Commands()])
+        server = serve(features=[accounts, Nickname(), TypedCommands()])
         for name, password in (("Zoë", "wrong"), ("Zoë", None), ("Nobody", "päss word"), ("Zoë", "")):
             with pytest.raises(ChatError, match="the name or the password is wrong"):
-                ChatClient(name, "127.0.0.1", server.port, speaks="lines", password=password).connect()
-        zoe = lines_client("ZOË", server, password="päss word")
-        zoe.enter("/nick Root", wait=True)
-        assert until(zoe, lines.Error)[-1].reason == "not_offered"
+                ChatClient(Login(name, "127.0.0.1", server.port, wire="json", password=password)).connect()
+        zoe = json_client("ZOË", server, password="päss word")
+        enter(zoe, "/nick Root", wait=True)
+        assert until(zoe, events.Refused)[-1].reason == "not_offered"
         with ReportClient("Brandon", server.port, open_window=False) as brandon:
             brandon.until(lambda read: "password is wrong" in str(read))
-        assert server.names == ("ZOË",)
+        assert server.room.names == ("ZOË",)
         zoe.leave()
 
     def test_passwords_are_not_in_the_file(self, tmp_path):
@@ -148,7 +150,7 @@ class TestAccounts:
         accounts.add("A", "old")
         accounts.add("a", "new")
         accounts.admit("A", "new")
-        with pytest.raises(lines.LineError):
+        with pytest.raises(WireError):
             accounts.admit("A", "old")
 
     def test_a_file_that_is_none(self, serve, tmp_path):
@@ -157,11 +159,11 @@ class TestAccounts:
             serve(features=[Accounts(tmp_path / "text")])
 
     def test_one_password_for_the_room(self, serve):
-        server = serve(features=[RoomPassword("sesame"), Commands()])
+        server = serve(features=[RoomPassword("sesame"), Nickname(), TypedCommands()])
         with pytest.raises(ChatError, match="password is wrong"):
-            ChatClient("A", "127.0.0.1", server.port, speaks="lines", password="sesam").connect()
-        client = lines_client("A", server, password="sesame")
-        client.enter("/nick B", wait=True)
+            ChatClient(Login("A", "127.0.0.1", server.port, wire="json", password="sesam")).connect()
+        client = json_client("A", server, password="sesame")
+        enter(client, "/nick B", wait=True)
         assert client.name == "B"
         client.leave()
 
@@ -179,7 +181,7 @@ class TestAccounts:
             """How long the server takes to answer, and what it answers first."""
             start = time.monotonic()
             with socket.create_connection(("127.0.0.1", server.port), BOUND_S, (host, 0)) as peer:
-                peer.sendall(lines.Join("A", password).to_bytes())
+                peer.sendall(JSON.encode(events.Join("A", password)))
                 event = json.loads(peer.makefile("rb").readline())["event"]
                 return time.monotonic() - start, event
 
@@ -189,7 +191,7 @@ class TestAccounts:
         assert min(wait for wait, _ in waits[:FREE_GUESSES]) < FIRST_WAIT_S
         wait, event = answer_s("sesame", "127.0.0.2")  # another address has done nothing wrong
         assert event == "welcome"
-        server.said.wait_for("Disconnected: A")
+        server.said.wait_for("*** <A>")
         wait, event = answer_s("sesame", "127.0.0.1")  # nobody is locked out
         assert wait >= FIRST_WAIT_S * 1.5 and event == "welcome"
 
@@ -198,7 +200,7 @@ class TestAccounts:
         server = serve(features=[RoomPassword("sesame")])
         peers = [socket.create_connection(("127.0.0.1", server.port), BOUND_S) for _ in range(40)]
         for number, peer in enumerate(peers):
-            peer.sendall(lines.Join("A", f"guess {number}").to_bytes())
+            peer.sendall(JSON.encode(events.Join("A", f"guess {number}")))
             if number <= FREE_GUESSES:
                 peer.recv(1000)
         start = time.monotonic()
@@ -212,7 +214,7 @@ class TestAccounts:
         secret = ["--password-file", str(tmp_path / "password")]
         files = ["--cert", str(ours.certificate), "--key", str(ours.key)]
         with server_program(*secret, *files) as (_, port):
-            me = ["--name", "B", "--port", str(port), "--wire", "lines", *secret]
+            me = ["--name", "B", "--port", str(port), "--wire", "json", *secret]
             plain = client_program(*me, script="hello\n")
             assert "everybody on the path can read it" in plain.stderr and "<B> hello" in plain.stdout
             tls = client_program(*me, "--tls", "--cafile", str(ours.ca), script="hello\n")
@@ -241,7 +243,7 @@ def test_files_with_secrets_are_for_their_owner_alone(serve, ours, tmp_path, bef
     try:
         Accounts(accounts).add("A", "sesame")
         server = serve(features=[Accounts(accounts), History(history)], tls=server_context(ours.certificate, ours.key))
-        lines_client("A", server, password="sesame", tls=client_context(ours.ca, key_log=keys)).leave()
+        json_client("A", server, password="sesame", tls=client_context(ours.ca, key_log=keys)).leave()
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     finally:
         os.umask(old_mask)
@@ -251,35 +253,35 @@ def test_files_with_secrets_are_for_their_owner_alone(serve, ours, tmp_path, bef
 class TestHistory:
     def test_a_newcomer_hears_the_last_lines_in_order_and_once(self, serve, tmp_path):
         server = serve(features=[History(tmp_path / "h.sqlite", replay=3)])
-        alice = lines_client("Alice", server)
+        alice = json_client("Alice", server)
         for i in range(5):
             alice.say(f"line {i}", wait=True)
-        bob = ChatClient("Bob", "127.0.0.1", server.port, speaks="lines").connect()
-        seen = until(bob, lines.Joined("Bob"))
-        assert [event.text for event in seen if isinstance(event, lines.Said)] == ["line 2", "line 3", "line 4"]
-        assert all(event.time for event in seen if isinstance(event, lines.Said))
+        bob = ChatClient(Login("Bob", "127.0.0.1", server.port, wire="json")).connect()
+        seen = until(bob, events.Joined("Bob"))
+        assert [event.text for event in seen if isinstance(event, events.Said)] == ["line 2", "line 3", "line 4"]
+        assert all(event.time for event in seen if isinstance(event, events.Said))
         for client in (alice, bob):
             client.leave()
         server.stop()
         again = serve(features=[History(tmp_path / "h.sqlite", replay=2)])
-        carol = ChatClient("Carol", "127.0.0.1", again.port, speaks="lines").connect()
-        seen = until(carol, lines.Joined("Carol"))
-        assert [event.text for event in seen if isinstance(event, lines.Said)] == ["line 3", "line 4"]
+        carol = ChatClient(Login("Carol", "127.0.0.1", again.port, wire="json")).connect()
+        seen = until(carol, events.Joined("Carol"))
+        assert [event.text for event in seen if isinstance(event, events.Said)] == ["line 3", "line 4"]
         carol.leave()
 
     def test_what_a_report_client_says_is_kept_too(self, serve, tmp_path):
         server = serve(features=[History(tmp_path / "h.sqlite")])
         brandon = joined("Brandon", server)
         brandon.say("from the report's", wait=True)
-        alice = ChatClient("Alice", "127.0.0.1", server.port, speaks="lines").connect()
-        assert until(alice, lines.Said)[-1].text == "from the report's"
+        alice = ChatClient(Login("Alice", "127.0.0.1", server.port, wire="json")).connect()
+        assert until(alice, events.Said)[-1].text == "from the report's"
         alice.leave()
         brandon.leave()
 
     def test_old_lines_are_forgotten(self, serve, tmp_path):
         path = tmp_path / "h.sqlite"
         server = serve(features=[History(path)])
-        alice = lines_client("Alice", server)
+        alice = json_client("Alice", server)
         alice.say("long ago", wait=True)
         alice.say("just now", wait=True)
         alice.leave()
@@ -300,11 +302,11 @@ class TestHistory:
                 super().store(batch)
 
         server = serve(features=[Full(tmp_path / "h.sqlite")])
-        alice, bob = lines_client("Alice", server), lines_client("Bob", server)
+        alice, bob = json_client("Alice", server), json_client("Bob", server)
         alice.say("too much", wait=True)
-        assert until(alice, lines.Error)[-1] == lines.Error("not_stored", lines.REASONS["not_stored"], "1")
+        assert until(alice, events.Refused)[-1] == events.Refused("not_stored", events.REASONS["not_stored"], "1")
         alice.say("goes", wait=True)
-        assert "too much" not in str(until(bob, lines.Said))
+        assert "too much" not in str(until(bob, events.Said))
         server.said.wait_for("disk is full")
         for client in (alice, bob):
             client.leave()
@@ -321,18 +323,18 @@ class TestHistory:
         enough = threading.Event()
 
         def talk(number: int, port: int):
-            client = ChatClient(f"user{number}", "127.0.0.1", port, speaks="lines").connect()
+            client = ChatClient(Login(f"user{number}", "127.0.0.1", port, wire="json")).connect()
             lost = False
 
             def note(event):
                 nonlocal lost
                 lost = lost or isinstance(event, Lost)
-                if isinstance(event, lines.Said) and event.name == client.name:
+                if isinstance(event, events.Said) and event.name == client.name:
                     acknowledged[number].add(event.text)
 
             try:
                 for i in range(100_000):
-                    client.connection.send(lines.Say(f"{number}:{i}", f"{number}:{i}").to_bytes())
+                    client.connection.send(JSON.encode(events.Say(f"{number}:{i}", f"{number}:{i}")))
                     if i % 20 == 0:  # a window of messages on their way
                         while not client.events.empty():
                             note(client.events.get())
@@ -364,7 +366,7 @@ class TestHistory:
 
 
 def test_a_terminal_that_prints_late_still_knows_who_one_was(serve):
-    client = ChatClient("B", "127.0.0.1", serve(features=[Private(), Commands()]).port, speaks="lines")
+    client = ChatClient(Login("B", "127.0.0.1", serve(features=[Private(), Nickname(), TypedCommands()]).port, wire="json"))
 
     class Late(io.StringIO):
         """Takes the first event's line only when the client has its new name, which the answer to /help comes after."""
@@ -389,7 +391,7 @@ def test_everything_at_once_over_the_terminal(tmp_path):
         _,
         port,
     ):
-        me = ["--name", "B", "--port", str(port), "--wire", "lines"]
+        me = ["--name", "B", "--port", str(port), "--wire", "json"]
         script = "/who\nhello\n/msg B to myself\n/nick C\n/msg nobody x\n/dance\n/help\nbye\n"
         done = client_program(*me, script=script)
         assert done.returncode == 0 and done.stderr == ""
@@ -401,7 +403,7 @@ def test_everything_at_once_over_the_terminal(tmp_path):
             "[private, to B] to myself",
             "*** B is now C ***",
             "nobody here has that name",
-            "/dance is no command",
+            "/dance is not a command",
             "/quit: leave",
             "<C> bye",
         ):

@@ -12,26 +12,27 @@ import threading
 
 import pytest
 
-from lab.chat import lines, room
-from lab.chat.client import ChatClient, Lost
+from lab.chat import events, room
+from lab.chat.client import ChatClient, Login
+from lab.chat.events import Lost
 from lab.chat.features.accounts import Accounts
 from lab.chat.tls import client_context, server_context
-from tests.chat import test_lines, test_wire
-from tests.chat.rig import BOUND_S, joined, lines_client, raw, read_to_end, until
+from tests.chat import test_json_wire, test_report_wire
+from tests.chat.rig import BOUND_S, JSON, joined, json_client, raw, read_to_end, until
 from tests.chat.test_programs import BY_PATH, server_program
 
 
 def still_works(server, **options) -> None:
     """Two others, one on each wire, can talk as if nothing had happened."""
-    alice, brandon = lines_client("Alice", server, **options), joined("Brandon", server, **options)
+    alice, brandon = json_client("Alice", server, **options), joined("Brandon", server, **options)
     alice.say("are you there?", wait=True)
     until(brandon, lambda event: "are you there?" in str(event))
     brandon.say("I am", wait=True)
-    until(alice, lines.Said("Brandon", "I am"))
+    until(alice, events.Said("Brandon", "I am"))
     alice.leave()
     brandon.leave()
-    server.said.wait_for("Disconnected: Alice")
-    server.said.wait_for("Disconnected: Brandon")
+    server.said.wait_for("*** <Alice>")
+    server.said.wait_for("*** <Brandon>")
 
 
 def reset(sock: socket.socket) -> None:
@@ -58,12 +59,12 @@ def test_a_login_drop_by_drop_buys_no_time(serve):
         read_to_end(peer)
         closed.set()
     server.said.wait_for("in time")
-    assert server.names == ()
+    assert server.room.names == ()
 
 
 def test_an_endless_line(serve):
     server = serve()
-    victim = lines_client("Endless", server)
+    victim = json_client("Endless", server)
     for _ in range(20):
         try:
             victim.connection.send(b'{"event":"say","text":"' + b"x" * 100_000)
@@ -94,7 +95,7 @@ def test_half_open_and_reset(serve):
                 read_to_end(peer)
                 peer.close()
     still_works(server)
-    assert server.names == ()
+    assert server.room.names == ()
 
 
 def test_a_storm_of_connections(serve):
@@ -119,28 +120,28 @@ def test_without_descriptors_the_console_says_so_once(tmp_path):
     with server_program("--login-time", "0.5", "--accounts", str(tmp_path / "accounts"), start=start) as (server, port):
         visitors = [raw(port) for _ in range(40)]
         for visitor in visitors[::2]:  # these want to look at the accounts, for which the server needs another one
-            visitor.sendall(lines.Join("Bob", None).to_bytes())
+            visitor.sendall(JSON.encode(events.Join("Bob", None)))
         for visitor in visitors:
             read_to_end(visitor)  # each is sent away as it has not logged in
             visitor.close()
-        alice = ChatClient("Alice", "127.0.0.1", port, speaks="lines", password="sesame").connect()
+        alice = ChatClient(Login("Alice", "127.0.0.1", port, wire="json", password="sesame")).connect()
         alice.leave()
         server.terminate()
         output, errors = server.communicate(timeout=30)
-    assert errors == "" and "Connected: Alice" in output
+    assert errors == "" and "*** Alice Connected" in output
     assert output.count("could not be accepted: Too many open files") == 1
 
 
 def test_escape_sequences_never_arrive_raw(serve):
     """Neither from the report wire, which does not check texts, nor in names, nor at the server's console."""
     server = serve()
-    alice = lines_client("Alice", server)
+    alice = json_client("Alice", server)
     with raw(server.port) as peer:
         peer.sendall(b"Mallory")
         server.said.wait_for("Mallory")
         peer.sendall(b"\x1b[2J\x1b]0;owned\x07 \xc2\x9b31m hi")
-        event = until(alice, lines.Said)[-1]
-        from lab.chat.log import line_for
+        event = until(alice, events.Said)[-1]
+        from lab.chat.chat_log import line_for
 
         assert line_for(event) == "<Mallory> \\x1b[2J\\x1b]0;owned\\x07 \\x9b31m hi"
     with raw(server.port) as peer:
@@ -155,14 +156,14 @@ def test_a_flood_from_one_is_bounded_and_drops_nobody_who_reads(serve):
     flooder = raw(server.port)
     flooder.sendall(b'{"event":"join","name":"Flood"}\n')
     threading.Thread(target=read_to_end, args=[flooder], daemon=True).start()
-    alice = lines_client("Alice", server)
-    line = lines.Say("x" * 900).to_bytes()
+    alice = json_client("Alice", server)
+    line = JSON.encode(events.Say("x" * 900))
     for _ in range(50):
         flooder.sendall(line * 100)
         assert server.room._queue.qsize() <= room.MAX_QUEUED + 10
-    flooder.sendall(lines.Say("the end").to_bytes())
-    seen = until(alice, lambda event: isinstance(event, lines.Said) and event.text == "the end", BOUND_S * 2)
-    assert sum(isinstance(event, lines.Said) for event in seen) == 5_001
+    flooder.sendall(JSON.encode(events.Say("the end")))
+    seen = until(alice, lambda event: isinstance(event, events.Said) and event.text == "the end", BOUND_S * 2)
+    assert sum(isinstance(event, events.Said) for event in seen) == 5_001
     flooder.shutdown(socket.SHUT_RDWR)
     alice.leave()
 
@@ -172,17 +173,17 @@ def test_one_silent_reader_on_the_lines_wire(serve):
     silent = raw(server.port)
     silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     silent.sendall(b'{"event":"join","name":"silent"}\n')
-    server.said.wait_for("Connected: silent")
-    alice, bob = lines_client("Alice", server), lines_client("Bob", server)
+    server.said.wait_for("*** silent Connected")
+    alice, bob = json_client("Alice", server), json_client("Bob", server)
     for i in range(20_000):
         alice.say(f"{i} " + "x" * 900, wait=True)
-        if any("Disconnected: silent" in line for line in server.said.lines):
+        if any("*** <silent>" in line for line in server.said.lines):
             break
-    assert "does not read" in server.said.wait_for("Disconnected: silent")
+    assert "does not read" in server.said.wait_for("*** <silent>")
     seen = [
-        event for event in until(bob, lambda event: isinstance(event, lines.Said) and event.text.startswith(f"{i} "))
+        event for event in until(bob, lambda event: isinstance(event, events.Said) and event.text.startswith(f"{i} "))
     ]
-    assert [int(event.text.split()[0]) for event in seen if isinstance(event, lines.Said)] == list(range(i + 1))
+    assert [int(event.text.split()[0]) for event in seen if isinstance(event, events.Said)] == list(range(i + 1))
     silent.close()
     alice.leave()
     bob.leave()
@@ -192,10 +193,10 @@ def fuzz_server(server, count: int, seed: int, tls=None) -> None:
     """Throw damaged messages of both wires at a live server, with a witness in the room who must not be harmed."""
     dice = random.Random(seed)
     options = {"tls": tls} if tls else {}
-    witness = lines_client("Witness", server, **options)
+    witness = json_client("Witness", server, **options)
     listener = threading.Thread(target=lambda: until(witness, Lost, 3_600), daemon=True)
     listener.start()
-    inputs = iter([*test_lines.fuzz_inputs(count // 2, seed), *test_wire.fuzz_inputs(count - count // 2, seed)])
+    inputs = iter([*test_json_wire.fuzz_inputs(count // 2, seed), *test_report_wire.fuzz_inputs(count - count // 2, seed)])
     for data in inputs:
         peer = raw(server.port)
         try:
@@ -238,7 +239,7 @@ def test_an_answer_that_is_nonsense_ends_a_client_in_order():
                     peer.sendall(answer)
 
             threading.Thread(target=serve_one, daemon=True).start()
-            client = ChatClient("A", "127.0.0.1", listener.getsockname()[1], speaks="lines")
+            client = ChatClient(Login("A", "127.0.0.1", listener.getsockname()[1], wire="json"))
             try:
                 client.connect()
                 assert answer.startswith(good)
@@ -254,7 +255,7 @@ def main(argv: list[str]) -> int:
     from tests.chat.rig import Console
 
     count, seed = int(argv[0]) if argv else 100_000, int(argv[1]) if len(argv) > 1 else 9898
-    for name, module in (("report", test_wire), ("lines", test_lines)):
+    for name, module in (("report", test_report_wire), ("json", test_json_wire)):
         for data in module.fuzz_inputs(count, seed):
             module.read_anything(data)
         print(f"{name}: {count:,} inputs read, seed {seed}")

@@ -4,11 +4,13 @@ import json
 
 import pytest
 
-from lab.chat import lines, wire
-from lab.chat.client import ChatClient, ChatError, Lost
+from lab.chat import events
+from lab.chat.client import ChatClient, ChatError, Login
+from lab.chat.events import Lost
+from lab.chat.report_wire import as_text
 from lab.chat.tls import client_context, server_context
 from tests.chat.report_peer import ReportClient
-from tests.chat.rig import joined, lines_client, raw, read_to_end, until
+from tests.chat.rig import joined, json_client, raw, read_to_end, until
 
 
 def test_everybody_in_one_room(serve, ours):
@@ -18,46 +20,46 @@ def test_everybody_in_one_room(serve, ours):
         brandon.until(["Brandon"])
         john = joined("John", server, tls=trust)
         brandon.until(["Brandon", "John"])
-        alice = lines_client("Alice", server)
-        bob = lines_client("Bob", server, tls=trust)
+        alice = json_client("Alice", server)
+        bob = json_client("Bob", server, tls=trust)
         everyone = ("Brandon", "John", "Alice", "Bob")
-        assert server.names == everyone
+        assert server.room.names == everyone
         brandon.until(list(everyone))
-        until(john, wire.Users(everyone))
+        until(john, events.Users(everyone))
         bob.ask_users()
-        until(bob, lines.Users(everyone))
+        until(bob, events.Users(everyone))
         assert bob.connection.tls_version and not alice.connection.tls_version
 
         bob.say("hello ä€")
         brandon.until(lambda read: "<Bob> hello ä€" in str(read))
-        until(john, lambda event: "<Bob> hello ä€" in str(event.to_bytes().decode(errors="replace")))
-        until(alice, lambda event: event == lines.Said("Bob", "hello ä€", "1"))
+        until(john, lambda event: "<Bob> hello ä€" in str(as_text(event)))
+        until(alice, lambda event: event == events.Said("Bob", "hello ä€", "1"))
         brandon.send("hi")
-        until(alice, lines.Said("Brandon", "hi"))
-        until(bob, lines.Said("Brandon", "hi"))
-        until(john, lambda event: "<Brandon> hi" in str(event.to_bytes().decode(errors="replace")))
+        until(alice, events.Said("Brandon", "hi"))
+        until(bob, events.Said("Brandon", "hi"))
+        until(john, lambda event: "<Brandon> hi" in str(as_text(event)))
         alice.leave()
-        until(bob, lines.Left("Alice"))
+        until(bob, events.Left("Alice"))
         brandon.until(["Brandon", "John", "Bob"])
         john.leave()
-        until(bob, lines.Left("John"))
-    until(bob, lines.Left("Brandon"))
+        until(bob, events.Left("John"))
+    until(bob, events.Left("Brandon"))
     bob.leave()
 
 
 def test_lines_glued_and_cut(serve):
     """TCP may cut and glue as it likes: three requests in one segment, then one in three."""
     server = serve()
-    listener = lines_client("Listener", server)
+    listener = json_client("Listener", server)
     with raw(server.port) as peer:
         peer.sendall(b'{"event":"join","name":"Glue"}\n{"event":"say","text":"one"}\n{"event":"say","te')
-        until(listener, lines.Said("Glue", "one"))
+        until(listener, events.Said("Glue", "one"))
         peer.sendall('xt":"zwei ä'.encode()[:-1])
         peer.sendall("ä".encode()[1:] + b'"}\n')
-        until(listener, lines.Said("Glue", "zwei ä"))
+        until(listener, events.Said("Glue", "zwei ä"))
         peer.sendall(b'{"event":"leave"}\n')
         assert read_to_end(peer).startswith(b'{"event":"welcome"')
-    until(listener, lines.Left("Glue"))
+    until(listener, events.Left("Glue"))
     listener.leave()
 
 
@@ -76,19 +78,19 @@ def test_lines_glued_and_cut(serve):
 )
 def test_a_bad_beginning_is_answered_with_a_reason_and_closed(serve, first, reason):
     server = serve()
-    alice = lines_client("Alice", server)
+    alice = json_client("Alice", server)
     with raw(server.port) as peer:
         peer.sendall(first)
         answer = read_to_end(peer)
     assert json.loads(answer)["reason"] == reason
     assert server.said.wait_for("Refused")
-    assert server.names == ("Alice",)
+    assert server.room.names == ("Alice",)
     alice.leave()
 
 
 def test_later_a_broken_rule_is_answered_and_the_room_goes_on(serve):
     server = serve()
-    alice = lines_client("Alice", server)
+    alice = json_client("Alice", server)
     for broken, reason in (
         (b'{"event":"dance"}\n', "unknown_event"),
         (b'{"event":"say"}\n', "bad_event"),
@@ -98,7 +100,7 @@ def test_later_a_broken_rule_is_answered_and_the_room_goes_on(serve):
         (b'{"event":"join","name":"x"}\n', "bad_event"),
     ):
         alice.connection.send(broken)
-        error = until(alice, lines.Error)[-1]
+        error = until(alice, events.Refused)[-1]
         assert error.reason == reason and error.id == ("5" if b"id" in broken else None)
     alice.say("still here", wait=True)
     alice.connection.send(b"no json\n")
@@ -107,35 +109,35 @@ def test_later_a_broken_rule_is_answered_and_the_room_goes_on(serve):
 
 def test_names_across_the_wires(serve):
     server = serve()
-    alice = lines_client("Alice", server)
+    alice = json_client("Alice", server)
     with pytest.raises(ChatError, match="that name already"):
-        ChatClient("ＡLICE", "127.0.0.1", server.port, speaks="lines").connect()
+        ChatClient(Login("ＡLICE", "127.0.0.1", server.port, wire="json")).connect()
     with raw(server.port) as peer:  # a report user does not get a checked name
         peer.sendall(b"alice")
         assert b"Refused" in read_to_end(peer)
     brandon = joined("Brandon", server)
     again = joined("Brandon", server)  # among themselves, as in the report
     with pytest.raises(ChatError, match="that name already"):
-        ChatClient("brandon", "127.0.0.1", server.port, speaks="lines").connect()
+        ChatClient(Login("brandon", "127.0.0.1", server.port, wire="json")).connect()
     brandon.leave()
-    until(alice, lines.Left("Brandon"))
+    until(alice, events.Left("Brandon"))
     with pytest.raises(ChatError, match="that name already"):
-        ChatClient("brandon", "127.0.0.1", server.port, speaks="lines").connect()
+        ChatClient(Login("brandon", "127.0.0.1", server.port, wire="json")).connect()
     again.leave()
-    until(alice, lines.Left("Brandon"))
-    lines_client("brandon", server).leave()
+    until(alice, events.Left("Brandon"))
+    json_client("brandon", server).leave()
     alice.leave()
     until(alice, Lost)
-    lines_client("Alice", server).leave()
+    json_client("Alice", server).leave()
 
 
-@pytest.mark.parametrize("only", ["report", "lines"])
+@pytest.mark.parametrize("only", ["report", "json"])
 def test_one_wire_alone(serve, only):
     server = serve(wires=[only])
-    joined("A", server, speaks=only).leave()
+    joined("A", server, wire=only).leave()
     if only == "report":
-        with pytest.raises(ChatError, match="does not speak the lines wire"):
-            ChatClient("B", "127.0.0.1", server.port, speaks="lines").connect()
+        with pytest.raises(ChatError, match="does not speak the json wire"):
+            ChatClient(Login("B", "127.0.0.1", server.port, wire="json")).connect()
     else:
         with raw(server.port) as peer:
             peer.sendall(b"B")
@@ -147,7 +149,7 @@ def test_lines_to_a_server_of_the_report():
 
     with ReportServer() as server:
         with ReportClient("John", server.port) as john:
-            client = ChatClient("Alice", "127.0.0.1", server.port, speaks="lines")
+            client = ChatClient(Login("Alice", "127.0.0.1", server.port, wire="json"))
             import lab.chat.client as module
 
             patience, module.CONNECT_S = module.CONNECT_S, 1
@@ -164,15 +166,15 @@ def test_lines_to_a_server_of_the_report():
 def test_tls_only_refuses_lines_in_their_own_language(serve, ours):
     server = serve(tls=server_context(ours.certificate, ours.key), tls_only=True)
     with pytest.raises(ChatError, match="TLS only"):
-        ChatClient("B", "127.0.0.1", server.port, speaks="lines").connect()
-    lines_client("B", server, tls=client_context(ours.ca)).leave()
+        ChatClient(Login("B", "127.0.0.1", server.port, wire="json")).connect()
+    json_client("B", server, tls=client_context(ours.ca)).leave()
 
 
 def test_a_full_room(serve):
     server = serve(max_members=1)
-    alice = lines_client("Alice", server)
+    alice = json_client("Alice", server)
     with pytest.raises(ChatError, match="full"):
-        ChatClient("B", "127.0.0.1", server.port, speaks="lines").connect()
+        ChatClient(Login("B", "127.0.0.1", server.port, wire="json")).connect()
     alice.leave()
 
 
@@ -188,9 +190,9 @@ def test_every_interface_at_once(serve):
 
 def test_the_server_tells_everybody_that_it_closes(serve):
     server = serve()
-    alice, brandon = lines_client("Alice", server), joined("Brandon", server)
+    alice, brandon = json_client("Alice", server), joined("Brandon", server)
     server.stop()
-    assert lines.Notice("Server Closed") in until(alice, Lost)
+    assert events.Notice("Server Closed") in until(alice, Lost)
     assert any("Server Closed" in str(event) for event in until(brandon, Lost))
 
 
@@ -199,7 +201,7 @@ def test_padding_hides_the_length(serve, ours, block):
     """Both directions, seen below TLS: every record of application data has the same length."""
     server = serve(tls=server_context(ours.certificate, ours.key), pad_to=block)
     seen = []
-    alice = lines_client(
+    alice = json_client(
         "Alice",
         server,
         tls=client_context(ours.ca, "1.3"),
@@ -216,7 +218,7 @@ def test_padding_hides_the_length(serve, ours, block):
 def test_and_the_twin_without_padding(serve, ours):
     server = serve(tls=server_context(ours.certificate, ours.key))
     seen = []
-    alice = lines_client("Alice", server, tls=client_context(ours.ca), tap=lambda way, data: seen.append(len(data)))
+    alice = json_client("Alice", server, tls=client_context(ours.ca), tap=lambda way, data: seen.append(len(data)))
     del seen[:]
     for text in ("y", "a longer text, of forty characters or so"):
         alice.say(text, wait=True)

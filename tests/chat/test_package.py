@@ -23,7 +23,7 @@ def made(tmp_path_factory):
 
 def chat(command: list[str], port: int, folder) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [*command, "--terminal", "--name", "Handed Out", "--port", str(port), "--wire", "lines"],
+        [*command, "--terminal", "--name", "Handed Out", "--port", str(port), "--wire", "json"],
         input="hello from one file\n", text=True, capture_output=True, cwd=folder, timeout=60,
     )  # fmt: skip
 

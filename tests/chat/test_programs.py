@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.chat import events
+from lab.chat.client import ChatClient, Login
+from tests.chat.rig import until
+
 ROOT = Path(__file__).parents[2]
 BY_PATH = {
     "by path": lambda name: ([sys.executable, str(ROOT / "lab" / f"{name}.py")], "/"),
@@ -65,7 +69,7 @@ def test_a_scripted_conversation(start):
         output, errors = process.communicate(timeout=30)
         assert process.returncode == 0 and errors == ""
         assert output.splitlines()[-1] == "Close Connections..."
-        assert "Connected: Brandon" in output and "Disconnected: Brandon" in output
+        assert "*** Brandon Connected" in output and "*** <Brandon>" in output
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to catch")
@@ -74,7 +78,7 @@ def test_a_signal_ends_the_server_in_order(number):
     with server_program() as (process, port):
         with socket.create_connection(("127.0.0.1", port), 10) as peer:
             peer.sendall(b"Brandon")
-            assert "Brandon" in next(line for line in process.stdout if line.startswith("Connected"))
+            assert "Brandon" in next(line for line in process.stdout if line.startswith("*** Brandon Connected"))
             process.send_signal(number)
             output, errors = process.communicate(timeout=30)
             assert (process.returncode, errors) == (0, "")
@@ -133,7 +137,7 @@ def test_trouble_is_exit_code_2_and_one_line(program, arguments, says):
         ("server", ["--cert", "a.pem"], "--key"),
         ("server", ["--tls-version", "1.2"], "--cert"),
         ("server", ["--add-account", "B"], "--accounts"),
-        ("client", ["--terminal", "--name", "B", "--password-file", "x"], "--wire lines"),
+        ("client", ["--terminal", "--name", "B", "--password-file", "x"], "--wire json"),
         ("client", ["--terminal"], "--name"),
         ("client", ["--terminal", "--name", "B", "--cafile", "ca.pem"], "--tls"),
         ("client", ["--port", "ninety"], "--port"),
@@ -196,3 +200,26 @@ class TestInputAndOutputThatAreNoText:
     def test_exit_typed_is_no_lost_connection(self, serve):
         done = self.chat(serve().port, input=b"!Exit\n")
         assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_server_of_twenty_lines_serves_both_wires(tmp_path):
+    """The one in lab/chat/README.md, as it stands there but for its port."""
+    page = (ROOT / "lab" / "chat" / "README.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    program = tmp_path / "server.py"
+    tell_port = "print(listener.getsockname()[1], flush=True)\n    while True:"
+    program.write_text(code.replace(", 9898)", ", 0)").replace("while True:", tell_port))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True, env=environment) as server:
+        try:
+            port = int(server.stdout.readline())
+            alice = ChatClient(Login("Alice", "127.0.0.1", port, wire="json")).connect()
+            brandon = ChatClient(Login("Brandon", "127.0.0.1", port)).connect()
+            brandon.say("hello", wait=True)
+            assert until(alice, events.Said)[-1] == events.Said("Brandon", "hello")
+            alice.say("hi", wait=True)
+            assert until(brandon, events.Said("Alice", "hi"))
+            for client in (alice, brandon):
+                client.connection.abort()
+        finally:
+            server.kill()

@@ -5,9 +5,10 @@ import threading
 
 import pytest
 
-from lab.chat import wire
-from lab.chat.client import ChatClient, ChatError, Lost
+from lab.chat import events
+from lab.chat.client import ChatClient, ChatError, Login
 from lab.chat.connection import ConnectionLost
+from lab.chat.events import Lost
 from lab.chat.server import ChatServer, ServerError
 from tests.chat.report_peer import ReportClient, ReportServer
 from tests.chat.rig import BOUND_S, joined, raw, read_to_end, until
@@ -17,19 +18,19 @@ def test_a_conversation(serve):
     server = serve()
     brandon = joined("Brandon", server)
     john = joined("John", server)
-    assert until(brandon, wire.Users(("Brandon", "John")))
+    assert until(brandon, events.Users(("Brandon", "John")))
     brandon.say("hello", wait=True)
-    assert until(john, wire.Said("Brandon", "hello"))[-1].name == "Brandon"
+    assert until(john, events.Said("Brandon", "hello"))[-1].name == "Brandon"
     john.say("hi ä€𝄞", wait=True)
-    seen = until(brandon, wire.Said("John", "hi ä€𝄞"))
-    assert [event for event in seen if isinstance(event, wire.Said)] == [
-        wire.Said("Brandon", "hello"),
-        wire.Said("John", "hi ä€𝄞"),
+    seen = until(brandon, events.Said("John", "hi ä€𝄞"))
+    assert [event for event in seen if isinstance(event, events.Said)] == [
+        events.Said("Brandon", "hello"),
+        events.Said("John", "hi ä€𝄞"),
     ]
     john.leave()
     assert until(john, Lost)[-1] == Lost(None)
-    assert until(brandon, wire.Users(("Brandon",)))
-    assert server.names == ("Brandon",)
+    assert until(brandon, events.Users(("Brandon",)))
+    assert server.room.names == ("Brandon",)
     brandon.leave()
 
 
@@ -38,11 +39,9 @@ def test_the_console_says_what_figure_4_4_shows(serve):
     client = joined("Brandon", server)
     port = client.connection.local[1]
     assert server.said.lines[0] == "Allowing Connections..."
-    arrival = server.said.wait_for("Connected: ")
-    assert "Brandon" in arrival and "127.0.0.1" in arrival and str(port) in arrival
+    server.said.wait_for(f"*** Brandon Connected (IP: 127.0.0.1 | Remote addr: {port}) ***")
     client.leave()
-    departure = server.said.wait_for("Disconnected: ")
-    assert "Brandon" in departure and "127.0.0.1" in departure and str(port) in departure
+    server.said.wait_for(f"*** <Brandon> (IP: 127.0.0.1 | Remote addr: {port}) Disconnected ***")
     server.stop()
     assert server.said.lines[-1] == "Close Connections..."
 
@@ -51,10 +50,10 @@ def test_a_client_that_vanishes_leaves_the_list(serve):
     """In the report it stays in there for ever."""
     server = serve()
     stays, goes = joined("stays", server), joined("goes", server)
-    until(stays, wire.Users(("stays", "goes")))
+    until(stays, events.Users(("stays", "goes")))
     goes.connection.abort()
-    until(stays, wire.Users(("stays",)))
-    assert "without a word" in server.said.wait_for("Disconnected: goes")
+    until(stays, events.Users(("stays",)))
+    assert "without notice" in server.said.wait_for("*** <goes>")
     stays.leave()
     goes.leave()
 
@@ -62,7 +61,7 @@ def test_a_client_that_vanishes_leaves_the_list(serve):
 @pytest.mark.parametrize("name", ["", "  ", "!Exit", "\x1b[2J", "x" * 65])
 def test_our_client_refuses_a_bad_name_before_it_connects(serve, name):
     with pytest.raises(ChatError, match="name cannot be used"):
-        ChatClient(name, "127.0.0.1", serve().port).connect()
+        ChatClient(Login(name, "127.0.0.1", serve().port)).connect()
 
 
 def test_the_server_refuses_a_bad_name_and_says_why(serve):
@@ -72,7 +71,7 @@ def test_the_server_refuses_a_bad_name_and_says_why(serve):
         assert b"Refused" in (answer := read_to_end(peer)) and b"printed" in answer
         assert b"\x1b" not in answer
     assert "\x1b" not in server.said.wait_for("Refused")
-    assert server.names == ()
+    assert server.room.names == ()
 
 
 def test_who_says_nothing_is_dropped_after_the_login_time(serve):
@@ -86,20 +85,20 @@ def test_no_server_there():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with pytest.raises(ChatError, match="No server answers"):
-        ChatClient("Brandon", "127.0.0.1", port).connect()
+        ChatClient(Login("Brandon", "127.0.0.1", port)).connect()
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 300, "::zz::", "host name"])
 def test_no_such_host(host):
     with pytest.raises(ChatError) as error:
-        ChatClient("Brandon", host, 9898).connect()
+        ChatClient(Login("Brandon", host, 9898)).connect()
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("port", [-1, 70_000])
 def test_no_such_port(port):
     with pytest.raises(ChatError):
-        ChatClient("Brandon", "127.0.0.1", port).connect()
+        ChatClient(Login("Brandon", "127.0.0.1", port)).connect()
 
 
 def test_a_busy_port_and_a_host_that_is_not_ours(serve):
@@ -161,11 +160,11 @@ def test_one_silent_reader_freezes_nobody(serve):
     text = "x" * 900
     for i in range(20_000):  # 18 MB: more than socket buffers and our own bound hold together
         alice.say(f"{i} {text}", wait=True)
-        until(john, wire.Said("Alice", f"{i} {text}"))
-        if any("Disconnected: silent" in line for line in server.said.lines):
+        until(john, events.Said("Alice", f"{i} {text}"))
+        if any("*** <silent>" in line for line in server.said.lines):
             break
-    assert "does not read" in server.said.wait_for("Disconnected: silent")
-    assert server.names == ("Alice", "John")
+    assert "does not read" in server.said.wait_for("*** <silent>")
+    assert server.room.names == ("Alice", "John")
     silent.close()
     alice.leave()
     john.leave()
@@ -206,12 +205,12 @@ class TestTheReportsOwnPrograms:
             brandon = joined("Brandon", server)
             with ReportClient("John", server.port) as john:
                 john.until(["Brandon", "John"])
-                until(brandon, wire.Users(("Brandon", "John")))
+                until(brandon, events.Users(("Brandon", "John")))
                 brandon.say("hello ä€", wait=True)
                 john.until("<Brandon> hello ä€")
                 john.send("hi")
-                until(brandon, wire.Said("John", "hi"))
-            until(brandon, wire.Users(("Brandon",)))
+                until(brandon, events.Said("John", "hi"))
+            until(brandon, events.Users(("Brandon",)))
             brandon.leave()
             assert until(brandon, Lost)[-1] == Lost(None)
 
@@ -223,17 +222,17 @@ class TestTheReportsOwnPrograms:
             with ReportClient("John", server.port) as john:
                 everyone = ("Alice", "Bob", "Brandon", "John")
                 for client in ours:
-                    until(client, wire.Users(everyone))
+                    until(client, events.Users(everyone))
                 john.until(list(everyone))
                 brandon.until(list(everyone))
                 brandon.send("from the report's")
                 for client in ours:
-                    until(client, wire.Said("Brandon", "from the report's"))
+                    until(client, events.Said("Brandon", "from the report's"))
                 ours[0].say("from ours", wait=True)
-                until(ours[1], wire.Said("Alice", "from ours"))
+                until(ours[1], events.Said("Alice", "from ours"))
                 assert john.until("<Alice> from ours")[-2] == "<Brandon> from the report's"
         for client in ours:
-            until(client, wire.Users(("Alice", "Bob")))
+            until(client, events.Users(("Alice", "Bob")))
             client.leave()
 
     def test_a_quick_sender_gets_what_a_byte_stream_gives(self, serve):
@@ -241,7 +240,7 @@ class TestTheReportsOwnPrograms:
         server = serve()
         with ReportClient("Quick", server.port, open_window=False) as quick:
             quick.send("!ShowUserHasConnected")
-            server.said.wait_for("Connected: Quick")
+            server.said.wait_for("*** Quick Connected")
             for i in range(200):
                 quick.send(f"message {i};")
             witness = joined("Witness", server)
@@ -276,7 +275,7 @@ def test_a_message_with_commands_text_does_not_hang(serve):
     server = serve()
     client = joined("Brandon", server)
     client.say("!GetAllActiveUsers", wait=True)
-    until(client, wire.Users)
+    until(client, events.Users)
     client.say("!Exit", wait=True)
     until(client, Lost)
     client.leave()

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from lab.chat import lines
-from tests.chat.rig import BOUND_S, lines_client, read_to_end, until
+from lab.chat import events
+from lab.chat.json_wire import JsonWire
+from tests.chat.rig import BOUND_S, JSON, json_client, read_to_end, until
 
 ROUNDS = 3
 
@@ -18,20 +19,20 @@ def one_user(number: int, port: int, seed: int, transcripts: list, sent: list) -
     for stay in range(ROUNDS):
         with socket.create_connection(("127.0.0.1", port), BOUND_S) as sock:
             sock.settimeout(BOUND_S * 4)
-            sock.sendall(lines.Join(f"user{number}").to_bytes())
+            sock.sendall(JSON.encode(events.Join(f"user{number}")))
             for i in range(dice.randrange(1, 6)):
                 text = f"{number}/{stay}/{i}"
-                sock.sendall(lines.Say(text).to_bytes())
+                sock.sendall(JSON.encode(events.Say(text)))
                 sent.append(text)
-            sock.sendall(lines.Leave().to_bytes())
+            sock.sendall(JSON.encode(events.Leave()))
             heard = read_to_end(sock)
-        transcripts.append((number, stay, [lines.read_reply(line) for line in lines.Receiver().feed(heard)]))
+        transcripts.append((number, stay, JsonWire().feed(heard)))
 
 
 @pytest.mark.parametrize("clients", [40, pytest.param(200, marks=pytest.mark.maintainers)])
 def test_every_transcript_agrees(serve, clients):
     server = serve()
-    witness = lines_client("Witness", server)
+    witness = json_client("Witness", server)
     transcripts, sent = [], []
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")  # which order the threads take is not ours to choose; the users' dice are
@@ -45,7 +46,7 @@ def test_every_transcript_agrees(serve, clients):
     witness.say("the end", wait=True)
     everything = [event for event in until(witness, lambda event: str(event).find("the end") >= 0)]
 
-    said = [event.text for event in everything if isinstance(event, lines.Said)][:-1]
+    said = [event.text for event in everything if isinstance(event, events.Said)][:-1]
     assert sorted(said) == sorted(sent)  # nothing lost, nothing twice
     for number in range(clients):  # each sender's in the order in which it sent them
         mine = [tuple(map(int, text.split("/"))) for text in said if text.startswith(f"{number}/")]
@@ -53,12 +54,12 @@ def test_every_transcript_agrees(serve, clients):
     assert len(transcripts) == clients * ROUNDS
     for number, stay, heard in transcripts:  # and everyone heard one unbroken piece of what the witness heard
         welcome, *rest = heard
-        assert welcome == lines.Welcome(f"user{number}", ())
-        start = nth(everything, lines.Joined(f"user{number}"), stay)
+        assert welcome == events.Welcome(f"user{number}", ())
+        start = nth(everything, events.Joined(f"user{number}"), stay)
         assert rest == everything[start : start + len(rest)], f"user{number} on stay {stay} heard something else"
         own = [text for text in sent if text.startswith(f"{number}/{stay}/")]
-        assert [event.text for event in rest if isinstance(event, lines.Said) and event.name == f"user{number}"] == own
-    assert server.names == ("Witness",)
+        assert [event.text for event in rest if isinstance(event, events.Said) and event.name == f"user{number}"] == own
+    assert server.room.names == ("Witness",)
     witness.leave()
 
 

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from lab.chat import wire
-from lab.chat.client import ChatClient, ChatError
+from lab.chat import events
+from lab.chat.client import ChatClient, ChatError, Login
+from lab.chat.report_wire import as_text
 from lab.chat.tls import TlsError, client_context, server_context
 from tests.chat.rig import BOUND_S, joined, raw, read_to_end, until
 
@@ -24,12 +25,12 @@ def test_a_conversation(serve, ours, version, host):
     assert brandon.connection.tls_version == f"TLSv{version}"
     assert john.connection.tls_version == "TLSv1.3"
     brandon.say("hello", wait=True)
-    until(john, wire.Said("Brandon", "hello"))
+    until(john, events.Said("Brandon", "hello"))
     long = "x" * 900 + "ä"
     john.say(long, wait=True)
-    until(brandon, wire.Said("John", long))
+    until(brandon, events.Said("John", long))
     brandon.leave()
-    until(john, wire.Users(("John",)))
+    until(john, events.Users(("John",)))
     john.leave()
 
 
@@ -39,17 +40,17 @@ def test_a_server_of_one_version_refuses_the_other(serve, ours, version):
     joined("Brandon", server, tls=client_context(ours.ca, version)).leave()
     other = VERSIONS[1 - VERSIONS.index(version)]
     with pytest.raises(ChatError) as error:
-        ChatClient("Brandon", "localhost", server.port, client_context(ours.ca, other)).connect()
+        ChatClient(Login("Brandon", "localhost", server.port, client_context(ours.ca, other))).connect()
     assert "another version of TLS" in str(error.value)
     server.said.wait_for("Refused")
 
 
 def refused(server, context, host="localhost") -> str:
     with pytest.raises(ChatError) as error:
-        ChatClient("Brandon", host, server.port, context).connect()
+        ChatClient(Login("Brandon", host, server.port, context)).connect()
     assert "\n" not in str(error.value)
     assert server.said.wait_for("Refused")
-    assert server.names == ()
+    assert server.room.names == ()
     return str(error.value)
 
 
@@ -91,10 +92,10 @@ class TestMustFail:
 
 def test_a_plaintext_client_at_a_tls_server(serve, ours):
     server = serve(tls=server_context(ours.certificate, ours.key), tls_only=True)
-    client = ChatClient("Brandon", "localhost", server.port).connect()
+    client = ChatClient(Login("Brandon", "localhost", server.port)).connect()
     seen = until(client, lambda event: "TLS only" in str(event))
     assert seen
-    assert "TLS port" in server.said.wait_for("Refused")
+    assert "TLS only" in server.said.wait_for("Refused")
     client.leave()
 
 
@@ -110,7 +111,7 @@ def test_a_plaintext_server_that_talks_first(ours):
 
         threading.Thread(target=greet, daemon=True).start()
         with pytest.raises(ChatError, match="does not speak TLS"):
-            ChatClient("B", "localhost", other.getsockname()[1], client_context(ours.ca)).connect()
+            ChatClient(Login("B", "localhost", other.getsockname()[1], client_context(ours.ca))).connect()
 
 
 def test_garbage_instead_of_a_handshake(serve, ours):
@@ -140,7 +141,7 @@ def test_a_connection_cut_without_a_farewell(serve, ours):
     stays = joined("stays", server, tls=client_context(ours.ca))
     goes = joined("goes", server, tls=client_context(ours.ca))
     goes.connection.abort()
-    until(stays, lambda event: event == wire.Users(("stays",)))
+    until(stays, lambda event: event == events.Users(("stays",)))
     stays.leave()
     goes.leave()
 
@@ -156,10 +157,10 @@ def test_one_silent_reader_freezes_nobody_under_tls(serve, ours):
     text = "x" * 900
     for i in range(20_000):
         alice.say(f"{i} {text}", wait=True)
-        if any("Disconnected: silent" in line for line in server.said.lines):
+        if any("*** <silent>" in line for line in server.said.lines):
             break
-    assert "does not read" in server.said.wait_for("Disconnected: silent")
-    assert server.names == ("Alice",)
+    assert "does not read" in server.said.wait_for("*** <silent>")
+    assert server.room.names == ("Alice",)
     silent.close()
     alice.leave()
 
@@ -181,7 +182,7 @@ def test_a_lossless_stream_of_many_lines_under_tls(serve, ours):
         assert not talker.is_alive()
     clients[0].say("the end", wait=True)
     seen = until(clients[1], lambda event: "the end" in str(event))
-    heard = "".join(event.to_bytes().decode() for event in seen if not isinstance(event, wire.Users))
+    heard = "".join(as_text(event) for event in seen if not isinstance(event, events.Users))
     for name in ("Alice", "John"):
         places = [heard.index(f"<{name}> {i};") for i in range(200)]
         assert places == sorted(places)

@@ -12,22 +12,23 @@ from pathlib import Path
 
 import pytest
 
-from lab.chat import lines, wire
-from lab.chat.features.commands import Commands
+from lab.chat import events
 from lab.chat.features.history import History
+from lab.chat.features.nickname import Nickname
 from lab.chat.features.private import Private
+from lab.chat.features.typed_commands import TypedCommands
 from lab.chat.server import ChatServer
 from tests.chat import screen
 from tests.chat.report_peer import ReportClient
-from tests.chat.rig import joined, lines_client, until
+from tests.chat.rig import joined, json_client, until
 
 MISSING = screen.missing("openbox")
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def desktops(tmp_path_factory):
-    """``desktops(size, dpi)``: a desktop's display; all stay to the end, since Tk stays connected to them."""
+    """``desktops(size, dpi)``: a display; all stay to the end of the run, since Tk stays connected to them."""
     with contextlib.ExitStack() as stack:
         yield functools.cache(
             lambda size, dpi: stack.enter_context(
@@ -36,7 +37,7 @@ def desktops(tmp_path_factory):
         )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def display(desktops):
     return desktops("1280x720", 96)
 
@@ -154,7 +155,7 @@ def test_what_a_first_connection_does_not_need_is_behind_more(chat, display):
     assert login.ca_box.instate(["!disabled"])
 
 
-@pytest.mark.parametrize("options", [{"speaks": "lines"}, {"ca_file": "ca.pem"}, {"password": "sesame"}])
+@pytest.mark.parametrize("options", [{"wire": "json"}, {"ca_file": "ca.pem"}, {"password": "sesame"}])
 def test_nothing_that_was_chosen_is_hidden(chat, options):
     brandon = chat(9898, **options)
     screen.until(brandon.root, brandon.login.ca_box.winfo_viewable)
@@ -227,7 +228,7 @@ def test_disconnect(chat, serve, how):
             brandon.root.tk.call(*brandon.root.tk.splitlist(brandon.root.protocol("WM_DELETE_WINDOW")))
         assert brandon.closed()
         witness.until(["Witness"])
-        assert "without a word" not in server.said.wait_for("Disconnected: Brandon")
+        assert "without a word" not in server.said.wait_for("*** <Brandon>")
 
 
 def test_closing_the_login_window_quits(chat):
@@ -236,10 +237,10 @@ def test_closing_the_login_window_quits(chat):
     assert brandon.closed()
 
 
-@pytest.mark.parametrize("speaks", ["report", "lines"])
-def test_the_server_goes_away_and_comes_back(chat, serve, speaks, display):
+@pytest.mark.parametrize("wire", ["report", "json"])
+def test_the_server_goes_away_and_comes_back(chat, serve, wire, display):
     server = serve()
-    brandon = chat(server.port, speaks=speaks).connect()
+    brandon = chat(server.port, wire=wire).connect()
     server.stop()
     screen.until(brandon.root, lambda: "Connection lost" in brandon.window.trouble.get())
     assert "*** Server Closed ***" in brandon.shown() and "Connection lost" in brandon.shown()
@@ -247,14 +248,14 @@ def test_the_server_goes_away_and_comes_back(chat, serve, speaks, display):
     brandon.window.send()
     assert brandon.window.message.get() == "not sent yet"
     assert brandon.window.send_button.instate(["disabled"])
-    keep(display, f"lost-{speaks}")
+    keep(display, f"lost-{wire}")
     brandon.window.reconnect_button.invoke()
     screen.until(brandon.root, lambda: "No server answers" in brandon.window.trouble.get())
 
     again = ChatServer("127.0.0.1", server.port, console=lambda line: None)
     with again:
         brandon.window.reconnect_button.invoke()
-        screen.until(brandon.root, lambda: again.names == ("Brandon",))
+        screen.until(brandon.root, lambda: again.room.names == ("Brandon",))
         screen.until(brandon.root, lambda: brandon.window.send_button.instate(["!disabled"]))
         assert brandon.window.trouble.get() == ""
         assert brandon.window.message.get() == "not sent yet"
@@ -323,7 +324,7 @@ def test_a_flood_does_not_freeze_the_window(chat, serve):
     server = serve()
     brandon = chat(server.port).connect()
     for i in range(5 * BATCH):
-        brandon.window.client.events.put(wire.Said("Flood", f"line {i}"))
+        brandon.window.client.events.put(events.Said("Flood", f"line {i}"))
     ticks = []
     brandon.root.after(1, lambda: ticks.append(1))
     screen.until(brandon.root, lambda: ticks)
@@ -335,12 +336,12 @@ class TestOnLines:
     @pytest.fixture
     def two(self, chat, serve, tmp_path):
         """Brandon's window, and John, in a room that offers everything."""
-        server = serve(features=[Private(), Commands(), History(tmp_path / "h.sqlite")])
-        earlier = lines_client("Alice", server)
+        server = serve(features=[Private(), Nickname(), TypedCommands(), History(tmp_path / "h.sqlite")])
+        earlier = json_client("Alice", server)
         earlier.say("said before you came", wait=True)
         earlier.leave()
-        brandon = chat(server.port, speaks="lines").connect()
-        yield brandon, lines_client("John", server), server
+        brandon = chat(server.port, wire="json").connect()
+        yield brandon, json_client("John", server), server
         server.stop()
 
     def test_what_is_told_apart(self, two, display):
@@ -350,7 +351,7 @@ class TestOnLines:
         brandon.window.send_button.invoke()
         brandon.wait_for("<Brandon> hello")
         john.say("hi Brandon", wait=True)
-        john.enter("/msg Brandon just between us", wait=True)
+        john.say_to("Brandon", "just between us", wait=True)
         brandon.wait_for("[private, from John] just between us")
         brandon.window.message.set("/msg Nobody x")
         brandon.window.send_button.invoke()
@@ -365,7 +366,7 @@ class TestOnLines:
         ):
             box = brandon.window.chat_box
             assert kind in box.tag_names(box.search(text, "1.0")), kind
-        keep(display, "lines")
+        keep(display, "json")
         john.leave()
 
     def test_the_user_list_writes_a_private_message(self, two):
@@ -378,7 +379,7 @@ class TestOnLines:
         assert brandon.window.message.get() == "/msg John "
         brandon.window.message.set(brandon.window.message.get() + "psst")
         brandon.window.send_button.invoke()
-        assert until(john, lines.Private)[-1].text == "psst"
+        assert until(john, events.SaidTo)[-1].text == "psst"
         john.leave()
 
     def test_the_arrow_keys_bring_back_what_was_sent(self, two):
@@ -439,7 +440,7 @@ class TestOnLines:
 
 
 def test_a_password_over_plaintext_is_asked_about(chat, serve, complaints):
-    brandon = chat(serve().port, speaks="lines", password="sesame")
+    brandon = chat(serve().port, wire="json", password="sesame")
     brandon.login.connect_button.invoke()
     assert "everybody on the path can read it" in complaints[0][1]
     assert brandon.window is None and brandon.login.connect_button.instate(["!disabled"])
@@ -462,7 +463,7 @@ def test_the_wire_view(chat, serve, ours, encrypted, display):
     from lab.chat.tls import server_context
 
     server = serve(tls=server_context(ours.certificate, ours.key))
-    brandon = chat(server.port, tls=encrypted, ca_file=ours.ca, speaks="lines").connect()
+    brandon = chat(server.port, tls=encrypted, ca_file=ours.ca, wire="json").connect()
     brandon.press("<F2>")
     assert brandon.window.panes.view
     brandon.window.message.set("can anybody read this?")
@@ -483,7 +484,7 @@ def test_the_wire_view(chat, serve, ours, encrypted, display):
 
 @pytest.mark.parametrize("size", ["1x1", "1270x680+0+0"])
 def test_every_element_is_there_at_any_size(chat, serve, size, display):
-    brandon = chat(serve().port, speaks="lines").connect()
+    brandon = chat(serve().port, wire="json").connect()
     brandon.root.geometry(size)
     screen.until(
         brandon.root, lambda: everything_is_seen(brandon) and is_small(brandon.root) == (size == "1x1")

@@ -12,7 +12,7 @@ from lab.dissect.flows import find_flows
 from lab.dissect.segments import read_segments
 from lab.room import authority
 from lab.room.tap import Tap
-from tests.chat.rig import Console, joined, lines_client
+from tests.chat.rig import Console, joined, json_client
 
 
 def test_records_are_put_together_however_they_were_read():
@@ -63,7 +63,7 @@ def test_is_bounded():
 @pytest.mark.records
 def test_is_what_a_recording_made_at_the_same_time_holds(tmp_path):
     made = authority.issue(tmp_path)
-    for tls, speaks in ((False, "report"), (False, "lines"), (True, "lines"), (True, "report")):
+    for tls, speaks in ((False, "report"), (False, "json"), (True, "json"), (True, "report")):
         console = Console()
         context = server_context(made.certificate, made.key)
         with ChatServer("127.0.0.1", 0, context, console) as server:
@@ -73,7 +73,7 @@ def test_is_what_a_recording_made_at_the_same_time_holds(tmp_path):
                 trust = client_context(made.ca) if tls else None
                 options = {"tls": trust, "tap": log}
                 client = joined("Brandon", server, **options) if speaks == "report" else None
-                client = client or lines_client("Brandon", server, **options)
+                client = client or json_client("Brandon", server, **options)
                 port = client.connection.local[1]
                 client.say("hello ä€", wait=True)
                 client.say("x" * 900, wait=True)

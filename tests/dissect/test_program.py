@@ -245,11 +245,12 @@ def test_a_reader_that_goes_away_is_no_error(files):
 
 def test_the_dissector_of_the_kit_knows_the_events_of_the_lines_wire():
     from lab import chat_fields
-    from lab.chat import lines
+    from lab.chat import events
+    from lab.chat.json_wire import JsonWire
 
-    say = lines.Say("hello", "1").to_bytes()
-    title, parts = chat_fields.name_parts(say + lines.Leave().to_bytes(), 50_000, 9898)
-    assert title == "Chat (lines wire)"
-    assert [part.meaning for part in parts] == [f"one event of the lines wire: {name}" for name in ("Say", "Leave")]
+    say = JsonWire().encode(events.Say("hello", "1"))
+    title, parts = chat_fields.name_parts(say + JsonWire().encode(events.Leave()), 50_000, 9898)
+    assert title == "Chat (json wire)"
+    assert [part.meaning for part in parts] == [f"one event of the json wire: {name}" for name in ("Say", "Leave")]
     _, [part] = chat_fields.name_parts(b'{"event":"say"}x\n', 50_000, 9898)
-    assert part.meaning.startswith("not an event of the lines wire")
+    assert part.meaning.startswith("not an event of the json wire")

@@ -3,7 +3,7 @@
 import random
 from functools import cache
 
-from lab.chat import wire
+from lab.chat import events, report_wire
 from lab.checking.tasks import task
 from lab.checking.traffic import PLAIN, TLS13, Case, Talk, Tape, line, near_wrap, shipped
 
@@ -232,7 +232,7 @@ def test_decode_report(student, seed):
         reads += ["naïve".encode()[:3], "naïve".encode()[3:], b"\xff\xfe", b"!Exit"]
         conversations.append((f"reads made up for this check: {len(reads)} of a user called {name!r}", reads, None))
     for given, reads, frames in conversations:
-        right = [_event(wire.read_request(read, first=False)) for read in reads]
+        right = [_event(report_wire.read_request(read)) for read in reads]
         right[0] = ("name", reads[0].decode(errors="replace"))
         student.expect(
             "decode_report",
@@ -246,13 +246,13 @@ def test_decode_report(student, seed):
         )
 
 
-def _event(request: wire.Request) -> tuple:
+def _event(request: events.Request) -> tuple:
     match request:
-        case wire.Announce():
+        case events.Announce():
             return ("announce",)
-        case wire.ListUsers():
+        case events.ListUsers():
             return ("list",)
-        case wire.Leave():
+        case events.Leave():
             return ("leave",)
-        case wire.Say(text):
+        case events.Say(text):
             return ("say", text)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.chat import wire
+from lab.chat import events
+from lab.chat.report_wire import ReportWire
 from lab.dissect.capture_file import read_capture
 from lab.exposure import eavesdrop
 from lab.room import namespace, program
@@ -71,19 +72,19 @@ def press(display: str, window: str, *keys: str) -> None:
 def read_arrival(room: subprocess.Popen) -> str:
     """Who connects next, by the server's console; their address must be their host's."""
     for line in room.stdout:
-        if match := re.match(r"server \| Connected: (\w+) (.*)", line):
+        if match := re.match(r"server \| \*\*\* (\w+) Connected (.*)", line):
             assert ADDRESSES[match[1]] in match[2]
             return match[1]
     raise AssertionError("the room has ended")
 
 
-def wait_until_sent(capture: Path, reply: wire.Reply, times: int, room: subprocess.Popen) -> None:
+def wait_until_sent(capture: Path, reply: events.Reply, times: int, room: subprocess.Popen) -> None:
     """Until the server has sent this so often (once to everyone), by the recording that is being made."""
 
     def so_often() -> bool:
         recorded = read_capture(capture)
         frames = (bytes(recorded.frame(number)) for number in range(1, len(recorded) + 1))
-        return sum(frame.count(reply.to_bytes()) for frame in frames) == times
+        return sum(frame.count(ReportWire.encode(reply)) for frame in frames) == times
 
     until(so_often, room, f"{reply} has been sent to {times} users")
 
@@ -112,13 +113,13 @@ def test_three_users_at_three_windows(tmp_path):
                 xdotool(display, "windowmove", "--sync", window, 700 * number, 0)
                 press(display, window, "Return")
                 windows[read_arrival(room)] = window
-                present = wire.Users(tuple(windows))
+                present = events.Users(tuple(windows))
                 wait_until_sent(capture, present, len(windows), room)
             assert set(windows_called(display, "Chatting Program")) == set(logins)
             for name, window in windows.items():
                 xdotool(display, "windowfocus", "--sync", window, "type", "--delay", "1", LINES[name])
                 press(display, window, "Return")
-                wait_until_sent(capture, wire.Said(name, LINES[name]), 3, room)
+                wait_until_sent(capture, events.Said(name, LINES[name]), 3, room)
             shell = subprocess.run(
                 [*ROOM, "--shell", "PC 2"], input="cat /proc/net/fib_trie; exit 4\n", capture_output=True, text=True,
                 timeout=BOUND_S,

@@ -1,1 +1,46 @@
-"""What the report's conclusion asked for, each a module that the server is handed, and off until asked for."""
+"""What a feature of the server may do. The server itself is minimal: accept, join, broadcast, leave.
+
+A feature is an object that the server is handed: ``ChatServer(..., features=[Private(), History("chat.db")])``. Each
+hook below is called where its docstring says, and does nothing unless a feature overrides it.
+"""
+
+from collections.abc import Iterable
+
+from lab.chat.events import Reply, Request, Said
+
+
+class Feature:
+    """Base of all features. ``offers`` are the words that a client learns in its welcome."""
+
+    offers: tuple[str, ...] = ()
+    room = None  # the lab.chat.room.Room, once open() was called
+
+    def open(self, room) -> None:
+        """The server starts. May raise OSError with a text for people."""
+        self.room = room
+
+    def close(self) -> None:
+        """The server has ended; may be called without ``open``."""
+
+    def admit(self, name: str, password: str | None, host: str = "") -> None:
+        """In the client's thread: raise WireError to refuse the client at ``host``.
+
+        ``password`` is None on the report wire.
+        """
+
+    def rename(self, member, name: str) -> None:
+        """In the client's thread: raise WireError to refuse a member another name."""
+
+    def handle(self, member, request: Request) -> bool:
+        """In the client's thread: True where the feature has taken care of the request. May raise WireError."""
+        return False
+
+    def store(self, batch: list[Said]) -> None:
+        """In the broadcaster, before a batch is delivered: raise OSError to have it refused instead."""
+
+    def heard(self, said: Said) -> None:
+        """In the broadcaster, for each message in the order in which all members are sent them."""
+
+    def greet(self, member) -> Iterable[Reply]:
+        """In the broadcaster, when a member arrives: more events for its welcome."""
+        return ()

@@ -20,8 +20,9 @@ import time
 from collections import OrderedDict
 from pathlib import Path
 
-from lab.chat import lines
-from lab.chat.feature import Feature
+from lab.chat.events import WireError, name_key
+from lab.chat.features import Feature
+from lab.chat.json_wire import MAX_PASSWORD_CHARACTERS, check_name
 from lab.chat.private_file import make_private
 
 COST = 2**14  # scrypt's N: with BLOCK it takes 128 * N * r bytes = 16 MiB
@@ -50,7 +51,9 @@ class PasswordCheck(Feature):
 
     def __init__(self):
         self._lock = threading.Lock()  # guards the next one
-        self._guessers: OrderedDict[str, _Guesser] = OrderedDict()  # by address, the last one to guess at the end
+        self._guessers: OrderedDict[str, _Guesser] = (
+            OrderedDict()
+        )  # by address, the last one to guess at the end
 
     def is_right(self, name: str, password: str) -> bool:
         raise NotImplementedError
@@ -59,7 +62,9 @@ class PasswordCheck(Feature):
         guesser = self._known(host)
         if password and guesser and guesser.wrong >= FREE_GUESSES:
             if not guesser.turn.acquire(timeout=LONGEST_WAIT_S):
-                raise lines.LineError("wrong_password", "too many wrong passwords from this address: try again later")
+                raise WireError(
+                    "wrong_password", "too many wrong passwords from this address: try again later"
+                )
             try:
                 wait_s = min(FIRST_WAIT_S * 2 ** min(guesser.wrong - FREE_GUESSES, 10), LONGEST_WAIT_S)
                 self.room.closing.wait(guesser.last_s + wait_s - time.monotonic())
@@ -74,7 +79,7 @@ class PasswordCheck(Feature):
             return
         if password and host:  # a client that sends none guesses nothing
             self._remember(host)
-        raise lines.LineError("wrong_password")
+        raise WireError("wrong_password")
 
     def _known(self, host: str) -> _Guesser | None:
         with self._lock:
@@ -108,25 +113,25 @@ class Accounts(PasswordCheck):
             database.execute("SELECT COUNT(*) FROM accounts")
 
     def add(self, name: str, password: str) -> str:
-        """Make an account, or give it a new password; returns the name as it is kept. Raises LineError, OSError."""
-        name, salt = lines.check_name(name), os.urandom(16)
-        if not 0 < len(password) <= lines.MAX_PASSWORD_CHARACTERS:
-            raise lines.LineError("wrong_password", f"a password has 1 to {lines.MAX_PASSWORD_CHARACTERS} characters")
+        """Make an account, or give it a new password; returns the name as it is kept. Raises WireError, OSError."""
+        name, salt = check_name(name), os.urandom(16)
+        if not 0 < len(password) <= MAX_PASSWORD_CHARACTERS:
+            raise WireError("wrong_password", f"a password has 1 to {MAX_PASSWORD_CHARACTERS} characters")
         with self._database() as database:
-            row = (lines.name_key(name), name, salt, self._hash(password, salt))
+            row = (name_key(name), name, salt, self._hash(password, salt))
             database.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", row)
         return name
 
     def is_right(self, name: str, password: str) -> bool:
         with self._database() as database:
             query = "SELECT salt, hash FROM accounts WHERE key = ?"
-            found = database.execute(query, (lines.name_key(name),)).fetchone()
+            found = database.execute(query, (name_key(name),)).fetchone()
         salt, expected = found or (b"\0" * 16, b"")  # who has no account waits as long as who mistyped
         return hmac.compare_digest(self._hash(password, salt), expected)
 
     def rename(self, member, name: str) -> None:
-        if lines.name_key(name) != lines.name_key(member.name):
-            raise lines.LineError("not_offered", "here a name belongs to an account, so it stays")
+        if name_key(name) != name_key(member.name):
+            raise WireError("not_offered", "here a name belongs to an account, so it stays")
 
     def _hash(self, password: str, salt: bytes) -> bytes:
         with self._scrypt:

@@ -12,8 +12,8 @@ import time
 from collections import deque
 from pathlib import Path
 
-from lab.chat import lines
-from lab.chat.feature import Feature
+from lab.chat.events import Said
+from lab.chat.features import Feature
 from lab.chat.private_file import make_private
 
 REPLAY = 50  # lines
@@ -28,7 +28,7 @@ class History(Feature):
 
     def __init__(self, path: Path | str, days: float | None = None, replay: int = REPLAY):
         self.path, self.days = path, days
-        self._last: deque[bytes] = deque(maxlen=replay)
+        self._last: deque[Said] = deque(maxlen=replay)
         self._database: sqlite3.Connection | None = None
         self._cleaned_s = 0.0
 
@@ -46,7 +46,7 @@ class History(Feature):
             self._clean()
             query = "SELECT time, name, text FROM said ORDER BY number DESC LIMIT ?"
             for when, name, text in reversed(self._database.execute(query, (self._last.maxlen,)).fetchall()):
-                self._remember(lines.Said(name, text, time=when))
+                self._last.append(Said(name, text, time=when))
         except (OSError, sqlite3.Error) as error:
             self.close()
             raise OSError(f"cannot keep a history in {self.path}: {error}") from error
@@ -56,7 +56,7 @@ class History(Feature):
             self._database.close()
             self._database = None
 
-    def store(self, batch: list[lines.Said]) -> None:
+    def store(self, batch: list[Said]) -> None:
         now = int(time.time())
         try:
             with self._database:  # one transaction, however many there are
@@ -67,14 +67,11 @@ class History(Feature):
         except sqlite3.Error as error:
             raise OSError(f"the history in {self.path}: {error}") from error
 
-    def heard(self, said: lines.Said) -> None:
-        self._remember(lines.Said(said.name, said.text, time=int(time.time())))
+    def heard(self, said: Said) -> None:
+        self._last.append(Said(said.name, said.text, time=int(time.time())))
 
-    def greet(self, member) -> bytes:
-        return b"".join(self._last)
-
-    def _remember(self, said: lines.Said) -> None:
-        self._last.append(said.to_bytes())
+    def greet(self, member) -> list[Said]:
+        return list(self._last) if member.wire.welcomes else []
 
     def _clean(self) -> None:
         self._cleaned_s = time.time()

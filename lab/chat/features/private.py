@@ -3,20 +3,19 @@
 Private from the other users, that is: without TLS everybody on the path reads them all the same (**lesson**).
 """
 
-from lab.chat import lines, wire
-from lab.chat.feature import Feature
+from lab.chat.events import Request, SaidTo, SayTo, WireError
+from lab.chat.features import Feature
 
 
 class Private(Feature):
     offers = ("private",)
 
-    def handle(self, member, request: lines.Request) -> bool:
-        if not isinstance(request, lines.Msg):
+    def handle(self, member, request: Request) -> bool:
+        if not isinstance(request, SayTo):
             return False
         other = self.room.find(request.to)
         if other is None:
-            raise lines.LineError("no_such_user", id=request.id)
-        event = lines.Private(member.name, other.name, request.text, request.id)
-        text = wire.Text(f"<{member.name} to {other.name} alone> {request.text}")
-        self.room.tell(text.to_bytes(), event.to_bytes(), to=dict.fromkeys((member, other)))
+            raise WireError("no_such_user", id=request.id)
+        event = SaidTo(member.name, other.name, request.text, request.id)
+        self.room.post(event, to=dict.fromkeys((member, other)))
         return True

@@ -3,8 +3,9 @@
 import time
 from dataclasses import dataclass, field
 
-from lab.chat import lines, wire
-from lab.chat.client import Event, Lost
+from lab.chat import events
+from lab.chat.events import Event, printable
+from lab.chat.report_wire import as_text
 
 MAX_LINES = 5_000  # older ones are forgotten, so that a flood cannot fill the memory
 
@@ -39,13 +40,13 @@ class ChatLog:
 
     def take(self, event: Event) -> Line | None:
         self._keep_users(event)
-        if isinstance(event, Lost):
+        if isinstance(event, events.Lost):
             if event.reason is None:
                 return None
             self.lost = event.reason
-        if isinstance(event, wire.Users | lines.Users | lines.Welcome):
+        if isinstance(event, events.Users | events.Welcome):
             return None
-        past = isinstance(event, lines.Said) and event.time is not None
+        past = isinstance(event, events.Said) and event.time is not None
         line = Line(self._kind(event), line_for(event, self.name), event.time if past else time.time(), past)
         if line.kind in ("other", "private") and not past and not self.watched:
             self.unread += 1
@@ -53,7 +54,7 @@ class ChatLog:
 
     def note(self, text: str) -> Line:
         """A line of our own, such as the answer to /help."""
-        return self.add(Line("notice", wire.printable(text), time.time()))
+        return self.add(Line("notice", printable(text), time.time()))
 
     def add(self, line: Line) -> Line:
         self.lines.append(line)
@@ -68,54 +69,44 @@ class ChatLog:
 
     def _keep_users(self, event: Event) -> None:
         match event:
-            case wire.Users(names) | lines.Users(names):
-                self.users = tuple(wire.printable(name) for name in names)
-            case lines.Welcome(name):
+            case events.Users(names):
+                self.users = tuple(printable(name) for name in names)
+            case events.Welcome(name):
                 self.name = name
-            case lines.Joined(name) if name not in self.users:
-                self.users += (wire.printable(name),)
-            case lines.Left(name):
-                self.users = tuple(user for user in self.users if user != wire.printable(name))
-            case lines.Renamed(name, to):
+            case events.Joined(name) if name not in self.users:
+                self.users += (printable(name),)
+            case events.Left(name):
+                self.users = tuple(user for user in self.users if user != printable(name))
+            case events.Renamed(name, to):
                 if name == self.name:
                     self.name = to
-                self.users = tuple(wire.printable(to) if user == wire.printable(name) else user for user in self.users)
+                self.users = tuple(printable(to) if user == printable(name) else user for user in self.users)
 
     def _kind(self, event: Event) -> str:
         match event:
-            case Lost() | lines.Error():
+            case events.Lost() | events.Refused():
                 return "trouble"
-            case wire.Said(name) | lines.Said(name):
+            case events.Said(name):
                 return "own" if name == self.name else "other"
-            case lines.Private():
+            case events.SaidTo():
                 return "private"
             case _:
                 return "notice"
 
 
 def line_for(event: Event, me: str = "") -> str:
-    """The event as the one line that people read, with nothing in it that a terminal would obey."""
+    """Return the event as the one line that people read, with nothing in it that a terminal would obey."""
     match event:
-        case wire.Users(names) | lines.Users(names):
+        case events.Users(names):
             text = "Users: " + ", ".join(names)
-        case Lost(reason):
+        case events.Lost(reason):
             text = f"*** Connection lost: {reason or 'we left'} ***"
-        case lines.Welcome(name, offers):
+        case events.Welcome(name, offers):
             text = f"*** Welcome, {name}{': ' if offers else ''}{', '.join(offers)} ***"
-        case lines.Joined(name):
-            text = f"*** {name} Connected ***"
-        case lines.Left(name):
-            text = f"*** {name} Disconnected ***"
-        case lines.Renamed(name, to):
-            text = f"*** {name} is now {to} ***"
-        case lines.Said(name, text):
-            text = f"<{name}> {text}"
-        case lines.Private(name, to, text):
+        case events.SaidTo(name, to, text):
             text = f"[private, to {to}] {text}" if name == me else f"[private, from {name}] {text}"
-        case lines.Notice(text):
-            text = f"*** {text} ***"
-        case lines.Error(_, text):
+        case events.Refused(_, text):
             text = f"*** Refused: {text} ***"
         case _:
-            text = event.to_bytes().decode()
-    return wire.printable(text)
+            text = as_text(event)
+    return printable(text)

@@ -7,42 +7,52 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.chat import wire
+from lab.chat import events, report_wire
+from lab.chat.events import WireError
+from lab.chat.report_wire import ReportWire
 
-NAMES = ["Brandon", "John", "Zoë", "名前", "O'Neil", "a" * wire.MAX_NAME_CHARACTERS]
+NAMES = ["Brandon", "John", "Zoë", "名前", "O'Neil", "a" * report_wire.MAX_NAME_CHARACTERS]
 TEXTS = ["hello", "ä€𝄞", "!exit", "<John> hi", "*** x Connected ***", " ", "a\nb", "x" * 900]
 
 
+def first_read(data):
+    """What the server makes of the first read of a connection."""
+    (request,) = ReportWire(server=True).feed(data)
+    if isinstance(request, WireError):
+        raise request
+    return request
+
+
 def whole(reply):
-    return wire.read_reply(reply.to_bytes())
+    return report_wire.read_replies(ReportWire.encode(reply))
 
 
 class TestRequests:
-    @pytest.mark.parametrize("command", wire.COMMANDS.values())
+    @pytest.mark.parametrize("command", report_wire.COMMANDS.values())
     def test_a_command_is_itself_after_the_name_and_no_name(self, command):
-        assert wire.read_request(command.to_bytes(), first=False) == command
-        with pytest.raises(wire.WireError, match="command"):
-            wire.read_request(command.to_bytes(), first=True)
+        assert report_wire.read_request(ReportWire.encode(command)) == command
+        with pytest.raises(WireError, match="command"):
+            first_read(ReportWire.encode(command))
 
-    @pytest.mark.parametrize("command", wire.COMMANDS.values())
+    @pytest.mark.parametrize("command", report_wire.COMMANDS.values())
     def test_a_command_with_bytes_behind_it_is_a_message(self, command):
-        """One read is one message, so a glued command is no command: the report's own lesson."""
-        read = command.to_bytes() + b"hello"
-        assert wire.read_request(read, first=False) == wire.Say(read.decode())
+        """One read is one message, so a glued command is not a command: the report's own lesson."""
+        read = ReportWire.encode(command) + b"hello"
+        assert report_wire.read_request(read) == events.Say(read.decode())
 
-    @pytest.mark.parametrize("command", wire.COMMANDS.values())
+    @pytest.mark.parametrize("command", report_wire.COMMANDS.values())
     def test_a_command_byte_by_byte_is_as_many_messages(self, command):
-        data = command.to_bytes()
-        reads = [wire.read_request(data[i : i + 1], first=False) for i in range(len(data))]
-        assert reads == [wire.Say(chr(byte)) for byte in data]
+        data = ReportWire.encode(command)
+        reads = [report_wire.read_request(data[i : i + 1]) for i in range(len(data))]
+        assert reads == [events.Say(chr(byte)) for byte in data]
 
     @pytest.mark.parametrize("name", NAMES)
     def test_names(self, name):
-        assert wire.read_request(wire.Join(name).to_bytes(), first=True) == wire.Join(name)
+        assert first_read(ReportWire.encode(events.Join(name))) == events.Join(name)
 
     @pytest.mark.parametrize("text", TEXTS)
     def test_messages(self, text):
-        assert wire.read_request(wire.Say(text).to_bytes(), first=False) == wire.Say(text)
+        assert report_wire.read_request(ReportWire.encode(events.Say(text))) == events.Say(text)
 
     @pytest.mark.parametrize(
         "name, reason",
@@ -50,71 +60,71 @@ class TestRequests:
             (b"", "empty"),
             (b" \t ", "empty"),
             (b"\x1b[31mred", "printed"),
-            (b"a" * (wire.MAX_NAME_CHARACTERS + 1), "longer"),
+            (b"a" * (report_wire.MAX_NAME_CHARACTERS + 1), "longer"),
             (b"!Exit", "command"),
             (b"two\nlines", "printed"),
         ],
     )
     def test_names_that_cannot_be_used(self, name, reason):
-        with pytest.raises(wire.WireError, match=reason):
-            wire.read_request(name, first=True)
+        with pytest.raises(WireError, match=reason):
+            first_read(name)
 
     def test_a_cut_inside_a_character_shows(self):
         first, second = "€".encode()[:2], "€".encode()[2:]
-        assert wire.read_request(first, first=False) == wire.Say("\ufffd")
-        assert wire.read_request(second, first=False) == wire.Say("\ufffd")
+        assert report_wire.read_request(first) == events.Say("\ufffd")
+        assert report_wire.read_request(second) == events.Say("\ufffd")
 
 
 class TestReplies:
     @pytest.mark.parametrize("name", NAMES)
     def test_arrivals(self, name):
-        assert whole(wire.Connected(name)) == [wire.Connected(name)]
+        assert whole(events.Announced(name)) == [events.Announced(name)]
 
     @pytest.mark.parametrize("text", TEXTS)
     def test_messages(self, text):
-        assert whole(wire.Said("Brandon", text)) == [wire.Said("Brandon", text)]
+        assert whole(events.Said("Brandon", text)) == [events.Said("Brandon", text)]
 
     @pytest.mark.parametrize("count", [0, 1, 2, 3, 300])
     @pytest.mark.parametrize("protocol", range(1, pickle.HIGHEST_PROTOCOL + 1))
     def test_user_lists_of_every_binary_pickle_protocol(self, count, protocol):
         names = [f"{NAMES[i % len(NAMES)]}{i}" for i in range(count)]
-        assert wire.read_users(pickle.dumps(names, protocol))[0] == wire.Users(tuple(names))
+        assert report_wire.read_users(pickle.dumps(names, protocol))[0] == events.Users(tuple(names))
 
     def test_a_name_twice_in_the_list(self):
         names = ["John"] * 3  # pickled once and fetched from the memo
-        assert whole(wire.Users(tuple(names))) == [wire.Users(tuple(names))]
+        assert whole(events.Users(tuple(names))) == [events.Users(tuple(names))]
 
     def test_the_sizes_of_the_report(self):
-        assert len(wire.Users(("Brandon",)).to_bytes()) == 25
-        assert len(wire.Users(("Brandon", "John")).to_bytes()) == 33
-        assert wire.Said("Brandon", "hello").to_bytes() == b"<Brandon> hello"
+        assert len(ReportWire.encode(events.Users(("Brandon",)))) == 25
+        assert len(ReportWire.encode(events.Users(("Brandon", "John")))) == 33
+        assert ReportWire.encode(events.Said("Brandon", "hello")) == b"<Brandon> hello"
 
     def test_glued_to_a_list(self):
-        users = wire.Users(("Brandon", "John"))
-        said, connected = wire.Said("John", "hello ä"), wire.Connected("John")
-        for before in (b"", connected.to_bytes()):
-            for behind in (b"", said.to_bytes()):
-                read = before + users.to_bytes() + users.to_bytes() + behind
+        users = events.Users(("Brandon", "John"))
+        said, connected = events.Said("John", "hello ä"), events.Announced("John")
+        for before in (b"", ReportWire.encode(connected)):
+            for behind in (b"", ReportWire.encode(said)):
+                read = before + ReportWire.encode(users) + ReportWire.encode(users) + behind
                 wanted = [connected] * bool(before) + [users, users] + [said] * bool(behind)
-                assert wire.read_reply(read) == wanted
+                assert report_wire.read_replies(read) == wanted
 
     def test_glued_texts_cannot_be_told_apart(self):
-        read = wire.Said("a", "one").to_bytes() + wire.Said("b", "two").to_bytes()
-        assert wire.read_reply(read) == [wire.Said("a", "one<b> two")]
+        read = ReportWire.encode(events.Said("a", "one")) + ReportWire.encode(events.Said("b", "two"))
+        assert report_wire.read_replies(read) == [events.Said("a", "one<b> two")]
 
     @pytest.mark.parametrize(
-        "reply", [wire.Connected("Zoë"), wire.Said("Zoë", "ä€"), wire.Users(("Zoë", "John"))], ids=str
+        "reply", [events.Announced("Zoë"), events.Said("Zoë", "ä€"), events.Users(("Zoë", "John"))], ids=str
     )
     def test_byte_by_byte_invents_nothing(self, reply):
-        data = reply.to_bytes()
+        data = ReportWire.encode(reply)
         for i in range(len(data)):
-            (event,) = wire.read_reply(data[i : i + 1])
-            assert isinstance(event, wire.Text)
+            (event,) = report_wire.read_replies(data[i : i + 1])
+            assert isinstance(event, events.Text)
 
     def test_every_cut_of_a_list_is_text_not_a_shorter_list(self):
-        data = wire.Users(("Brandon", "John")).to_bytes()
+        data = ReportWire.encode(events.Users(("Brandon", "John")))
         for i in range(1, len(data)):
-            assert not any(isinstance(event, wire.Users) for event in wire.read_reply(data[:i]))
+            assert not any(isinstance(event, events.Users) for event in report_wire.read_replies(data[:i]))
 
 
 class Evil:
@@ -154,10 +164,10 @@ HOSTILE = {
 class TestHostileLists:
     @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
     def test_is_refused_and_nothing_runs(self, data):
-        with pytest.raises(wire.WireError) as error:
-            wire.read_users(data)
+        with pytest.raises(WireError) as error:
+            report_wire.read_users(data)
         assert "\n" not in str(error.value)
-        assert not any(isinstance(event, wire.Users) for event in wire.read_reply(data))
+        assert not any(isinstance(event, events.Users) for event in report_wire.read_replies(data))
         assert not Evil.ran
 
     def test_and_the_twin_the_report_runs_it(self):
@@ -171,45 +181,45 @@ class TestHostileLists:
     def test_a_memo_bomb_stays_small(self):
         """``[[x, x], ...]`` doubled 60 times is a few hundred bytes that would unpack to 10^18 entries."""
         bomb = b"\x80\x04]\x94" + b"".join(b"]\x94(h%ch%ce" % (i, i) for i in range(60)) + b"."
-        with pytest.raises(wire.WireError):
-            wire.read_users(bomb)
+        with pytest.raises(WireError):
+            report_wire.read_users(bomb)
 
     def test_one_name_fetched_too_often(self):
-        fetched = b"\x80\x04]\x94(\x8c\x01a\x94" + b"h\x01" * (wire.MAX_USERS + 1) + b"e."
-        with pytest.raises(wire.WireError, match="more than"):
-            wire.read_users(fetched)
+        fetched = b"\x80\x04]\x94(\x8c\x01a\x94" + b"h\x01" * (report_wire.MAX_USERS + 1) + b"e."
+        with pytest.raises(WireError, match="more than"):
+            report_wire.read_users(fetched)
 
     @pytest.mark.parametrize("cut", range(33))
     def test_truncated(self, cut):
-        with pytest.raises(wire.WireError):
-            wire.read_users(wire.Users(("Brandon", "John")).to_bytes()[:cut])
+        with pytest.raises(WireError):
+            report_wire.read_users(ReportWire.encode(events.Users(("Brandon", "John")))[:cut])
 
 
 def fuzz_inputs(count: int, seed: int):
     """Random bytes, and real messages with random damage: seeded, so that a failure can be had again."""
     dice = random.Random(seed)
-    real = [wire.Users(tuple(NAMES)).to_bytes(), *(wire.Said("John", text).to_bytes() for text in TEXTS)]
-    real += [*HOSTILE.values(), *wire.COMMANDS]
+    real = [ReportWire.encode(events.Users(tuple(NAMES))), *(ReportWire.encode(events.Said("John", text)) for text in TEXTS)]
+    real += [*HOSTILE.values(), *report_wire.COMMANDS]
     for _ in range(count):
         if dice.random() < 0.3:
-            yield dice.randbytes(dice.randrange(wire.READ_BYTES))
+            yield dice.randbytes(dice.randrange(report_wire.READ_BYTES))
             continue
         data = bytearray(dice.choice(real) + dice.choice([b"", dice.choice(real)]))
         for _ in range(dice.randrange(1, 6)):
             data[dice.randrange(len(data))] = dice.randrange(256)
-        yield bytes(data[: wire.READ_BYTES])
+        yield bytes(data[: report_wire.READ_BYTES])
 
 
 def read_anything(data: bytes) -> None:
     """Whatever it is, reading gives events, all of which can be shown; only WireError is ever raised."""
-    for event in wire.read_reply(data):
-        assert isinstance(event, wire.Reply)
-        wire.printable(str(event))
+    for event in report_wire.read_replies(data):
+        assert isinstance(event, events.Reply)
+        events.printable(str(event))
     try:
-        wire.read_request(data, first=True)
-    except wire.WireError as error:
+        first_read(data)
+    except WireError as error:
         assert "\n" not in str(error)
-    assert isinstance(wire.read_request(data, first=False), wire.Request)
+    assert isinstance(report_wire.read_request(data), events.Request)
 
 
 def test_seeded_fuzz():
@@ -219,7 +229,7 @@ def test_seeded_fuzz():
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=wire.READ_BYTES))
+@given(st.binary(max_size=report_wire.READ_BYTES))
 def test_any_bytes_can_be_read(data):
     read_anything(data)
 
@@ -227,9 +237,9 @@ def test_any_bytes_can_be_read(data):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.text(max_size=20).filter(lambda s: s.isprintable()), max_size=20))
 def test_any_list_survives_the_way_there_and_back(names):
-    assert wire.read_users(wire.Users(tuple(names)).to_bytes())[0] == wire.Users(tuple(names))
+    assert report_wire.read_users(ReportWire.encode(events.Users(tuple(names))))[0] == events.Users(tuple(names))
 
 
 def test_what_a_terminal_would_obey_is_made_visible():
-    assert wire.printable("a\x1b[2Jb\x07\x9b31m\u202e") == "a\\x1b[2Jb\\x07\\x9b31m\\u202e"
-    assert wire.printable("Zoë €") == "Zoë €"
+    assert events.printable("a\x1b[2Jb\x07\x9b31m\u202e") == "a\\x1b[2Jb\\x07\\x9b31m\\u202e"
+    assert events.printable("Zoë €") == "Zoë €"

@@ -1,0 +1,18 @@
+"""``/nick``: a user changes name."""
+
+from lab.chat.events import Rename, Request
+from lab.chat.features import Feature
+from lab.chat.json_wire import check_name
+
+
+class Nickname(Feature):
+    """``Rename`` for everyone, in the form and under the rules of the json wire's names."""
+
+    def handle(self, member, request: Request) -> bool:
+        if not isinstance(request, Rename):
+            return False
+        name = check_name(request.name)
+        for feature in self.room.features:
+            feature.rename(member, name)
+        self.room.rename(member, name)
+        return True
