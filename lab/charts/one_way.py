@@ -13,6 +13,9 @@ from lab.dissect.segments import ACK, FIN, RST, SYN
 
 REPEATED = {"retransmission", "fast_retransmission", "spurious_retransmission"}
 DIRECTIONS = ("initiator", "responder")
+LEAST_BURST = 4  # segments
+UNSEEN = 1 / 1000  # of a flow's duration: half a point in a picture that is ten inches wide
+NARROW = 1 / 25  # of a flow's duration; segments that fill more of it are no burst but a steady upload
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,34 @@ def in_flight(way: OneWay) -> list[InFlight]:
             ack, edge = max(ack, item.ack), item.edge
         steps.append(InFlight(item.time_s, max(0, highest - ack), None if edge is None else max(0, edge - ack)))
     return steps
+
+
+def densest_burst(way: OneWay, duration_s: float) -> list[Sent]:
+    """Return the most data segments that stand so close together that a picture of ``duration_s`` shows one line.
+
+    Each is less than UNSEEN of the duration away from the one before, and all are within NARROW of it. The first of
+    several bursts of one size; an empty list if none has LEAST_BURST segments, or if all of one have the same time.
+    """
+    runs: list[list[Sent]] = []
+    for item in way.sent:
+        if not item.payload_length:
+            continue
+        if runs and abs(item.time_s - runs[-1][-1].time_s) < UNSEEN * duration_s:
+            runs[-1].append(item)
+        else:
+            runs.append([item])
+    bursts = []
+    for run in runs:
+        first, last = burst_times(run)
+        if len(run) >= LEAST_BURST and 0 < last - first < NARROW * duration_s:
+            bursts.append(run)
+    return max(bursts, key=len, default=[])
+
+
+def burst_times(burst: list[Sent]) -> tuple[float, float]:
+    """Return the first and the last time of a burst, in seconds; a file need not be in the order of its times."""
+    times = [item.time_s for item in burst]
+    return min(times), max(times)
 
 
 def _seconds(flow: Flow, row: int) -> float:

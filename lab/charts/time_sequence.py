@@ -6,7 +6,7 @@ would take; the sender lives between the two. A bar beside an old one is a repet
 behind a hole.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -15,6 +15,7 @@ from matplotlib.path import Path
 from lab.charts.figure import (
     BLACK,
     BLUE,
+    BODY,
     GREEN,
     GREY,
     ORANGE,
@@ -28,11 +29,14 @@ from lab.charts.figure import (
     whole_numbers,
 )
 from lab.charts.flow_rows import time_unit
-from lab.charts.one_way import OneWay, one_way
+from lab.charts.one_way import OneWay, Sent, burst_times, densest_burst, one_way
 from lab.dissect.flows import Flow
 
+SEQUENCE = "relative sequence number, bytes"
 MOST_TOLD = 12
 NEAR = 1.3  # how far above all that was sent the picture goes, at the most, to show the window's edge
+
+Clock = Callable[[float], float]  # seconds since the flow's first segment to the time on an axis
 
 
 def draw_time_sequence(
@@ -45,19 +49,35 @@ def draw_time_sequence(
 ) -> Axes:
     """Segments, acknowledgements, window, SACK blocks and repetitions of one direction over time.
 
-    ``direction``: who sends, "initiator" or "responder". ``between_s``: look closer at these seconds of the flow. A
-    receiver's window that stays far above all that was sent would press the rest flat: then it is not drawn, and the
-    picture says so. A flow without a segment in this direction gives empty axes that say so.
+    ``direction``: who sends, "initiator" or "responder". ``between_s``: look closer at these seconds of the flow.
+    Without it the densest burst whose segments would be one line is drawn again below, enlarged: Axes of their own, for
+    which ``ax`` makes room if it is a subplot. A receiver's window that stays far above all that was sent would press
+    the rest flat: then it is not drawn, and the picture says so. A flow without a segment in this direction gives
+    empty axes that say so.
     """
     way = one_way(flow, direction)
-    ax = new_axes(10, 4.8) if ax is None else ax
+    burst = densest_burst(way, flow.duration_s) if between_s is None else []
+    ax = new_axes(10, 8 if burst else 4.8) if ax is None else ax
     per_second, unit = time_unit(flow.duration_s)
     if title is None:
         title = f"Time and sequence: {way.sender} to {way.receiver}"
-    tidy(ax, title, f"time since the flow's first segment, {unit}", "relative sequence number, bytes")
+    tidy(ax, title, f"time since the flow's first segment, {unit}", SEQUENCE)
     if not way.sent:
         ax.text(0.5, 0.5, "nothing was sent this way", transform=ax.transAxes, ha="center", fontsize=SMALL)
         return ax
+    clock = _clock(0, per_second)
+    known = _draw(ax, way, clock)
+    ax.margins(x=0.03)
+    if between_s is not None:
+        _look_closer(ax, way, between_s, clock)
+    if burst and ax.get_subplotspec() is not None:
+        known += _enlarge(ax, way, burst, per_second, unit)
+    side_key(ax, known)
+    return ax
+
+
+def _draw(ax: Axes, way: OneWay, clock: Clock) -> list[Line2D]:
+    """Draw all of a direction, and return what belongs into the key."""
     known = []
     fresh = [item for item in way.sent if not item.repeated and not item.overtaken]
     for chosen, name, colour, width, marker in (
@@ -66,12 +86,12 @@ def draw_time_sequence(
         ([item for item in way.sent if item.repeated], "sent again", VERMILLION, 3.2, "x"),
     ):
         if chosen:
-            _bars(ax, chosen, per_second, colour, width, marker, name)
+            _bars(ax, chosen, clock, colour, width, marker, name)
             known.append(_upright(colour, width, marker, name))
     ends = [item for item in way.sent if item.syn or item.fin]
     if ends:
-        ax.plot(
-            [item.time_s * per_second for item in ends],
+        known += ax.plot(
+            [clock(item.time_s) for item in ends],
             [item.start for item in ends],
             linestyle="none",
             marker="D",
@@ -81,14 +101,30 @@ def draw_time_sequence(
             label="SYN, FIN",
             zorder=5,
         )
-        known.append(ax.lines[-1])
     whole_numbers(ax.yaxis)
-    ax.margins(x=0.03)
-    known += _answers(ax, way, per_second)
-    if between_s is not None:
-        _look_closer(ax, way, between_s, per_second)
-    side_key(ax, known)
-    return ax
+    return known + _answers(ax, way, clock)
+
+
+def _clock(begin_s: float, per_second: float) -> Clock:
+    return lambda time_s: (time_s - begin_s) * per_second
+
+
+def _enlarge(ax: Axes, way: OneWay, burst: list[Sent], per_second: float, unit: str) -> list[Line2D]:
+    """Draw a burst on Axes below, with a clock of its own; mark where it is, and return the mark for the key."""
+    grid = ax.get_subplotspec().subgridspec(2, 1, height_ratios=(3, 2))
+    ax.set_subplotspec(grid[0])
+    below = ax.figure.add_subplot(grid[1])
+    first, last = burst_times(burst)
+    finer, finer_unit = time_unit(last - first)
+    tidy(below, "", f"time since the burst's first segment, {finer_unit}", SEQUENCE)
+    title = f"Enlarged: the burst of {len(burst)} segments at {first * per_second:.3f} {unit}"
+    below.set_title(title, fontsize=BODY, loc="left")
+    clock, margin = _clock(first, finer), 0.03 * (last - first)
+    _draw(below, way, clock)
+    _look_closer(below, way, (first - margin, last + margin), clock)
+    middle, on_the_axis = (first + last) / 2 * per_second, ax.get_xaxis_transform()
+    look = {"color": BLACK, "marker": "^", "markersize": 9, "linestyle": "none", "zorder": 7}
+    return ax.plot([middle], [0], transform=on_the_axis, clip_on=False, label="burst, enlarged below", **look)
 
 
 def _upright(colour: str, width: float, marker: str, name: str) -> Line2D:
@@ -114,13 +150,13 @@ def _upright(colour: str, width: float, marker: str, name: str) -> Line2D:
     )
 
 
-def _look_closer(ax: Axes, way: OneWay, between_s: tuple[float, float], per_second: float) -> None:
+def _look_closer(ax: Axes, way: OneWay, between_s: tuple[float, float], clock: Clock) -> None:
     """Cut the picture down to some seconds, and to the numbers that were sent or acknowledged in them."""
     first, last = between_s
     sent = [item for item in way.sent if first <= item.time_s <= last]
     answers = [item for item in way.acknowledged if first <= item.time_s <= last]
     numbers = [number for item in sent for number in (item.start, item.end)] + [item.ack for item in answers]
-    ax.set_xlim(first * per_second, last * per_second)
+    ax.set_xlim(clock(first), clock(last))
     if numbers:
         low, high = min(numbers), max(numbers)
         edge = max((item.edge for item in answers if item.edge <= low + NEAR * (high - low)), default=high)
@@ -128,8 +164,8 @@ def _look_closer(ax: Axes, way: OneWay, between_s: tuple[float, float], per_seco
         ax.set_ylim(low - margin, max(high, edge) + margin)
 
 
-def _bars(ax: Axes, items: list, per_second: float, colour: str, width: float, marker: str, name: str) -> None:
-    times = [item.time_s * per_second for item in items]
+def _bars(ax: Axes, items: list, clock: Clock, colour: str, width: float, marker: str, name: str) -> None:
+    times = [clock(item.time_s) for item in items]
     ax.vlines(
         times, [item.start for item in items], [item.end for item in items], color=colour, linewidth=width, label=name
     )
@@ -138,12 +174,12 @@ def _bars(ax: Axes, items: list, per_second: float, colour: str, width: float, m
         ax.plot(times, [item.start for item in items], linestyle="none", marker=marker, color=colour, markersize=7)
 
 
-def _answers(ax: Axes, way: OneWay, per_second: float) -> list:
+def _answers(ax: Axes, way: OneWay, clock: Clock) -> list:
     """Draw what the receiver said: acknowledgements, SACK blocks, window. Gives what the key wants."""
     known = []
     if not way.acknowledged:
         return known
-    times = [item.time_s * per_second for item in way.acknowledged]
+    times = [clock(item.time_s) for item in way.acknowledged]
     known += ax.plot(
         times,
         [item.ack for item in way.acknowledged],
@@ -155,7 +191,7 @@ def _answers(ax: Axes, way: OneWay, per_second: float) -> list:
     duplicates = [item for item in way.acknowledged if item.duplicate]
     if duplicates:
         known += ax.plot(
-            [item.time_s * per_second for item in duplicates],
+            [clock(item.time_s) for item in duplicates],
             [item.ack for item in duplicates],
             linestyle="none",
             marker="o",
@@ -164,7 +200,7 @@ def _answers(ax: Axes, way: OneWay, per_second: float) -> list:
             markersize=5,
             label="duplicate ACK",
         )
-    blocks = [(item.time_s * per_second, *block) for item in way.acknowledged for block in item.blocks]
+    blocks = [(clock(item.time_s), *block) for item in way.acknowledged for block in item.blocks]
     if blocks:
         ax.vlines(*zip(*blocks, strict=True), color=PURPLE, linewidth=5, alpha=0.8, zorder=1, label="SACK block")
         known.append(_upright(PURPLE, 5, "", "SACK block"))
@@ -190,7 +226,7 @@ def _answers(ax: Axes, way: OneWay, per_second: float) -> list:
     closed = [item for item in way.acknowledged if item.window == 0]
     if closed:
         known += ax.plot(
-            [item.time_s * per_second for item in closed],
+            [clock(item.time_s) for item in closed],
             [item.edge for item in closed],
             linestyle="none",
             marker="s",
@@ -216,6 +252,8 @@ def describe_time_sequence(flow: Flow, direction: str = "initiator") -> str:
         f"{sum(item.payload_length for item in data):,} bytes of payload, "
         f"numbers {way.sent[0].start:,} to {max(item.end for item in way.sent):,}."
     ]
+    if burst := densest_burst(way, flow.duration_s):
+        told.append(_told_of_burst(burst, per_second, unit))
     told += _some(
         f"Frame {item.frame} at {item.time_s * per_second:.3f} {unit} "
         f"{'sends again' if item.repeated else 'arrives late with'} {item.start:,} to {item.end:,}."
@@ -242,6 +280,16 @@ def describe_time_sequence(flow: Flow, direction: str = "initiator") -> str:
         if item.window == 0
     )
     return "\n".join(told)
+
+
+def _told_of_burst(burst: list[Sent], per_second: float, unit: str) -> str:
+    first, last = burst_times(burst)
+    finer, finer_unit = time_unit(last - first)
+    numbers = f"{min(item.start for item in burst):,} to {max(item.end for item in burst):,}"
+    return (
+        f"A burst at {first * per_second:.3f} {unit}, enlarged below: {len(burst)} segments in "
+        f"{(last - first) * finer:,.1f} {finer_unit}, frames {burst[0].frame} to {burst[-1].frame}, numbers {numbers}."
+    )
 
 
 def _some(sentences: Iterable[str]) -> list[str]:

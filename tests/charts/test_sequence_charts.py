@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,12 +12,27 @@ from lab.charts import (
     describe_round_trips,
     describe_time_sequence,
     draw_in_flight,
+    draw_page,
     draw_round_trips,
     draw_time_sequence,
+    new_axes,
 )
-from lab.charts.one_way import Acknowledged, InFlight, OneWay, Sent, _unwrap, in_flight, one_way, round_trips
+from lab.charts.one_way import (
+    Acknowledged,
+    InFlight,
+    OneWay,
+    Sent,
+    _unwrap,
+    densest_burst,
+    in_flight,
+    one_way,
+    round_trips,
+)
 from lab.charts.time_sequence import MOST_TOLD, _some
-from tests.charts.looks import inspect_text
+from lab.dissect.flows import find_flow
+from lab.dissect.segments import read_segments
+from tests.charts.conftest import CHAT
+from tests.charts.looks import grey, inspect_text
 from tests.charts.traffic import LAST, LOST, MSS, ROUND_TRIP_MS
 
 
@@ -107,6 +123,42 @@ def test_in_flight_counts_what_is_not_acknowledged():
     assert ([trip.frame for trip in trips], left_out) == ([1], 1)
 
 
+def times_of_burst(*times_s):
+    """The densest burst of one segment at each of these seconds, in a flow of ten seconds."""
+    way = OneWay(None, None)
+    way.sent = [sent(frame, time_s, 100 * frame, 100 * frame + 100) for frame, time_s in enumerate(times_s)]
+    return [item.time_s for item in densest_burst(way, 10)]
+
+
+def test_the_densest_burst_is_the_one_of_most_segments():
+    small, large = (1.0, 1.001, 1.002, 1.003), (5.0, 5.004, 5.008, 5.012, 5.016)
+    assert times_of_burst(0.0, *small, 3.0, *large, 9.9) == list(large)
+    assert times_of_burst(*small, *(time_s + 1 for time_s in small)) == list(small)  # the first of two alike
+    assert times_of_burst(1.0, 1.002, 1.001, 1.003) == [1.0, 1.002, 1.001, 1.003]  # as in the file
+
+
+@pytest.mark.parametrize(
+    "times_s",
+    [
+        (),
+        (1.0, 1.001, 1.002),  # one fewer than a burst has
+        (1.0, 1.02, 1.04, 1.06),  # 0.2 % of the flow apart: seen without help
+        (1.0, 1.0, 1.0, 1.0),  # no clock was fine enough: there is nothing to enlarge
+        tuple(number / 200 for number in range(2000)),  # all the time: a steady upload
+    ],
+    ids=["nothing", "few", "apart", "at once", "steady"],
+)
+def test_where_there_is_no_burst(times_s):
+    assert times_of_burst(*times_s) == []
+
+
+def test_a_syn_is_no_part_of_a_burst():
+    way = OneWay(None, None)
+    syn = Sent(1, 0.0, 0, 1, 0, True, False, False, False)
+    way.sent = [syn, *(sent(2 + n, n / 1000, 1 + n, 2 + n) for n in range(4))]
+    assert [item.frame for item in densest_burst(way, 10)] == [2, 3, 4, 5]
+
+
 def test_there_are_two_directions_only(plain):
     with pytest.raises(ValueError, match="'initiator' and 'responder'"):
         one_way(plain, "client")
@@ -140,6 +192,65 @@ def test_a_closer_look(lossy):
     low, high = ax.get_ylim()
     assert -1000 < low <= 1 and 10_001 <= high < 12_000
     assert inspect_text(ax) == []
+
+
+def lesson(name, flow=0):
+    return find_flow(read_segments(CHAT.parent / "lessons" / f"{name}.pcapng"), flow)
+
+
+def test_a_burst_is_drawn_again_enlarged():
+    calm = lesson("calm")
+    above = draw_time_sequence(calm)
+    _, below = above.figure.axes
+    burst = [item for item in one_way(calm).sent if item.payload_length]
+    first, last = burst[0].time_s, burst[-1].time_s
+    assert below.get_title(loc="left") == f"Enlarged: the burst of 10 segments at {first * 1e3:.3f} ms"
+    assert below.get_xlabel() == "time since the burst's first segment, µs"
+    left, right = below.get_xlim()
+    shown = [bar for bar in bars(below, "segment") if left <= bar[0] <= right]
+    assert shown == [(pytest.approx((item.time_s - first) * 1e6), item.start, item.end) for item in burst]
+    assert left < 0 < (last - first) * 1e6 < right < 1.1 * (last - first) * 1e6
+    low, high = below.get_ylim()
+    assert low < burst[0].start and burst[-1].end < high
+    [mark] = line(above, "burst, enlarged below").get_xdata()
+    assert first * 1e3 <= mark <= last * 1e3 and key(above)[-1] == "burst, enlarged below"
+
+
+def test_what_needs_no_enlarging_is_drawn_once(lossy):
+    for flow in (lesson("back-off"), lesson("report"), lossy):
+        assert len(draw_time_sequence(flow).figure.axes) == 1
+    closer = draw_time_sequence(lesson("calm"), between_s=(0.3, 0.4))
+    assert len(closer.figure.axes) == 1 and "enlarged" not in key(closer)[-1]
+    figure = new_axes().figure
+    free = figure.add_axes((0.1, 0.1, 0.6, 0.8))  # no subplot: nothing can make room below it
+    draw_time_sequence(lesson("calm"), ax=free)
+    assert len(figure.axes) == 2 and "enlarged" not in key(free)[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "flow", "direction"),
+    [
+        ("calm", 0, "initiator"),
+        ("loss-at-the-sender", 0, "initiator"),
+        ("loss-at-the-receiver", 0, "initiator"),
+        ("back-off", 0, "initiator"),
+        ("zero-window", 0, "responder"),
+        ("frozen", 1, "responder"),
+        ("frozen", 2, "responder"),
+    ],
+)
+def test_the_shipped_lessons_are_readable(name, flow, direction):
+    drawn = draw_time_sequence(lesson(name, flow), direction)
+    assert inspect_text(drawn) == []
+    for ax in drawn.figure.axes:
+        segments = [one for one in ax.collections if one.get_label() in ("segment", "sent again", "out of order")]
+        assert all(grey(one.get_color()[0]) < 0.6 for one in segments)
+
+
+def test_two_bursts_on_one_page_are_readable():
+    chart = partial(draw_time_sequence, lesson("loss-at-the-receiver"))
+    page = draw_page([chart, chart], columns=2, title="Twice")
+    assert inspect_text(page) == [] and len(page.get_axes()) == 4
 
 
 def test_kinds_differ_in_more_than_colour(lossy):
@@ -190,6 +301,15 @@ def test_the_twins_say_what_is_drawn(lossy):
     assert "The handshake took 40.1 ms from SYN to ACK." in told
     told = describe_in_flight(lossy)
     assert "at most 10,000 bytes were in flight (at 54.000 ms)" in told and "2 segments went out again." in told
+
+
+def test_the_twin_says_what_is_enlarged(lossy):
+    calm = lesson("calm")
+    told = describe_time_sequence(calm)
+    assert (
+        "A burst at 312.098 ms, enlarged below: 10 segments in 260.0 µs, frames 6 to 15, numbers 1 to 10,001.\n" in told
+    )
+    assert "enlarged" not in describe_time_sequence(lossy)
 
 
 def test_a_twin_stops_somewhere():
