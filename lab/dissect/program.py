@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.segment import Segment
 from rich.segment import Segments as Styled
@@ -33,6 +34,7 @@ DEFAULT_LIMIT = 40  # rows of a list
 _RIGHT = ("frame", "time s", "flow", "segments", "bytes →", "bytes ←", "seconds")  # columns of numbers
 # What a table of flows leaves out, step by step, until a flow fits on one line of the terminal.
 _LEFT_OUT = (set(), {"details"}, {"details", "seconds"}, {"details", "seconds", "segments"})
+LONG_TEXT = 65_536  # characters; str.translate is slow where not all are ASCII, a table pays off only here
 MOST_FRAMES = 8  # that are named in one line
 _WHY_EXCLUDED = {
     DUPLICATE: "that came again",
@@ -218,7 +220,10 @@ class _Program:
             what = " ".join(filter(None, [session.version_name, session.suite_name]))
             problem = f"; {session.problem}" if session.problem else ""
             shown.append(Text(f"{what or 'TLS'}: {how}{problem}", style="dim"))
-        shown.append(Styled(self._turn_segments(turns)))
+        written = self._turn_segments(turns)
+        if self.console.color_system is None:  # one piece: Rich takes as long for a piece as for a megabyte
+            written = [Segment("".join(piece.text for piece in written))]
+        shown.append(Styled(written))
         if not turns:
             shown.append(Text("Neither side wrote anything.", style="dim"))
         for name, stream in zip(("initiator", "responder"), streams, strict=True):
@@ -504,7 +509,14 @@ def _turn_facts(turn: Turn) -> dict:
 def printable(data: bytes | str) -> str:
     """Text that cannot steer a terminal: whatever is not printable becomes a dot, but for line ends."""
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-    return text.translate(_SHOWN)
+    if text.isascii() or len(text) < LONG_TEXT:
+        return text.translate(_SHOWN)
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    shown = np.zeros(sys.maxunicode + 1, "<u4")
+    shown[codes] = 1
+    present = np.flatnonzero(shown)
+    shown[present] = [_SHOWN[code] for code in present.tolist()]
+    return shown[codes].tobytes().decode("utf-32-le")
 
 
 class _Shown(dict):

@@ -133,12 +133,12 @@ class Stream:
             for row, offset, end in zip(rows, offsets, ends, strict=True)
         ]
 
-    def arrivals(self) -> tuple[np.ndarray, np.ndarray]:
-        """Two arrays (int64) with an item a piece, in order of offset: the row of the segment with which it
-        and all pieces before it had come, and its offset.
+    def arrivals(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Three arrays with an item a piece, in order of offset: the row of the segment with which it and all
+        pieces before it had come, its offset, and the number of the frame that brought it.
         """
         rows = np.array(self._layout.rows, np.int64)
-        return np.maximum.accumulate(rows), np.array(self._layout.offsets, np.int64)
+        return np.maximum.accumulate(rows), np.array(self._layout.offsets, np.int64), self._segments.number[rows]
 
     def row_at(self, offset: int) -> int:
         """The index of the segment that brought byte OFFSET of ``data``. IndexError outside it."""

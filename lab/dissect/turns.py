@@ -29,21 +29,21 @@ def flow_turns(flow: Flow) -> Iterator[Turn]:
     streams = flow.from_initiator, flow.from_responder
     missing = [{gap.offset: gap.length for gap in stream.gaps} for stream in streams]
     arrived = [stream.arrivals() for stream in streams]
-    rows, starts = (np.concatenate(column) for column in zip(*arrived, strict=True))
-    way = np.repeat([0, 1], [len(offsets) for _, offsets in arrived])
+    rows, starts, frames = (np.concatenate(column) for column in zip(*arrived, strict=True))
+    way = np.repeat([0, 1], [len(offsets) for _, offsets, _ in arrived])
     gap = np.concatenate(
         [np.isin(one[1], np.fromiter(gaps, np.int64)) for one, gaps in zip(arrived, missing, strict=True)]
     )
     order = np.argsort(rows, kind="stable")
     way, starts, gap = way[order], starts[order], gap[order]
     begins = np.flatnonzero(np.concatenate([[True], (way[1:] != way[:-1]) | gap[1:]])[: len(way)])
-    ways, starts = way[begins].tolist(), starts[begins].tolist()
+    ways, starts, frames = way[begins].tolist(), starts[begins].tolist(), frames[order][begins].tolist()
     ends, following = [0] * len(ways), [len(stream) for stream in streams]
     for i in range(len(ways) - 1, -1, -1):
         ends[i], following[ways[i]] = following[ways[i]], starts[i]
-    for one, start, end in zip(ways, starts, ends, strict=True):
-        stream = streams[one]
-        yield Turn(one, stream.frame_at(start), stream.data[start:end], missing[one].get(start, 0))
+    written = [stream.data for stream in streams]
+    for one, frame, start, end in zip(ways, frames, starts, ends, strict=True):
+        yield Turn(one, frame, written[one][start:end], missing[one].get(start, 0))
     for one, stream in enumerate(streams):
         if lost := missing[one].get(len(stream)):
             yield Turn(one, 0, b"", lost)

@@ -3,6 +3,7 @@ be used.
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.dissect.fields import Part
-from lab.dissect.program import main, printable
+from lab.dissect.program import LONG_TEXT, main, printable
 from tests.dissect import links, packets
 from tests.dissect.generator import Conversation
 from tests.dissect.test_fields import FRAME_1193
@@ -111,6 +112,16 @@ def test_follow_keeps_the_order_of_the_stream_and_says_what_it_leaves_out(tmp_pa
     assert "7 (6 not in it)" in run(capsys, path, "--flows").out
 
 
+def test_follow_says_the_same_in_colour(files, capsys, monkeypatch):
+    for name in ("gap.pcap", "talk.pcap"):
+        plain = run(capsys, files / name, "--follow", 0).out
+        with monkeypatch.context() as terminal:
+            terminal.setenv("FORCE_COLOR", "1")
+            terminal.setenv("TERM", "xterm-256color")
+            coloured = run(capsys, files / name, "--follow", 0).out
+        assert "\x1b[31m" in coloured and re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
 @pytest.mark.parametrize("step", [1, 2], ids=["no gaps", "gaps"])
 def test_follow_of_very_many_tiny_segments(step, tmp_path, capsys):
     """With one more copy of the turn a segment, this took minutes."""
@@ -121,6 +132,15 @@ def test_follow_of_very_many_tiny_segments(step, tmp_path, capsys):
     path.write_bytes(packets.pcap([(0, one, len(one)) for one in frames]))
     out = run(capsys, path, "--follow", 0).out
     assert out.count("x") >= count and out.count("[1 bytes missing") == (count - 1) * (step - 1)
+
+
+def test_a_long_text_is_shown_as_its_characters_are():
+    """Every character that there is, half surrogates too, in one text that takes the way by a table."""
+    text = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert len(text) >= LONG_TEXT and printable(text) == "".join(map(printable, text))
+    assert printable("\x1b[2J\n\u009b\ud800é" * LONG_TEXT) == "·[2J\n··é" * LONG_TEXT
+    data = bytes(range(256)) * 1000
+    assert printable(data) == printable(data[:256]) * 1000
 
 
 def test_frame(files, capsys):
