@@ -68,7 +68,45 @@ def until(root, condition, bound_s: float = BOUND_S):
     return value
 
 
+def until_running(condition, process: subprocess.Popen, what: str, bound_s: float = 60):
+    """Ask again and again until the condition is true, while the process runs; return its value."""
+    deadline = time.monotonic() + bound_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"never: {what}"
+        assert process.poll() is None, f"the program has ended before: {what}"
+        time.sleep(0.02)
+    return value
+
+
 def screenshot(display: str, path) -> None:
     """The whole screen as a PNG, where ImageMagick is installed."""
     if shutil.which("import"):
         subprocess.run(["import", "-display", display, "-window", "root", str(path)], check=True, timeout=60)
+
+
+def settled_picture(display: str, path: Path) -> bytes:
+    """Take the screen once two looks at it are the same (but for a blinking cursor it is soon)."""
+    seen: set[bytes] = set()
+    while True:
+        screenshot(display, path)
+        pixels = subprocess.run(["convert", path, "rgb:-"], capture_output=True, check=True).stdout
+        if pixels in seen:
+            return path.read_bytes()
+        seen.add(pixels)
+
+
+def xdotool(display: str, *arguments) -> str:
+    """Do with mouse, keys and windows what a person would; return what xdotool prints."""
+    command = ["xdotool", *map(str, arguments)]
+    environment = os.environ | {"DISPLAY": display}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30).stdout
+
+
+def windows_called(display: str, title: str) -> list[str]:
+    """Return the ids of the windows with this title; which is whose does not show from outside."""
+    return xdotool(display, "search", "--name", f"^{title}$").split()
+
+
+def press(display: str, window: str, *keys: str) -> None:
+    """Give a window the keyboard, and press keys in it."""
+    xdotool(display, "windowfocus", "--sync", window, "key", "--clearmodifiers", *keys)

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from lab.room import namespace, program
 from lab.room.only_one import only_one
 from lab.room.script import make_script
 from tests.chat import screen
+from tests.chat.screen import press, settled_picture, until_running, windows_called, xdotool
 from tests.conftest import shared_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,31 +44,6 @@ def one_room_at_a_time(tmp_path_factory):
 # The windows
 
 
-def xdotool(display: str, *arguments) -> str:
-    command = ["xdotool", *map(str, arguments)]
-    done = subprocess.run(command, env=os.environ | {"DISPLAY": display}, capture_output=True, text=True, timeout=30)
-    return done.stdout
-
-
-def until(condition, process: subprocess.Popen, what: str):
-    """Until the condition is true, looking again and again; the room must go on running meanwhile."""
-    deadline = time.monotonic() + BOUND_S
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"never: {what}"
-        assert process.poll() is None, f"the room has ended before: {what}"
-        time.sleep(0.02)
-    return value
-
-
-def windows_called(display: str, title: str) -> list[str]:
-    """Their ids; which is whose does not show from outside."""
-    return xdotool(display, "search", "--name", f"^{title}$").split()
-
-
-def press(display: str, window: str, *keys: str) -> None:
-    xdotool(display, "windowfocus", "--sync", window, "key", "--clearmodifiers", *keys)
-
-
 def read_arrival(room: subprocess.Popen) -> str:
     """Who connects next, by the server's console; their address must be their host's."""
     for line in room.stdout:
@@ -86,7 +61,7 @@ def wait_until_sent(capture: Path, reply: events.Reply, times: int, room: subpro
         frames = (bytes(recorded.frame(number)) for number in range(1, len(recorded) + 1))
         return sum(frame.count(ReportWire.encode(reply)) for frame in frames) == times
 
-    until(so_often, room, f"{reply} has been sent to {times} users")
+    until_running(so_often, room, f"{reply} has been sent to {times} users")
 
 
 MISSING = screen.missing() or next(
@@ -103,7 +78,7 @@ def test_three_users_at_three_windows(tmp_path):
             [*ROOM, "--out", tmp_path], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         try:
-            logins = until(
+            logins = until_running(
                 lambda: found if len(found := windows_called(display, "Enter Username")) == 3 else None,
                 room,
                 "three login windows",
@@ -145,17 +120,6 @@ def test_three_users_at_three_windows(tmp_path):
     assert overheard.names == list(windows) and overheard.lines == [(name, LINES[name]) for name in windows]
     if kept := os.environ.get("LAB_SCREENSHOTS"):
         shutil.copy(tmp_path / "room.png", Path(kept) / "room.png")
-
-
-def settled_picture(display: str, path: Path) -> bytes:
-    """The screen once two looks at it are the same (but for a blinking cursor it is soon)."""
-    seen: set[bytes] = set()
-    while True:
-        screen.screenshot(display, path)
-        pixels = subprocess.run(["convert", path, "rgb:-"], capture_output=True, check=True).stdout
-        if pixels in seen:
-            return path.read_bytes()
-        seen.add(pixels)
 
 
 # Without windows
@@ -241,7 +205,7 @@ def test_ctrl_c_leaves_a_capture_that_can_be_read_and_nothing_else(tmp_path):
     room = subprocess.Popen(command, **pipes, env=environment, start_new_session=True)
     capture = tmp_path / "room.pcapng"
     mark = f"LAB_TEST_ROOM={tmp_path}"
-    until(lambda: capture.exists() and b"\x26\xaa" in capture.read_bytes(), room, "a frame to port 9898")
+    until_running(lambda: capture.exists() and b"\x26\xaa" in capture.read_bytes(), room, "a frame to port 9898")
     assert len(processes_marked(mark)) > 4, "the search finds what is there"
     os.killpg(room.pid, signal.SIGINT)  # as a terminal does
     output, errors = room.communicate(timeout=BOUND_S)
