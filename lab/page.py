@@ -86,7 +86,7 @@ def make(captures: list[Path]) -> str:
             scores[label] = score(overheard, entry)
         findings.append(_finding(path.name, overheard))
         sections.append(_section(path, label, overheard, entry))
-    title = "What an eavesdropper has of " + " and ".join(path.name for path in captures)
+    title = "What an eavesdropper learns from " + " and ".join(path.name for path in captures)
     head = f"<h1>{_text(title)}</h1><p><strong>{_text(' '.join(findings))}</strong></p>"
     head += _exposure(scores) if scores else ""
     return (
@@ -101,10 +101,10 @@ def _finding(name: str, overheard) -> str:
     """Return what an eavesdropper learned from one capture, in a sentence."""
     read, said = len(overheard.lines), len(overheard.said)
     if not overheard.messages:
-        return f"In {name} no message to a server was seen."
+        return f"No message to a server was seen in {name}."
     if said and not read:
-        return f"Of {name} an eavesdropper counts {said} lines and reads none."
-    return f"Of {name} an eavesdropper reads {read} of {said} lines."
+        return f"From {name}, an eavesdropper counts {said} lines and reads none."
+    return f"From {name}, an eavesdropper reads {read} of {said} lines."
 
 
 def manifest_entry(capture: Path) -> dict | None:
@@ -173,7 +173,7 @@ def _facts(path: Path, segments, flows: list, overheard, entry: dict | None) -> 
 
     rows = [
         ["file", path.name],
-        ["frames", len(segments.capture)],
+        ["frames", str(len(segments.capture))],
         ["TCP segments, flows", f"{len(segments)}, {len(flows)}"],
         ["server", overheard.server or "none seen"],
         ["protocol", " ".join(filter(None, [overheard.tls_version, overheard.cipher_suite])) or "plaintext"],

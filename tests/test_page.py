@@ -163,6 +163,6 @@ def test_the_page_begins_with_the_finding():
     made = page.make([CHAT / "plain.pcapng", CHAT / "tls13.pcapng"])
     _, _, after = made.partition("</h1>")
     assert after.startswith(
-        "<p><strong>Of plain.pcapng an eavesdropper reads 18 of 18 lines. "
-        "Of tls13.pcapng an eavesdropper counts 18 lines and reads none.</strong></p>"
+        "<p><strong>From plain.pcapng, an eavesdropper reads 18 of 18 lines. "
+        "From tls13.pcapng, an eavesdropper counts 18 lines and reads none.</strong></p>"
     )
