@@ -220,26 +220,26 @@ class _Program:
             what = " ".join(filter(None, [session.version_name, session.suite_name]))
             problem = f"; {session.problem}" if session.problem else ""
             shown.append(Text(f"{what or 'TLS'}: {how}{problem}", style="dim"))
-        written = self._turn_segments(turns)
+        pieces = self._turn_pieces(turns)
         if self.console.color_system is None:  # one piece: Rich takes as long for a piece as for a megabyte
-            written = [Segment("".join(piece.text for piece in written))]
-        shown.append(Styled(written))
+            pieces = [("".join(text for text, _ in pieces), None)]
+        shown.append(Styled(Segment(*piece) for piece in pieces))
         if not turns:
             shown.append(Text("Neither side wrote anything.", style="dim"))
         for name, stream in zip(("initiator", "responder"), streams, strict=True):
             shown += [Text(f"Not shown of the {name}: {one}", style="reverse") for one in _excluded_lines(stream)]
         return self._say(facts, *shown)
 
-    def _turn_segments(self, turns: list[Turn]) -> Iterator[Segment]:
-        """What --follow prints of TURNS. Rich would take a minute to wrap the lines of 16 MB."""
+    def _turn_pieces(self, turns: list[Turn]) -> Iterator[tuple[str, Style]]:
+        """What --follow prints of ``turns``, and how. Rich would take a minute to wrap the lines of 16 MB."""
         dim, reverse, *colours = (Style.parse(name) for name in ("dim", "reverse", *COLOURS))
         for turn in turns:
             if turn.missing:
-                yield Segment(f"[{turn.missing} bytes missing from the capture]\n", reverse)
+                yield f"[{turn.missing} bytes missing from the capture]\n", reverse
             if turn.data:
-                yield Segment(f"frame {turn.frame}\n", dim)
+                yield f"frame {turn.frame}\n", dim
                 text = _hex_dump(turn.data) if self.arguments.hex else printable(turn.data)
-                yield Segment(f"{text}\n", colours[turn.way])
+                yield f"{text}\n", colours[turn.way]
 
     def _frame(self, number: int) -> None:
         if not 1 <= number <= len(self.capture):
