@@ -171,18 +171,33 @@ def test_one_silent_reader_freezes_nobody(serve):
 
 
 def test_and_the_twin_the_report_stands_still():
-    with ReportServer() as server:
-        silent = raw(server.port)
-        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    """One client does not read. The others do, and yet nothing reaches them until it reads, too."""
+
+    def holds(text):
+        return lambda message: text in str(message)
+
+    with ReportServer() as server, raw(server.port) as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
         silent.sendall(b"silent")
         with ReportClient("Alice", server.port) as alice, ReportClient("John", server.port) as john:
-            alice.socket.settimeout(1)
-            with pytest.raises((TimeoutError, AssertionError)):
-                for i in range(30_000):
-                    alice.send(f"{i} " + "x" * 900)
-                    if i % 100 == 99:
-                        john.until(lambda read, i=i: f"{i} x" in str(read), bound_s=3)
-            silent.close()
+            john.until(["silent", "Alice", "John"])
+            [to_silent] = [one for one in server.clients if one.getpeername() == silent.getsockname()]
+            to_silent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
+            texts = ["x" * 900] * 400 + ["the end"]  # 360 kB: more than the buffers on the way to the silent one hold
+            threading.Thread(target=lambda: [alice.send(text) for text in texts], daemon=True).start()
+            john.until(holds("x" * 900))
+            with pytest.raises(AssertionError, match="never came"):
+                john.until(holds("the end"), bound_s=2)
+            assert server.lock.locked()
+            john.send("anybody?")
+            with pytest.raises(AssertionError, match="never came"):
+                alice.until(holds("anybody?"), bound_s=1)
+            reader = threading.Thread(target=read_to_end, args=[silent])
+            reader.start()
+            john.until(holds("the end"), BOUND_S)
+            alice.until(holds("anybody?"), BOUND_S)
+            silent.shutdown(socket.SHUT_RDWR)
+            reader.join(BOUND_S)
 
 
 class TestTheReportsOwnPrograms:
