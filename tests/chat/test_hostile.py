@@ -117,19 +117,22 @@ def test_without_descriptors_the_console_says_so_once(tmp_path):
         command, folder = BY_PATH["by path"](name)
         return few + command, folder
 
-    with server_program("--login-time", "0.5", "--accounts", str(tmp_path / "accounts"), start=start) as (server, port):
-        visitors = [raw(port) for _ in range(40)]
-        for visitor in visitors[::2]:  # these want to look at the accounts, for which the server needs another one
+    options = ["--login-time", "60", "--accounts", str(tmp_path / "accounts")]
+    with server_program(*options, start=start) as (server, port):
+        visitors = [raw(port) for _ in range(60)]
+        printed = next(line for line in server.stdout if "could not be accepted" in line)
+        for visitor in visitors[:10]:  # these want to look at the accounts, for which the server needs another one
             visitor.sendall(JSON.encode(events.Join("Bob", None)))
+        for visitor in visitors[:10]:
+            read_to_end(visitor)  # each is sent away
         for visitor in visitors:
-            read_to_end(visitor)  # each is sent away as it has not logged in
             visitor.close()
         alice = ChatClient(Login("Alice", "127.0.0.1", port, wire="json", password="sesame")).connect()
         alice.leave()
         server.terminate()
-        output, errors = server.communicate(timeout=30)
-    assert errors == "" and "*** Alice Connected" in output
-    assert output.count("could not be accepted: Too many open files") == 1
+        printed += server.stdout.read()
+        assert server.stderr.read() == "" and "*** Alice Connected" in printed
+    assert printed.count("could not be accepted: Too many open files") == 1
 
 
 def test_escape_sequences_never_arrive_raw(serve):
