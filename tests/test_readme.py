@@ -9,11 +9,16 @@ import sys
 
 import pytest
 
+from lab.room import namespace
 from tests.conftest import ROOT
 
-BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+[PROGRAM] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line.partition("#")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
 SERVES = ("lab/server.py", "lab notebooks")  # run until they are told to end
+MY_LAN = "my_lan"  # in the commands of the program
+REFUSAL = namespace.refusal()
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +31,9 @@ def copy(tmp_path_factory):
 
 
 def as_typed(command: str) -> list[str]:
-    """The words of a command, with this Python for ``python`` and ``python3``."""
+    """Return the words of a command, with this Python for ``python3`` and for that of the set-up."""
     words = shlex.split(command)
-    assert words[0] in ("python", "python3"), f"what is this? {command}"
+    assert words[0] in ("python3", ".venv/bin/python"), f"what is this? {command}"
     return [sys.executable, *words[1:]]
 
 
@@ -52,7 +57,7 @@ def test_every_file_that_the_readmes_show_is_there():
     [
         pytest.param(command, marks=pytest.mark.maintainers if command == "python3 lab package" else ())
         for command in COMMANDS
-        if not any(word in command for word in (*SERVES, "lab/client.py"))
+        if not any(word in command for word in (*SERVES, "lab/client.py", MY_LAN))
     ],
 )
 def test_a_command_that_ends(command, copy):
@@ -62,6 +67,35 @@ def test_a_command_that_ends(command, copy):
     done = subprocess.run(words, cwd=copy, capture_output=True, text=True, timeout=100, input="y\n")
     assert done.returncode == 0 or (words[1:] == ["lab", "doctor"] and done.returncode == 1), done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}")
+def test_the_lan_of_your_own_loses_a_segment_and_shows_it_again(copy):
+    (copy / "my_lan.py").write_text(PROGRAM, encoding="utf-8")
+    printed = []
+    for command in (command for command in COMMANDS if MY_LAN in command):
+        done = subprocess.run(as_typed(command), cwd=copy, capture_output=True, text=True, timeout=100)
+        assert (done.returncode, done.stderr) == (0, "")
+        printed.append(done.stdout)
+    chat, dissected = printed
+    assert "<Brandon> hello" in chat
+    frames = int(re.match(r"my_lan.pcapng: (\d+) frames", dissected)[1])
+    assert frames > 10
+    info = " ".join(dissected.split())  # the lines are wrapped
+    assert re.search(r"\[TCP Retransmission\] \d+ → 9898 \[PSH, ACK\] Seq=47 Ack=51 Win=\d+ Len=5\b", info)
+
+
+def test_the_stated_hours_are_those_of_the_notebooks_and_the_sheets():
+    stated = re.search(r"about (\S+) hours: (\S+) for the eight notebooks, (\S+) for the exercises, (\S+) for", README)
+    whole, *parts = map(float, stated.groups())
+    notebooks = [path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb")]
+    sheets = [path.read_text(encoding="utf-8") for path in (ROOT / "lab" / "exercises").glob("sheet_*.py")]
+    minutes = [
+        sum(int(re.search(r"\*About (\d+) minutes", text)[1]) for text in notebooks),
+        sum(int(found) for text in sheets for found in re.findall(r"Time: (\d+) minutes", text)),
+    ]
+    assert len(notebooks) == 8 and sum(parts) == whole
+    assert [round(2 * one / 60) / 2 for one in minutes] == parts[:2]
 
 
 @pytest.fixture
