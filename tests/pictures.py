@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from lab.charts import draw_exposure, to_png
-from lab.chat import wire
+from lab.chat import events
 from lab.exposure import eavesdrop, score
 from lab.room.lan import REPORT_LAN, Lan
 from lab.room.record import MANIFEST, REPORT_PORT, read_manifest
@@ -49,15 +49,15 @@ def draw_chat(path: Path) -> None:
         windows = {name: _log_in(display, lan, name, arrivals) for name in ("Brandon", "John")}
         alice = RemoteClient(lan[HOST_OF["Alice"]], "Alice", server, REPORT_PORT).connect()
         alice.announce()
-        until(alice, wire.Connected("Alice"))
+        until(alice, events.Announced("Alice"))
         alice.ask_users()
-        until(alice, wire.Users(("Brandon", "John", "Alice")))
+        until(alice, events.Users(("Brandon", "John", "Alice")))
         for name, text in SAID:
             screen.xdotool(display, "windowfocus", "--sync", windows[name], "type", "--delay", "1", text)
             screen.press(display, windows[name], "Return")
-            until(alice, wire.Said(name, text))
+            until(alice, events.Said(name, text))
         alice.say("hello everyone")
-        until(alice, wire.Said("Alice", "hello everyone"))
+        until(alice, events.Said("Alice", "hello everyone"))
         screen.settled_picture(display, Path(folder) / "whole.png")
         _write_small((Path(folder) / "whole.png").read_bytes(), path)
         alice.leave()
@@ -71,7 +71,7 @@ def _log_in(display: str, lan: Lan, name: str, arrivals: queue.SimpleQueue) -> s
     called = functools.partial(screen.windows_called, display)
     (window,) = screen.until_running(lambda: called("Enter Username"), client, f"{name}'s login window")
     screen.press(display, window, "Return")
-    while not arrivals.get(timeout=screen.BOUND_S).startswith(f"Connected: {name} "):
+    while not arrivals.get(timeout=screen.BOUND_S).startswith(f"*** {name} Connected "):
         pass
     screen.until_running(lambda: window in called(".*Chatting Program"), client, f"{name}'s chat window")
     screen.xdotool(display, "windowsize", "--sync", window, WIDTH, HEIGHT)
