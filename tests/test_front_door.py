@@ -15,6 +15,8 @@ from lab.room import namespace
 from tests.chat import screen
 from tests.conftest import ROOT
 
+NARROW = {**os.environ, "PYTHONIOENCODING": "ascii"}  # a terminal's encoding that lacks many letters
+
 
 def run(*command, cwd=ROOT, **options):
     return subprocess.run(
@@ -93,7 +95,7 @@ def test_demo(tmp_path):
 
 
 def test_demo_as_json_prints_json_and_nothing_else(tmp_path):
-    done = run(sys.executable, "lab", "demo", "--json", "--seed", "5", "--out", tmp_path)
+    done = run(sys.executable, "lab", "demo", "--json", "--seed", "5", "--out", tmp_path, env=NARROW)
     facts = json.loads(done.stdout)
     assert [step["flags"] for step in facts["handshake"]] == ["SYN", "SYN, ACK", "ACK"]
     plain, tls = facts["sessions"]
@@ -102,6 +104,7 @@ def test_demo_as_json_prints_json_and_nothing_else(tmp_path):
     assert done.stderr == ""
 
 
+@pytest.mark.maintainers
 def test_demo_quiet_names_the_files(tmp_path):
     done = run(sys.executable, "lab", "demo", "--quiet", "--out", tmp_path)
     assert [line.rpartition(os.sep)[2] for line in done.stdout.splitlines()] == [
@@ -150,11 +153,9 @@ def test_ctrl_c_leaves_no_process_and_no_broken_file(tmp_path):
     assert not (tmp_path / "manifest.json").exists()
 
 
-def test_what_the_terminals_encoding_has_no_letters_for_is_escaped(tmp_path):
-    narrow = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = run(sys.executable, "lab", "demo", "--json", "--seed", "1", "--out", tmp_path, env=narrow)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["handshake"]
+def test_what_the_terminals_encoding_has_no_letters_for_is_escaped():
+    done = run(sys.executable, "lab", "dissect", "captures/chat/plain.pcapng", "--follow", "0", env=NARROW)
+    assert done.returncode == 0 and "\\ufffd" in done.stdout, done.stderr
 
 
 def test_two_recordings_into_one_folder_do_not_destroy_each_other(tmp_path):
@@ -183,10 +184,17 @@ def test_quiet_is_quiet_in_a_namespace_too(tmp_path, monkeypatch, capfd):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a pipe that breaks, as on POSIX")
-def test_a_reader_that_goes_early_is_no_error(tmp_path):
-    command = f"{shlex.quote(sys.executable)} lab demo --out {shlex.quote(str(tmp_path))} | head -3"
+@pytest.mark.parametrize(
+    "command, beginning",
+    [
+        ("dissect captures/chat/plain.pcapng --follow 0", ""),
+        pytest.param("demo --out {}", "Recording", marks=pytest.mark.maintainers),
+    ],
+)
+def test_a_reader_that_goes_early_is_no_error(command, beginning, tmp_path):
+    command = f"{shlex.quote(sys.executable)} lab {command.format(shlex.quote(str(tmp_path)))} | head -3"
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.stdout.startswith("Recording") and "Traceback" not in done.stderr
+    assert done.stdout.startswith(beginning) and done.stdout and "Traceback" not in done.stderr
 
 
 def test_the_page_about_a_pair(tmp_path):
