@@ -73,6 +73,7 @@ def test_it_asks_for_no_news_and_no_updates(address):
 
 
 @needs_browser
+@pytest.mark.maintainers
 def test_it_opens_the_first_notebook_and_a_sheet_beside_it(address, tmp_path):
     with browser(tmp_path) as tab:
         tab.call("Network.enable")

@@ -209,6 +209,7 @@ def test_a_file_with_another_hash_is_not_installed(kit_with_pip):
     assert not list((kit_with_pip / ".venv").rglob("lab_kit_tiny_package*"))
 
 
+@pytest.mark.maintainers
 def test_a_package_that_is_not_in_the_lock_yet(kit_with_pip):
     """As after an edit of requirements.txt."""
     (kit_with_pip / "lab" / "requirements.lock").write_text("")
@@ -242,6 +243,7 @@ def test_the_second_time_it_starts_at_once(set_up_kit):
     assert done.returncode == 0 and done.stderr == "" and done.stdout == f"{prefix(set_up_kit)} []\n"
 
 
+@pytest.mark.maintainers
 def test_the_set_up_stops_where_pip_finds_nothing(kit_with_pip):
     (kit_with_pip / "requirements.txt").write_text("no-such-package-in-any-index-of-packages>=1,<2\n")
     done = run(kit_with_pip)
@@ -356,6 +358,7 @@ def test_a_new_lock_without_a_network_does_not_stop_a_complete_one(set_up_kit):
     assert is_untouched(set_up_kit)
 
 
+@pytest.mark.maintainers
 def test_what_was_half_installed_is_installed_again(set_up_kit):
     metadata = next((set_up_kit / ".venv").rglob("lab_kit_tiny_package-1.dist-info"))
     (metadata / "INSTALLER").unlink()
@@ -366,6 +369,7 @@ def test_what_was_half_installed_is_installed_again(set_up_kit):
     assert (metadata.parent / "lab_kit_tiny_package" / "__init__.py").exists() and is_untouched(set_up_kit)
 
 
+@pytest.mark.maintainers
 def test_a_package_removed_by_hand_comes_back(set_up_kit):
     metadata = next((set_up_kit / ".venv").rglob("lab_kit_tiny_package-1.dist-info"))
     shutil.rmtree(metadata)
@@ -373,6 +377,7 @@ def test_a_package_removed_by_hand_comes_back(set_up_kit):
     assert done.returncode == 0 and "Mending .venv" in done.stderr and is_untouched(set_up_kit), done.stderr
 
 
+@pytest.mark.maintainers
 def test_a_mended_environment_that_still_lacks_something_is_not_restarted_for_ever(set_up_kit):
     """A version with an epoch, which pip takes for later than 2 and the kit does not."""
     write_lock(set_up_kit, "1!0", digest_of(make_wheel(set_up_kit.parent, "1!0")))
