@@ -22,11 +22,13 @@ import socket
 import statistics
 import sys
 import time
+from pathlib import Path
 
 from tests.bench import end_on_sigterm, load, servers
 from tests.bench.load import Crowd
 
 OURS = ("ours, report wire", "ours, json wire")
+BEFORE = ("before, report wire", "before, json wire")
 OTHERS = ("report", "report, no delay", "asyncio", "websockets", "ngircd")
 STORY = (
     ("report", "one lock, one send for each message and client, Nagle's algorithm left on"),
@@ -257,6 +259,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=3, help="each server, each turn (default: %(default)s)")
     parser.add_argument("--repeat", type=int, default=3, help="turns (default: %(default)s)")
     parser.add_argument("--servers", help="of: " + "; ".join((*OURS, *OTHERS)) + " (separated by semicolons)")
+    parser.add_argument("--before", type=Path, metavar="DIR", help="beside an earlier checkout of the kit, and no other")
     parser.add_argument("--latency", action="store_true")
     parser.add_argument("--idle", type=int, nargs="?", const=10_000, metavar="N")
     parser.add_argument("--overload", action="store_true")
@@ -265,7 +268,9 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    names = available([name.strip() for name in options.servers.split(";")] if options.servers else OURS + OTHERS)
+    usual = OURS + (BEFORE if options.before else OTHERS)
+    names = available([name.strip() for name in options.servers.split(";")] if options.servers else usual)
+    servers.earlier = options.before
     figures: dict = {}
 
     if options.story:

@@ -182,14 +182,19 @@ def a_core_each():
         os.sched_setaffinity(0, CORES[:-1])
 
 
+earlier: Path | None = None  # a checkout to compare with
+
+
 @contextlib.contextmanager
 def running(name: str):
     """Start one in a process of its own, on a core of its own; yields its port and process id.
 
-    ``ours`` is the program of the lab.
+    ``ours`` is the program of the lab; ``before`` is that of an earlier checkout, in the folder ``earlier``.
     """
-    if name.startswith("ours"):
-        command = [sys.executable, str(ROOT / "lab" / "server.py"), "--port", "0"]
+    is_program = name.startswith(("ours", "before"))
+    if is_program:
+        root = earlier if name.startswith("before") else ROOT
+        command = [sys.executable, str(root / "lab" / "server.py"), "--port", "0"]
     else:
         command = [sys.executable, "-m", "tests.bench.servers", name]
     with a_core_each():
@@ -198,7 +203,7 @@ def running(name: str):
         )
     try:
         pid = process.pid
-        if name.startswith("ours"):
+        if is_program:
             port = next(int(found[1]) for line in process.stdout if (found := re.search(r"port (\d+)", line)))
             drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
         else:
