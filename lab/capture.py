@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from lab import environment
-from lab.room import variant
+from lab.harness import variant
 
 SESSION = ("tls", "wire", "pad", "disguise", "seed", "script", "port", "keys")  # the options that choose a session
 
@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
 
-    from lab.room import record, report_frame
+    from lab.harness import report_frame, session
 
     try:
         manifest = _record(options, (lambda line: None) if silent else print)
@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     elif not options.quiet:
         for recording in manifest["recordings"]:
             print(f"{options.out / recording['file']}: {recording['frames']} frames")
-        print(f"{options.out / record.MANIFEST}: what was said, by whom, when")
+        print(f"{options.out / session.MANIFEST}: what was said, by whom, when")
     return 0
 
 
@@ -106,16 +106,17 @@ def _given(options: argparse.Namespace, parser: argparse.ArgumentParser, names) 
 
 
 def _record_own(options: argparse.Namespace, silent: bool) -> int:
-    from lab.room import roster, student
-    from lab.room.tap import RecordingError
+    from lab.harness import roster, student_capture
+    from lab.harness.tap import RecordingError
 
     try:
         if options.roster is not None:
             entries = roster.read_roster(options.roster)
         else:
-            entries = [roster.Entry(student.check_id(options.student))]
+            entries = [roster.Entry(student_capture.check_id(options.student))]
         if options.student:
-            about = student.record_student(student.profile(entries[0].id, options.course), options.out / entries[0].id)
+            profile = student_capture.profile(entries[0].id, options.course)
+            about = student_capture.record_student(profile, options.out / entries[0].id)
             failed = {}
         else:
             tell = (lambda *_: None) if silent else _bar
@@ -127,7 +128,7 @@ def _record_own(options: argparse.Namespace, silent: bool) -> int:
         print(json.dumps(about if options.student else {"failed": failed, "recorded": len(entries) - len(failed)}))
     elif not silent:
         where = options.out / entries[0].id if options.student else options.out
-        print(f"\n{where}: {', '.join(student.FILES)}{'' if options.student else ' for each'}")
+        print(f"\n{where}: {', '.join(student_capture.FILES)}{'' if options.student else ' for each'}")
     for name, reason in failed.items():
         print(f"capture: {name}: {reason}", file=sys.stderr)
     return 2 if failed else 0
@@ -142,18 +143,18 @@ def _bar(done: int, total: int, what: str) -> None:
 
 def _record(options: argparse.Namespace, say) -> dict:
     if options.scenario == "report":
-        from lab.room import scenario  # needs pyroute2, which only Linux has
+        from lab.harness import scenario  # needs pyroute2, which only Linux has
 
         return scenario.record_report(options.out, say)
-    from lab.room import record, script_file
+    from lab.harness import script_file, session
 
     try:
         script = script_file.read_script(options.script) if options.script else None
     except script_file.ScriptError as error:
-        raise record.RecordingError(str(error)) from None
+        raise session.RecordingError(str(error)) from None
     if script and "report" in {one.wire for one in options.variants} and any(s.action == "tell" for s in script.steps):
         say("the report wire has no private messages: they are left out there (--wire json has them)")
-    return record.record(
+    return session.record(
         options.out, options.variants, options.seed, options.port, options.keys, say=say, script=script
     )
 

@@ -24,15 +24,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--replace", action="store_true", help="replace an authority that is there, without asking")
     options = parser.parse_args(argv)
 
-    from lab.room import authority
+    from lab.harness import certificates
 
     try:
         if refused := _refusal(options.folder, options.replace):
             print(f"certs: {refused}", file=sys.stderr)
             return 2
-        made = authority.issue(
-            options.folder, options.host or authority.LOOPBACK_NAMES, authority.DAYS if options.days is None else options.days
-        )
+        days = certificates.DAYS if options.days is None else options.days
+        made = certificates.issue(options.folder, options.host or certificates.LOOPBACK_NAMES, days)
     except (OSError, ValueError, OverflowError) as error:
         print(f"certs: cannot make certificates in {options.folder}: {error}", file=sys.stderr)
         return 2

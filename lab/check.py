@@ -190,7 +190,7 @@ def _tell_answers() -> None:
     """A line on each answers.toml of one's own: whether it can be read, and what cannot be an answer. Nobody here knows
     what is right in it."""
     from lab.checking.answers import AnswersError, read_answers
-    from lab.room.student import misfits
+    from lab.harness.student_capture import misfits
 
     for path in sorted(PROGRESS.parent.glob("*/answers.toml")):
         try:

@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> int:
 
     from lab import page
     from lab.dissect.capture_file import CaptureError
-    from lab.room.record import MANIFEST, RecordingError, RecordingRefused, read_manifest, record
-    from lab.room.variant import Variant
+    from lab.harness.session import MANIFEST, RecordingError, RecordingRefused, read_manifest, record
+    from lab.harness.variant import Variant
 
     def say(line: str = "") -> None:
         if not (options.quiet or options.json):

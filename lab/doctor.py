@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab import environment, system_packages
-from lab.room import namespace
+from lab.net import namespace
 
 REPORT_PORT = 9898
 TRY_S = 60
@@ -132,12 +132,12 @@ def _recording(namespaces_refused: str | None) -> Finding:
     python = environment.python_with_packages()
     if python is None:
         return Finding("note", "recording", "cannot be tried before the packages are there", "python3 lab demo")
-    refused = _try("from lab.room.tap import may_record; print(may_record() or '')", python)
+    refused = _try("from lab.harness.tap import may_record; print(may_record() or '')", python)
     if not refused:
         return Finding("ok", "recording", "this user may record on the machine's loopback")
     if namespaces_refused is None:
         return Finding("ok", "recording", "in a network of the kit's own (not on the machine's loopback)")
-    from lab.room.advice import how_to_record
+    from lab.harness.advice import how_to_record
 
     return Finding("fault", "recording", refused, how_to_record())
 

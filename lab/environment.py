@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.install import OutOfReach, SetupError, install_locked, install_ranges, run, say, uv
-from lab.room.only_one import Taken, only_one
+from lab.setup.folder_lock import Locked, folder_lock
 from lab.system_packages import install_system_packages, is_root_on_debian, python_parts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -206,12 +206,12 @@ def _mend(system: bool) -> None:
 def _alone():
     """Hold the lock of the kit's folder; say so where another process holds it first."""
     try:
-        with only_one(ROOT) as lock:
+        with folder_lock(ROOT) as lock:
             yield lock
             return
-    except Taken:
+    except Locked:
         say("Another process is setting the kit up: waiting for it ...")
-    with only_one(ROOT, wait=True) as lock:
+    with folder_lock(ROOT, wait=True) as lock:
         yield lock
 
 

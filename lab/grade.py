@@ -21,7 +21,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
-from lab.room.only_one import only_one
+from lab.setup.folder_lock import folder_lock
 
 WORK = "lab-grade-"  # how its temporary folders are named
 
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         "--no-sandbox", action="store_true", help="limits only: a hand-in can read your files"
     )
     options = parser.parse_args(argv)
-    from lab.room.roster import RosterError, read_roster
+    from lab.harness.roster import RosterError, read_roster
 
     try:
         roster = read_roster(options.roster)
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _grade(options: argparse.Namespace, roster: list, work: Path) -> int:
     from lab.checking.child import RUNNER
-    from lab.grading import copies, outputs, pages, sandbox, submissions
+    from lab.instructor import copies, outputs, pages, sandbox, submissions
 
     sandboxed = not options.no_sandbox
     if sandboxed and (refused := sandbox.refusal(RUNNER, work)):
@@ -105,7 +105,7 @@ def _all_traces(result) -> list[str]:
 
 def _diagnosis(refused: str) -> str:
     """Why there is no sandbox here, and the one way out, in a line."""
-    from lab.room import namespace
+    from lab.net import namespace
 
     cause, fix = refused, "grade on Linux, in a virtual machine"
     if sys.platform.startswith("linux"):
@@ -122,13 +122,13 @@ def _work_folder():
     for left in Path(tempfile.gettempdir()).glob(f"{WORK}*"):
         with contextlib.suppress(OSError):  # in use, or somebody else's
             if os.name != "posix" or left.lstat().st_uid == os.getuid():
-                with only_one(left):
+                with folder_lock(left):
                     shutil.rmtree(left, ignore_errors=True)
     with contextlib.ExitStack() as held:
         while True:
             work = Path(tempfile.mkdtemp(prefix=WORK))
             with contextlib.suppress(OSError):  # another grader has just found it unlocked, and removed it
-                held.enter_context(only_one(work))
+                held.enter_context(folder_lock(work))
                 if work.exists():
                     break
         held.callback(shutil.rmtree, work, ignore_errors=True)
@@ -137,7 +137,7 @@ def _work_folder():
 
 def _mark_all(found: list, options: argparse.Namespace, sandboxed: bool, work: Path) -> dict:
     """A Result for each submission, from ``results/`` where nothing has changed since."""
-    from lab.grading.marking import rules_fingerprint
+    from lab.instructor.marking import rules_fingerprint
 
     kept = options.out / "results"
     kept.mkdir(exist_ok=True)
@@ -199,7 +199,7 @@ def _in_processes(jobs: list, workers: int):
 
 
 def _failed(job: tuple, reason: str):
-    from lab.grading.marking import Result
+    from lab.instructor.marking import Result
 
     student, _, _, _, fingerprint, _ = job
     return Result(student, fingerprint, remarks=[f"{reason}: look at it by hand"])
@@ -229,14 +229,14 @@ def _mark_one(student: str, folder: Path, key: str, sandboxed: bool, fingerprint
     """In a worker process."""
     import warnings
 
-    from lab.grading.marking import mark
+    from lab.instructor.marking import mark
 
     warnings.simplefilter("ignore", RuntimeWarning)  # numbers that wrap around do so in numpy's scalars too
     return mark(student, folder, key, sandboxed, fingerprint, remarks)
 
 
 def _read_result(path: Path):
-    from lab.grading.marking import Result
+    from lab.instructor.marking import Result
 
     try:
         return Result.from_dict(json.loads(path.read_text(encoding="utf-8")))

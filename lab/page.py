@@ -109,7 +109,7 @@ def _finding(name: str, overheard) -> str:
 
 def manifest_entry(capture: Path) -> dict | None:
     """What the manifest beside a capture says of it, or None; a file that has changed since is not the one meant."""
-    from lab.room.record import MANIFEST, RecordingError, read_manifest
+    from lab.harness.session import MANIFEST, RecordingError, read_manifest
 
     try:
         manifest = read_manifest(capture.parent / MANIFEST)

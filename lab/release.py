@@ -19,7 +19,7 @@ from lab.environment import ROOT
 
 # What stays behind, by path in the kit: folders with all that is in them, or files.
 INSTRUCTOR_ONLY = (
-    "lab/grading",
+    "lab/instructor",
     "lab/grade.py",
     "lab/release.py",
     "lab/exercises/README.md",
@@ -89,7 +89,7 @@ def zip_path(dest: Path) -> Path:
 
 def release(dest: Path) -> int:
     """Make the copy; gives the number of files. Raises ReleaseError, and then nothing is there."""
-    from lab.grading import stubs
+    from lab.instructor import stubs
 
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
         raise ReleaseError(f"{dest} is there already: choose a folder that is not")
@@ -173,7 +173,7 @@ def _files_of_the_kit() -> list[str]:
 def secret_lines() -> dict[str, str]:
     """Every telling line of what students must not see: the marked regions, and the hidden checks. By line, where it
     is."""
-    from lab.grading import stubs
+    from lab.instructor import stubs
 
     found = {}
     for path in stubs.solutions():
@@ -201,7 +201,7 @@ def _checks(kind: str) -> list[Path]:
 
 def secret_regions() -> dict[str, str]:
     """Every marked region of every solution as one text, however short its lines are; by text, where it is."""
-    from lab.grading import stubs
+    from lab.instructor import stubs
 
     found = {}
     for path in stubs.solutions():

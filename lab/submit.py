@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, metavar="ZIP", help="the file to write (default: submission-ID.zip, here)")
     options = parser.parse_args(argv)
-    from lab.room.student import check_id
+    from lab.harness.student_capture import check_id
 
     try:
         student = check_id(options.student) if options.student else _only_student()
@@ -96,7 +96,7 @@ def _describe_sheet(path: Path) -> str:
 
 def _describe_answers(path: Path, student: str) -> str:
     from lab.checking.answers import AnswersError, read_answers
-    from lab.room.student import misfits
+    from lab.harness.student_capture import misfits
 
     try:
         answers = read_answers(path)

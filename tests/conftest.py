@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.room.only_one import only_one
+from lab.setup.folder_lock import folder_lock
 
 ROOT = Path(__file__).resolve().parent.parent
 skipped: Counter[str] = Counter()  # reason: how many tests
@@ -48,7 +48,7 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
     def folder_of(name: str, make: Callable[[Path], object]) -> Path:
         lock, folder = shared / f"{name}.lock", shared / name
         lock.mkdir(exist_ok=True)
-        with only_one(lock, wait=True):
+        with folder_lock(lock, wait=True):
             if not folder.exists():
                 partial = Path(tempfile.mkdtemp(dir=lock))
                 make(partial)
@@ -61,8 +61,8 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
 @pytest.fixture(scope="session")
 def recorded(once):
     """(folder, manifest) of one fresh recording in each variant, seed 7, with keys."""
-    from lab.room.record import MANIFEST, read_manifest, record
-    from lab.room.tap import RecordingRefused
+    from lab.harness.session import MANIFEST, read_manifest, record
+    from lab.harness.tap import RecordingRefused
 
     try:
         folder = once("recorded", lambda folder: record(folder, ["none", "1.2", "1.3"], seed=7, key_log=True))
@@ -91,8 +91,8 @@ def pytest_collection_modifyitems(config, items):
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
     """Run a test that records on the loopback in a namespace, where this user may not record on the machine's own."""
-    from lab.room import namespace
-    from lab.room.tap import may_record
+    from lab.harness.tap import may_record
+    from lab.net import namespace
 
     if not pyfuncitem.get_closest_marker("records") or not (refused := may_record()):
         return None

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.room import namespace, tunnel
-from lab.room.record import record
-from lab.room.tap import may_record
-from lab.room.variant import Variant
+from lab.harness import tunnel
+from lab.harness.session import record
+from lab.harness.tap import may_record
+from lab.harness.variant import Variant
+from lab.net import namespace
 
 
 @dataclass(frozen=True)

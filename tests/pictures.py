@@ -15,10 +15,10 @@ from pathlib import Path
 from lab.charts import draw_exposure, to_png
 from lab.chat import events
 from lab.exposure import eavesdrop, score
-from lab.room.lan import REPORT_LAN, Lan
-from lab.room.record import MANIFEST, REPORT_PORT, read_manifest
-from lab.room.remote import ROOT, RemoteClient, RemoteServer
-from lab.room.scenario import HOST_OF
+from lab.harness.remote_chat import ROOT, RemoteClient, RemoteServer
+from lab.harness.scenario import HOST_OF
+from lab.harness.session import MANIFEST, REPORT_PORT, read_manifest
+from lab.net.lan import REPORT_LAN, Lan
 from tests.chat import screen
 from tests.chat.rig import until
 

@@ -13,17 +13,19 @@ ROOT = Path(__file__).resolve().parent.parent
 MAY_USE = {
     "lab.chat": {"lab.chat"},
     "lab.dissect": {"lab.dissect"},
-    "lab.room": {"lab.room", "lab.chat", "lab.dissect.capture_file"},
+    "lab.setup": {"lab.setup"},
+    "lab.net": {"lab.net"},
+    "lab.harness": {"lab.harness", "lab.net", "lab.chat", "lab.dissect.capture_file", "lab.setup"},
     "lab.exposure": {"lab.exposure", "lab.dissect", "lab.chat.events", "lab.chat.report_wire", "lab.chat.json_wire"},
     "lab.checking": {"lab.checking", "lab.dissect"},
-    "lab.grading": {
-        "lab.grading",
+    "lab.instructor": {
+        "lab.instructor",
         "lab.checking",
         "lab.dissect",
         "lab.chat.events",
         "lab.chat.report_wire",
-        "lab.room.student",
-        "lab.room.roster",
+        "lab.harness.student_capture",
+        "lab.harness.roster",
     },
     "lab.charts": {"lab.charts", "lab.exposure", "lab.dissect"},
 }
@@ -72,10 +74,8 @@ def within(name: str, rooms: set[str]) -> bool:
 @pytest.mark.parametrize("room", MAY_USE)
 def test_arrows_run_downwards_only(room):
     inside = [name for name in MODULES if within(name, {room})]
-    assert inside or room == "lab.grading"  # which the students' copy does not have
+    assert inside or room == "lab.instructor"  # which the students' copy does not have
     wrong = [f"{name} uses {used}" for name in inside for used in arrows(name) if not within(used, MAY_USE[room])]
-    if room == "lab.room":  # its programs, like those of any folder, may use what they like
-        wrong = [line for line in wrong if not line.startswith("lab.room.program ")]
     assert not wrong
 
 

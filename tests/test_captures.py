@@ -11,8 +11,8 @@ from lab.dissect.fields import dissect_frame
 from lab.dissect.flows import find_flows
 from lab.dissect.segments import read_segments
 from lab.exposure import eavesdrop, score
-from lab.room import report_frame
-from lab.room.record import read_manifest
+from lab.harness import report_frame
+from lab.harness.session import read_manifest
 from tests.conftest import ROOT
 
 CAPTURES = ROOT / "captures"

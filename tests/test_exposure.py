@@ -7,9 +7,9 @@ import pytest
 from lab.dissect.capture_file import CaptureError, CaptureWriter
 from lab.exposure import CLASSES, Message, Overheard, disguises, eavesdrop, guess_votes, length_leak, score, time_leak
 from lab.exposure.leaks import entropy_bits
-from lab.room.record import MANIFEST, read_manifest, record
-from lab.room.script import make_script
-from lab.room.variant import Variant
+from lab.harness.script import make_script
+from lab.harness.session import MANIFEST, read_manifest, record
+from lab.harness.variant import Variant
 from tests.leaky_sessions import Case, record_all
 
 BARE = [Variant(), Variant(wire="json")]
@@ -347,10 +347,10 @@ def test_both_wires_in_one_room_over_tls(tmp_path):
     from lab.chat.client import ChatClient, Login
     from lab.chat.server import ChatServer
     from lab.chat.tls import client_context, server_context
-    from lab.room import authority
-    from lab.room.tap import Tap
+    from lab.harness import certificates
+    from lab.harness.tap import Tap
 
-    made = authority.issue(tmp_path)
+    made = certificates.issue(tmp_path)
     with ChatServer(port=0, tls=server_context(made.certificate, made.key), console=lambda line: None) as server:
         with Tap(tmp_path / "both.pcapng", server.port):
             one, other = (

@@ -11,7 +11,7 @@ import pytest
 
 from lab.__main__ import COMMANDS
 from lab.doctor import examine
-from lab.room import namespace
+from lab.net import namespace
 from tests.chat import screen
 from tests.conftest import ROOT
 
@@ -119,8 +119,8 @@ def test_demo_quiet_names_the_files(tmp_path):
 def test_demo_goes_on_with_the_shipped_captures_where_nobody_may_record(tmp_path, monkeypatch, capsys):
     from lab import demo
 
-    monkeypatch.setattr("lab.room.record.may_record", lambda: "this user may not record on lo: refused")
-    monkeypatch.setattr("lab.room.namespace.refusal", lambda: "unshare: Operation not permitted")
+    monkeypatch.setattr("lab.harness.session.may_record", lambda: "this user may not record on lo: refused")
+    monkeypatch.setattr("lab.net.namespace.refusal", lambda: "unshare: Operation not permitted")
     assert demo.main(["--out", str(tmp_path)]) == 0
     printed = capsys.readouterr()
     assert "captures that ship" in printed.err and "18 of 18" in printed.out
@@ -131,7 +131,7 @@ def test_demo_goes_on_with_the_shipped_captures_where_nobody_may_record(tmp_path
 def test_ctrl_c_leaves_no_process_and_no_broken_file(tmp_path):
     """Ctrl-C while the second recording waits to begin: it can be at no other place."""
     program = (
-        "import sys; from lab import bootstrap; from lab.room.record import record\n"
+        "import sys; from lab import bootstrap; from lab.harness.session import record\n"
         "def say(line):\n"
         "    print(line, flush=True)\n"
         "    if 'tls13' in line: sys.stdin.read()\n"
@@ -159,9 +159,9 @@ def test_what_the_terminals_encoding_has_no_letters_for_is_escaped():
 
 
 def test_two_recordings_into_one_folder_do_not_destroy_each_other(tmp_path):
-    from lab.room.only_one import only_one
+    from lab.setup.folder_lock import folder_lock
 
-    with only_one(tmp_path):
+    with folder_lock(tmp_path):
         done = run(sys.executable, "lab/capture.py", "--out", tmp_path)
     assert done.returncode == 2 and "another recording" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -176,7 +176,7 @@ def test_a_variant_asked_for_twice_is_recorded_once(tmp_path):
 def test_quiet_is_quiet_in_a_namespace_too(tmp_path, monkeypatch, capfd):
     from lab import capture
 
-    monkeypatch.setattr("lab.room.record.may_record", lambda: "this user may not record on lo: refused")
+    monkeypatch.setattr("lab.harness.session.may_record", lambda: "this user may not record on lo: refused")
     assert capture.main(["--out", str(tmp_path), "--quiet"]) == 0
     assert capfd.readouterr() == ("", "")
     assert capture.main(["--out", str(tmp_path)]) == 0
@@ -261,7 +261,7 @@ def test_doctor_knocks_at_the_screen_that_is_named(monkeypatch):
     ],
 )
 def test_doctor_names_what_forbids_namespaces(monkeypatch, path, value, fix):
-    from lab.room import namespace
+    from lab.net import namespace
 
     monkeypatch.setattr(namespace, "_read", lambda asked, line="": value if asked == path else None)
     sentence, cure = namespace.cause_of("unshare: Operation not permitted")

@@ -89,7 +89,7 @@ def test_text_from_the_wire_cannot_become_markup(tmp_path):
     import socket
     import threading
 
-    from lab.room.tap import Tap
+    from lab.harness.tap import Tap
 
     listener = socket.create_server(("127.0.0.1", 0))
 

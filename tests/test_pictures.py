@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.room import namespace
+from lab.net import namespace
 from tests import pictures
 from tests.chat import screen
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from lab.room import namespace
+from lab.net import namespace
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

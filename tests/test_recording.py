@@ -17,10 +17,10 @@ import pytest
 from lab.dissect.capture_file import read_capture
 from lab.dissect.flows import find_flows
 from lab.dissect.segments import read_segments
-from lab.room import namespace
-from lab.room.record import MANIFEST, RecordingError, read_manifest, record
-from lab.room.script import make_script
-from lab.room.tap import RecordingRefused, Tap, may_record
+from lab.harness.script import make_script
+from lab.harness.session import MANIFEST, RecordingError, read_manifest, record
+from lab.harness.tap import RecordingRefused, Tap, may_record
+from lab.net import namespace
 from tests.conftest import ROOT
 
 VARIANTS = {"plain.pcapng": "none", "tls12.pcapng": "1.2", "tls13.pcapng": "1.3"}
@@ -139,7 +139,7 @@ def test_the_manifest_tells_what_was_said(recorded):
 @needs_namespaces
 def test_the_harness_works_in_a_namespace(tmp_path):
     variants, script = json.dumps([{}, {"tls": "1.3"}]), json.dumps(asdict(make_script(0)))
-    command = [sys.executable, "-m", "lab.room.record", "--out", str(tmp_path), "--variants", variants]
+    command = [sys.executable, "-m", "lab.harness.session", "--out", str(tmp_path), "--variants", variants]
     command += ["--script", script]
     done = subprocess.run(namespace.launcher(command), cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -160,7 +160,7 @@ def test_a_namespace_sees_nothing_of_the_machines_network():
 @needs_namespaces
 def test_what_a_namespace_runs_dies_with_the_one_who_started_it(tmp_path):
     starter = (
-        "import subprocess, sys; from lab.room import namespace;"
+        "import subprocess, sys; from lab.net import namespace;"
         "command = namespace.launcher(['sh', '-c', 'echo $$; exec sleep 600']);"
         "child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True);"
         "print(child.stdout.readline().strip(), flush=True); sys.stdin.read()"
@@ -183,7 +183,7 @@ def test_what_was_recorded_survives_whatever_ends_the_recorder(tmp_path, number)
     if may_record() and namespace.refusal():
         pytest.skip("this user may not record here")
     program = (
-        "import socket, sys; from lab.room.tap import Tap\n"
+        "import socket, sys; from lab.harness.tap import Tap\n"
         "listener = socket.create_server(('127.0.0.1', 0)); port = listener.getsockname()[1]\n"
         f"with Tap({str(tmp_path / 'cut.pcapng')!r}, port) as tap:\n"
         "    ours = socket.create_connection(('127.0.0.1', port)); theirs, _ = listener.accept()\n"
@@ -227,8 +227,8 @@ def test_a_manifest_that_is_none(tmp_path, text):
 
 def test_where_nothing_can_be_recorded_the_refusal_says_how_to_get_it(tmp_path, monkeypatch):
     """The refusals of a system that forbids both, put in by hand: this machine may allow them."""
-    monkeypatch.setattr("lab.room.record.may_record", lambda: "this user may not record on lo: refused")
-    monkeypatch.setattr("lab.room.namespace.refusal", lambda: "unshare: Operation not permitted")
+    monkeypatch.setattr("lab.harness.session.may_record", lambda: "this user may not record on lo: refused")
+    monkeypatch.setattr("lab.net.namespace.refusal", lambda: "unshare: Operation not permitted")
     with pytest.raises(RecordingRefused, match="namespaces"):
         record(tmp_path)
 

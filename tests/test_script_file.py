@@ -4,8 +4,8 @@ import pytest
 
 from lab import capture
 from lab.exposure import eavesdrop, score
-from lab.room.record import MANIFEST, read_manifest
-from lab.room.script_file import MAX_FILE_BYTES, MAX_STEPS, MAX_USERS, ScriptError, parse_script, read_script
+from lab.harness.script_file import MAX_FILE_BYTES, MAX_STEPS, MAX_USERS, ScriptError, parse_script, read_script
+from lab.harness.session import MANIFEST, read_manifest
 
 TALK = """# three friends
 Zoë joins

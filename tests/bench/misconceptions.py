@@ -17,7 +17,7 @@ from pathlib import Path
 from lab.checking.child import StudentCode
 from lab.checking.story import Wrong, show
 from lab.checking.tasks import Student, Task, load_tasks, module_name, sheet_names
-from lab.grading.stubs import SOLUTIONS
+from lab.instructor.stubs import SOLUTIONS
 from tests.bench import end_on_sigterm
 from tests.solutions.misconceptions import MISCONCEPTIONS, Misconception, planted
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from lab.checking.tasks import ROOT, STUBS, module_name
-from lab.grading.stubs import SOLUTIONS
+from lab.instructor.stubs import SOLUTIONS
 from tests.bench import end_on_sigterm
 from tests.bench.misconceptions import STYLES, all_tasks
 from tests.solutions.misconceptions import MISCONCEPTIONS, planted

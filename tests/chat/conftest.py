@@ -1,7 +1,8 @@
 import pytest
 
 from lab.chat.server import ChatServer
-from lab.room import authority
+from lab.harness.certificates import LOOPBACK_NAMES
+from lab.harness.certificates import issue as issue_certificates
 from tests.chat.rig import Console
 
 
@@ -27,7 +28,7 @@ def certificates(tmp_path_factory):
     """``certificates(*names, days=...)``: a new authority and a server's certificate and key, issued by it."""
 
     def issue(*names, **options):
-        return authority.issue(tmp_path_factory.mktemp("certificates"), names or authority.LOOPBACK_NAMES, **options)
+        return issue_certificates(tmp_path_factory.mktemp("certificates"), names or LOOPBACK_NAMES, **options)
 
     return issue
 

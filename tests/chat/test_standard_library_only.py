@@ -38,9 +38,9 @@ def test_imports_only_the_standard_library_and_itself(path):
 
 
 def test_and_the_twin_that_must_fail():
-    assert foreign(imports_of("import numpy.linalg, os\ndef f():\n    from lab.room import tap")) == {
+    assert foreign(imports_of("import numpy.linalg, os\ndef f():\n    from lab.harness import tap")) == {
         "numpy.linalg",
-        "lab.room",
+        "lab.harness",
     }
 
 

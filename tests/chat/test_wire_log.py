@@ -10,8 +10,8 @@ from lab.chat.tls import client_context, server_context
 from lab.chat.wire_log import MAX_PIECES, SHOWN_BYTES, WireLog
 from lab.dissect.flows import find_flows
 from lab.dissect.segments import read_segments
-from lab.room import authority
-from lab.room.tap import Tap
+from lab.harness import certificates
+from lab.harness.tap import Tap
 from tests.chat.rig import Console, joined, json_client
 
 
@@ -62,7 +62,7 @@ def test_is_bounded():
 
 @pytest.mark.records
 def test_is_what_a_recording_made_at_the_same_time_holds(tmp_path):
-    made = authority.issue(tmp_path)
+    made = certificates.issue(tmp_path)
     for tls, speaks in ((False, "report"), (False, "json"), (True, "json"), (True, "report")):
         console = Console()
         context = server_context(made.certificate, made.key)

@@ -6,7 +6,7 @@ students get wrong next year goes in here: that is how the checks learn.
 
 from dataclasses import dataclass
 
-from lab.grading.stubs import SOLUTIONS
+from lab.instructor.stubs import SOLUTIONS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,197 @@
+"""``python3 lab room``: the report's room on the report's LAN, a server and three users, each on a host of its own.
+
+    python3 lab room                    three windows; the room ends when all are closed
+    python3 lab room --headless         no windows: a script is played instead
+    python3 lab room --shell PC1        a shell on a host of the room that is running, or of one made for it
+
+The server and the clients are the ordinary programs (``lab/server.py``, ``lab/client.py``), each started in the network
+namespace of its host. A namespace has no screen of its own, but X11 (and Wayland's X11) is also reached through a Unix
+socket, which is a file and therefore there. All the while the LAN is recorded; what is left in the end is the capture,
+and for a played script its manifest. ``--order`` breaks things on purpose, in words: see ``lab.net.cable``.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from lab import environment
+from lab.chat.server import ServerError
+from lab.harness.lan_tap import Recording
+from lab.harness.remote_chat import ROOT, RemoteServer
+from lab.harness.scenario import HOST_OF, play_on
+from lab.harness.script import make_script
+from lab.harness.session import MANIFEST, REPORT_PORT, make_way, write_manifest
+from lab.harness.tap import RecordingError
+from lab.net import attach, namespace
+from lab.net.cable import ConditionError, Order
+from lab.net.lan import REPORT_LAN, Lan, LanError, LanRefused
+
+CAPTURE = "room.pcapng"
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = _parser().parse_args(argv)
+    try:
+        if options.shell:
+            return shell(options.shell)
+        orders = [Order.parse(text) for text in options.order]
+        return headless(options, orders) if options.headless else windows(options, orders)
+    except LanRefused as error:
+        sentence, fix = namespace.diagnosis() or (str(error), "python3 lab doctor")
+        print(f"room: {sentence}: {fix}", file=sys.stderr)
+    except (LanError, ConditionError, RecordingError, ServerError, NoScreen) as error:
+        print(f"room: {error}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab room", description="The report's room on a LAN of its own, recorded.")
+    parser.add_argument("--headless", action="store_true", help="no windows: play a script")
+    parser.add_argument("--shell", metavar="HOST", help="a shell on a host: PC1, PC2, laptop or server")
+    parser.add_argument("--seed", type=int, default=0, help="which script --headless plays (default: %(default)s)")
+    parser.add_argument(
+        "--at", nargs="+", default=["server"], metavar="PLACE", help="where to record: hosts, switch (default: server)"
+    )
+    parser.add_argument(
+        "--order", action="append", default=[], metavar="TEXT", help="such as 'drop the third data segment from PC1'"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=environment.ROOT / "captures" / "mine" / "room",
+        metavar="DIR",
+        help="folder for the capture (default: captures/mine/room)",
+    )
+    return parser
+
+
+def headless(options: argparse.Namespace, orders: list[Order]) -> int:
+    """Play a script; leaves the capture and its manifest."""
+    with Lan(REPORT_LAN) as lan:
+        _prepare(options.out)
+        for order in orders:
+            lan.order(order)
+        entry = play_on(lan, make_script(options.seed), options.out / CAPTURE, tuple(options.at))
+        _report_orders(lan, orders)
+        write_manifest(options.out / MANIFEST, [entry], "a LAN of the kit's own", seed=options.seed)
+    print(f"{options.out / CAPTURE}: {entry['frames']} frames at {entry['interface']}")
+    print(f"{options.out / MANIFEST}: what was said, by whom, when")
+    return 0
+
+
+def windows(options: argparse.Namespace, orders: list[Order]) -> int:
+    """Three clients with their windows; ends when all are closed, or with Ctrl-C."""
+    check_screen()
+    interrupted = False
+    with Lan(REPORT_LAN) as lan, attach.AttachPoint(lan) as way_in:
+        _prepare(options.out)
+        with Recording(lan, options.at, options.out / CAPTURE, comment="The lab room, used by hand.") as recording:
+            with RemoteServer(lan["server"], REPORT_PORT, lambda line: print(f"server | {line}", flush=True)):
+                for order in orders:
+                    lan.order(order)
+                clients = [_open_window(lan, name) for name in HOST_OF]
+                print("Three windows are open: press Connect in each, chat, and close them to end.", flush=True)
+                if way_in.open:
+                    print("A shell on a host, from another terminal: python3 lab room --shell PC1", flush=True)
+                try:
+                    codes = [client.wait() for client in clients]
+                except KeyboardInterrupt:
+                    interrupted, codes = True, [0]
+        _report_orders(lan, orders)
+    print(f"{options.out / CAPTURE}: {sum(recording.frames.values())} frames at {', '.join(recording.frames)}")
+    _summary(options.out / CAPTURE)
+    return 130 if interrupted else max(map(abs, codes))
+
+
+def shell(host_name: str) -> int:
+    """A shell on a host: of the room that is running, or else of one that lasts as long as the shell."""
+    if found := attach.attach_to(host_name):
+        about, descriptors = found
+        return _shell_at(about["name"], about["addresses"], lambda **how: attach.popen_at(descriptors, _SHELL, **how))
+    with Lan(REPORT_LAN) as lan:
+        host = lan[host_name]
+        print("No room is running: here is one of your own, with the server in it, until this shell ends.")
+        with attach.AttachPoint(lan), RemoteServer(lan["server"], REPORT_PORT, lambda line: None):
+            return _shell_at(host.name, host.addresses, lambda **how: host.popen(_SHELL, **how))
+
+
+_SHELL = ["bash", "--norc", "-i"] if shutil.which("bash") else ["sh", "-i"]
+
+
+def _shell_at(name: str, addresses: list[str], start) -> int:
+    print(f"You are on {name} ({', '.join(addresses)}). The server: 10.27.27.131, port {REPORT_PORT}. For example:")
+    print("  python3 lab/client.py --terminal --name Eve --host 10.27.27.131     (exit leaves this host)", flush=True)
+    environ = os.environ | {"PS1": f"[{name}] \\w\\$ " if _SHELL[0] == "bash" else f"[{name}] $ "}
+    process = start(env=environ, cwd=os.getcwd())
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the shell's now
+    try:
+        return abs(process.wait())
+    finally:
+        if sys.stdin.isatty():  # the shell has put itself in front of the terminal: take that back
+            blocked = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
+            signal.signal(signal.SIGTTOU, blocked)
+        signal.signal(signal.SIGINT, before)
+
+
+class NoScreen(OSError):
+    """There is no screen that a program in a network namespace can reach."""
+
+
+def check_screen() -> None:
+    """Raises NoScreen unless windows can be opened through a Unix socket."""
+    display = os.environ.get("DISPLAY", "")
+    if not display:
+        raise NoScreen("there is no screen here (DISPLAY is not set): --headless plays a script instead")
+    host, _, rest = display.partition(":")
+    path = Path(f"/tmp/.X11-unix/X{rest.split('.')[0]}")
+    if host not in ("", "unix"):
+        raise NoScreen(f"the screen {display} is reached over a network that no host is on: use --headless")
+    if not path.exists():
+        raise NoScreen(f"the screen {display} has no Unix socket {path}, and a host has no other way: use --headless")
+
+
+def _open_window(lan: Lan, name: str) -> subprocess.Popen:
+    command = [sys.executable, str(ROOT / "lab" / "client.py"), "--name", name]
+    command += ["--host", lan["server"].address, "--port", str(REPORT_PORT)]
+    return lan[HOST_OF[name]].popen(command, stdin=subprocess.DEVNULL)
+
+
+def _prepare(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        make_way(out, [CAPTURE], print)
+    except RecordingError:
+        raise
+    except OSError as error:
+        raise RecordingError(f"cannot write into {out}: {error.strerror}") from error
+
+
+def _report_orders(lan: Lan, orders: list[Order]) -> None:
+    """What the switch has done to which frames, and which orders it had no occasion for."""
+    deeds = lan.state()["deeds"]
+    for deed in deeds:
+        seq = f", seq {deed['seq']}" if deed["seq"] is not None else ""
+        print(f"switch | {deed['did']}: frame {deed['frame']} {deed['line']}, {deed['kind']}{seq}")
+    for order in orders:
+        if str(order) not in {deed["did"] for deed in deeds}:
+            print(f"switch | {order}: never came about, no such frame has passed")
+
+
+def _summary(path: Path) -> None:
+    """What an eavesdropper has of it, in a few lines."""
+    from lab.exposure import eavesdrop
+
+    overheard = eavesdrop(path)
+    print(f"Read from it, without any key: {len(overheard.names)} users, {len(overheard.lines)} lines.")
+    for who, text in overheard.lines[:10]:
+        print(f"  {who}: {text}")
+    print(f"Next: wireshark {path}, or a notebook (python3 lab notebooks).")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

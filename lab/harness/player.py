@@ -1,0 +1,133 @@
+"""The script player: real clients that do what a script says, step by step.
+
+It waits for what it can see, never for a time: a step is over when everyone in the room has got its broadcast. On the
+report wire that also keeps one read one message, so that a script gives the same story every time. Somebody's arrival
+is the one step that no client sees there; the server's console shows it.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from lab.chat import events
+from lab.chat.client import ChatClient
+from lab.chat.events import Event, Lost
+from lab.chat.wires import WIRES
+from lab.harness.script import Script, Step
+from lab.harness.tap import RecordingError
+
+STEP_S = 10  # until a step's broadcast must have reached everyone
+
+
+class ConsoleLog:
+    """Stands in for the server's console, and can wait for a line of it."""
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self.lines: list[str] = []
+
+    def console(self, line: str) -> None:
+        with self._changed:
+            self.lines.append(line)
+            self._changed.notify_all()
+
+    def wait_for(self, start: str) -> None:
+        """Until a line begins with ``start``; raises RecordingError where none does in time."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: any(line.startswith(start) for line in self.lines), STEP_S):
+                raise RecordingError(f"the server never printed {start!r}; it printed {self.lines}")
+
+
+class Player:
+    """Plays a script with one ChatClient a user. ``events`` is what happened, with the time of each send.
+
+    ``make_client`` gives the client of a user's name (or whatever has its face); ``after_step`` may wait for more than
+    the clients can see; ``endpoint_of`` gives the address and port under which a recording sees a client.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        make_client: Callable[[str], ChatClient],
+        arrivals: ConsoleLog,
+        after_step: Callable[[], None] = lambda: None,
+        wire: str = "report",
+        endpoint_of: Callable[[ChatClient], tuple[str, int]] = lambda client: client.connection.local,
+    ):
+        self.script, self._make_client, self._arrivals, self._after_step = script, make_client, arrivals, after_step
+        self._wire, self._endpoint_of = WIRES[wire], endpoint_of
+        self._present: dict[str, ChatClient] = {}
+        self.users: list[dict] = []
+        self.events: list[dict] = []
+        self.tls_version: str | None = None
+        self.cipher: str | None = None
+
+    def play(self) -> None:
+        """Every step in turn. Clients that are still there when something fails are closed all the same."""
+        try:
+            for step in self.script.steps:
+                if step.action == "tell" and not self._wire.has_commands:
+                    continue  # the report wire has no private messages
+                self._note(step)
+                self._do(step)
+                self._after_step()
+        finally:
+            for client in self._present.values():
+                client.leave()
+
+    def _note(self, step: Step) -> None:
+        """Write down what is about to happen, and when."""
+        event = {"time_ns": time.time_ns(), "who": step.who, "action": step.action}
+        event |= {"text": step.text} if step.text else {}
+        event |= {"to": step.to} if step.to else {}
+        event |= {"vote": True} if step.vote else {}
+        self.events.append(event)
+
+    def _do(self, step: Step) -> None:
+        match step.action:
+            case "join":
+                self._join(step.who)
+            case "say":
+                self._present[step.who].say(step.text)
+                self._all_get(lambda event: isinstance(event, events.Said) and event.text == step.text)
+            case "tell":
+                self._present[step.who].say_to(step.to, step.text)
+                said = lambda event: isinstance(event, events.SaidTo) and event.text == step.text  # noqa: E731
+                self._get((step.who, step.to), said)
+            case "leave":
+                self._present.pop(step.who).leave()
+                left = events.Left(step.who) if self._wire.welcomes else events.Users(tuple(self._present))
+                self._all_get(left.__eq__)
+
+    def _join(self, name: str) -> None:
+        client = self._make_client(name)
+        self._present[name] = client
+        client.connect()
+        self._arrivals.wait_for(f"*** {name} Connected ")
+        connection = client.connection
+        self.tls_version, self.cipher = connection.tls_version, connection.cipher
+        address, port = self._endpoint_of(client)
+        self.users.append({"name": name, "address": address, "port": port})
+        if self._wire.welcomes:
+            self._get([name], lambda event: isinstance(event, events.Welcome))
+            self._all_get(events.Joined(name).__eq__)
+            return
+        client.announce()
+        self._all_get(events.Announced(name).__eq__)
+        client.ask_users()
+        self._all_get(events.Users(tuple(self._present)).__eq__)
+
+    def _all_get(self, is_expected: Callable[[Event], bool]) -> None:
+        self._get(self._present, is_expected)
+
+    def _get(self, names: Iterable[str], is_expected: Callable[[Event], bool]) -> None:
+        """Wait until each of them has received what is expected, and nothing else before it."""
+        for name in names:
+            try:
+                got = self._present[name].events.get(timeout=STEP_S)
+            except queue.Empty:
+                raise RecordingError(f"{name} received nothing after the step {self.events[-1]}") from None
+            if is_expected(got) is not True:
+                what = f"the connection was lost: {got.reason}" if isinstance(got, Lost) else f"got {got!r}"
+                raise RecordingError(f"{name} should have heard of the step {self.events[-1]}, but {what}")

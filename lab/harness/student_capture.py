@@ -1,0 +1,340 @@
+"""A conversation of one's own for every student, drawn from an HMAC of the student's id and the course's key.
+
+    profile(id, key) -> Profile: names, addresses, port, lines, order, a secret word, a segment that gets lost
+    record_student(profile, folder) -> plain.pcapng (on a LAN, recorded at the server), tls13.pcapng, answers.toml
+
+The same id and key give the same conversation on every machine and in every year; another key gives all other ones.
+What the kernel draws (initial sequence numbers, times) is new in each recording, which is how copies are told from
+recordings. Nothing that is written says who said what: the questions in ``answers.toml`` do, and their answers are in
+the frames.
+
+Where the system allows no LAN, the plaintext session is recorded on the loopback as well, and no segment gets lost.
+"""
+
+import argparse
+import hashlib
+import hmac
+import json
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.harness.script import Script, Step
+from lab.harness.session import ROOT, record_session
+from lab.harness.tap import RecordingError, RecordingRefused, may_record
+from lab.harness.variant import Variant
+from lab.net import namespace
+
+PLAIN, TLS, ANSWERS, ABOUT = "plain.pcapng", "tls13.pcapng", "answers.toml", "about.json"
+FILES = (PLAIN, TLS, ANSWERS, ABOUT)
+DEFAULT_KEY = "lab"
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+
+NAMES = """
+    Ada Amir Anouk Bao Bela Carla Chidi Dana Deniz Elif Emeka Farah Finn Goran Hana Hugo Ines Ivo Jamal Jana
+    Kaito Kira Lars Leila Lin Malik Marta Mei Milo Nadia Nils Noor Oskar Pia Quentin Rania Rosa Sami Sora Tariq
+    Thea Uma Viktor Wanda Xenia Yusuf Zara Zoë
+""".split()  # noqa: SIM905  a word a name, easier to add to than a list
+THINGS = """
+    anchor badger balloon banjo beacon bicycle biscuit bonfire bottle bucket cabbage candle canoe caravan carpet
+    castle cellar chestnut cinnamon clarinet compass cricket dolphin donkey drummer dumpling elevator falcon
+    feather fiddle garlic ginger giraffe glacier goblet hammock harbour hazelnut heron honey igloo jasmine
+    kettle kiwi ladder lantern lemon lizard magnet mango meadow mirror mitten muffin mustard napkin nutmeg
+    octopus onion orchard oyster paddle panther parsley pebble pelican pepper pigeon pillow plum pumpkin puzzle
+    quarry rabbit radish ribbon rocket saddle saffron sailor scarf sparrow spinach squirrel teapot thimble
+    thunder trumpet tulip turnip turtle umbrella velvet violin walnut whistle willow window zebra
+""".split()  # noqa: SIM905  a word a name, easier to add to than a list
+TALK = (
+    "has anybody seen my {}?",
+    "the {} is on the table in the lab",
+    "I dreamt of a {} again",
+    "please bring the {} on Friday",
+    "a {} is not a protocol",
+    "the teacher talked about a {} for an hour",
+    "my {} is broken, naïve as I am",
+    "two tickets for the {}, please",
+    "is that a {} or a router?",
+    "I would rather have a {}",
+    "meet me at the {} at six",
+    "the {} cost me nine euros ☕",
+    "who put a {} into the server room?",
+    "the answer is {}, I am sure",
+)
+SECRETS = ("the password is {}", "my key for the archive: {}", "remember {} and tell nobody", "log in with {}")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One student's conversation. ``subject`` is the user that most questions are about, ``word`` one that is said
+    once."""
+
+    id: str
+    script: Script
+    secret: str
+    word: str
+    subject: str
+    port: int
+    network: str  # the first three numbers of every address
+    lost: int  # which data segment of the server's gets lost, from 1
+    source_ports: dict[str, int]
+
+    @property
+    def order(self) -> str:
+        """What the switch is told."""
+        return f"drop the {self.lost}th data segment from server"
+
+
+def check_id(text: str) -> str:
+    """The id as it is used: without blanks around it, in small letters. Raises ValueError."""
+    text = text.strip()
+    if not ID.fullmatch(text):
+        raise ValueError(f"{text!r} is no student id: letters, digits and . _ @ + - only, 64 at most")
+    return text.lower()
+
+
+def profile(student_id: str, key: str = DEFAULT_KEY) -> Profile:
+    """The conversation of this id in the course of this key. Raises ValueError for an id that is none."""
+    student_id = check_id(student_id)
+    digest = hmac.new(key.encode(), student_id.encode(), hashlib.sha256).hexdigest()
+    dice = random.Random(digest)  # a text seed draws the same on every version of Python since 3.2
+    users = dice.sample(NAMES, dice.choice((3, 3, 4)))
+    count = dice.randint(9, 13)
+    things = dice.sample(THINGS, count + 1)
+    secret = f"{things[count]}-{digest[:6]}"
+    texts = [dice.choice(TALK).format(thing) for thing in things[:count]]
+    word = dice.choice(things[:count])
+    texts.insert(dice.randrange(3, count), dice.choice(SECRETS).format(secret))
+    steps = [Step(users[0], "join"), Step(users[1], "join")]
+    waiting, present = users[2:], users[:2]
+    for number, text in enumerate(texts):
+        if waiting and (dice.random() < 0.4 or number >= count - 4):
+            present.append(waiting.pop(0))
+            steps.append(Step(present[-1], "join"))
+        quiet = [user for user in present if not any(step.who == user and step.action == "say" for step in steps)]
+        steps.append(Step(dice.choice(quiet or present), "say", text))
+    steps += [Step(user, "leave") for user in dice.sample(users, len(users))]
+    speakers = sorted({step.who for step in steps if step.action == "say"})
+    script = Script(int(digest[:8], 16), tuple(steps))
+    return Profile(
+        id=student_id,
+        script=script,
+        secret=secret,
+        word=word,
+        subject=dice.choice(speakers),
+        port=dice.randrange(10_000, 30_000),
+        network=f"10.{dice.randrange(1, 255)}.{dice.randrange(1, 255)}",
+        lost=_a_line_of_the_server(script, dice),
+        source_ports={
+            user: port for user, port in zip(users, dice.sample(range(40_000, 60_000), len(users)), strict=True)
+        },
+    )
+
+
+def _a_line_of_the_server(script: Script, dice: random.Random) -> int:
+    """Which of the server's data segments is a chat line, drawn: it sends one to each present user for each event."""
+    sent, present, lines = 0, 0, []
+    for step in script.steps:
+        if step.action == "join":
+            present += 1
+            sent += 2 * present  # "*** NAME Connected ***", then the list
+        elif step.action == "leave":
+            present -= 1
+            sent += present  # the list
+        else:
+            lines += range(sent + 1, sent + present + 1)
+            sent += present
+    return dice.choice(lines)
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of ``answers.toml``. ``kind`` is int, str or list (of str); ``file`` is where the answer is."""
+
+    key: str
+    kind: type
+    file: str
+    text: str
+    minutes: int = 5
+    source: str = "RFC 9293"
+    notebook: str = "02_handshake"
+
+
+def questions(one: Profile) -> list[Question]:
+    """What a student is asked about the recording; the answers are only in it."""
+    who, place = one.subject, one.script.users.index(one.subject) + 1
+    psh, weather, tls = "03_psh_and_payloads", "06_bad_weather", "05_plaintext_or_tls"
+    many_records = f"How many application-data records did {who}'s client send? (It joined as number {place}.)"
+    longest = f"How many bytes has the longest message that {who} sent, unencrypted? (The first record holds none.)"
+    twice = 'Which text ("<NAME> ...", as in the segment) did the server have to send twice? "none" if it did not'
+    relative = "The relative sequence number of the client's segment that brought this line?"
+    isn = f"{who}'s initial sequence number, as on the wire (not relative)?"
+    syn_ack = f"Which frame is {who}'s SYN-ACK, that is the server's answer?"
+    first_fin = f"Which frame has the first FIN of {who}'s connection?"
+    numbers = "RFC 9293 section 3.4"
+    return [
+        Question("server_port", int, PLAIN, "Which TCP port does the server listen on?", 3),
+        Question("users", list, PLAIN, "The names of all users, in order of arrival?", notebook=psh),
+        Question("syn_ack_frame", int, PLAIN, syn_ack, 5, "RFC 9293 section 3.5"),
+        Question("client_isn", int, PLAIN, isn, 5, numbers + ".1"),
+        Question("client_port", int, PLAIN, f"Which port does {who}'s client use?", 3),
+        Question("who_said", str, PLAIN, f"Who said the line with the word {one.word!r} in it?", notebook=psh),
+        Question("word_relative_seq", int, PLAIN, relative, 5, numbers, psh),
+        Question("lines_said", int, PLAIN, "How many lines did all users say together?", 10, notebook=psh),
+        Question("secret", str, PLAIN, "One line gives a password or key away: which?", notebook=psh),
+        Question("retransmitted", str, PLAIN, twice, 10, "RFC 9293 section 3.8.1", weather),
+        Question("first_fin_frame", int, PLAIN, first_fin, 5, "RFC 9293 section 3.6"),
+        Question("tls_records", int, TLS, many_records, 10, "RFC 8446 section 5.1", tls),
+        Question("tls_longest", int, TLS, longest, 10, "RFC 8446 section 5.2", tls),
+    ]
+
+
+def answers_template(one: Profile) -> str:
+    """``answers.toml`` with every question and no answer."""
+    lines = [
+        f"# Questions about the recordings of {one.id}: {PLAIN} and {TLS}, in this folder.",
+        '# Take the # away before a question\'s last line and answer behind its =: numbers bare, text in quotes, names as',
+        '# ["A", "B"]. Leave those that you do not know as they are.',
+        f'student = "{one.id}"',
+    ]
+    for number, question in enumerate(questions(one), 1):
+        empty = {int: "0", str: '""', list: "[]"}[question.kind]
+        lines += [
+            "",
+            f"# {number}. {question.text}",
+            f"#    in {question.file}; about {question.minutes} minutes; {question.source}; notebook "
+            f"{question.notebook}",
+            f"# {question.key} = {empty}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def misfits(answers: dict) -> list[str]:
+    """A line on each answer that cannot be right: no such question, or a number where names are asked for."""
+    asked = {question.key: question.kind for question in questions(profile("anyone"))}  # the same for all
+    words = {int: "a whole number", str: "a text in quotes", list: 'a list like ["A", "B"]'}
+    told = []
+    for key, value in answers.items():
+        if key == "student":
+            continue
+        if key not in asked:
+            told.append(f"{key}: no question is called that")
+        elif type(value) is not asked[key]:
+            told.append(f"{key}: {words[asked[key]]} is asked for, and {value!r:.40} is none")
+    return told
+
+
+# --- recording --------------------------------------------------------------------------------------------------------
+
+
+def record_student(one: Profile, folder: Path | str, say: Callable[[str], None] = lambda line: None) -> dict:
+    """Record a student's two sessions into ``folder``; gives what ``about.json`` holds. Raises RecordingError.
+
+    ``about.json`` is written last: a folder that has it is complete.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ABOUT).unlink(missing_ok=True)
+        say(f"recording {PLAIN} and {TLS} of {one.id}")
+        where = _record_plain(one, folder)
+        _on_loopback(one, folder, "1.3")
+        if not (folder / ANSWERS).exists():  # a student's work is not written over
+            (folder / ANSWERS).write_text(answers_template(one), encoding="utf-8")
+        about = {
+            "format": 1,
+            "student": one.id,
+            "where": where,
+            "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (PLAIN, TLS)},
+        }
+        (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        return about
+    except OSError as error:
+        if isinstance(error, RecordingError):
+            raise
+        raise RecordingError(f"cannot write into {folder}: {error.strerror or error}") from error
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a student's recordings are there, and still the ones that were made."""
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return all(
+            hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha for name, sha in about["sha256"].items()
+        )
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
+
+
+def _record_plain(one: Profile, folder: Path) -> str:
+    try:
+        from lab.harness.scenario import play_on
+        from lab.net.lan import Lan, LanRefused, host
+    except ImportError:  # pyroute2, which only Linux has
+        _on_loopback(one, folder, "none")
+        return "loopback"
+    users = one.script.users
+    hosts = [host("server", f"{one.network}.1/24")]
+    hosts += [host(f"PC{number}", f"{one.network}.{number + 10}/24") for number in range(1, len(users) + 1)]
+    try:
+        with Lan(hosts) as lan:
+            lan.order(one.order)
+            host_of = {user: f"PC{number}" for number, user in enumerate(users, 1)}
+            play_on(
+                lan, one.script, folder / PLAIN, ("server",),
+                host_of=host_of, source_ports=one.source_ports, port=one.port, network=f"a LAN for {one.id}",
+            )  # fmt: skip
+    except LanRefused:
+        _on_loopback(one, folder, "none")
+        return "loopback"
+    return "LAN"
+
+
+def _on_loopback(one: Profile, folder: Path, tls: str) -> None:
+    """One session on the loopback: of a namespace if there can be one, where nobody else uses the port."""
+    if namespace.refusal() is None:
+        words = [sys.executable, "-m", "lab.harness.student_capture", "--inside", one.id, str(folder.resolve()), tls]
+        command = namespace.launcher(words)
+        key_input = json.dumps(_plain_data(one))
+        done = subprocess.run(command, cwd=ROOT, input=key_input, capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            last = (done.stdout + done.stderr).strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+            raise RecordingError(f"the recording of {one.id} failed: {last[0]}")
+    elif refused := may_record():
+        raise RecordingRefused(f"{refused}, and the kit can make no namespace here: python3 lab doctor")
+    else:
+        record_session(folder, one.script, Variant(tls), one.port)
+
+
+def _plain_data(one: Profile) -> dict:
+    """What the process inside the namespace needs; not the course's key, which would show in the list of processes."""
+    return {
+        "seed": one.script.seed,
+        "steps": [[step.who, step.action, step.text] for step in one.script.steps],
+        "port": one.port,
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The second start, inside a namespace: the conversation comes on standard input."""
+    parser = argparse.ArgumentParser(prog="lab.harness.student_capture")
+    parser.add_argument("--inside", nargs=3, required=True, metavar=("ID", "FOLDER", "TLS"))
+    _, folder, tls = parser.parse_args(argv).inside
+    told = json.load(sys.stdin)
+    script = Script(told["seed"], tuple(Step(*step) for step in told["steps"]))
+    try:
+        record_session(Path(folder), script, Variant(tls), told["port"])
+    except (RecordingError, OSError) as error:
+        print(error)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""What is right about one's own capture: derived from the recording by code, stored nowhere.
+
+``derive(folder, profile)`` reads the student's two recordings as any analyst would, with ``lab.dissect``. The profile
+is only needed for what the questions are about (whose connection, which word). Whether it is the right recording at
+all is a question of its own: ``wrong_conversation`` holds what is said in it against what this student's id gives.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.chat import events, report_wire
+from lab.dissect.flows import Flow, find_flows
+from lab.dissect.records import APPLICATION_DATA, read_records
+from lab.dissect.segments import FIN, read_segments
+from lab.harness.student_capture import PLAIN, TLS, Profile, questions
+
+TLS13_OVERHEAD = 16 + 1  # tag and content type (RFC 8446 section 5.2)
+
+
+class NoAnswer(ValueError):
+    """The recording does not hold what the questions ask for; the text says what is missing."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One chat line on its way to the server."""
+
+    name: str
+    text: str
+    frame: int
+    relative_seq: int
+    time_ns: int
+
+
+def transcript(flows: list[Flow]) -> tuple[dict[str, Flow], list[Said]]:
+    """Who is behind which flow, in order of arrival; and all that was said, in order of time."""
+    users, said = {}, []
+    for flow in sorted((flow for flow in flows if flow.handshake), key=lambda flow: flow.start_ns):
+        stream = flow.from_initiator
+        name = None
+        for piece in stream.pieces:
+            read = stream.data[piece.offset : piece.offset + piece.length]
+            if name is None:
+                name = read.decode(errors="replace")
+                users[name] = flow
+                continue
+            request = report_wire.read_request(read)
+            if isinstance(request, events.Say):
+                relative = int(flow.segments.relative_seq[piece.row])
+                said.append(Said(name, request.text, piece.frame_number, relative, piece.time_ns))
+    said.sort(key=lambda one: one.time_ns)
+    return users, said
+
+
+def derive(folder: Path | str, one: Profile) -> dict[str, list]:
+    """The right answers to ``questions(one)``: for each key a list of those that are accepted.
+
+    Raises NoAnswer where the recordings do not answer, CaptureError or OSError where they cannot be read.
+    """
+    folder = Path(folder)
+    flows = find_flows(read_segments(folder / PLAIN))
+    users, said = transcript(flows)
+    if one.subject not in users:
+        raise NoAnswer(f"nobody called {one.subject} is in {PLAIN}")
+    with_word = [line for line in said if one.word in line.text]
+    with_secret = [line for line in said if one.secret in line.text]
+    if len(with_word) != 1 or len(with_secret) != 1:
+        raise NoAnswer(f"{PLAIN} does not hold the lines that the questions are about")
+    subject = users[one.subject]
+    records = _tls_records(folder / TLS, list(users).index(one.subject))
+    right = {
+        "server_port": [subject.responder.port],
+        "users": [list(users)],
+        "syn_ack_frame": [subject.handshake.syn_ack],
+        "client_isn": [subject.handshake.initiator_isn],
+        "client_port": [subject.initiator.port],
+        "who_said": [with_word[0].name],
+        "word_relative_seq": [with_word[0].relative_seq],
+        "lines_said": [len(said)],
+        "secret": [one.secret],
+        "retransmitted": _sent_twice(flows) or ["none"],
+        "first_fin_frame": [_first_fin(subject)],
+        "tls_records": [len(records)],
+        "tls_longest": [max(record.length for record in records[1:]) - TLS13_OVERHEAD],  # the first is the Finished
+    }
+    assert set(right) == {question.key for question in questions(one)}
+    return right
+
+
+def wrong_conversation(folder: Path | str, one: Profile) -> str | None:
+    """Why the plaintext recording is not the conversation of this student, or None."""
+    users, said = transcript(find_flows(read_segments(Path(folder) / PLAIN)))
+    if tuple(users) != one.script.users:
+        return f"the users are {', '.join(users) or 'nobody'}: these are not the ones of {one.id}"
+    if tuple((line.name, line.text) for line in said) != one.script.lines:
+        return f"the lines are not those of {one.id}"
+    return None
+
+
+def is_right(given, accepted: list) -> bool:
+    """Whether an answer is one of those accepted. Text: blanks around it and capital letters do not matter."""
+    return any(_same(given, one) for one in accepted)
+
+
+def _same(given, right) -> bool:
+    if isinstance(right, int):
+        return isinstance(given, int) and not isinstance(given, bool) and given == right
+    if isinstance(right, str):
+        return isinstance(given, str) and given.strip().casefold() == right.strip().casefold()
+    return isinstance(given, list) and len(given) == len(right) and all(map(_same, given, right))
+
+
+def _sent_twice(flows: list[Flow]) -> list[str]:
+    """The texts of the server's segments that repeat bytes. One is lost on purpose; a busy machine may add others."""
+    texts = []
+    for flow in flows:
+        stream, segments = flow.from_responder, flow.segments
+        kept = {piece.row for piece in stream.pieces} if len(stream) else set()
+        for row in stream.rows.tolist():
+            if int(segments.payload_captured[row]) and row not in kept:
+                texts.append(bytes(segments.payload(row)).decode(errors="replace"))
+    return list(dict.fromkeys(texts))
+
+
+def _first_fin(flow: Flow) -> int:
+    segments, rows = flow.segments, flow.rows
+    found = rows[segments.flags[rows] & FIN != 0]
+    if not len(found):
+        raise NoAnswer(f"no FIN in the connection from {flow.initiator}")
+    return int(segments.number[found[0]])
+
+
+def _tls_records(path: Path, place: int):
+    flows = sorted((flow for flow in find_flows(read_segments(path)) if flow.handshake), key=lambda flow: flow.start_ns)
+    if place >= len(flows):
+        raise NoAnswer(f"{path.name} has {len(flows)} connections only")
+    records = [one for one in read_records(flows[place].from_initiator) if one.content_type == APPLICATION_DATA]
+    if len(records) < 2:
+        raise NoAnswer(f"no application data in {path.name}")
+    return records

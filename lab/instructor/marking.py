@@ -1,0 +1,265 @@
+"""One submission to marks: every task run in a sandbox, visible checks and hidden ones; every answer held against the
+key.
+
+The student's text is shown for visible checks alone: from a hidden one it could carry the inputs that are to stay
+hidden. So all visible checks of a sheet run first, in a process that has never seen a hidden one.
+
+A task's points are a fifth of its estimated minutes. Full points where the visible check and the hidden ones pass
+(the same check with seeds that only the course's key gives, and those of ``tests/hidden``); ``VISIBLE_ONLY`` of them
+where only the visible one does, which is what hard-wired answers get; otherwise none, with the story. One broken task
+costs that task: the process is started anew for the next one.
+"""
+
+import hashlib
+import hmac
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+
+from lab.checking.answers import AnswersError, read_answers
+from lab.checking.child import RUNNER, Died, Failed, NotAttempted, Raised, StudentCode, TimeUp
+from lab.checking.story import Story, Wrong
+from lab.checking.tasks import CHECKS, ROOT, STUBS, Student, Task, facts, load_tasks, module_name, sheet_names
+from lab.harness.student_capture import ANSWERS, PLAIN, TLS, Question, profile, questions
+from lab.instructor import answer_key, recordings, sandbox
+
+HIDDEN = ROOT / "tests" / "hidden"
+VISIBLE_ONLY = 0.5  # share of the points
+MINUTES_PER_POINT = 5
+QUESTION_POINTS = 1
+CALL_S, TASK_S = 3.0, 8.0
+HIDDEN_SEEDS = 1
+OWN = "own capture"
+
+DONE, PARTLY, WRONG, NOT_ATTEMPTED, MISSING = "done", "partly", "wrong", "not attempted", "missing"
+WHY = {
+    "result": "a wrong result",
+    "raised": "an exception",
+    "time": "no end in time",
+    "died": "the process ended",
+    "file": "not there",
+    "grader": "the grader failed",
+}
+
+
+@dataclass
+class Mark:
+    """What one task or question came to."""
+
+    sheet: str
+    task: str
+    state: str
+    points: float
+    of: float
+    why: str = ""  # for statistics: a key of WHY
+    story: str = ""
+
+
+@dataclass
+class Result:
+    """What one submission came to. ``fingerprint`` changes when the submission, the checks or the key do."""
+
+    id: str
+    fingerprint: str
+    marks: list[Mark] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    traces: dict[str, list] = field(default_factory=dict)  # what tells its recordings from all others: see copies
+    own_recording: bool | None = None  # whether it is the recording of this student; None without one
+    seconds: float = 0.0
+
+    @property
+    def points(self) -> float:
+        return sum(mark.points for mark in self.marks)
+
+    @property
+    def of(self) -> float:
+        return sum(mark.of for mark in self.marks)
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, told: dict) -> "Result":
+        return cls(**{**told, "marks": [Mark(**mark) for mark in told["marks"]]})
+
+
+@cache
+def all_tasks() -> tuple[tuple[Task, ...], dict[tuple[str, str], list[Task]], dict[str, dict]]:
+    """Every task with its visible check; the hidden checks by (sheet, task); the facts by sheet."""
+    visible = tuple(task for sheet in sheet_names() for task in load_tasks(sheet))
+    hidden: dict[tuple[str, str], list[Task]] = {}
+    for sheet in sheet_names(HIDDEN):
+        for task in load_tasks(sheet, HIDDEN):
+            hidden.setdefault((sheet, task.name), []).append(task)
+    return visible, hidden, {sheet: facts(STUBS / f"{module_name(sheet)}.py") for sheet in sheet_names()}
+
+
+@cache
+def rules_fingerprint(key: str) -> str:
+    """Changes when a check, a stub or the course's key does: then everything is graded again."""
+    digest = hashlib.sha256(key.encode())
+    for folder in (CHECKS, HIDDEN, STUBS, ROOT / "lab" / "checking", ROOT / "lab" / "grading"):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def secret_seeds(key: str) -> list[int]:
+    """Seeds of made-up frames that nobody without the course's key has seen."""
+    dice = random.Random(hmac.new(key.encode(), b"hidden seeds", hashlib.sha256).hexdigest())
+    return [dice.randrange(1 << 30, 1 << 40) for _ in range(HIDDEN_SEEDS)]
+
+
+def mark(
+    student_id: str, folder: Path, key: str, sandboxed: bool, fingerprint: str = "", remarks: Sequence[str] = ()
+) -> Result:
+    """Grade the submission unpacked in ``folder`` (see ``submissions.Submission.unpack``). Never raises for what is in
+    it."""
+    started = time.monotonic()
+    result = Result(student_id, fingerprint, remarks=list(remarks))
+    visible, hidden, known = all_tasks()
+    (folder / "sheets").mkdir(exist_ok=True)
+    for sheet in dict.fromkeys(task.sheet for task in visible):
+        tasks = [task for task in visible if task.sheet == sheet]
+        path = folder / "sheets" / f"{module_name(sheet)}.py"
+        points = {task.name: known[sheet][task.name].minutes / MINUTES_PER_POINT for task in tasks}
+        hidden_of = {name: [one.check for one in hidden.get((sheet, name), [])] for name in points}
+        _survive(result, sheet, points, lambda: _mark_sheet(tasks, path, sandboxed, hidden_of, key, points))  # noqa: B023
+    answer_points = {question.key: QUESTION_POINTS for question in questions(profile(result.id, key))}
+    _survive(result, OWN, answer_points, lambda: _mark_answers(result, folder, key))
+    result.seconds = round(time.monotonic() - started, 2)
+    return result
+
+
+def _survive(result: Result, sheet: str, points: dict[str, float], marks: Callable[[], list[Mark]]) -> None:
+    """Add the marks; where the grader itself fails at what was handed in, that costs this part of it alone."""
+    try:
+        result.marks += marks()
+    except Exception as error:
+        reason = f"the grader failed at {sheet} ({type(error).__name__}: {error!s:.200}): look at it by hand"
+        result.remarks.append(reason)
+        result.marks += [Mark(sheet, task, WRONG, 0, of, "grader", reason) for task, of in points.items()]
+
+
+def _mark_sheet(
+    tasks: Sequence[Task],
+    path: Path,
+    sandboxed: bool,
+    hidden: dict[str, list[Callable]],
+    key: str,
+    points: dict[str, float],
+) -> list[Mark]:
+    if not path.exists():
+        story = f"{path.name} was not handed in"
+        return [Mark(task.sheet, task.name, MISSING, 0, points[task.name], "file", story) for task in tasks]
+    with _student_code(path, sandboxed) as code:
+        marks = [_mark_visible(task, code, points[task.name]) for task in tasks]
+        code.close()  # the process of the hidden checks shows nothing more to the student
+        for task, mark in zip(tasks, marks, strict=True):
+            if mark.state == DONE:
+                _mark_hidden(mark, [task.check, *hidden[task.name]], code, secret_seeds(key))
+    return marks
+
+
+def _student_code(path: Path, sandboxed: bool) -> StudentCode:
+    if not sandboxed:
+        return StudentCode(path, CALL_S, sandbox.limits_only, sandbox.MEMORY_BYTES)
+    inside = f"{sandbox.INSIDE_SHEETS}/{path.name}"
+    hide = [ROOT]
+
+    def command(arguments: Sequence[str]) -> list[str]:
+        return sandbox.command(arguments, path.parent, RUNNER, hide)
+
+    return StudentCode(path, CALL_S, command, sandbox.MEMORY_BYTES, inside)
+
+
+def _mark_visible(task: Task, code: StudentCode, of: float) -> Mark:
+    code.allow(TASK_S)
+    state, why, failure = _run(task.check, Student(code), 0)
+    if state == WRONG:
+        code.close()  # what it may have left running is nobody else's trouble
+    if isinstance(failure, Wrong):
+        story = failure.story.text(width=0)
+    elif failure is None or isinstance(failure, Failed):
+        story = str(failure or "")
+    else:  # a result so odd that the check itself stumbles over it is not right
+        story = f"what came back cannot be understood ({type(failure).__name__}: {failure!s:.200})"
+    return Mark(task.sheet, task.name, state, of if state == DONE else 0, of, why, story)
+
+
+def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seeds: Sequence[int]) -> None:
+    """Run the hidden checks; where one fails, ``mark`` becomes "partly" and says how, in the kit's words alone."""
+    for check in checks:
+        for seed in seeds:
+            code.allow(TASK_S)
+            state, why, failure = _run(check, Student(code), seed)
+            if state != DONE:
+                code.close()
+                rule = failure.story.rule if isinstance(failure, Wrong) else ""
+                story = Story(mark.task, "what only the grader knows", WHY.get(why, WHY["raised"]), rule).text(width=0)
+                mark.state, mark.points, mark.why = PARTLY, mark.of * VISIBLE_ONLY, why
+                mark.story = f"the visible check passes, a hidden one does not:\n{story}"
+                return
+
+
+def _run(check: Callable, student: Student, seed: int) -> tuple[str, str, Exception | None]:
+    """(state, why, what was raised) of one check."""
+    try:
+        check(student, seed)
+        return DONE, "", None
+    except NotAttempted:
+        return NOT_ATTEMPTED, "", None
+    except Wrong as wrong:
+        return WRONG, _why(wrong.__cause__), wrong
+    except Exception as error:
+        return WRONG, _why(error), error
+
+
+def _why(failure: BaseException | None) -> str:
+    return {TimeUp: "time", Died: "died", Raised: "raised"}.get(type(failure), "result")
+
+
+def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:
+    """The questions about the own capture; notes in ``result`` what tells this capture from all others."""
+    one = profile(result.id, key)
+    asked = questions(one)
+
+    def all_as(state: str, story: str) -> list[Mark]:
+        return [Mark(OWN, question.key, state, 0, QUESTION_POINTS, "file", story) for question in asked]
+
+    found = recordings.examine(folder, one.id, key)
+    result.traces |= found.traces
+    result.remarks += found.remarks
+    result.own_recording = True if found.right else False if found.wrong_conversation else None
+    if problem := found.wrong_conversation:
+        result.remarks.append(f"{PLAIN} is not the recording of {one.id}: {problem}")
+    if not (folder / ANSWERS).exists():
+        return all_as(MISSING, f"{ANSWERS} was not handed in")
+    try:
+        answers = read_answers(folder / ANSWERS)
+    except (AnswersError, OSError) as error:
+        return all_as(WRONG, f"{ANSWERS}: {error}")
+    missing = [name for name in (PLAIN, TLS) if name not in found.readable]
+    if missing:
+        return all_as(MISSING, f"{', '.join(missing)}: not handed in, so nothing can be held against the answers")
+    if problem:
+        return all_as(WRONG, f"{PLAIN} is not your recording: {problem}")
+    if found.no_key:
+        result.remarks.append(f"no answer key from these recordings: {found.no_key}")
+        return all_as(WRONG, f"the recordings do not hold what is asked about: {found.no_key}")
+    return [_mark_answer(question, answers, found.right) for question in asked]
+
+
+def _mark_answer(question: Question, answers: dict, right: dict) -> Mark:
+    if question.key not in answers:
+        return Mark(OWN, question.key, NOT_ATTEMPTED, 0, QUESTION_POINTS)
+    if answer_key.is_right(answers[question.key], right[question.key]):
+        return Mark(OWN, question.key, DONE, QUESTION_POINTS, QUESTION_POINTS)
+    story = (
+        f"{question.text}\nyour answer: {answers[question.key]!r:.100}\n"
+        f"read again: {question.source}, notebook {question.notebook}"
+    )
+    return Mark(OWN, question.key, WRONG, 0, QUESTION_POINTS, "result", story)

@@ -1,0 +1,110 @@
+"""The sheets as nbgrader assignments, for courses that hand out and collect with it: ``python3 lab nbgrader COURSE``
+writes COURSE/source/02_handshake/02_handshake.ipynb and so on; ``nbgrader generate_assignment`` takes it from there.
+
+Each task is a cell that nbgrader empties between its marks, and a locked cell behind it that is worth the task's points
+and asks ``lab.check.check_cells``, which tells the same story as ``python3 lab check``. The kit must be where the
+notebook runs: in a folder above it, or named by the environment variable LAB_KIT.
+
+nbgrader runs what students write with the rights of whoever grades; ``python3 lab grade`` does not, and has the hidden
+checks too. So use this for practice, and that for marks.
+"""
+
+import argparse
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from lab.checking.tasks import Facts, facts
+from lab.instructor import stubs
+from lab.instructor.marking import MINUTES_PER_POINT
+
+MARKS = {stubs.BEGIN: "### BEGIN SOLUTION", stubs.END: "### END SOLUTION"}
+SCHEMA = 3  # of nbgrader's metadata
+FIND_THE_KIT = """\
+import os
+import sys
+from pathlib import Path
+
+places = [Path(os.environ.get("LAB_KIT", ".")).resolve(), *Path.cwd().parents]
+kit = next((place for place in places if (place / "lab" / "check.py").exists()), None)
+assert kit, "where is the lab kit? Start Jupyter with LAB_KIT set to its folder"
+sys.path.insert(0, str(kit))
+from lab.check import check_cells"""
+
+
+def make_notebook(path: Path) -> nbformat.NotebookNode:
+    """The assignment of one solution. Raises ``stubs.MarkError``."""
+    sheet, known = path.stem.removeprefix("sheet_"), facts(path)
+    text = path.read_text(encoding="utf-8")
+    list(stubs.regions(text))  # (the marks pair up)
+    cells = [
+        new_markdown_cell(f"# {ast.get_docstring(ast.parse(text))}\n\nWrite the functions, run the cells from the top."),
+        _code("kit", FIND_THE_KIT, locked=True),
+    ]
+    for name, source in _parts(text, known):
+        if name is None:
+            cells.append(_code(f"given_{len(cells)}", source, locked=True))
+            continue
+        for ours, theirs in MARKS.items():
+            source = source.replace(ours, theirs)
+        cells.append(_code(name, source, solution=True))
+        points = known[name].minutes / MINUTES_PER_POINT
+        cells.append(_code(f"check_{name}", f'check_cells("{sheet}", "{name}", In)', locked=True, points=points))
+    return new_notebook(
+        cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
+
+
+def _parts(text: str, known: dict[str, Facts]) -> Iterator[tuple[str | None, str]]:
+    """(task, its text) of each task in turn, and (None, the text) of what stands between: imports, constants."""
+    lines, given = text.splitlines(), ""
+    body = ast.parse(text).body[1:]  # behind the docstring
+    starts = [node.lineno - 1 for node in body] + [len(lines)]
+    for node, start, end in zip(body, starts, starts[1:], strict=False):
+        source = "\n".join(lines[start:end]).rstrip()  # (to the next one: a mark at the end is not part of the node)
+        if getattr(node, "name", None) not in known:
+            given += source + "\n"
+            continue
+        if given:
+            yield None, given.rstrip()
+        yield node.name, source
+        given = ""
+
+
+def _code(cell_id: str, source: str, locked=False, solution=False, points=None) -> nbformat.NotebookNode:
+    about = {"schema_version": SCHEMA, "grade_id": cell_id, "locked": locked, "solution": solution, "task": False}
+    about |= {"grade": points is not None} | ({"points": points} if points is not None else {})
+    return new_code_cell(source, id=cell_id.lower().replace("_", "-"), metadata={"nbgrader": about})
+
+
+def write(course: Path) -> list[Path]:
+    """Write every assignment; gives their paths. Raises OSError, ``stubs.MarkError``."""
+    written = []
+    for path in stubs.solutions():
+        sheet = path.stem.removeprefix("sheet_")
+        target = course / "source" / sheet / f"{sheet}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(make_notebook(path), target)
+        written.append(target)
+    return written
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="lab nbgrader", description="Write the sheets as nbgrader assignments.")
+    parser.add_argument("course", type=Path, metavar="COURSE", help="nbgrader's course folder")
+    options = parser.parse_args(argv)
+    try:
+        for path in write(options.course):
+            print(path)
+    except (OSError, stubs.MarkError) as error:
+        print(f"nbgrader: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Feedback as HTML: a page for each student, and one for the class. No script, no network, readable on a phone and in
+the dark.
+
+Everything that comes from a submission is escaped: a story may quote what a student's function gave back.
+"""
+
+import html
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.harness.roster import Entry
+from lab.instructor.copies import Pair
+from lab.instructor.marking import DONE, NOT_ATTEMPTED, PARTLY, WHY, WRONG, Mark, Result
+from lab.instructor.outputs import percent, readable, summary
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8886; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 1rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px
+solid var(--line); } td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+p, li, td { overflow-wrap: anywhere; } table.story { border-left: 3px solid var(--line); font-size: .85rem; }
+.story th { font-weight: normal; opacity: .7; width: 6rem; } .story th, .story td { border: 0; padding: .1rem .6rem;
+vertical-align: top; } .bar { background: var(--line); height: .6rem; } .bar div { background: #2a7de1; height:
+100%; } .wide { overflow-x: auto; }
+"""
+STORY_PART = re.compile(r"  (\S.{9}) (.*)")  # a label of Story.text, and its text
+MARKS = {DONE: "\u2713 done", PARTLY: "\u00bd partly", WRONG: "\u2717 wrong"}
+
+
+def escape(text: str) -> str:
+    return html.escape(readable(text))
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n{body}\n</body></html>\n"
+    )
+
+
+def _bar(share: float) -> str:
+    return f'<div class="bar"><div style="width:{max(0.0, min(1.0, share)):.0%}"></div></div>'
+
+
+def student_page(entry: Entry, result: Result) -> str:
+    """What a student gets back: marks, and for each wrong task its story. Never an answer."""
+    body = [f"<p>{result.points:g} of {result.of:g} points ({percent(result)} %): {escape(summary(result))}.</p>"]
+    body.append(_bar(result.points / result.of if result.of else 0))
+    if result.remarks:
+        body.append("<ul>" + "".join(f"<li>{escape(remark)}</li>" for remark in result.remarks) + "</ul>")
+    for sheet in dict.fromkeys(mark.sheet for mark in result.marks):
+        marks = [mark for mark in result.marks if mark.sheet == sheet]
+        body.append(f'<h2>{escape(sheet)}</h2><div class="wide"><table>')
+        for mark in marks:
+            state = MARKS.get(mark.state, mark.state)
+            body.append(
+                f"<tr><td>{escape(mark.task)}</td><td>{escape(state)}</td>"
+                f'<td class="number">{mark.points:g} / {mark.of:g}</td></tr>'
+            )
+        body.append("</table></div>")
+        body += _stories(marks)
+    return _page(f"Packet-capture lab: {entry.name or entry.id}", "\n".join(body))
+
+
+def _stories(marks: Sequence[Mark]) -> list[str]:
+    """A heading and a story for each task; tasks of the same story, as of a sheet that cannot be loaded, share it."""
+    tasks: dict[str, list[str]] = {}
+    for mark in marks:
+        if mark.story:
+            tasks.setdefault(mark.story, []).append(mark.task)
+    return [f"<h3>{escape(', '.join(names))}</h3>{_story(story, names)}" for story, names in tasks.items()]
+
+
+def _story(story: str, names: Sequence[str]) -> str:
+    """A story's parts as the rows of a table, and what is not a part as a paragraph."""
+    found = []
+    for line in story.splitlines():
+        if part := STORY_PART.fullmatch(line):
+            found.append(f"<tr><th>{escape(part[1].strip())}</th><td>{escape(part[2])}</td></tr>")
+        elif line not in names:  # the heading says it
+            found.append(f"<p>{escape(line)}</p>")
+    text = "\n".join(found)
+    return re.sub(r"(?:<tr>.*</tr>\n?)+", lambda rows: f'<table class="story">{rows[0]}</table>', text)
+
+
+def class_page(roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair], notes: Sequence[str]) -> str:
+    """For the instructor: how the class did, which tasks fail most and how, shared recordings, what needs a look."""
+    shares = sorted(result.points / result.of for result in results.values() if result.of)
+    middle = f"{shares[len(shares) // 2]:.0%}" if shares else "none"
+    body = [f"<p>{len(results)} of {len(roster)} handed in; median {middle}.</p>"]
+    if notes:
+        body.append("<h2>Needs a look</h2><ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>")
+    if pairs:
+        body.append(
+            "<h2>The same recording</h2><p>Recordings that share what no two recordings share. A person judges.</p><ul>"
+        )
+        body += [f"<li>{escape(str(pair))}</li>" for pair in pairs]
+        body.append("</ul>")
+    body.append(
+        '<h2>Tasks, the most failed first</h2><div class="wide"><table>'
+        "<tr><th>task<th>done<th>partly<th>wrong<th>not attempted<th>how it fails</tr>"
+    )
+    states: dict[tuple, Counter] = {}
+    reasons: dict[tuple, Counter] = {}
+    for result in results.values():
+        for mark in result.marks:
+            task = (mark.sheet, mark.task)
+            states.setdefault(task, Counter())[mark.state] += 1
+            if mark.state in (WRONG, PARTLY):
+                reasons.setdefault(task, Counter())[WHY.get(mark.why, "a wrong result")] += 1
+    for task, count in sorted(states.items(), key=lambda item: -(item[1][WRONG] + item[1][PARTLY])):
+        how = ", ".join(f"{number} {why}" for why, number in reasons.get(task, Counter()).most_common(3))
+        numbers = "".join(f'<td class="number">{count[state]}</td>' for state in (DONE, PARTLY, WRONG, NOT_ATTEMPTED))
+        body.append(f"<tr><td>{escape(': '.join(task))}</td>{numbers}<td>{escape(how)}</td></tr>")
+    body.append('</table></div><h2>Students</h2><div class="wide"><table>')
+    for entry in roster:
+        result = results.get(entry.id)
+        link = (
+            f'<a href="feedback/{escape(entry.id)}.html">{escape(entry.name or entry.id)}</a>'
+            if result
+            else escape(entry.name or entry.id)
+        )
+        told = f"{percent(result)} %" if result else "nothing handed in"
+        body.append(
+            f'<tr><td>{link}</td><td class="number">{told}</td>'
+            f"<td>{escape(summary(result)) if result else ''}</td></tr>"
+        )
+    body.append("</table></div>")
+    return _page("Packet-capture lab: the class", "\n".join(body))
+
+
+def write_pages(
+    folder: Path, roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair], notes: Sequence[str]
+) -> Path:
+    """feedback/ID.html for each, and class.html, whose path it gives."""
+    (folder / "feedback").mkdir(parents=True, exist_ok=True)
+    for entry in roster:
+        if result := results.get(entry.id):
+            (folder / "feedback" / f"{entry.id}.html").write_text(student_page(entry, result), encoding="utf-8")
+    path = folder / "class.html"
+    path.write_text(class_page(roster, results, pairs, notes), encoding="utf-8")
+    return path

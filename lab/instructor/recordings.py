@@ -1,0 +1,112 @@
+"""What a student's recordings hold, read by a process with limits: a file can be made to cost much.
+
+``examine`` starts ``python -m lab.instructor.recordings``, which is given the folder, the student and the
+course's key on standard input and writes what it found as JSON. It reads with the kit's own code and runs
+none of the student's. It may take CPU_S seconds of processor time and MEMORY_BYTES; a conversation of the
+course takes a tenth of that.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from lab.checking.tasks import ROOT
+from lab.dissect.capture_file import CaptureError, read_capture
+from lab.harness.student_capture import PLAIN, TLS, profile
+from lab.instructor import answer_key, copies
+
+CPU_S, WAIT_S = 6, 60
+MEMORY_BYTES = 448 << 20
+LONGEST_REPORT = 32 << 20  # bytes
+MOST_FRAMES = 50_000  # of a recording
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass
+class Examined:
+    """``readable`` names the recordings that could be read; ``remarks`` says what is wrong with the others.
+
+    ``right`` is the answer key; without one, ``wrong_conversation`` or ``no_key`` says why.
+    """
+
+    readable: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    traces: dict[str, list[str]] = field(default_factory=dict)  # see ``copies``
+    right: dict[str, list] = field(default_factory=dict)
+    wrong_conversation: str = ""
+    no_key: str = ""
+
+
+def examine(folder: Path, student: str, key: str) -> Examined:
+    """Read the recordings in ``folder``, in a process of their own. Never raises for what is in them."""
+    present = [name for name in (PLAIN, TLS) if (folder / name).exists()]
+    if not present:
+        return Examined()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", __name__],
+            input=json.dumps([str(folder.resolve()), student, key]).encode(),
+            capture_output=True,
+            cwd=ROOT,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each of its threads reserves address space
+            timeout=WAIT_S,
+        )
+        if done.returncode == 0 and len(done.stdout) <= LONGEST_REPORT:
+            return Examined(**json.loads(done.stdout))
+    except subprocess.TimeoutExpired:
+        pass
+    bounds = f"{CPU_S} s or {MEMORY_BYTES >> 20} MB"
+    return Examined(remarks=[f"{' and '.join(present)}: reading takes more than {bounds}; left out"])
+
+
+def _examine(folder: Path, student: str, key: str) -> Examined:
+    found = Examined()
+    for name in (PLAIN, TLS):
+        if (folder / name).exists():
+            try:
+                _check_size(folder / name)
+                found.traces[name] = copies.traces(folder / name)
+                found.readable.append(name)
+            except (CaptureError, OSError, ValueError) as error:
+                found.remarks.append(f"{name}: {str(error).removeprefix(f'{folder / name}: ')}")
+    if len(found.readable) < 2:
+        return found
+    one = profile(student, key)
+    try:
+        found.wrong_conversation = answer_key.wrong_conversation(folder, one) or ""
+        if not found.wrong_conversation:
+            found.right = answer_key.derive(folder, one)
+    except (answer_key.NoAnswer, CaptureError, OSError, ValueError, IndexError) as error:
+        found.no_key = str(error)
+    return found
+
+
+def _check_size(path: Path) -> None:
+    """Raise ValueError for a file that nobody recorded in a chat of minutes, before time is spent on it."""
+    with open(path, "rb") as file:
+        if file.read(2) == GZIP_MAGIC:
+            raise ValueError("packed with gzip; hand in the recording as it was made")
+    if (count := len(read_capture(path))) > MOST_FRAMES:
+        raise ValueError(f"{count} frames, where a conversation of the course has a few hundred")
+
+
+def _limit() -> None:
+    try:
+        import resource
+    except ImportError:
+        return  # Windows: the time that ``examine`` waits is the bound
+    for what, most in (
+        (resource.RLIMIT_CPU, CPU_S),
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
+
+
+if __name__ == "__main__":
+    _limit()
+    folder, student, key = json.load(sys.stdin)
+    json.dump(asdict(_examine(Path(folder), student, key)), sys.stdout)

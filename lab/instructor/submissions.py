@@ -1,0 +1,221 @@
+"""What was handed in: folders, zips, or a mix, as learning platforms give them out. Opened with care.
+
+A zip is somebody else's data: nothing is written but files of known names, below known sizes, as plain files. Where
+in the zip or folder they stand does not matter, since platforms and students put folders around things. The owner is
+the one whom the platform names first in the name of the zip or folder, by an id or the full name. The note inside was
+written by a student: it counts only where the name says nothing, and never against a hand-in that is named.
+"""
+
+import functools
+import hashlib
+import io
+import json
+import re
+import shutil
+import unicodedata
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path, PurePosixPath
+
+from lab.checking.answers import SUBMISSION_NOTE
+from lab.harness.roster import Entry
+from lab.harness.student_capture import ANSWERS, PLAIN, TLS
+
+MOST_FILES = 2_000  # looked at in one submission, the zips in it counted in
+MOST_BYTES = 48 << 20  # kept of one submission: two recordings, and the rest is small
+LARGEST_ZIP = 64 << 20
+MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
+LARGEST_READ = 1 << 20  # at once out of a zip: its list of files is read so
+LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
+SHEET = re.compile(r"sheet_\d\d_\w{1,40}\.py")
+
+
+@dataclass
+class Submission:
+    """One student's hand-in, unpacked: ``files`` by their known names; ``remarks`` for the instructor."""
+
+    id: str
+    source: Path
+    files: dict[str, bytes] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    named: bool = False  # its id is from its name, not from the note inside
+
+    def fingerprint(self) -> str:
+        """Changes when anything that counts does."""
+        digest = hashlib.sha256()
+        for name in sorted(self.files):
+            digest.update(f"{name} {len(self.files[name])} ".encode() + self.files[name])
+        return digest.hexdigest()
+
+    def unpack(self, folder: Path) -> None:
+        """Write the files into ``folder``, which is emptied first: sheets/, and the rest beside it."""
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "sheets").mkdir(parents=True)
+        (folder / "sheets").chmod(0o755)  # root grades as nobody
+        for name, data in self.files.items():
+            path = folder / "sheets" / name if SHEET.fullmatch(name) else folder / name
+            path.write_bytes(data)
+            path.chmod(0o644)
+
+
+def is_wanted(name: str) -> bool:
+    return bool(SHEET.fullmatch(name)) or name in (PLAIN, TLS, ANSWERS, SUBMISSION_NOTE)
+
+
+def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[str]]:
+    """Every submission in ``folder``, one a student (the last by name), and what is to be told about the others."""
+    roster = list(roster)
+    found: dict[str, Submission] = {}
+    problems = []
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if path.name.startswith((".", "__")) or not (path.is_dir() or path.suffix == ".zip"):
+            continue
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            problems.append(f"{path.name}: not a folder or a file, and left out")
+            continue
+        submission = read(path)
+        named, claimed = named_by_platform(path.name.removesuffix(".zip"), roster), _claimed(submission, roster)
+        if named and claimed not in (None, named):
+            submission.remarks.append(f"its note says {claimed}, its name says {named}: the name counts")
+        owner = named or claimed
+        if owner is None:
+            problems.append(f"{path.name}: whose is it? Neither its name nor its note is of the roster")
+            continue
+        submission.id, submission.named = owner, named is not None
+        before = found.get(owner)
+        if before and before.named and not named:
+            problems.append(f"{path.name}: its note says {owner}, whose {before.source.name} counts")
+            continue
+        if before:
+            problems.append(f"{path.name}: {owner} has handed in {before.source.name} too; this one counts")
+        found[owner] = submission
+    return list(found.values()), problems
+
+
+def read(path: Path) -> Submission:
+    """The known files of one zip or folder. Never raises for what is in it: that becomes a remark."""
+    submission = Submission("", path)
+    _read(path, submission, MOST_FILES)
+    kept, more = submission.remarks[:MOST_REMARKS], submission.remarks[MOST_REMARKS:]
+    submission.remarks = [one[:LONGEST_REMARK] for one in kept] + [f"and {len(more)} more like these"] * bool(more)
+    return submission
+
+
+def _read(path: Path, submission: Submission, most_files: int) -> int:
+    """Add the known files; return how many more files may be looked at."""
+    remarks = submission.remarks
+    try:
+        for name, size, load in _in_folder(path) if path.is_dir() else _in_zip(path, remarks):
+            if most_files <= 0:
+                remarks.append(f"more than {MOST_FILES} files; the others were not looked at")
+                break
+            most_files -= 1
+            plain = PurePosixPath(name).name
+            if path.is_dir() and plain.endswith(".zip") and size <= LARGEST_ZIP:
+                most_files = _read(path / name, submission, most_files)
+            elif is_wanted(plain) and plain not in submission.files:
+                _keep(submission, plain, size, load)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
+        remarks.append(f"{path.name} cannot be opened: {error}")
+    except Exception as error:  # zlib.error, struct.error: a damaged zip has many ways to say so
+        remarks.append(f"{path.name} is damaged: {type(error).__name__}: {error}")
+    return most_files
+
+
+def _keep(submission: Submission, name: str, size: int, load) -> None:
+    most = LARGEST_FILE[Path(name).suffix]
+    if size > most:
+        submission.remarks.append(f"{name} is too large ({size} bytes) and was left out")
+        return
+    if len(data := load(most + 1)) > most:
+        submission.remarks.append(f"{name} is larger than it says and was left out")
+    elif sum(map(len, submission.files.values())) + len(data) > MOST_BYTES:
+        submission.remarks.append(f"{name} was left out: more than {MOST_BYTES >> 20} MB altogether")
+    else:
+        submission.files[name] = data
+
+
+def _in_folder(path: Path) -> Iterator[tuple]:
+    for file in sorted(path.rglob("*")):
+        if (
+            file.is_file()
+            and not file.is_symlink()
+            and not any(p.is_symlink() for p in file.parents if path in p.parents)
+        ):
+            yield file.relative_to(path).as_posix(), file.stat().st_size, _loader(file)
+
+
+def _loader(file: Path):
+    def load(most: int) -> bytes:
+        with open(file, "rb") as opened:
+            return opened.read(most)
+
+    return load
+
+
+class _ZipFile(io.FileIO):
+    """A zip that cannot make ``zipfile`` read a list of files as large as itself."""
+
+    def read(self, size: int = -1) -> bytes:
+        if size > LARGEST_READ:
+            raise zipfile.BadZipFile("its list of files is too long")
+        return super().read(size)
+
+
+def _in_zip(path: Path, remarks: list[str]) -> Iterator[tuple]:
+    if path.stat().st_size > LARGEST_ZIP:
+        raise zipfile.BadZipFile(f"larger than {LARGEST_ZIP >> 20} MB")
+    with _ZipFile(path) as file, zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            if info.is_dir() or (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
+                continue
+            if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                yield info.filename, info.file_size, functools.partial(_load_member, archive, info)
+            elif is_wanted(name := PurePosixPath(info.filename).name):  # zipfile unpacks others without a bound
+                remarks.append(f"{name} was left out: it is packed neither stored nor deflated; pack it as a plain zip")
+
+
+def _load_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
+    data = bytearray()
+    with archive.open(info) as opened:
+        while len(data) < most and (piece := opened.read(min(LARGEST_READ, most - len(data)))):
+            data += piece
+    return bytes(data)
+
+
+def named_by_platform(name: str, roster: Iterable[Entry]) -> str | None:
+    """The student whom the name of a zip or folder says, or None where it says nobody or several.
+
+    Platforms put their own words first and what the student called the file last: the first word that is an id of the
+    roster counts. A name that begins with the full name of a student counts before any id.
+    """
+    beginnings = list(accumulate(_words(name)))
+    by_name: dict[int, set[str]] = {}
+    for entry in roster:
+        words = _words(entry.name)
+        for full in ("".join(words), "".join(words[::-1]), "".join([*words[-1:], *words[:-1]])):
+            if full in beginnings:
+                by_name.setdefault(len(full), set()).add(entry.id)
+    if by_name and len(longest := by_name[max(by_name)]) == 1:
+        return next(iter(longest))
+    words = [word for word in re.split(r"[^A-Za-z0-9.@+-]+", name.lower()) if word]
+    for word in words:
+        ids = {entry.id for entry in roster if word == entry.id or word.endswith(f"-{entry.id}")}
+        if ids:
+            return max(ids, key=len)  # of "x-1" and "1", the longer one
+    return None
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\W_]+", unicodedata.normalize("NFKC", text).casefold()) if word]
+
+
+def _claimed(submission: Submission, roster: Iterable[Entry]) -> str | None:
+    """The student of the roster whom the note inside names."""
+    try:
+        claimed = str(json.loads(submission.files.get(SUBMISSION_NOTE, b"{}")).get("student", "")).lower()
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return claimed if claimed in {entry.id for entry in roster} else None

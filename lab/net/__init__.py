@@ -1,0 +1,1 @@
+"""A LAN of network namespaces, made by an ordinary user (Linux)."""

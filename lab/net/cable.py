@@ -1,0 +1,429 @@
+"""What a cable does to frames: delay, jitter, rate, loss, duplication, reordering, corruption - and exact
+orders.
+
+A ``CableDirection`` is one direction of one host's cable. Frames are pushed in with the time, and come out when they
+are due; there is no socket and no clock in here, so every rule can be tried with made-up times. A
+``Condition`` gives rates (probabilities) and a seed: the same frames then meet the same fate. An ``Order`` is
+exact ("drop the third data segment from PC1"): it counts the frames that pass from the moment it is given,
+and is spent once it is carried out.
+
+A frame meets, in this order: orders - loss - corruption - duplication - the rate with its queue - delay and
+jitter - reordering. Jitter alone never reorders, as on a real cable, where frames wait in one queue. The
+cable's check sequence is not part of what a host sees, so a corrupted frame arrives, and its IP or TCP
+checksum is wrong.
+
+Frames are told apart by a classify at their headers (Ethernet II, IPv4 and IPv6 without extension headers, TCP,
+UDP); whatever else passes is just a "frame". VLAN tags and IP fragments are not looked into.
+"""
+
+import heapq
+import random
+import re
+import struct
+from collections import deque
+from dataclasses import dataclass, fields
+
+REORDER_LIMIT_S = 0.1  # a frame kept back for the next one goes on alone after this long
+MAX_SECONDS = 600.0
+LOG_LENGTH = 10_000  # deeds remembered for one line; the oldest are forgotten first
+
+SYN, FIN, RST, ACK = 0x02, 0x01, 0x04, 0x10
+
+
+class ConditionError(ValueError):
+    """A condition out of range or an order that cannot be carried out; one line that says which."""
+
+
+# What a frame is
+
+
+@dataclass(frozen=True)
+class FrameKind:
+    """What the headers of one frame say, as far as orders need it. ``seq`` is the raw number on the wire."""
+
+    kinds: frozenset[str]
+    seq: int | None = None
+    payload_length: int | None = None
+
+
+KINDS = ("frame", "segment", "data segment", "SYN", "SYN-ACK", "ACK", "FIN", "RST", "datagram", "ARP")
+
+
+def classify(frame: bytes) -> FrameKind:
+    """Look at a frame's headers; anything too short or unknown is just a "frame"."""
+    if len(frame) < 14:
+        return FrameKind(frozenset({"frame"}))
+    ether_type = frame[12:14]
+    if ether_type == b"\x08\x06":
+        return FrameKind(frozenset({"frame", "ARP"}))
+    if ether_type == b"\x08\x00" and len(frame) >= 34:  # RFC 791 section 3.1
+        total_length, header_length, protocol = frame[16] << 8 | frame[17], (frame[14] & 15) * 4, frame[23]
+        start, end = 14 + header_length, 14 + total_length
+    elif ether_type == b"\x86\xdd" and len(frame) >= 54:  # RFC 8200 section 3
+        protocol, start, end = frame[20], 54, 54 + (frame[18] << 8 | frame[19])
+    else:
+        return FrameKind(frozenset({"frame"}))
+    if protocol == 17:
+        return FrameKind(frozenset({"frame", "datagram"}), payload_length=end - start - 8)
+    if protocol != 6 or len(frame) < start + 20:
+        return FrameKind(frozenset({"frame"}))
+    seq, offset, flags = struct.unpack_from("!I4xBB", frame, start + 4)  # RFC 9293 section 3.1
+    payload_length = end - start - (offset >> 4) * 4
+    kinds = {"frame", "segment"}
+    if flags & SYN:
+        kinds.add("SYN-ACK" if flags & ACK else "SYN")
+    if flags & FIN:
+        kinds.add("FIN")
+    if flags & RST:
+        kinds.add("RST")
+    if payload_length > 0:
+        kinds.add("data segment")
+    elif flags & (SYN | FIN | RST | ACK) == ACK:
+        kinds.add("ACK")
+    return FrameKind(frozenset(kinds), seq, payload_length)
+
+
+# Rates
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The lasting state of one direction of a cable. All zeros: a perfect cable, which adds nothing.
+
+    ``loss``, ``duplicate``, ``reorder`` and ``corrupt`` are probabilities from 0 to 1 for each frame;
+    ``jitter_s`` is the longest extra wait (uniform); ``rate_bits_per_s`` counts the frame's bytes as
+    recorded, 0 is unlimited, and ``queue_frames`` may wait for it before the tail is dropped. Raises
+    ConditionError when out of range.
+    """
+
+    delay_s: float = 0.0
+    jitter_s: float = 0.0
+    rate_bits_per_s: float = 0.0
+    queue_frames: int = 100
+    loss: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    corrupt: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int if field.type is int else (int, float)):
+                raise ConditionError(f"{field.name} must be a number, not {value!r}")
+        for name in ("loss", "duplicate", "reorder", "corrupt"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConditionError(f"{name} must be from 0 to 1, not {getattr(self, name)}")
+        for name in ("delay_s", "jitter_s"):
+            if not 0 <= getattr(self, name) <= MAX_SECONDS:
+                raise ConditionError(f"{name} must be from 0 to {MAX_SECONDS:g} s, not {getattr(self, name)}")
+        if not 0 <= self.rate_bits_per_s < float("inf"):
+            raise ConditionError(f"rate_bits_per_s must be 0 (no limit) or more, not {self.rate_bits_per_s}")
+        if self.queue_frames < 1:
+            raise ConditionError(f"queue_frames must be 1 or more, not {self.queue_frames}")
+
+    def is_perfect(self) -> bool:
+        """Whether nothing ever happens to a frame."""
+        return not any((self.delay_s, self.jitter_s, self.rate_bits_per_s, *self._chances()))
+
+    def _chances(self):
+        return self.loss, self.corrupt, self.duplicate, self.reorder
+
+
+# Exact orders
+
+ACTIONS = ("drop", "hold", "swap", "duplicate", "corrupt", "cut")
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+_TIME = re.compile(r" (?:for )?(?P<number>[0-9.]+) ?(?P<unit>s|ms)$")
+_WHERE = re.compile(r" (?P<way>from|to|of) (?P<host>.+)$")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One exact thing to do to exactly these frames: the ``nth`` of ``kind`` (from now on) and ``count`` - 1
+    more.
+
+        ``host`` None is any host; ``direction`` is "from" or "to" the host. ``seconds`` belongs to "hold"
+        (each frame waits so long while others pass) and "cut" (both directions lose everything, from now).
+        Raises ConditionError.
+    """
+
+    action: str
+    kind: str = "frame"
+    nth: int = 1
+    count: int = 1
+    host: str | None = None
+    direction: str = "from"
+    seconds: float | None = None
+
+    def __post_init__(self):
+        if self.action not in ACTIONS:
+            raise ConditionError(f"unknown order {self.action!r}: it can be {', '.join(ACTIONS)}")
+        if self.kind not in KINDS:
+            raise ConditionError(f"unknown kind of frame {self.kind!r}: it can be {', '.join(KINDS)}")
+        if self.direction not in ("from", "to"):
+            raise ConditionError(f"direction must be 'from' or 'to', not {self.direction!r}")
+        if self.nth < 1 or self.count < 1:
+            raise ConditionError(f"impossible order: counting starts at 1, not {min(self.nth, self.count)}")
+        if self.action == "swap" and self.count != 2:
+            raise ConditionError(f"impossible order: a swap takes two frames, not {self.count}")
+        if self.action in ("hold", "cut"):
+            if self.seconds is None or not 0 < self.seconds <= MAX_SECONDS:
+                raise ConditionError(f"impossible order: {self.action} needs a time, up to {MAX_SECONDS:g} s")
+        elif self.seconds is not None:
+            raise ConditionError(f"impossible order: {self.action} takes no time")
+
+    @classmethod
+    def parse(cls, text: str) -> "Order":
+        """Read an order written in words, such as "hold the SYN-ACK from server 3 s". Raises ConditionError.
+
+        In full: ACTION [the] [third] [next two] [KIND] [from HOST | to HOST] [[for] 3 s]; or: cut the cable
+        [of HOST] for 2 s.
+        """
+        rest, seconds = _cut_off(_TIME, " ".join(text.split()))
+        rest, where = _cut_off(_WHERE, rest)
+        words = [word for word in rest.split() if word != "the"]
+        action = words.pop(0) if words else ""
+        nth = _number(words, ORDINALS)
+        count = None
+        if words[:1] == ["next"]:
+            del words[0]
+            count = _number(words, NUMBERS)
+        host = where["host"] if where else None
+        direction = where["way"] if where and where["way"] != "of" else "from"
+        time = _seconds(seconds)
+        if action == "cut" and words == ["cable"]:
+            return cls("cut", host=host, seconds=time)
+        if action not in ACTIONS or action == "cut":
+            raise ConditionError(
+                f"cannot read the order {text!r}: write for example 'drop the third data segment from PC1', "
+                "'swap the next two', 'hold the SYN-ACK 3 s', 'cut the cable of PC1 for 2 s'"
+            )
+        nth, count = (1 if number is None else number for number in (nth, count))
+        return cls(action, _kind(" ".join(words)), nth, count, host, direction, time)
+
+    def __str__(self):
+        if self.action == "cut":
+            return f"cut the cable{f' of {self.host}' if self.host else ''} for {self.seconds:g} s"
+        which = f"{ORDINALS[self.nth - 1] if self.nth <= 10 else f'{self.nth}th'} " if self.nth > 1 else ""
+        many = f"next {self.count} " if self.count > 1 else ""
+        where = f" {self.direction} {self.host}" if self.host else ""
+        time = f" {self.seconds:g} s" if self.seconds else ""
+        return f"{self.action} the {which}{many}{self.kind}{'s' if self.count > 1 else ''}{where}{time}"
+
+
+def _cut_off(pattern: re.Pattern, text: str) -> tuple[str, re.Match | None]:
+    match = pattern.search(text)
+    return (text[: match.start()], match) if match else (text, None)
+
+
+def _seconds(match: re.Match | None) -> float | None:
+    if match is None:
+        return None
+    try:
+        return float(match["number"]) / (1000 if match["unit"] == "ms" else 1)
+    except ValueError:
+        raise ConditionError(f"{match['number']!r} is not a time") from None
+
+
+def _number(words: list[str], names: tuple[str, ...]) -> int | None:
+    """Take a number off the front of the words: one of the names, "3" or "3rd"; None if there is none."""
+    if words and words[0] in names:
+        return names.index(words.pop(0)) + 1
+    if words and (match := re.fullmatch(r"(\d+)(st|nd|rd|th)?", words[0])):
+        del words[0]
+        return int(match[1])
+    return None
+
+
+def _kind(words: str) -> str:
+    for kind in KINDS:
+        if words.lower() in (kind.lower(), kind.lower() + "s", kind.lower().replace("-", "/")):
+            return kind
+    if not words:
+        return "frame"
+    raise ConditionError(f"unknown kind of frame {words!r}: it can be {', '.join(KINDS)}")
+
+
+# One direction of a cable
+
+
+@dataclass
+class _Standing:
+    """An order at work: how many frames of its kind have passed, until when a cut lasts, and a swap's first."""
+
+    order: Order
+    seen: int = 0
+    until: float = 0.0
+    swapped: tuple["CableDirection", bytes] | None = None
+
+    def done(self, now: float) -> bool:
+        if self.order.action == "cut":
+            return now >= self.until
+        return self.seen >= self.order.nth + self.order.count - 1
+
+
+class CableDirection:
+    """One direction of one cable. ``push`` frames in, ``pop`` those that are due; times in seconds, any clock.
+
+    ``name`` (say "from PC1") and the condition's seed choose the dice; ``counts`` says how often each thing
+    was done, ``deeds`` to which frames. Frames kept back for a swap leave with the frame that they are
+    swapped with.
+    """
+
+    def __init__(self, name: str = "", condition: Condition = Condition()):
+        self.name = name
+        self.orders: list[_Standing] = []
+        self.counts: dict[str, int] = {}
+        self.deeds: deque[dict] = deque(maxlen=LOG_LENGTH)
+        self._frames = 0
+        self._waiting: list[tuple[float, int, bytes]] = []  # a heap: due time, order of arrival, frame
+        self._pushed = 0
+        self._kept: tuple[float, bytes] | None = None  # a frame to be overtaken by the next one
+        self.set(condition)
+
+    def set(self, condition: Condition) -> None:
+        """Put another condition in force, its dice at their start; frames under way keep their times."""
+        self.condition = condition
+        self._dice = random.Random(f"{condition.seed}/{self.name}")
+        self._perfect = condition.is_perfect()
+        self._last_due = self._sent_until = 0.0
+        self._queue: deque[float] = deque()  # when each frame in the queue will have been sent
+
+    def is_idle(self, now: float) -> bool:
+        """Whether this line does nothing any more, so that frames may pass it by."""
+        self._strike_off(now)
+        return self._perfect and not (self.orders or self._waiting or self._kept)
+
+    def push(self, frame: bytes, now: float) -> None:
+        """A frame enters the cable."""
+        self._frames += 1
+        for passed, held_s in self._obey(frame, now) if self.orders else ((frame, 0.0),):
+            self._roll(passed, now, held_s)
+
+    def pop(self, now: float) -> list[bytes]:
+        """The frames that are due, in the order in which they leave the cable."""
+        if self._kept and self._kept[0] <= now:
+            self._let_go(self._kept[0])
+        due = []
+        while self._waiting and self._waiting[0][0] <= now:
+            due.append(heapq.heappop(self._waiting)[2])
+        return due
+
+    def next_due(self) -> float | None:
+        """When there will be something to pop, or None."""
+        times = [self._waiting[0][0]] if self._waiting else []
+        if self._kept:
+            times.append(self._kept[0])
+        return min(times, default=None)
+
+    def _obey(self, frame: bytes, now: float) -> list[tuple[bytes, float]]:
+        """Show the frame to every order; gives what is left: frames, each with the seconds it is held."""
+        seen = classify(frame)
+        left = [(frame, 0.0)]
+        taken = False  # one frame is one order's; the others only count it
+        for standing in self.orders:
+            order = standing.order
+            if standing.done(now) or order.kind not in seen.kinds:
+                continue
+            if standing.swapped and standing.swapped[0] is not self:
+                continue  # two frames can only change places on the same cable
+            standing.seen += 1
+            if standing.seen < order.nth or taken:
+                continue
+            taken = True
+            self._note(str(order), seen)
+            if order.action in ("drop", "cut"):
+                left = []
+            elif order.action == "hold":
+                left = [(frame, order.seconds)]
+            elif order.action == "duplicate":
+                left *= 2
+            elif order.action == "corrupt":
+                left = [(_flip(frame, len(frame) * 8 - 1), 0.0)]
+            elif standing.swapped is None:
+                standing.swapped, left = (self, frame), []
+            else:
+                left = [(frame, 0.0), (standing.swapped[1], 0.0)]
+        return left
+
+    def _roll(self, frame: bytes, now: float, held_s: float) -> None:
+        """The rates. Every frame takes six throws, so that one rate does not change what another one hits."""
+        condition = self.condition
+        if self._perfect:
+            self._wait(frame, max(now, self._last_due) if not held_s else now + held_s)
+            return
+        loss, corrupt, bit, duplicate, jitter, reorder = (self._dice.random() for _ in range(6))
+        if loss < condition.loss:
+            self._note("lost", classify(frame))
+            return
+        if corrupt < condition.corrupt and len(frame) > 14:
+            self._note("corrupted", classify(frame))
+            frame = _flip(frame, 14 * 8 + int(bit * (len(frame) - 14) * 8))
+        copies = 1
+        if duplicate < condition.duplicate:
+            self._note("duplicated", classify(frame))
+            copies = 2
+        for _ in range(copies):
+            sent = self._transmit(frame, now)
+            if sent is None:
+                continue
+            due = sent + condition.delay_s + jitter * condition.jitter_s + held_s
+            if held_s:
+                self._wait(frame, due)
+                continue
+            if reorder < condition.reorder and self._kept is None:
+                self._note("kept back", classify(frame))
+                self._kept = (due + REORDER_LIMIT_S, frame)
+                continue
+            self._last_due = max(due, self._last_due)
+            self._wait(frame, self._last_due)
+            if self._kept:
+                self._let_go(self._last_due)
+
+    def _transmit(self, frame: bytes, now: float) -> float | None:
+        """When the last bit of the frame is on the cable, given its rate; None where the queue is full."""
+        if not self.condition.rate_bits_per_s:
+            return now
+        while self._queue and self._queue[0] <= now:
+            self._queue.popleft()
+        if len(self._queue) >= self.condition.queue_frames:
+            self._note("queue full", classify(frame))
+            return None
+        self._sent_until = max(now, self._sent_until) + len(frame) * 8 / self.condition.rate_bits_per_s
+        self._queue.append(self._sent_until)
+        return self._sent_until
+
+    def _wait(self, frame: bytes, due: float) -> None:
+        self._pushed += 1
+        heapq.heappush(self._waiting, (due, self._pushed, frame))
+
+    def _let_go(self, due: float) -> None:
+        frame, self._kept = self._kept[1], None
+        self._wait(frame, due)
+
+    def _strike_off(self, now: float) -> None:
+        self.orders = [standing for standing in self.orders if not standing.done(now)]
+
+    def _note(self, deed: str, seen: FrameKind) -> None:
+        self.counts[deed] = self.counts.get(deed, 0) + 1
+        kind = max(seen.kinds, key=KINDS.index)
+        self.deeds.append({
+            "line": self.name, "did": deed, "frame": self._frames, "kind": kind,
+            "seq": seen.seq, "payload_length": seen.payload_length,
+        })  # fmt: skip
+
+
+def install(order: Order, lines: list[CableDirection], now: float) -> None:
+    """Give one order to one line or several: what any of them sees counts for all, and it is done once."""
+    standing = _Standing(order, until=now + (order.seconds or 0.0))
+    for line in lines:
+        line.orders.append(standing)
+
+
+def _flip(frame: bytes, bit: int) -> bytes:
+    changed = bytearray(frame)
+    changed[bit // 8] ^= 0x80 >> bit % 8
+    return bytes(changed)

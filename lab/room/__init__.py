@@ -1,1 +1,0 @@
-"""Where chat sessions are played and recorded."""

@@ -1,0 +1,143 @@
+"""The lessons that ship, and how they are made. What each one teaches is pinned in its notebook, shipped and afresh."""
+
+import hashlib
+import json
+import shutil
+
+import pytest
+
+from lab.dissect.flows import find_flow, find_flows
+from lab.dissect.segments import read_segments
+from lab.harness import lessons
+from lab.harness.bare_socket import BareSocket, BareSocketError
+from lab.harness.lessons import LESSONS, record_lessons
+from lab.harness.session import read_manifest
+from lab.harness.tap import RecordingError, RecordingRefused
+from lab.net import namespace
+from lab.net.lan import Lan, LanRefused, host
+from tests.conftest import ROOT
+
+SHIPPED = ROOT / "captures" / "lessons"
+REFUSAL = namespace.refusal()
+needs_namespaces = pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}")
+
+
+# What ships
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_shipped_lesson_is_the_one_its_manifest_speaks_of(name):
+    manifest = read_manifest(SHIPPED / "manifest.json")
+    [entry] = [entry for entry in manifest["recordings"] if entry["file"] == f"{name}.pcapng"]
+    path = SHIPPED / entry["file"]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
+    assert entry["about"] == LESSONS[name].about
+    assert path.stat().st_size < 150_000
+    flow = find_flows(read_segments(path))[-1]
+    assert flow.handshake and flow.closing.startswith("closed")
+
+
+def test_the_shipped_connection_is_refused_and_then_accepted():
+    refused, accepted = find_flows(read_segments(SHIPPED / "refused-then-accepted.pcapng"))
+    assert refused.initiator == accepted.initiator and refused.initiator.port == 50_000
+    assert not refused.handshake and refused.closing.startswith("reset: RST from 10.27.27.131:9898")
+    assert (accepted.from_initiator.data, accepted.from_responder.data) == (b"hello", b"welcome")
+    assert accepted.events[0].name == "reused_ports"
+
+
+# How they are made
+
+
+@needs_namespaces
+def test_a_lesson_comes_out_the_same_twice(tmp_path):
+    stories = []
+    for run in ("one", "two"):
+        manifest = record_lessons(tmp_path / run, ["glued"], say=lambda line: None)
+        assert manifest == json.loads((tmp_path / run / "manifest.json").read_text(encoding="utf-8"))
+        flow = find_flow(read_segments(tmp_path / run / "glued.pcapng"), 0)
+        stories.append([piece.length for piece in flow.from_initiator.pieces])
+    assert stories[0] == stories[1] == [7, 5, 15, 1201, 5]
+
+
+@needs_namespaces
+def test_one_lesson_more_keeps_the_others(tmp_path):
+    for entry in read_manifest(SHIPPED / "manifest.json")["recordings"]:
+        shutil.copy(SHIPPED / entry["file"], tmp_path)
+    shutil.copy(SHIPPED / "manifest.json", tmp_path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    manifest = record_lessons(tmp_path, ["refused-then-accepted"], say=lambda line: None)
+    assert [entry["file"] for entry in manifest["recordings"]] == [f"{name}.pcapng" for name in LESSONS]
+    changed = {file.name for file in tmp_path.iterdir() if file.read_bytes() != before[file.name]}
+    assert changed == {"refused-then-accepted.pcapng", "manifest.json"}
+    for entry in manifest["recordings"]:
+        assert hashlib.sha256((tmp_path / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
+
+
+def test_a_lesson_that_there_is_not():
+    with pytest.raises(KeyError):
+        record_lessons("nowhere", ["sunshine"])
+
+
+def test_where_namespaces_are_refused_it_says_what_to_do(tmp_path, monkeypatch, capsys):
+    def refuse(path):
+        raise LanRefused("not permitted")
+
+    monkeypatch.setitem(lessons.LESSONS, "glued", LESSONS["glued"]._replace(play=refuse))
+    with pytest.raises(RecordingRefused, match=": "):
+        record_lessons(tmp_path, ["glued"], say=lambda line: None)
+    assert lessons.main([str(tmp_path), "glued"]) == 2
+    assert capsys.readouterr().err.startswith("lessons: ")
+    assert not (tmp_path / "manifest.json").exists(), "no truth without a recording"
+
+
+def test_a_lesson_that_breaks_off_says_so(tmp_path, monkeypatch):
+    def fail(path):
+        raise BareSocketError("PC1 cannot connect: Connection refused")
+
+    monkeypatch.setitem(lessons.LESSONS, "glued", LESSONS["glued"]._replace(play=fail))
+    with pytest.raises(RecordingError, match="PC1 cannot connect"):
+        record_lessons(tmp_path, ["glued"], say=lambda line: None)
+
+
+# Puppets
+
+
+@pytest.fixture(scope="module")
+def lan():
+    with Lan([host("A", "10.0.0.1/24"), host("B", "10.0.0.2/24")]) as lan:
+        yield lan
+
+
+@needs_namespaces
+def test_two_puppets_talk(lan):
+    with BareSocket(lan["A"]) as a, BareSocket(lan["B"]) as b:
+        a.listen(9898)
+        b.connect("10.0.0.1", 9898)
+        a.accept()
+        b.say(b"one", b"two")
+        assert a.hear(until=b"two") == b"onetwo"
+        a.say(b"three")
+        a.leave()
+        assert b.hear_to_the_end() == b"three"
+        b.leave()
+        b.close()
+
+
+@needs_namespaces
+def test_a_puppet_says_what_it_cannot_do(lan):
+    with BareSocket(lan["A"]) as a, BareSocket(lan["B"]) as b:
+        with pytest.raises(BareSocketError, match="B cannot connect: Connection refused"):
+            b.connect("10.0.0.1", 9898)
+        a.listen(9898)
+        b.connect("10.0.0.1", 9898)
+        a.accept()
+        b.say(b"something else")
+        with pytest.raises(BareSocketError, match="A cannot hear: it has heard b'something else', and not b'hello'"):
+            a.hear(until=b"hello", patience_s=0.1)
+        b.leave()
+        with pytest.raises(BareSocketError, match="never said b'hello'"):
+            a.hear(until=b"hello")
+        a._process.kill()
+        a._process.wait()
+        with pytest.raises(BareSocketError, match="A cannot say"):
+            a.say(b"hello")

@@ -1,0 +1,202 @@
+"""``python3 lab check``, as students type it and as a notebook calls it; and ``answers.toml``, read strictly."""
+
+import contextlib
+import io
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lab import check
+from lab.checking.answers import AnswersError, parse_answers
+from lab.checking.child import Died, NotAttempted, Raised, StudentCode, TimeUp
+from lab.checking.traffic import Talk, Tape
+from lab.instructor import stubs
+from tests.bench.misconceptions import all_tasks
+from tests.conftest import ROOT
+
+
+def lab_check(*words, cwd=ROOT):
+    command = [sys.executable, str(ROOT / "lab"), "check", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=100)
+
+
+@pytest.fixture
+def sheets(tmp_path):
+    """A folder with every solution, for planting things into."""
+    for path in stubs.solutions():
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def plant(path, right, wrong):
+    text = path.read_text(encoding="utf-8")
+    assert right in text
+    path.write_text(text.replace(right, wrong, 1), encoding="utf-8")
+
+
+def test_done_wrong_and_not_attempted_a_line_each_and_a_bar(sheets, tmp_path):
+    plant(sheets / "sheet_07_threads.py", "if len(member.pending) > limit:", "while True:")
+    shutil.copy(ROOT / "lab" / "exercises" / "sheet_05_plaintext_or_tls.py", sheets)
+    started = time.monotonic()
+    done = lab_check("--sheets", sheets, "--time-limit", "1", cwd=tmp_path)
+    assert time.monotonic() - started < 60
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()
+    states = {name: sum(line.startswith(f"  {name} ") for line in lines) for name in ("done", "wrong", "not attempted")}
+    assert states == {"done": len(all_tasks()) - 4, "wrong": 1, "not attempted": 3}
+    assert "an endless loop" in done.stdout and "given      everybody reads" in done.stdout
+    assert f"{len(all_tasks()) - 4} of {len(all_tasks())} tasks done" in lines[-1] and "[###" in lines[-1]
+
+
+def test_a_sheet_that_is_no_python_is_a_story_and_the_others_are_checked(tmp_path):
+    kit = tmp_path / "kit"
+    left = shutil.ignore_patterns(".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache", "dist", ".hypothesis")
+    shutil.copytree(ROOT, kit, ignore=left)
+    sheets = kit / "lab" / "exercises"
+    with (sheets / "sheet_02_handshake.py").open("a") as file:
+        file.write("def x(:\n")
+    (sheets / "sheet_03_psh_and_payloads.py").write_bytes(b"# caf\xe9\n")
+    (sheets / "sheet_07_threads.py").unlink()
+    command = [sys.executable, str(kit / "lab"), "check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1 and done.stderr == ""
+    assert done.stdout.count("\nsheet_02_handshake.py\n  came back  the file cannot be loaded") == 1
+    assert "Traceback" not in done.stdout
+    assert f" of {len(all_tasks())} tasks done" in done.stdout
+    assert "parse_ethernet" in done.stdout and "not attempted  parse_records" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "word", ["2", "handshake", *(pytest.param(one, marks=pytest.mark.maintainers) for one in ("02", "02_handshake"))]
+)
+def test_one_sheet_by_number_or_name_and_nothing_else(sheets, word):
+    done = lab_check(word, "--sheets", sheets)
+    assert done.returncode == 0 and "find_handshake" in done.stdout and "reassemble" not in done.stdout
+
+
+def test_a_sheet_that_is_not_there():
+    done = lab_check("12")
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_file_that_cannot_be_loaded_is_told_with_its_line(sheets):
+    (sheets / "sheet_03_psh_and_payloads.py").write_text("x = 1\ndef broken(:\n")
+    done = lab_check("03", "--sheets", sheets)
+    assert done.returncode == 1 and done.stdout.count("SyntaxError in line 2") == 1
+    assert done.stdout.count("sheet_03_psh_and_payloads.py\n  came back  the file cannot be loaded") == 1
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_from_a_notebook_cell():
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        check.check("07")
+    assert "not attempted  broadcast" in printed.getvalue() and "tasks done" in printed.getvalue()
+
+
+def test_answers_are_counted_and_a_broken_line_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    monkeypatch.setattr(check, "PROGRESS", tmp_path / "progress.json")
+    for student, text in (("s1", 'student = "s1"\nserver_port = 5\nclient_isn = "7"\nport = 5\n'), ("s2", "port = five\n")):
+        (tmp_path / student).mkdir()
+        (tmp_path / student / "answers.toml").write_text(text)
+    check._tell_answers()
+    printed = capsys.readouterr().out
+    assert "s1/answers.toml: 3 answered" in printed and "s2/answers.toml cannot be read: line 1" in printed
+    assert "client_isn: a whole number is asked for, and '7' is none" in printed
+    assert "port: no question is called that" in printed and "server_port:" not in printed
+
+
+def test_a_story_of_made_up_frames_leaves_a_capture_to_open(sheets):
+    from lab.dissect.capture_file import read_capture
+
+    plant(sheets / "sheet_06_bad_weather.py", "stream.setdefault(first + place, byte)", "stream[first + place] = byte")
+    done = lab_check("06", "--sheets", sheets)
+    assert "captures/mine/check/reassemble.pcapng" in done.stdout
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("  frame ")]
+    assert 1 <= int(line.split()[1]) <= len(read_capture(ROOT / "captures/mine/check/reassemble.pcapng"))
+    assert f"frame.number == {line.split()[1]}" in done.stdout
+
+
+# --- the process of the student's code -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def code(tmp_path):
+    def load(text, **limits):
+        (tmp_path / "sheet.py").write_text(text)
+        made.append(StudentCode(tmp_path / "sheet.py", **limits))
+        return made[-1]
+
+    made = []
+    yield load
+    for one in made:
+        one.close()
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 0, -(2**70), 1.5, "☕", b"\x00\xff", [], [1, [2]], (1, "a"), {1, 2}, {"a": (b"x",), 2: None}]
+)
+def test_plain_values_go_there_and_back(code, value):
+    got = code("def same(value):\n    return value\n").call("same", value)
+    assert got == value and type(got) is type(value)
+
+
+def test_ends_of_every_kind_and_the_next_call_works(code):
+    text = (
+        "import os\ndef ok(): return 1\ndef stub(): raise NotImplementedError\ndef die(): os._exit(3)\n"
+        "def leave(): raise SystemExit\ndef loop():\n    while True: pass\ndef odd(): return object()\n"
+        "def talk():\n    print('x'); return input()\ndef flood():\n    while True: print('x' * 100000)\n"
+    )
+    one = code(text, time_s=1)
+    for function, expected in (
+        ("stub", NotAttempted), ("die", Died), ("leave", Raised), ("loop", TimeUp), ("odd", Raised), ("talk", Raised),
+        ("flood", Died), ("nothing", Raised),
+    ):  # fmt: skip
+        with pytest.raises(expected):
+            one.call(function)
+        assert one.call("ok") == 1
+    one.allow(0.3)
+    with pytest.raises(TimeUp):
+        one.call("loop")
+
+
+def test_made_up_frames_are_right_down_to_their_checksums():
+    import random
+
+    from tests.dissect.packets import checksum
+
+    tape = Tape(random.Random(1))
+    talk = Talk(tape, ip_options=b"\x94\x04\x00\x00", timestamps=True).open()
+    talk.say("client", b"hello")
+    talk.close()
+    for _, frame in tape.frames:
+        words = frame[14] & 15
+        assert checksum(frame[14 : 14 + words * 4]) == 0
+        segment = frame[14 + words * 4 : 14 + int.from_bytes(frame[16:18], "big")]
+        assert checksum(frame[26:34] + b"\x00\x06" + len(segment).to_bytes(2, "big") + segment) == 0
+
+
+# --- answers.toml -----------------------------------------------------------------------------------------------------
+
+
+def test_answers_of_every_kind():
+    text = '# a comment\n\nport = 9_898  # behind\nname = "Zoë \\"x\\""\nraw = \'a\\b\'\nusers = ["A", "B"] # two\nnone = []\n'
+    assert parse_answers(text) == {"port": 9898, "name": 'Zoë "x"', "raw": "a\\b", "users": ["A", "B"], "none": []}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["port", "port =", "p = nine", "p = 1.5", "p = true", 'a = "x', "a = [1]", "a = {}", "[table]", "a = 1 2", "a.b = 1"],
+)
+def test_answers_that_cannot_be_read_name_their_line(line):
+    with pytest.raises(AnswersError, match="line 2"):
+        parse_answers(f"ok = 1\n{line}\n")
+
+
+def test_an_answer_twice():
+    with pytest.raises(AnswersError, match="line 2: a is answered twice"):
+        parse_answers("a = 1\na = 2")

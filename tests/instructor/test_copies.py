@@ -1,0 +1,46 @@
+"""Copies of a recording are found whatever was done to the file, and honest recordings are left in peace."""
+
+import pytest
+
+from lab.harness.roster import Entry, record_roster
+from lab.harness.student_capture import PLAIN
+from lab.instructor import copies
+from tests.bench import captures_of_a_class as bench
+
+
+@pytest.fixture(scope="module")
+def some_recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("class")
+    failed = record_roster([Entry(f"s{n}") for n in range(4)], "k", folder, 2, lambda *_: None)
+    if failed:
+        pytest.skip(str(failed))
+    return folder
+
+
+@pytest.mark.parametrize(("change", "write"), bench.DOCTORS, ids=lambda one: one.__name__)
+def test_every_doctored_copy_is_found_and_nobody_else(some_recordings, tmp_path, change, write):
+    honest = {f"s{n}": copies.traces(some_recordings / f"s{n}" / PLAIN) for n in range(4)}
+    write(tmp_path / "other-name.cap", change(bench.load(some_recordings / "s2" / PLAIN)))
+    pairs = copies.compare(honest | {"zz": copies.traces(tmp_path / "other-name.cap")})
+    assert [(pair.first, pair.second) for pair in pairs] == [("s2", "zz")]
+    assert "s2 and zz: " in str(pairs[0]) and "in common" in str(pairs[0])
+
+
+def test_a_class_of_few(some_recordings):
+    assert bench.check(some_recordings, "k", many=3) == []
+
+
+def test_what_everybody_hands_in_makes_no_pairs():
+    everybody = {f"s{n}": [f"isn:{k}" for k in range(5)] + [f"isn:{n}.{k}" for k in range(5)] for n in range(20)}
+    assert copies.compare(everybody) == []
+    assert copies.handed_in_by_many(everybody) == sorted(everybody)
+    assert copies.handed_in_by_many({f"s{n}": [f"isn:{n}"] for n in range(20)}) == []
+
+
+def test_chance_makes_no_pair():
+    assert (
+        copies.compare(
+            {"a": ["isn:1", *(f"time:{n}" for n in range(5))], "b": ["isn:1", *(f"time:{n}" for n in range(5))]}
+        )
+        == []
+    )

@@ -1,0 +1,397 @@
+"""Grading end to end: a small class with hostile members, every mark as it must be; cut off and gone on with; and the
+files."""
+
+import csv
+import gzip
+import html.parser
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lab.checking.child import RUNNER
+from lab.checking.tasks import STUBS, load_tasks
+from lab.grade import _in_processes
+from lab.harness.roster import Entry
+from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template, profile, record_student
+from lab.harness.tap import RecordingRefused
+from lab.instructor import outputs, pages, sandbox, submissions
+from lab.instructor.copies import Pair
+from lab.instructor.marking import Mark, Result, mark, secret_seeds
+from lab.instructor.stubs import SOLUTIONS
+from tests.bench import submissions_of_a_class as bench
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """Why there is no sandbox here, or None."""
+    folder = tmp_path_factory.mktemp("probe")
+    folder.chmod(0o755)
+    return sandbox.refusal(RUNNER, folder)
+
+
+@pytest.fixture(scope="module", params=[10, pytest.param(15, marks=pytest.mark.maintainers)])
+def graded(request, tmp_path_factory, refused):
+    """(folder, expected, what the command printed) of a small class."""
+    if refused:
+        pytest.skip(f"no sandbox here: {refused}")
+    folder = tmp_path_factory.mktemp("class")
+    roster, expected = bench.make(folder, request.param)
+    done = bench.grade(folder, roster, timeout=110)
+    assert done.returncode == 0, done.stderr
+    return folder, roster, expected, done.stdout
+
+
+def test_every_mark_is_what_it_must_be(graded):
+    folder, _, expected, _ = graded
+    assert bench.faults(folder, expected) == []
+
+
+@pytest.mark.as_root
+def test_hostile_code_costs_its_own_task_alone(tmp_path, refused):
+    """Every third piece of hostile code (the bench has all); its sheet alone is handed in, the other tasks of it
+    count."""
+    if refused:
+        pytest.skip(f"no sandbox here: {refused}")
+    tmp_path.chmod(0o755)
+    for name, task, body, word in bench.HOSTILE[::3]:
+        sheet, function = task.split(".")
+        shutil.rmtree(tmp_path / "one", ignore_errors=True)
+        (tmp_path / "one" / "sheets").mkdir(parents=True)
+        (tmp_path / "one" / "sheets" / f"sheet_{sheet}.py").write_text(bench.with_body(task, body), encoding="utf-8")
+        marks = [one for one in mark("s1", tmp_path / "one", "k", True).marks if one.sheet == sheet]
+        by_task = {one.task: one for one in marks}
+        assert by_task[function].points == 0 and by_task[function].story, name
+        assert word.replace("&lt;", "<").replace("&gt;", ">") in by_task[function].story, (
+            name,
+            by_task[function].story,
+        )
+        assert all(one.state == "done" for one in marks if one.task != function), name
+
+
+def test_grades_for_spreadsheets_and_platforms(graded):
+    folder, _, expected, printed = graded
+    lines = (folder / "out" / "grades.csv").read_text(encoding="utf-8").splitlines()
+    rows = {row["SIS User ID"]: row for row in csv.DictReader(lines)}
+    assert set(rows) == set(expected) | {"s9999"}
+    assert rows["s9999"]["Grade"] == "0.0" and rows["s9999"]["Feedback comments"] == "nothing was handed in"
+    assert float(rows["s0000"]["Grade"]) > float(rows["s0002"]["Grade"]) > float(rows["s0003"]["Grade"]) == 0
+    for column in ("Student", "ID", "SIS User ID", "SIS Login ID", "Section", "ID number", "Email address"):
+        assert column in rows["s0000"]
+    assert next(csv.reader((folder / "out" / "canvas.csv").read_text(encoding="utf-8").splitlines()))[:5] == [
+        "Student",
+        "ID",
+        "SIS User ID",
+        "SIS Login ID",
+        "Section",
+    ]
+    assert "ID number" in next(csv.reader((folder / "out" / "moodle.csv").read_text(encoding="utf-8").splitlines()))
+    assert f"{len(expected)} graded, 1 on the roster handed in nothing" in printed
+    told = json.loads((folder / "out" / "gradescope" / "s0001" / "results.json").read_text())
+    assert told["score"] == pytest.approx(sum(test["score"] for test in told["tests"]))
+    assert all(test["score"] <= test["max_score"] and test["name"] for test in told["tests"])
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects what a page would fetch or run, and whether its elements close."""
+
+    def __init__(self):
+        super().__init__()
+        self.fetched, self.open = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.fetched += [value for name, value in attributes if name in ("src", "href", "onclick", "onload") and value]
+        if tag == "script":
+            self.fetched.append("script")
+        if tag not in ("meta", "br", "th"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in self.open:
+            while self.open.pop() != tag:
+                pass
+
+
+def test_pages_stand_alone_and_close_what_they_open(graded):
+    folder = graded[0]
+    for path in [folder / "out" / "class.html", *(folder / "out" / "feedback").glob("*.html")]:
+        reader = Reader()
+        reader.feed(path.read_text(encoding="utf-8"))
+        assert not reader.open and all(link.startswith("feedback/") for link in reader.fetched), path
+    text = (folder / "out" / "class.html").read_text(encoding="utf-8")
+    assert "an exception" in text or "a wrong result" in text
+
+
+def test_what_has_not_changed_is_not_run_again(graded):
+    folder, roster, expected, _ = graded
+    before = {path.name: path.stat().st_mtime_ns for path in (folder / "out" / "results").glob("*.json")}
+    place = next(path for path in sorted((folder / "in").iterdir()) if path.is_dir())
+    (place / "exercises" / "sheet_07_threads.py").write_text("broken(\n")
+    done = bench.grade(folder, roster, timeout=110)
+    assert f"{len(expected) - 1} of {len(expected)}  unchanged since the last time" in done.stdout
+    after = {path.name: path.stat().st_mtime_ns for path in (folder / "out" / "results").glob("*.json")}
+    assert {name for name in before if before[name] != after[name]} == {
+        place.name.removeprefix("submission-") + ".json"
+    }
+
+
+def test_cut_off_and_gone_on_with(tmp_path, refused):
+    if refused:
+        pytest.skip(f"no sandbox here: {refused}")
+    roster, expected = bench.make(tmp_path, 4)
+    words = [
+        str(ROOT / "lab"),
+        "grade",
+        str(tmp_path / "in"),
+        "--roster",
+        str(roster),
+        "--out",
+        str(tmp_path / "out"),
+        "--jobs",
+        "1",
+    ]
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    for line in process.stdout:
+        if line.startswith("[") and " 1 of 4" in line:
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+    process.stdout.close()
+    process.wait()
+    kept = len(list((tmp_path / "out" / "results").glob("*.json")))
+    assert 1 <= kept < 4
+    done = bench.grade(tmp_path, roster, timeout=110)
+    assert f"[{'#' * (30 * kept // 4)}" in done.stdout and "unchanged since the last time" in done.stdout
+    assert bench.faults(tmp_path, expected) == []
+
+
+def test_hard_wired_answers_get_half(tmp_path, refused):
+    """Whoever answers the visible check's inputs from a table passes that one, and none with other seeds."""
+    (tmp_path / "sheets").mkdir()
+    tmp_path.chmod(0o755)
+    table = {}
+
+    class Spy:
+        def expect(self, function, waiting, limit, *, right, **_):
+            table[tuple(waiting), limit] = right
+
+    [check] = [task.check for task in load_tasks("07_threads") if task.name == "next_batch"]
+    check(Spy(), 0)
+    text = (SOLUTIONS / "sheet_07_threads.py").read_text(encoding="utf-8")
+    code = text.replace('    batch = b""\n', f"    return {table!r}[tuple(waiting), limit]\n")
+    assert code != text
+    (tmp_path / "sheets" / "sheet_07_threads.py").write_text(code, encoding="utf-8")
+    marks = {one.task: one for one in mark("s1", tmp_path, "k", refused is None).marks if one.sheet == "07_threads"}
+    assert marks["broadcast"].state == "done"
+    assert marks["next_batch"].state == "partly" and marks["next_batch"].points == marks["next_batch"].of / 2
+    assert "a hidden one does not" in marks["next_batch"].story
+    assert secret_seeds("k") == secret_seeds("k") != secret_seeds("l")
+
+
+@pytest.mark.as_root
+@pytest.mark.maintainers
+def test_without_a_sandbox_there_is_a_warning_and_limits_hold(tmp_path):
+    roster, expected = bench.make(tmp_path, 2)
+    done = bench.grade(tmp_path, roster, "--no-sandbox", timeout=110)
+    assert done.returncode == 0 and "without a sandbox" in done.stdout
+    assert bench.faults(tmp_path, expected) == []
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    try:
+        record_student(profile("s1", "k"), folder)
+    except RecordingRefused as error:
+        pytest.skip(str(error))
+    return folder
+
+
+def test_answers_are_held_against_the_own_recording(own, tmp_path):
+    from lab.instructor import answer_key
+
+    one = profile("s1", "k")
+    right = answer_key.derive(own, one)
+    for name in (PLAIN, TLS):
+        shutil.copy(own / name, tmp_path)
+    lines = [f"{key} = {json.dumps(values[0], ensure_ascii=False)}" for key, values in right.items() if key != "users"]
+    (tmp_path / ANSWERS).write_text("\n".join(lines).replace("who_said = ", "who_said = 'nobody' # "), encoding="utf-8")
+    states = {one.task: one.state for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture"}
+    assert states.pop("users") == "not attempted" and states.pop("who_said") == "wrong"
+    assert set(states.values()) == {"done"}
+    wrong = next(one for one in mark("s1", tmp_path, "k", False).marks if one.task == "who_said")
+    assert right["who_said"][0] not in wrong.story
+    somebody_else = mark("s2", tmp_path, "k", False)
+    assert sum(one.points for one in somebody_else.marks) == 0
+    assert any("not the recording of s2" in remark for remark in somebody_else.remarks)
+    (tmp_path / PLAIN).write_bytes(gzip.compress((own / PLAIN).read_bytes()))
+    assert any("gzip" in remark for remark in mark("s1", tmp_path, "k", False).remarks)
+    (tmp_path / PLAIN).write_bytes(b"rubbish")
+    assert sum(one.points for one in mark("s1", tmp_path, "k", False).marks) == 0
+    (tmp_path / ANSWERS).write_text("a = [1, 2\n")
+    assert all("line 1" in one.story for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture")
+    (tmp_path / ANSWERS).write_text(answers_template(one), encoding="utf-8")
+    states = {one.state for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture"}
+    assert states <= {"wrong", "not attempted", "missing"}
+
+
+@pytest.fixture
+def wrong_course(own, tmp_path):
+    """The roster of a class that hands in, beside nothing, s1's recording twice."""
+    (tmp_path / "in" / "s1").mkdir(parents=True)
+    for name in (PLAIN, TLS):
+        shutil.copy(own / name, tmp_path / "in" / "s1")
+    shutil.copytree(tmp_path / "in" / "s1", tmp_path / "in" / "s2")
+    (tmp_path / "in" / "s3").mkdir()
+    roster = tmp_path / "roster.csv"
+    roster.write_text("id\ns1\ns2\ns3\n")
+    return roster
+
+
+def test_a_wrong_course_stops_before_grades_are_written(wrong_course, tmp_path):
+    roster = wrong_course
+    done = bench.grade(tmp_path, roster, "--no-sandbox", "--course", "another", timeout=110)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "'another'" in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results"]
+    done = bench.grade(tmp_path, roster, "--no-sandbox", "--course", "k", timeout=110)  # one fits: s1's own
+    assert done.returncode == 0 and "s2: plain.pcapng is not the recording of s2" in done.stdout, done.stderr
+
+
+@pytest.mark.maintainers
+def test_any_course_is_graded_if_asked_for(wrong_course, tmp_path):
+    done = bench.grade(tmp_path, wrong_course, "--no-sandbox", "--course", "another", "--any-course", timeout=110)
+    assert done.returncode == 0 and (tmp_path / "out" / "grades.csv").exists(), done.stderr
+
+
+def test_submit_then_grade(own, tmp_path):
+    """What ``lab submit`` packs is what ``lab grade`` reads."""
+    command = [
+        sys.executable,
+        str(ROOT / "lab"),
+        "submit",
+        "--student",
+        "S1",
+        "--captures",
+        str(own),
+        "--out",
+        "mine.zip",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "not attempted in it: parse_ethernet" in done.stdout and "there     plain.pcapng" in done.stdout
+    assert "answers.toml, 0 answered" in done.stdout and "MISSING" not in done.stdout
+    found, problems = submissions.find(tmp_path, [Entry("s1")])
+    assert problems == [] and [one.id for one in found] == ["s1"]
+    assert {PLAIN, TLS, ANSWERS, "submission.json", "sheet_02_handshake.py"} <= set(found[0].files)
+    assert found[0].files["sheet_02_handshake.py"] == (STUBS / "sheet_02_handshake.py").read_bytes()
+
+
+def test_submit_says_what_is_missing_and_refuses_in_one_line(tmp_path):
+    command = [sys.executable, str(ROOT / "lab"), "submit"]
+    done = subprocess.run(
+        [*command, "--student", "s2", "--captures", str(tmp_path)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and done.stdout.count("MISSING") == 3
+    (tmp_path / ANSWERS).write_text('student = "s3"\nserver_port = 5\n')
+    done = subprocess.run(
+        [*command, "--student", "s2", "--captures", str(tmp_path)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "WRONG     answers.toml is that of s3" in done.stdout
+    done = subprocess.run([*command, "--student", "../s2"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
+
+
+def zipped(path, files: dict):
+    import zipfile
+
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+
+
+def test_zips_of_every_kind(tmp_path):
+    inbox = tmp_path / "in"
+    inbox.mkdir()
+    sheet = "sheet_07_threads.py"
+    zipped(inbox / "smith_late_4711_s1.zip", {"deep/er/" + sheet: "a = 1"})
+    zipped(inbox / "evil-s2.zip", {"../../" + sheet: "b = 2", "/etc/" + ANSWERS: "x = 1", "C:\\x\\" + sheet: "c"})
+    zipped(inbox / "bomb-s3.zip", {sheet: b"0" * (200 << 20)})
+    (inbox / "not-a-zip-s4.zip").write_bytes(b"PK\x03\x04 rubbish")
+    zipped(inbox / "unknown.zip", {sheet: "d = 4"})
+    nested = inbox / "Student Five_12345_assignsubmission_file_"
+    nested.mkdir()
+    zipped(
+        nested / "submission-s5.zip",
+        {"submission/" + sheet: "e = 5", "submission/submission.json": '{"student": "s5"}'},
+    )
+    os.symlink("/etc/passwd", nested / ANSWERS)
+    zipped(inbox / "zz-s1.zip", {sheet: "again = 1"})
+    found, problems = submissions.find(inbox, [Entry(f"s{n}") for n in range(1, 7)])
+    by_id = {one.id: one for one in found}
+    assert set(by_id) == {"s1", "s2", "s3", "s4", "s5"}
+    assert by_id["s1"].files == {sheet: b"again = 1"} and any("zz-s1" in problem for problem in problems)
+    assert by_id["s2"].files[sheet] == b"b = 2"
+    assert by_id["s3"].files == {} and "too large" in by_id["s3"].remarks[0]
+    assert by_id["s4"].files == {} and by_id["s4"].remarks
+    assert by_id["s5"].files[sheet] == b"e = 5" and ANSWERS not in by_id["s5"].files
+    assert any("unknown.zip" in problem for problem in problems)
+    by_id["s2"].unpack(tmp_path / "out")
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file() and "out" in path.parts} == {sheet, ANSWERS}
+
+
+def test_names_cannot_become_formulas_or_markup(tmp_path):
+    entry = Entry("s1", '=HYPERLINK("x")', "@e")
+    result = Result(
+        "s1", "f", [Mark("02", "<b>", "wrong", 0, 2, "result", "<img src=x onerror=alert(1)>")], ["<script>"]
+    )
+    outputs.write_grades(tmp_path, [entry], {"s1": result}, [Pair("s1", "s2", {"isn": 4}, 1.0)])
+    assert outputs.safe("") == "" and outputs.safe("-3.5") == "-3.5" and outputs.safe("@x") == "'@x"
+    row = next(csv.DictReader((tmp_path / "grades.csv").read_text(encoding="utf-8").splitlines()))
+    assert row["Student"].startswith("'=") and row["Same recording as"] == "s2"
+    page = pages.student_page(entry, result) + pages.class_page([entry], {"s1": result}, [], ["<script>"])
+    assert "<script" not in page and "<img" not in page and "<b>" not in page
+
+
+@pytest.mark.parametrize("words", [["nowhere", "--roster", "r.csv"], [".", "--roster", "none.csv"]])
+def test_the_command_refuses_in_one_line(tmp_path, words):
+    (tmp_path / "r.csv").write_text("id\na\n")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "lab"), "grade", *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_nothing_is_left_running(graded):
+    """After a grading with fork bombs in it, no process of the runner's is there any more."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+        mine = [line for line in listed.splitlines() if str(graded[0]) in line or "/work/sheet_" in line]
+        if not mine:
+            return
+        time.sleep(0.1)
+    raise AssertionError(mine)
+
+
+class Deadly:
+    """Ends the process that unpickles it, as one that the system kills for its memory ends."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+@pytest.mark.as_root
+def test_a_worker_that_dies_costs_its_own_submission_alone(tmp_path):
+    jobs = []
+    for name in ("s1", "s2", "s3"):
+        (tmp_path / name).mkdir()
+        jobs.append((name, tmp_path / name, "k", False, "f", Deadly() if name == "s2" else []))
+    results = {result.id: result for result in _in_processes(jobs, 2)}
+    assert set(results) == {"s1", "s2", "s3"}
+    assert "look at it by hand" in results["s2"].remarks[0]
+    assert not results["s1"].remarks and len(results["s1"].marks) == len(results["s3"].marks) > 17

@@ -1,0 +1,201 @@
+"""A conversation of one's own: a different one for each id, the same one again, and an answer key that the frames
+give."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lab.harness import student_capture
+from lab.harness.roster import RosterError, read_roster
+from lab.harness.student_capture import ANSWERS, FILES, PLAIN, TLS, profile, questions
+from lab.harness.tap import RecordingRefused
+from lab.instructor import answer_key
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def recorded_twice(tmp_path_factory):
+    """(profile, folder, another folder): the same student's recordings, made twice."""
+    folder = tmp_path_factory.mktemp("own")
+    one = profile("S1234567 ", "a course")
+    try:
+        for name in ("first", "second"):
+            student_capture.record_student(one, folder / name)
+    except RecordingRefused as error:
+        pytest.skip(str(error))
+    return one, folder / "first", folder / "second"
+
+
+def answers_known_beforehand(one):
+    """What the script alone settles; the rest of the answers is the kernel's."""
+    said = one.script.lines
+    return {
+        "server_port": [one.port],
+        "users": [list(one.script.users)],
+        "who_said": [next(who for who, text in said if one.word in text)],
+        "lines_said": [len(said)],
+        "secret": [one.secret],
+    }
+
+
+def test_five_hundred_ids_give_five_hundred_different_answer_sets():
+    profiles = [profile(f"s{number:07}", "key") for number in range(500)]
+    assert len({repr(answers_known_beforehand(one)) for one in profiles}) == 500
+    assert len({one.script.lines for one in profiles}) == 500
+    for one in profiles:
+        assert sum(one.word in text for _, text in one.script.lines) == 1
+        assert sum(one.secret in text for _, text in one.script.lines) == 1
+        assert one.subject in {who for who, _ in one.script.lines}
+        assert len(set(one.script.users)) == len(one.script.users)
+
+
+def test_the_same_id_is_the_same_conversation_and_another_key_is_not():
+    assert profile("abc", "k") == profile(" ABC ", "k")
+    assert profile("abc", "k").script != profile("abc", "l").script != profile("abd", "l").script
+
+
+@pytest.mark.parametrize("text", ["", "  ", "../x", "a b", "-x", "x" * 65, "a/b", "ä"])
+def test_what_is_no_id_is_refused(text):
+    with pytest.raises(ValueError, match="student id"):
+        profile(text)
+
+
+def test_the_key_comes_out_of_the_frames(recorded_twice):
+    one, first, second = recorded_twice
+    keys = [answer_key.derive(folder, one) for folder in (first, second)]
+    for key in keys:
+        assert set(key) == {question.key for question in questions(one)}
+        assert key.items() >= answers_known_beforehand(one).items()
+        assert key["client_port"] == [one.source_ports[one.subject]] or key["retransmitted"] == ["none"]
+        longest = max(len(text.encode()) for who, text in one.script.lines if who == one.subject)
+        assert key["tls_longest"] == [max(longest, len("!ShowUserHasConnected"))]
+        # name, announcement, list, lines, farewell; the encrypted Finished before and the closing alert behind them
+        lines = sum(who == one.subject for who, _ in one.script.lines)
+        assert key["tls_records"][0] in (lines + 4 + 1, lines + 4 + 2)
+    assert keys[0]["client_isn"] != keys[1]["client_isn"]
+
+
+def test_a_segment_is_lost_where_there_is_a_lan(recorded_twice):
+    one, first, _ = recorded_twice
+    if '"LAN"' not in (first / "about.json").read_text():
+        pytest.skip("no LAN here")
+    texts = answer_key.derive(first, one)["retransmitted"]
+    assert any(text.startswith("<") and tuple(text[1:].split("> ", 1)) in one.script.lines for text in texts)
+
+
+def test_right_conversation_wrong_conversation(recorded_twice):
+    one, first, _ = recorded_twice
+    assert answer_key.wrong_conversation(first, one) is None
+    assert answer_key.wrong_conversation(first, profile("somebody-else", "k"))
+    assert answer_key.wrong_conversation(first, profile("s1234567", "another course"))
+
+
+def test_what_is_handed_out_does_not_hold_the_answers(recorded_twice):
+    one, first, _ = recorded_twice
+    assert {path.name for path in first.iterdir()} == set(FILES)
+    text = (first / ANSWERS).read_text(encoding="utf-8") + (first / "about.json").read_text(encoding="utf-8")
+    key = answer_key.derive(first, one)
+    for name in ("server_port", "client_isn", "secret", "client_port", "syn_ack_frame"):
+        assert f" {key[name][0]}" not in text and f'"{key[name][0]}"' not in text
+
+
+def test_who_has_answered_is_not_written_over(recorded_twice):
+    one, first, _ = recorded_twice
+    (first / ANSWERS).write_text("server_port = 1\n")
+    assert student_capture.is_complete(first)
+    student_capture.record_student(one, first)
+    assert (first / ANSWERS).read_text() == "server_port = 1\n"
+    (first / ANSWERS).write_text(student_capture.answers_template(one), encoding="utf-8")
+
+
+def test_an_answer_of_another_kind_is_told_before_it_is_handed_in():
+    right = {"student": "s1", "users": ["Ada"], "secret": "x", "client_isn": 5}
+    assert student_capture.misfits(right) == []
+    wrong = {"users": "Ada", "secret": 5, "client_isn": ["5"], "isn": 5}
+    assert [line.partition(":")[0] for line in student_capture.misfits(wrong)] == list(wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "accepted", "right"),
+    [
+        (5, [5], True), (5.0, [5], False), (True, [1], False), ("5", [5], False), (" Zoë ", ["zoë"], True), ("",
+        ["none"], False), (["A", "b"], [["a", "B"]], True), (["B", "A"], [["A", "B"]], False), ("x", ["y", "x"],
+        True), (None, [1], False), ([], [["A"]], False),
+    ],
+)  # fmt: skip
+def test_what_counts_as_right(given, accepted, right):
+    assert answer_key.is_right(given, accepted) is right
+
+
+def capture(*words, cwd=ROOT):
+    command = [sys.executable, str(ROOT / "lab" / "capture.py"), *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=110)
+
+
+def test_a_class_is_recorded_and_goes_on_where_it_was_cut_off(tmp_path):
+    roster = tmp_path / "roster.csv"
+    roster.write_text("Name;x,SIS User ID,Email\nA,a1,a@x\nB,B2,b@x\n,,\n", encoding="utf-8")
+    done = capture("--roster", roster, "--out", tmp_path / "class", "--jobs", 2, "--course", "k")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n[") + done.stdout.startswith("[") == 3 and "2 of 2" in done.stdout
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("class/*/*.pcapng")}
+    assert len(before) == 4
+    (tmp_path / "class" / "b2" / "about.json").unlink()  # as if cut off
+    done = capture("--roster", roster, "--out", tmp_path / "class", "--jobs", 2, "--course", "k")
+    assert "1 of 2  already there" in done.stdout
+    changed = {path.parent.name for path, time in before.items() if path.stat().st_mtime_ns != time}
+    assert changed == {"b2"}
+    assert answer_key.wrong_conversation(tmp_path / "class" / "b2", profile("b2", "k")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no column"),
+        ("name\nA\n", "no column"),
+        ("id\n", "nobody"),
+        ("id\na\nA\n", "twice"),
+        ("id\n../a\n", "line 2"),
+    ],
+)
+def test_a_roster_that_cannot_be_used(tmp_path, text, reason):
+    (tmp_path / "r.csv").write_text(text)
+    with pytest.raises(RosterError, match=reason):
+        read_roster(tmp_path / "r.csv")
+
+
+def test_the_command_refuses_in_one_line(tmp_path):
+    for words in (["--student", "../x"], ["--roster", tmp_path / "none.csv"]):
+        done = capture(*words, "--out", tmp_path)
+        assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_tls_and_plain_are_the_same_conversation(recorded_twice):
+    one, first, _ = recorded_twice
+    from lab.dissect.flows import find_flows
+    from lab.dissect.segments import read_segments
+
+    plain, tls = (find_flows(read_segments(first / name)) for name in (PLAIN, TLS))
+    assert len(plain) == len(tls) == len(one.script.users)
+    assert not any(text.encode() in flow.from_initiator.data for flow in tls for _, text in one.script.lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--student", "ann", "--tls", "1.3"], "leave out --tls"),
+        (["--student", "ann", "--shipped"], "leave out --shipped"),
+        (["--student", "ann", "--roster", "r.csv"], "leave out one of them"),
+        (["--student", ""], "capture: "),
+        (["--course", "k"], "--course goes with"),
+        (["--shipped", "--seed", "3"], "leave out --seed"),
+    ],
+)
+def test_options_that_do_not_go_together(tmp_path, words, says):
+    command = [sys.executable, str(ROOT / "lab" / "capture.py"), *words, "--out", str(tmp_path / "out")]
+    if "--shipped" in words:
+        command = command[:-2]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and says in done.stderr.splitlines()[-1], done.stderr
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,64 @@
+"""The way into a running room, with visitors who say nothing and a room that does not answer."""
+
+import os
+import socket
+import threading
+
+import pytest
+
+from lab.commands import room
+from lab.net import attach, namespace
+from lab.net.lan import Lan, LanError, host
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid") or not hasattr(socket, "SOCK_SEQPACKET"), reason="Linux only")
+
+
+@pytest.fixture(autouse=True)
+def address(monkeypatch, tmp_path):
+    """A door of this test's own: tests beside it have rooms too."""
+    monkeypatch.setattr(attach, "_address", lambda: f"\0lab-test-{tmp_path}")
+    return attach._address()
+
+
+def visitor(address: str) -> socket.socket:
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    one.connect(address)
+    return one
+
+
+def test_silent_visitors_keep_nobody_waiting(address):
+    if refused := namespace.refusal():
+        pytest.skip(f"this system refuses namespaces: {refused}")
+    with Lan([host("A", "10.0.0.1/24"), host("B", "10.0.0.2/24")]) as lan, attach.AttachPoint(lan) as way_in:
+        assert way_in.open
+        silent = [visitor(address) for _ in range(64)]
+        about, descriptors = attach.attach_to("A")
+        assert about["name"] == "A" and about["addresses"] == lan["A"].addresses
+        with pytest.raises(LanError, match="C"):
+            attach.attach_to("C")
+        for one in (*descriptors, *(one.detach() for one in silent)):
+            if one is not None:
+                os.close(one)
+
+
+@pytest.mark.parametrize("silent", [0, 64])
+def test_a_room_that_does_not_answer_is_one_line(address, monkeypatch, capsys, silent):
+    monkeypatch.setattr(attach, "ANSWER_S", 0.2)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stuck:
+        stuck.bind(address)
+        stuck.listen(silent and 63)  # 64 fill its queue
+        visitors = [visitor(address) for _ in range(silent)]
+        assert room.main(["--shell", "PC1"]) == 2
+        for one in visitors:
+            one.close()
+    printed = capsys.readouterr()
+    assert printed.err == f"room: {attach.NO_ANSWER}\n" and printed.out == ""
+
+
+def test_a_room_that_hangs_up_is_one_line(address, capsys):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as rude:
+        rude.bind(address)
+        rude.listen()
+        threading.Thread(target=lambda: rude.accept()[0].close(), daemon=True).start()
+        assert room.main(["--shell", "PC1"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
