@@ -255,7 +255,7 @@ class TestTheReportsOwnPrograms:
         server = serve()
         with ReportClient("Quick", server.port, open_window=False) as quick:
             quick.send("!ShowUserHasConnected")
-            server.said.wait_for("*** Quick Connected")
+            server.said.wait_for("*** Quick")
             for i in range(200):
                 quick.send(f"message {i};")
             witness = joined("Witness", server)

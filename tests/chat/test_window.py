@@ -228,7 +228,7 @@ def test_disconnect(chat, serve, how):
             brandon.root.tk.call(*brandon.root.tk.splitlist(brandon.root.protocol("WM_DELETE_WINDOW")))
         assert brandon.closed()
         witness.until(["Witness"])
-        assert "without a word" not in server.said.wait_for("*** <Brandon>")
+        assert "without notice" not in server.said.wait_for("*** <Brandon>")
 
 
 def test_closing_the_login_window_quits(chat):
