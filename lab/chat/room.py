@@ -32,9 +32,7 @@ MAX_BATCH_CHARACTERS = 1 << 17  # of text: so that one batch alone drops nobody
 MAX_QUEUED = 4_000  # posts that may wait; then whoever posts waits, and TCP makes its sender wait
 MAX_MEMBERS = 20_000
 RETRY_S = 0.02  # how soon a full socket is tried again
-QUIET_ABOVE = (
-    500  # members; beyond, arrivals and departures are not announced: they would be most of the traffic
-)
+QUIET_ABOVE = 500  # members; beyond, arrivals and departures are not announced: they would be most traffic
 
 
 @dataclass(eq=False)
@@ -287,14 +285,14 @@ class Room:
             for item in batch
             if type(item) is Post and type(item.event) is events.Users and item.to is None
         ]
-        outdated = lists[:-1]  # of several lists for everyone, only the last is worth sending
+        newest_list = lists[-1] if lists else None  # of several for everyone, only the last is worth sending
         settled: list[tuple[Mark, list[bytes]]] = []
         for item in batch:
             if type(item) is Post:
                 if item.to is not None:
                     for member in item.to:
                         self._add(member, member.wire.encode(item.event))
-                elif not lists or item not in outdated:
+                elif type(item.event) is not events.Users or item is newest_list:
                     for audience in self._audiences.values():
                         if audience.members and (data := audience.wire.encode(item.event)):
                             for pieces in audience.pieces.values():

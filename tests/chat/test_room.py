@@ -9,6 +9,7 @@ from lab.chat import events
 from lab.chat.client import ChatClient, ChatError, Login
 from lab.chat.connection import ConnectionLost
 from lab.chat.events import Lost
+from lab.chat.features import Feature
 from lab.chat.server import ChatServer, ServerError
 from tests.chat.report_peer import ReportClient, ReportServer
 from tests.chat.rig import BOUND_S, joined, raw, read_to_end, until
@@ -294,4 +295,25 @@ def test_a_message_with_commands_text_does_not_hang(serve):
     until(client, events.Users)
     client.say("!Exit", wait=True)
     until(client, Lost)
+    client.leave()
+
+
+def test_of_equal_lists_in_one_batch_one_arrives(serve):
+    """Two clients ask for a list that has not changed meanwhile: the broadcaster sends it once, not never."""
+    busy, go_on = threading.Event(), threading.Event()
+
+    class Slow(Feature):
+        def heard(self, said):
+            busy.set()
+            go_on.wait(BOUND_S)
+
+    server = serve(features=[Slow()])
+    client = joined("Brandon", server)
+    until(client, events.Users(("Brandon",)))
+    client.say("hello")
+    assert busy.wait(BOUND_S)
+    for _ in range(2):  # both are queued while the broadcaster is busy, so the next batch has both
+        server.room.post_users()
+    go_on.set()
+    assert until(client, events.Users(("Brandon",)))
     client.leave()
