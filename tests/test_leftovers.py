@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,13 @@ def lab_test(kit, source: str, *arguments) -> subprocess.Popen:
 
 def is_running(command: str) -> bool:
     return any(name == command for name in leftovers.snapshot(os.geteuid()).values())
+
+
+def wait_for_command_line(pid: int) -> None:
+    """For a moment after ``Popen`` has returned it is empty: the kernel closes the parent's pipe first."""
+    deadline = time.monotonic() + BOUND_S
+    while not Path(f"/proc/{pid}/cmdline").read_bytes():
+        assert time.monotonic() < deadline
 
 
 def test_a_test_that_leaves_a_process_fails_the_run(kit):
@@ -89,12 +97,15 @@ def test_the_check_sees_what_is_new(tmp_path, monkeypatch):
     assert leftovers.main(["note", str(note)]) == 0
     before = leftovers.snapshot(os.geteuid())
     with subprocess.Popen(["sleep", "4713"]) as process:
-        (tmp_path / "lab-left").mkdir()
-        new = leftovers.since(before, os.geteuid(), grace_s=0)
-        assert any(line.startswith(f"process {process.pid},") and line.endswith(": sleep 4713") for line in new)
-        assert f"file {tmp_path / 'lab-left'}" in new
-        assert leftovers.main(["check", str(note)]) == 1
-        process.kill()
+        try:
+            (tmp_path / "lab-left").mkdir()
+            wait_for_command_line(process.pid)
+            new = leftovers.since(before, os.geteuid(), grace_s=0)
+            assert any(line.startswith(f"process {process.pid},") and line.endswith(": sleep 4713") for line in new)
+            assert f"file {tmp_path / 'lab-left'}" in new
+            assert leftovers.main(["check", str(note)]) == 1
+        finally:
+            process.kill()
 
 
 @pytest.mark.skipif(servers.ngircd_path() is None, reason="ngircd is not installed")

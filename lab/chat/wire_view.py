@@ -124,6 +124,7 @@ class WirePanes(tk.PanedWindow):
         if after > before:
             root.geometry(f"{after}x{height}")
             self._keep_on_screen(after, height)
+            self.root.update_idletasks()
             self._widened = before, after
         root.minsize(self.smallest[0] + more, self.smallest[1])
         self.add(self.view, minsize=self.view.winfo_reqwidth(), stretch="never")
@@ -164,4 +165,5 @@ class WirePanes(tk.PanedWindow):
         width = self.root.winfo_width()  # less than it was made, where the window manager is not there yet
         if self._widened and width <= self._widened[1]:
             self.root.geometry(f"{min(self._widened[0], width)}x{self.root.winfo_height()}")
+            self.root.update_idletasks()  # sent now: a late answer to an earlier request would replace this one
         self._widened = None

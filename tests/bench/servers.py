@@ -212,8 +212,9 @@ def running(name: str):
             pid = other[0] if other else pid
         yield port, pid
     finally:
-        process.stdin.close()
-        process.terminate()
+        process.stdin.close()  # the word to stop; a signal beside it would break into the tidying up
+        if is_program:
+            process.terminate()
         try:
             process.wait(30)
         except subprocess.TimeoutExpired:
