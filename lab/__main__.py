@@ -24,11 +24,17 @@ class Command:
 
 
 COMMANDS = {
-    "demo": Command("lab.demo", "record a chat in plaintext and over TLS, and show what an eavesdropper reads"),
+    "demo": Command(
+        "lab.demo", "record a chat in plaintext and over TLS, and show what an eavesdropper reads"
+    ),
     "test": Command("lab.test", "run the tests (arguments after it go to pytest)"),
     "capture": Command("lab.capture", "record sessions for a class, with their manifest"),
-    "room": Command("lab.commands.room", "the report's room on a LAN of its own, recorded: windows, a script, a shell"),
-    "dissect": Command("lab.chat_fields", "what a capture says: flows, handshakes, streams, one frame bit by bit"),
+    "room": Command(
+        "lab.commands.room", "the report's room on a LAN of its own, recorded: windows, a script, a shell"
+    ),
+    "dissect": Command(
+        "lab.chat_fields", "what a capture says: flows, handshakes, streams, one frame bit by bit"
+    ),
     "report": Command("lab.page", "one self-contained page about a capture, or a plaintext and TLS pair"),
     "check": Command("lab.check", "check your own exercises: a line a task, a story for each wrong one"),
     "submit": Command("lab.submit", "pack what you hand in into one file"),
@@ -41,7 +47,9 @@ COMMANDS = {
     "package": Command("lab.package", "make the chat client one file to hand out", needs_packages=False),
     "server": Command("lab.server", "run the chat server", needs_packages=False),
     "client": Command("lab.client", "run the chat client", needs_packages=False),
-    "doctor": Command("lab.doctor", "check this machine: one line a fault, each with its fix", needs_packages=False),
+    "doctor": Command(
+        "lab.doctor", "check this machine: one line a fault, each with its fix", needs_packages=False
+    ),
 }
 # The students' copy has none of the instructor's.
 COMMANDS = {

@@ -17,7 +17,16 @@ from pathlib import Path
 from lab import environment
 from lab.harness import variant
 
-SESSION = ("tls", "wire", "pad", "disguise", "seed", "script", "port", "keys")  # the options that choose a session
+SESSION = (
+    "tls",
+    "wire",
+    "pad",
+    "disguise",
+    "seed",
+    "script",
+    "port",
+    "keys",
+)  # the options that choose a session
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,7 +63,9 @@ def main(argv: list[str] | None = None) -> int:
     own.add_argument(
         "--course", metavar="KEY", default="lab", help="the course's key: another one, other conversations"
     )
-    own.add_argument("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
+    own.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)"
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--json", action="store_true", help="print the manifest, and nothing else")
     options = parser.parse_args(argv)
@@ -65,7 +76,9 @@ def main(argv: list[str] | None = None) -> int:
         if options.student is not None and options.roster:
             parser.error("--student is for one, --roster for a class: leave out one of them")
         if unfit := _given(options, parser, (*SESSION, "scenario", "shipped")):
-            parser.error(f"a student's conversation follows from the id and the course's key: leave out {unfit}")
+            parser.error(
+                f"a student's conversation follows from the id and the course's key: leave out {unfit}"
+            )
         return _record_own(options, silent)
     if options.scenario == "report" and (unfit := _given(options, parser, SESSION)):
         parser.error(f"the report's scenario is what it is: leave out {unfit}")
@@ -125,7 +138,11 @@ def _record_own(options: argparse.Namespace, silent: bool) -> int:
         print(f"capture: {error}", file=sys.stderr)
         return 2
     if options.json:
-        print(json.dumps(about if options.student else {"failed": failed, "recorded": len(entries) - len(failed)}))
+        print(
+            json.dumps(
+                about if options.student else {"failed": failed, "recorded": len(entries) - len(failed)}
+            )
+        )
     elif not silent:
         where = options.out / entries[0].id if options.student else options.out
         print(f"\n{where}: {', '.join(student_capture.FILES)}{'' if options.student else ' for each'}")
@@ -138,7 +155,11 @@ def _bar(done: int, total: int, what: str) -> None:
     """A bar that grows in place on a terminal, and a line each elsewhere."""
     filled = 30 * done // max(total, 1)
     line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
-    print(f"\r\x1b[K{line[:110]}" if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
+    print(
+        f"\r\x1b[K{line[:110]}" if sys.stdout.isatty() else line,
+        end="" if sys.stdout.isatty() else "\n",
+        flush=True,
+    )
 
 
 def _record(options: argparse.Namespace, say) -> dict:
@@ -152,7 +173,11 @@ def _record(options: argparse.Namespace, say) -> dict:
         script = script_file.read_script(options.script) if options.script else None
     except script_file.ScriptError as error:
         raise session.RecordingError(str(error)) from None
-    if script and "report" in {one.wire for one in options.variants} and any(s.action == "tell" for s in script.steps):
+    if (
+        script
+        and "report" in {one.wire for one in options.variants}
+        and any(s.action == "tell" for s in script.steps)
+    ):
         say("the report wire has no private messages: they are left out there (--wire json has them)")
     return session.record(
         options.out, options.variants, options.seed, options.port, options.keys, say=say, script=script

@@ -9,7 +9,8 @@ from pathlib import Path
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="lab certs", description="Make ca.pem, server.pem and server.key in DIR. Trust them for nothing but the lab."
+        prog="lab certs",
+        description="Make ca.pem, server.pem and server.key in DIR. Trust them for nothing but the lab.",
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="made if it is not there")
     parser.add_argument(
@@ -21,7 +22,9 @@ def main(argv: list[str] | None = None) -> int:
         "(default: localhost, 127.0.0.1, ::1)",
     )
     parser.add_argument("--days", type=int, help="how long it is good (default: 30)")
-    parser.add_argument("--replace", action="store_true", help="replace an authority that is there, without asking")
+    parser.add_argument(
+        "--replace", action="store_true", help="replace an authority that is there, without asking"
+    )
     options = parser.parse_args(argv)
 
     from lab.harness import certificates
@@ -49,7 +52,9 @@ def _refusal(folder: Path, replace: bool) -> str | None:
     there = [name for name in ("ca.pem", "server.pem", "server.key") if os.path.lexists(folder / name)]
     if not there or replace:
         return None
-    print(f"{folder} holds {', '.join(there)} already. Clients that trust the old ca.pem will refuse the new server.")
+    print(
+        f"{folder} holds {', '.join(there)} already. Clients that trust the old ca.pem will refuse the new server."
+    )
     print("Replace them? [y/N] ", end="", flush=True)
     if sys.stdin and sys.stdin.readline().strip().lower() in ("y", "yes"):
         return None

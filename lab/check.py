@@ -30,7 +30,9 @@ CALL_S = 10.0
 def main(argv: list[str] | None = None) -> int:
     from lab.checking.tasks import CHECKS, sheet_names
 
-    parser = argparse.ArgumentParser(prog="lab check", description="Check your own exercises, in lab/exercises.")
+    parser = argparse.ArgumentParser(
+        prog="lab check", description="Check your own exercises, in lab/exercises."
+    )
     parser.add_argument("sheet", nargs="*", help="02, handshake or 02_handshake; without one, all of them")
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="check the sheets in this folder instead")
     parser.add_argument(
@@ -88,13 +90,21 @@ def _definitions(cell: str) -> str:
     except SyntaxError:
         return ""
     kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-    kept = [n for n in body if isinstance(n, kinds) or (isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant))]
+    kept = [
+        n
+        for n in body
+        if isinstance(n, kinds) or (isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant))
+    ]
     return "\n".join(map(ast.unparse, kept))
 
 
 def _find_sheet(word: str, names: list[str]) -> str:
     number = word.zfill(2) if word.isdigit() else word
-    found = [name for name in names if name == word or name.split("_")[0] == number or name.split("_", 1)[1] == word]
+    found = [
+        name
+        for name in names
+        if name == word or name.split("_")[0] == number or name.split("_", 1)[1] == word
+    ]
     if len(found) != 1:
         raise ValueError(f"there is no sheet {word!r}: there are {', '.join(names)}")
     return found[0]
@@ -104,8 +114,21 @@ def _run(arguments: list[str], remember: bool) -> int:
     import pytest
 
     reporter = Reporter()
-    quiet = ["-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-W", "ignore", "--rootdir", str(ROOT)]
-    code = pytest.main([*quiet, "--config-file", str(ROOT / "pyproject.toml"), *arguments], plugins=[reporter])
+    quiet = [
+        "-o",
+        "addopts=",
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "ignore",
+        "--rootdir",
+        str(ROOT),
+    ]
+    code = pytest.main(
+        [*quiet, "--config-file", str(ROOT / "pyproject.toml"), *arguments], plugins=[reporter]
+    )
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         print("check: the checks themselves could not be run; is the kit complete?", file=sys.stderr)
         return 2
@@ -150,7 +173,9 @@ class Reporter:
         print(f"  {state:<14} {task:<22} {about}".rstrip(), flush=True)
 
     def pytest_collection_modifyitems(self, items):
-        self._names = {item.name: item.function.task_name for item in items if hasattr(item.function, "task_name")}
+        self._names = {
+            item.name: item.function.task_name for item in items if hasattr(item.function, "task_name")
+        }
         sheets = {Path(str(item.path)).stem.removeprefix("test_") for item in items}
         self._facts = {sheet: _facts_of(sheet) for sheet in sheets}
 

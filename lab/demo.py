@@ -19,13 +19,20 @@ SHOWN_ROWS = 12  # of each table, unless all are asked for
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="lab demo", description="Record a chat in plaintext and over TLS, and show what an eavesdropper reads."
+        prog="lab demo",
+        description="Record a chat in plaintext and over TLS, and show what an eavesdropper reads.",
     )
     parser.add_argument(
-        "--out", type=Path, default=ROOT / "captures" / "demo", metavar="DIR", help="folder to write (captures/demo)"
+        "--out",
+        type=Path,
+        default=ROOT / "captures" / "demo",
+        metavar="DIR",
+        help="folder to write (captures/demo)",
     )
     parser.add_argument("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
-    parser.add_argument("--all-rows", action="store_true", help=f"show whole tables, not {SHOWN_ROWS} rows of each")
+    parser.add_argument(
+        "--all-rows", action="store_true", help=f"show whole tables, not {SHOWN_ROWS} rows of each"
+    )
     parser.add_argument("--quiet", action="store_true", help="name the files, nothing else")
     parser.add_argument("--json", action="store_true", help="print the same facts as JSON, and nothing else")
     options = parser.parse_args(argv)
@@ -43,14 +50,19 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         for made in (CHART, PAGE):
-            (options.out / made).unlink(missing_ok=True)  # they would speak of recordings that are about to change
+            (options.out / made).unlink(
+                missing_ok=True
+            )  # they would speak of recordings that are about to change
         try:
             say("Recording the same chat twice: in plaintext, and over TLS 1.3.")
             manifest = record(options.out, VARIANTS, options.seed, say=lambda line: say("  " + line))
         except RecordingRefused as error:
             folder, recorded, refusal = SHIPPED, False, str(error)
             print(f"demo: {refusal}", file=sys.stderr)
-            print(f"demo: going on with the captures that ship with the kit, in {_short(SHIPPED)}", file=sys.stderr)
+            print(
+                f"demo: going on with the captures that ship with the kit, in {_short(SHIPPED)}",
+                file=sys.stderr,
+            )
             manifest = read_manifest(SHIPPED / MANIFEST)
             names = [Variant(tls=tls).name + ".pcapng" for tls in VARIANTS]
             manifest["recordings"] = [entry for entry in manifest["recordings"] if entry["file"] in names]
@@ -65,9 +77,16 @@ def main(argv: list[str] | None = None) -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"demo: cannot write into {options.out}: {error.strerror or error}; try --out DIR", file=sys.stderr)
+        print(
+            f"demo: cannot write into {options.out}: {error.strerror or error}; try --out DIR",
+            file=sys.stderr,
+        )
         return 2
-    files = [folder / recording["file"] for recording in manifest["recordings"]] + [folder / MANIFEST, chart, page_path]
+    files = [folder / recording["file"] for recording in manifest["recordings"]] + [
+        folder / MANIFEST,
+        chart,
+        page_path,
+    ]
     facts["files"] = [str(file) for file in files]
     if options.json:
         del facts["_scores"]
@@ -130,12 +149,19 @@ def _facts(folder: Path, manifest: dict) -> dict:
             "flags": flag_names(int(segments.flags[row])),
             "seq": int(segments.seq[row]),
             "relative_seq": int(segments.relative_seq[row]),
-            "relative_ack": int(segments.relative_ack[row]) if "ACK" in flag_names(int(segments.flags[row])) else None,
+            "relative_ack": int(segments.relative_ack[row])
+            if "ACK" in flag_names(int(segments.flags[row]))
+            else None,
             "info": segments.info(row),
         }
         for row in map(int, rows)
     ]
-    return {"handshake": handshake, "sessions": sessions, "text": describe_exposure(scores), "_scores": scores}
+    return {
+        "handshake": handshake,
+        "sessions": sessions,
+        "text": describe_exposure(scores),
+        "_scores": scores,
+    }
 
 
 def _write_chart(scores: dict, path: Path) -> None:
@@ -188,20 +214,28 @@ def _tell(facts: dict, say, rows: int | None) -> None:
             meaning,
         )
     console.print(table)
-    say(f"    Relative numbers, as Wireshark shows them; the first seq on the wire was {facts['handshake'][0]['seq']}.")
+    say(
+        f"    Relative numbers, as Wireshark shows them; the first seq on the wire was {facts['handshake'][0]['seq']}."
+    )
 
-    heading("(b) PSH payloads of the plaintext session, as an eavesdropper reads them on their way to the server")
+    heading(
+        "(b) PSH payloads of the plaintext session, as an eavesdropper reads them on their way to the server"
+    )
     plain, *others = facts["sessions"]
     table = Table(**look)
     for name in ("frame", "from", "bytes", "payload"):
         table.add_column(name, justify="right" if name in ("frame", "bytes") else "left")
     for item in plain["eavesdropper"][:rows]:
-        table.add_row(str(item["frame"]), Text(item["from"]), str(item["bytes"]), Text(_visible(item["text"])))
+        table.add_row(
+            str(item["frame"]), Text(item["from"]), str(item["bytes"]), Text(_visible(item["text"]))
+        )
     console.print(table)
     more(plain)
 
     for session in others:
-        heading(f"(c) The same lines in the {session['label']} session ({session['cipher']}): records, and no text")
+        heading(
+            f"(c) The same lines in the {session['label']} session ({session['cipher']}): records, and no text"
+        )
         table = Table(**look)
         for name in ("frame", "from", "bytes", f"first {SHOWN_BYTES} bytes of the record's content"):
             table.add_column(name, justify="right" if name in ("frame", "bytes") else "left")

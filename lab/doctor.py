@@ -96,7 +96,9 @@ def _try(code: str, python: str = sys.executable) -> str:
         )
     except subprocess.TimeoutExpired:
         return f"no answer in {TRY_S} s"
-    said = asked.stdout.strip() or (asked.returncode and (asked.stderr.strip() or f"exit code {asked.returncode}"))
+    said = asked.stdout.strip() or (
+        asked.returncode and (asked.stderr.strip() or f"exit code {asked.returncode}")
+    )
     return said.splitlines()[-1] if said else ""
 
 
@@ -131,7 +133,9 @@ def _namespaces(refused: str | None) -> Finding:
 def _recording(namespaces_refused: str | None) -> Finding:
     python = environment.python_with_packages()
     if python is None:
-        return Finding("note", "recording", "cannot be tried before the packages are there", "python3 lab demo")
+        return Finding(
+            "note", "recording", "cannot be tried before the packages are there", "python3 lab demo"
+        )
     refused = _try("from lab.harness.tap import may_record; print(may_record() or '')", python)
     if not refused:
         return Finding("ok", "recording", "this user may record on the machine's loopback")
@@ -145,7 +149,9 @@ def _recording(namespaces_refused: str | None) -> Finding:
 def _tshark() -> Finding:
     if path := shutil.which("tshark"):
         return Finding("ok", "tshark", path)
-    fix = system_packages.install_command("tshark", "wireshark-cli", "wireshark", "wireshark-cli", "wireshark.org")
+    fix = system_packages.install_command(
+        "tshark", "wireshark-cli", "wireshark", "wireshark-cli", "wireshark.org"
+    )
     return Finding("note", "tshark", "missing: comparisons with Wireshark are left out", fix)
 
 

@@ -27,18 +27,26 @@ WORK = "lab-grade-"  # how its temporary folders are named
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab grade", description="Grade what was handed in, each in its own sandbox.")
+    parser = argparse.ArgumentParser(
+        prog="lab grade", description="Grade what was handed in, each in its own sandbox."
+    )
     parser.add_argument("submissions", type=Path, help="a folder of submissions: folders, zips, or both")
     parser.add_argument("--roster", type=Path, required=True, metavar="CSV", help="the class list")
-    parser.add_argument("--course", metavar="KEY", default="lab", help="the course's key, as given to lab capture")
+    parser.add_argument(
+        "--course", metavar="KEY", default="lab", help="the course's key, as given to lab capture"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)"
     )
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)"
     )
-    parser.add_argument("--any-course", action="store_true", help="write grades where nobody's recording fits the course")
-    parser.add_argument("--again", action="store_true", help="grade everything again, also what has not changed")
+    parser.add_argument(
+        "--any-course", action="store_true", help="write grades where nobody's recording fits the course"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="grade everything again, also what has not changed"
+    )
     parser.add_argument(
         "--no-sandbox", action="store_true", help="limits only: a hand-in can read your files"
     )
@@ -94,7 +102,9 @@ def _grade(options: argparse.Namespace, roster: list, work: Path) -> int:
     for pair in pairs:
         print(f"  same recording: {pair}")
     missing = len(roster) - len(results)
-    print(f"{len(results)} graded, {missing} on the roster handed in nothing, {len(pairs)} pairs share a recording")
+    print(
+        f"{len(results)} graded, {missing} on the roster handed in nothing, {len(pairs)} pairs share a recording"
+    )
     print("\n".join(str(path) for path in written))
     return 0
 
@@ -185,7 +195,9 @@ def _in_processes(jobs: list, workers: int):
                     except BrokenProcessPool:
                         raise
                     except Exception as error:
-                        result = _failed(running[future], f"the grader failed ({type(error).__name__}: {error!s:.200})")
+                        result = _failed(
+                            running[future], f"the grader failed ({type(error).__name__}: {error!s:.200})"
+                        )
                     del running[future]
                     yield result
         except BrokenProcessPool:

@@ -66,9 +66,13 @@ def how_to_get_it(out: Path) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab package", description="Make the chat client one file to hand out.")
+    parser = argparse.ArgumentParser(
+        prog="lab package", description="Make the chat client one file to hand out."
+    )
     parser.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: %(default)s")
-    parser.add_argument("--pyz-only", action="store_true", help="no program, even where PyInstaller is installed")
+    parser.add_argument(
+        "--pyz-only", action="store_true", help="no program, even where PyInstaller is installed"
+    )
     options = parser.parse_args(argv)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -79,7 +83,9 @@ def main(argv: list[str] | None = None) -> int:
             if options.pyz_only:
                 return 0
             if importlib.util.find_spec("PyInstaller") is None:
-                print("No program that runs without Python: PyInstaller is not installed. Get it, and then the program, with:")
+                print(
+                    "No program that runs without Python: PyInstaller is not installed. Get it, and then the program, with:"
+                )
                 print(*map("  {}".format, how_to_get_it(options.out)), sep="\n")
                 return 0
             print(f"{make_program(folder, options.out)}: runs on {sys.platform} without Python")

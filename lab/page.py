@@ -13,7 +13,12 @@ from pathlib import Path
 
 from lab.chat.events import printable
 
-NEEDED = {"users", "events", "server", "tls_version"}  # what a score wants; the lessons' manifest tells other things
+NEEDED = {
+    "users",
+    "events",
+    "server",
+    "tls_version",
+}  # what a score wants; the lessons' manifest tells other things
 MOST_ROWS = 200  # of a transcript
 LONGEST_CAPTION = 600  # characters; a longer one is folded away
 STYLE = """
@@ -57,7 +62,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"report: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        about = options.output if str(error.filename or "").endswith(".part") else error.filename or options.output
+        about = (
+            options.output
+            if str(error.filename or "").endswith(".part")
+            else error.filename or options.output
+        )
         print(f"report: {about}: {error.strerror or error}", file=sys.stderr)
         return 2
     print(options.output)
@@ -182,7 +191,10 @@ def _facts(path: Path, segments, flows: list, overheard, entry: dict | None) -> 
         ["names in the certificate", ", ".join(overheard.certificate_names) or "not visible"],
         ["payload bytes, of these read", f"{overheard.carried_bytes}, {overheard.read_bytes}"],
         ["what the lengths give away", str(length_leak([message.length for message in overheard.said]))],
-        ["truth", "manifest.json beside the file" if entry else "no manifest knows this file, so nothing is scored"],
+        [
+            "truth",
+            "manifest.json beside the file" if entry else "no manifest knows this file, so nothing is scored",
+        ],
     ]
     if others := segments.not_looked_into:
         rows.append(["not looked into", describe({name: len(numbers) for name, numbers in others.items()})])
@@ -225,7 +237,9 @@ def _table(headings: list[str], rows: list[list]) -> str:
     """An HTML table; a cell is a value, or a value and its class."""
 
     def cell(value) -> str:
-        value, style = value if isinstance(value, tuple) else (value, "number" if isinstance(value, int) else "")
+        value, style = (
+            value if isinstance(value, tuple) else (value, "number" if isinstance(value, int) else "")
+        )
         return f'<td class="{style}">{_text(value)}</td>' if style else f"<td>{_text(value)}</td>"
 
     head = "".join(f"<th>{_text(heading)}</th>" for heading in headings) if any(headings) else ""

@@ -25,9 +25,7 @@ from lab.chat.server import LOGIN_S, ChatServer, ServerError
 from lab.chat.tls import VERSIONS, server_context
 from lab.chat.wires import WIRES, wire_name
 
-WIRE_HELP = (
-    "speak this alone (report: as in the report; json: framed, one message a line; default: each client's own)"
-)
+WIRE_HELP = "speak this alone (report: as in the report; json: framed, one message a line; default: each client's own)"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -42,22 +40,49 @@ def arguments() -> argparse.ArgumentParser:
     add("--port", type=int, default=9898, help="TCP port (default: %(default)s; 0: any free one)")
     add("--wire", type=wire_name, choices=tuple(WIRES), help=WIRE_HELP)
     add("--max-users", type=int, default=MAX_MEMBERS, metavar="N", help="default: %(default)s")
-    add("--login-time", type=float, default=LOGIN_S, metavar="S", help="seconds to log in (default: %(default)s)")
+    add(
+        "--login-time",
+        type=float,
+        default=LOGIN_S,
+        metavar="S",
+        help="seconds to log in (default: %(default)s)",
+    )
     tls = parser.add_argument_group("TLS, on the same port").add_argument
     tls("--cert", metavar="FILE", help="certificate chain (PEM); python3 lab certs DIR makes one")
     tls("--key", metavar="FILE", help="its private key (PEM)")
     tls("--tls-only", "--tls", action="store_true", dest="tls_only", help="refuse plaintext")
     tls("--tls-version", choices=VERSIONS, help="this version alone (default: both)")
-    tls("--pad", type=int, default=0, metavar="N", help="pad lines to blocks of N bytes, against guessing by length")
+    tls(
+        "--pad",
+        type=int,
+        default=0,
+        metavar="N",
+        help="pad lines to blocks of N bytes, against guessing by length",
+    )
     more = parser.add_argument_group("features, off until asked for").add_argument
     more("--private", action="store_true", help="one-to-one messages: /msg")
     more("--commands", action="store_true", help="/nick, and typed commands for the report's clients")
     more("--accounts", metavar="FILE", help="only who has an account in this SQLite file comes in")
-    more("--add-account", metavar="NAME", help="make an account in --accounts (asks for its password), then end")
+    more(
+        "--add-account",
+        metavar="NAME",
+        help="make an account in --accounts (asks for its password), then end",
+    )
     more("--password-file", metavar="FILE", help="one password for everybody: this file's first line")
-    more("--history", type=float, metavar="DAYS", help="keep what is said for so long, and replay it to newcomers")
+    more(
+        "--history",
+        type=float,
+        metavar="DAYS",
+        help="keep what is said for so long, and replay it to newcomers",
+    )
     more("--history-file", metavar="FILE", default="chat-history.sqlite", help="where (default: %(default)s)")
-    more("--replay", type=int, default=REPLAY, metavar="N", help="lines a newcomer hears (default: %(default)s)")
+    more(
+        "--replay",
+        type=int,
+        default=REPLAY,
+        metavar="N",
+        help="lines a newcomer hears (default: %(default)s)",
+    )
     return parser
 
 

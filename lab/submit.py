@@ -21,11 +21,15 @@ FOLDER = "submission"  # of everything in the zip
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lab submit", description="Pack what you hand in into one file.")
-    parser.add_argument("--student", metavar="ID", help="your id (default: that of the one recording in captures/mine)")
+    parser.add_argument(
+        "--student", metavar="ID", help="your id (default: that of the one recording in captures/mine)"
+    )
     parser.add_argument(
         "--captures", type=Path, metavar="DIR", help="where your recordings are (default: captures/mine/ID)"
     )
-    parser.add_argument("--out", type=Path, metavar="ZIP", help="the file to write (default: submission-ID.zip, here)")
+    parser.add_argument(
+        "--out", type=Path, metavar="ZIP", help="the file to write (default: submission-ID.zip, here)"
+    )
     options = parser.parse_args(argv)
     from lab.harness.student_capture import check_id
 
@@ -39,7 +43,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"submit: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"submit: cannot write {error.filename or options.out}: {error.strerror or error}", file=sys.stderr)
+        print(
+            f"submit: cannot write {error.filename or options.out}: {error.strerror or error}",
+            file=sys.stderr,
+        )
         return 2
     print(f"{out}, for {student}:")
     for remark in remarks:
@@ -51,7 +58,11 @@ def main(argv: list[str] | None = None) -> int:
 def _only_student() -> str:
     found = sorted(path.parent.name for path in MINE.glob("*/about.json"))
     if len(found) != 1:
-        there = f"there are recordings of {', '.join(found)}" if found else "there is no recording in captures/mine"
+        there = (
+            f"there are recordings of {', '.join(found)}"
+            if found
+            else "there is no recording in captures/mine"
+        )
         raise ValueError(f"whose is it? {there}: say --student ID")
     return found[0]
 
@@ -86,7 +97,9 @@ def _describe_sheet(path: Path) -> str:
     except (SyntaxError, ValueError) as error:
         return f"BROKEN    {path.name}: Python cannot read it ({error}); it will count as wrong"
     tasks = [
-        node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node)
+        node
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node)
     ]
     open_ones = [node.name for node in tasks if "raise NotImplementedError" in ast.unparse(node)]
     if open_ones:
@@ -107,15 +120,21 @@ def _describe_answers(path: Path, student: str) -> str:
     owner = answers.pop("student", student)
     if str(owner).lower() != student:
         return f"WRONG     answers.toml is that of {owner}"
-    asked = sum(line.startswith("# ") and "=" in line and not line.startswith("#  ") for line in _template_lines(path))
-    told = f"there     answers.toml, {len(answers)} answered" + (f", {asked} lines still begin with #" if asked else "")
+    asked = sum(
+        line.startswith("# ") and "=" in line and not line.startswith("#  ") for line in _template_lines(path)
+    )
+    told = f"there     answers.toml, {len(answers)} answered" + (
+        f", {asked} lines still begin with #" if asked else ""
+    )
     return "\n          ".join([told, *misfits(answers)])
 
 
 def _template_lines(path: Path) -> list[str]:
     """Lines of the template that were left as they were: ``# key = value``."""
     return [
-        line for line in path.read_text(encoding="utf-8-sig").splitlines() if line[2:].split(" = ")[0].isidentifier()
+        line
+        for line in path.read_text(encoding="utf-8-sig").splitlines()
+        if line[2:].split(" = ")[0].isidentifier()
     ]
 
 

@@ -33,7 +33,15 @@ def main(argv: list[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     names_a_file = any(Path(one.split("::")[0]).exists() for one in arguments if not one.startswith("-"))
     temporary = tempfile.mkdtemp(prefix="lab-test-")
-    command = [sys.executable, "-m", "pytest", "--rootdir", str(ROOT), "--config-file", str(ROOT / "pyproject.toml")]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--rootdir",
+        str(ROOT),
+        "--config-file",
+        str(ROOT / "pyproject.toml"),
+    ]
     command += [f"--basetemp={temporary}/t", *_workers(arguments), *arguments]
     settings = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)
     settings.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile the kit anew
@@ -58,7 +66,9 @@ def _run(command: list[str], own_session: bool, **options) -> int:
 
     def interrupt(*_) -> None:
         nonlocal interrupted
-        os.killpg(child.pid, signal.SIGKILL if interrupted else signal.SIGINT)  # pytest and its workers tidy up
+        os.killpg(
+            child.pid, signal.SIGKILL if interrupted else signal.SIGINT
+        )  # pytest and its workers tidy up
         interrupted = True
 
     own_session = own_session and os.name == "posix"
@@ -92,7 +102,9 @@ def _sweep(grace_s: float) -> list[str]:
     left = []
     while children:  # a child's children become ours with its death
         for process in children:
-            left.append(f"{process.name} {(process / 'cmdline').read_text(errors='replace')}".replace("\0", " "))
+            left.append(
+                f"{process.name} {(process / 'cmdline').read_text(errors='replace')}".replace("\0", " ")
+            )
             os.kill(int(process.name), signal.SIGKILL)
             os.waitpid(int(process.name), 0)
         children = _children()

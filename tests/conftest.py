@@ -75,7 +75,9 @@ def recorded(once):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--all", action="store_true", help="also run what is marked for maintainers: some minutes more")
+    parser.addoption(
+        "--all", action="store_true", help="also run what is marked for maintainers: some minutes more"
+    )
 
 
 def pytest_collection_modifyitems(config, items):
@@ -98,7 +100,17 @@ def pytest_pyfunc_call(pyfuncitem):
         return None
     if obstacle := namespace.refusal():
         pytest.skip(f"{refused}, and the kit can make no namespace here: {obstacle}")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", pyfuncitem.nodeid]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cacheprovider",
+        pyfuncitem.nodeid,
+    ]
     with tempfile.TemporaryDirectory() as folder:
         command = namespace.launcher([*command, f"--basetemp={folder}/t"])
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -112,7 +124,9 @@ def pytest_pyfunc_call(pyfuncitem):
 
 def pytest_runtest_logreport(report):
     if report.skipped and not hasattr(report, "wasxfail"):
-        skipped[str(report.longrepr[-1]).removeprefix("Skipped: ") if report.longrepr else "no reason given"] += 1
+        skipped[
+            str(report.longrepr[-1]).removeprefix("Skipped: ") if report.longrepr else "no reason given"
+        ] += 1
 
 
 def pytest_sessionfinish(session, exitstatus):

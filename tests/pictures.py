@@ -66,8 +66,17 @@ def draw_chat(path: Path) -> None:
 def _log_in(display: str, lan: Lan, name: str, arrivals: queue.SimpleQueue) -> str:
     """Open a client's window beside those that are there, and press Connect; returns the window's id."""
     place = 0 if name == "Brandon" else WIDTH
-    command = [sys.executable, str(ROOT / "lab" / "client.py"), "--name", name, "--host", lan["server"].address]
-    client = lan[HOST_OF[name]].popen(command, stdin=subprocess.DEVNULL, env=os.environ | {"DISPLAY": display})
+    command = [
+        sys.executable,
+        str(ROOT / "lab" / "client.py"),
+        "--name",
+        name,
+        "--host",
+        lan["server"].address,
+    ]
+    client = lan[HOST_OF[name]].popen(
+        command, stdin=subprocess.DEVNULL, env=os.environ | {"DISPLAY": display}
+    )
     called = functools.partial(screen.windows_called, display)
     (window,) = screen.until_running(lambda: called("Enter Username"), client, f"{name}'s login window")
     screen.press(display, window, "Return")

@@ -16,7 +16,13 @@ MAY_USE = {
     "lab.setup": {"lab.setup"},
     "lab.net": {"lab.net"},
     "lab.harness": {"lab.harness", "lab.net", "lab.chat", "lab.dissect.capture_file", "lab.setup"},
-    "lab.exposure": {"lab.exposure", "lab.dissect", "lab.chat.events", "lab.chat.report_wire", "lab.chat.json_wire"},
+    "lab.exposure": {
+        "lab.exposure",
+        "lab.dissect",
+        "lab.chat.events",
+        "lab.chat.report_wire",
+        "lab.chat.json_wire",
+    },
     "lab.checking": {"lab.checking", "lab.dissect"},
     "lab.instructor": {
         "lab.instructor",
@@ -36,7 +42,9 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-MODULES = {module_name(path): path for path in sorted((ROOT / "lab").rglob("*.py")) if "exercises" not in path.parts}
+MODULES = {
+    module_name(path): path for path in sorted((ROOT / "lab").rglob("*.py")) if "exercises" not in path.parts
+}
 
 
 @functools.cache
@@ -75,7 +83,9 @@ def within(name: str, rooms: set[str]) -> bool:
 def test_arrows_run_downwards_only(room):
     inside = [name for name in MODULES if within(name, {room})]
     assert inside or room == "lab.instructor"  # which the students' copy does not have
-    wrong = [f"{name} uses {used}" for name in inside for used in arrows(name) if not within(used, MAY_USE[room])]
+    wrong = [
+        f"{name} uses {used}" for name in inside for used in arrows(name) if not within(used, MAY_USE[room])
+    ]
     assert not wrong
 
 
@@ -94,29 +104,49 @@ def test_no_circles():
 
 
 def test_no_module_has_the_name_of_a_standard_one():
-    shadowing = {path.stem for path in MODULES.values()} & set(sys.stdlib_module_names) - {"__init__", "__main__"}
-    assert shadowing <= {"test"}  # ``lab/test.py`` is the command; nothing imports the standard library's own tests
+    shadowing = {path.stem for path in MODULES.values()} & set(sys.stdlib_module_names) - {
+        "__init__",
+        "__main__",
+    }
+    assert shadowing <= {
+        "test"
+    }  # ``lab/test.py`` is the command; nothing imports the standard library's own tests
 
 
 def test_only_charts_draws():
-    drawing = {name for name, path in MODULES.items() if any(used.startswith("matplotlib") for used in imports(path))}
+    drawing = {
+        name for name, path in MODULES.items() if any(used.startswith("matplotlib") for used in imports(path))
+    }
     assert drawing and all(within(name, MAY_DRAW) for name in drawing)
 
 
 def test_charts_set_nothing_for_the_whole_process():
     for name in (name for name in MODULES if within(name, MAY_DRAW)):
-        assert not [used for used in imports(MODULES[name]) if "pyplot" in used or used.endswith((".rcParams", ".rc"))]
+        assert not [
+            used for used in imports(MODULES[name]) if "pyplot" in used or used.endswith((".rcParams", ".rc"))
+        ]
 
 
 def test_network_bytes_are_never_unpickled():
     for name, path in MODULES.items():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr in ("loads", "load", "Unpickler"):
-                assert not (isinstance(node.value, ast.Name) and node.value.id == "pickle"), f"{name}: {node.lineno}"
+                assert not (isinstance(node.value, ast.Name) and node.value.id == "pickle"), (
+                    f"{name}: {node.lineno}"
+                )
 
 
 def test_the_top_level_has_what_the_layout_allows():
-    allowed = {"README.md", "LICENSE", "lab", "notebooks", "captures", "tests", "requirements.txt", "pyproject.toml"}
+    allowed = {
+        "README.md",
+        "LICENSE",
+        "lab",
+        "notebooks",
+        "captures",
+        "tests",
+        "requirements.txt",
+        "pyproject.toml",
+    }
     made_by_the_readmes_commands = {"my-certs", "report.html", "dist"}
     there = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert there - made_by_the_readmes_commands <= allowed

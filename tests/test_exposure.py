@@ -5,7 +5,17 @@ import random
 import pytest
 
 from lab.dissect.capture_file import CaptureError, CaptureWriter
-from lab.exposure import CLASSES, Message, Overheard, disguises, eavesdrop, guess_votes, length_leak, score, time_leak
+from lab.exposure import (
+    CLASSES,
+    Message,
+    Overheard,
+    disguises,
+    eavesdrop,
+    guess_votes,
+    length_leak,
+    score,
+    time_leak,
+)
 from lab.exposure.leaks import entropy_bits
 from lab.harness.script import make_script
 from lab.harness.session import MANIFEST, read_manifest, record
@@ -29,7 +39,8 @@ def heard_in(folder, manifest) -> dict:
 def sessions(request, once):
     """Every variant of one seed."""
     folder = once(
-        f"exposure-{request.param}", lambda folder: record(folder, EVERY, seed=request.param, say=lambda line: None)
+        f"exposure-{request.param}",
+        lambda folder: record(folder, EVERY, seed=request.param, say=lambda line: None),
     )
     return heard_in(folder, read_manifest(folder / MANIFEST))
 
@@ -52,7 +63,9 @@ def test_plaintext_and_its_disguises_give_everything_away(sessions, variant):
         "secrets": everything(len(entry["secrets"])),
         "presence": everything(6),
         "relations": everything(lines),
-        "metadata": everything(3 * lines + 3 + 3 + 1),  # length, time, direction a line; three users; the server
+        "metadata": everything(
+            3 * lines + 3 + 3 + 1
+        ),  # length, time, direction a line; three users; the server
     }
     assert overheard.wire == variant.wire
     assert overheard.read_bytes == overheard.carried_bytes > 0
@@ -202,7 +215,13 @@ def test_what_stands_on_both_sides_of_something_hidden_is_not_put_together():
     from lab.exposure.overhear import _listen_for_leaks
 
     noise = bytes(range(128, 148))
-    pieces = [noise, b'{"event":"say","text":"I ', noise, b'love spam"}\n', b'{"event":"say","text":"eggs"}\n']
+    pieces = [
+        noise,
+        b'{"event":"say","text":"I ',
+        noise,
+        b'love spam"}\n',
+        b'{"event":"say","text":"eggs"}\n',
+    ]
 
     class Side:
         data, pieces = b"", ()
@@ -226,8 +245,13 @@ def test_times_that_were_made_up_are_not_right(recorded):
     server = f"{entry['server']['address']}:{entry['server']['port']}"
 
     def right(times) -> int:  # but for the server itself
-        said = [Message(1, time_ns, endpoint, "say", 0, b"") for time_ns, endpoint in zip(times, who * 9, strict=False)]
-        return {item.kind: item for item in score(Overheard(said, server=server), entry)}["metadata"].right - 1
+        said = [
+            Message(1, time_ns, endpoint, "say", 0, b"")
+            for time_ns, endpoint in zip(times, who * 9, strict=False)
+        ]
+        return {item.kind: item for item in score(Overheard(said, server=server), entry)}[
+            "metadata"
+        ].right - 1
 
     truth = right([time + 100_000 for time in sent])
     assert truth == 2 * len(sent) + len(users)  # time and direction of each; how many each user sent
@@ -237,7 +261,9 @@ def test_times_that_were_made_up_are_not_right(recorded):
     assert right(sent[1:]) < truth and right(sent * 2) <= truth
     last = Overheard([Message(1, sent[-1], who[-1], "say", 0, b"")], server=server)
     missed = {item.kind: item for item in score(last, entry)}["metadata"]
-    assert missed.right == 3 and missed.wrong <= 1  # the last one alone is still the last one: time, direction, server
+    assert (
+        missed.right == 3 and missed.wrong <= 1
+    )  # the last one alone is still the last one: time, direction, server
 
 
 def test_made_up_lines_count_against_the_eavesdropper(recorded):
@@ -247,7 +273,10 @@ def test_made_up_lines_count_against_the_eavesdropper(recorded):
     claims = [(who, text), (who, text), (who, "never said"), ("Nobody", text)]
     names = [Message(1, 0, "x", "name", 0, b"", text=name) for name in ("Brandon", "Mallory")]
     scores = {item.kind: item for item in score(Overheard(names + [line(*claim) for claim in claims]), entry)}
-    assert (scores["content"].right, scores["content"].wrong) == (1, 3)  # said once, so the second claim is false
+    assert (scores["content"].right, scores["content"].wrong) == (
+        1,
+        3,
+    )  # said once, so the second claim is false
     assert scores["content"].precision == 0.25
     assert (scores["identities"].right, scores["identities"].wrong) == (1, 1)
 
@@ -293,7 +322,9 @@ def test_a_repeated_key_is_found_whatever_its_length(period, start):
     assert disguises.xor(disguises.xor(plain, key), found) == plain
 
 
-@pytest.mark.parametrize("data", [b"", b"Brandon!ShowUserHasConnected", b"\x16\x03\x01" + bytes(range(256)) * 4])
+@pytest.mark.parametrize(
+    "data", [b"", b"Brandon!ShowUserHasConnected", b"\x16\x03\x01" + bytes(range(256)) * 4]
+)
 def test_no_key_is_found_where_there_is_none(data):
     assert disguises.find_xor_key(data) is None
 
@@ -327,7 +358,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say(kinds, count):
     held = 0
     for _ in range(100):
         leak = length_leak(dice.choices(range(kinds), k=count), seed=dice.random())
-        held += leak.low <= math.log2(kinds) + 1e-9 and (leak.at_least or math.log2(kinds) <= leak.high + 1e-9)
+        held += leak.low <= math.log2(kinds) + 1e-9 and (
+            leak.at_least or math.log2(kinds) <= leak.high + 1e-9
+        )
         assert leak.at_least == (str(leak).startswith("at least"))
     assert held >= 85
 
@@ -351,7 +384,9 @@ def test_both_wires_in_one_room_over_tls(tmp_path):
     from lab.harness.tap import Tap
 
     made = certificates.issue(tmp_path)
-    with ChatServer(port=0, tls=server_context(made.certificate, made.key), console=lambda line: None) as server:
+    with ChatServer(
+        port=0, tls=server_context(made.certificate, made.key), console=lambda line: None
+    ) as server:
         with Tap(tmp_path / "both.pcapng", server.port):
             one, other = (
                 ChatClient(Login(name, "127.0.0.1", server.port, client_context(made.ca, "1.3"), wire))
@@ -366,14 +401,18 @@ def test_both_wires_in_one_room_over_tls(tmp_path):
             for client in (other, one):
                 client.leave()
     overheard = eavesdrop(tmp_path / "both.pcapng")
-    assert sorted(message.text_length for message in overheard.said) == sorted(map(len, ("from lines", "from report")))
+    assert sorted(message.text_length for message in overheard.said) == sorted(
+        map(len, ("from lines", "from report"))
+    )
 
 
 def test_a_clock_that_is_exactly_right_leaks_more_than_one_that_is_not():
     dice = random.Random(2)
     sent = [second * 1_000_000_000 for second in range(60)]
     sharp, blurred = ([time + round(dice.gauss(0, spread)) for time in sent] for spread in (1e6, 1e9))
-    assert time_leak(sharp, sent).bits > time_leak(blurred, sent).bits + 8  # a thousand times sharper: ten bits
+    assert (
+        time_leak(sharp, sent).bits > time_leak(blurred, sent).bits + 8
+    )  # a thousand times sharper: ten bits
 
 
 def test_a_bad_file_is_a_capture_error(tmp_path):

@@ -48,7 +48,11 @@ def test_every_command_explains_itself(name):
 def test_the_harness_by_path_from_another_folder(way, tmp_path):
     done = run(sys.executable, *way, "--out", "here", "--tls", "none", "1.3", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "here").iterdir()} == {"plain.pcapng", "tls13.pcapng", "manifest.json"}
+    assert {path.name for path in (tmp_path / "here").iterdir()} == {
+        "plain.pcapng",
+        "tls13.pcapng",
+        "manifest.json",
+    }
 
 
 def test_the_harness_by_module(tmp_path):
@@ -199,7 +203,15 @@ def test_a_reader_that_goes_early_is_no_error(command, beginning, tmp_path):
 
 def test_the_page_about_a_pair(tmp_path):
     chat = ROOT / "captures" / "chat"
-    done = run(sys.executable, "lab", "report", chat / "plain.pcapng", chat / "tls13.pcapng", "-o", tmp_path / "r.html")
+    done = run(
+        sys.executable,
+        "lab",
+        "report",
+        chat / "plain.pcapng",
+        chat / "tls13.pcapng",
+        "-o",
+        tmp_path / "r.html",
+    )
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "the door code is" in page and page.count('<img src="data:image/png;base64,') == 3
@@ -214,7 +226,16 @@ def test_doctor_prints_a_line_a_thing():
     assert done.returncode in (0, 1) and done.stderr == ""
     lines = [line for line in done.stdout.splitlines() if line and not line.startswith("faults:")]
     assert all(line.split()[0] in ("ok", "note", "fault") for line in lines)
-    for thing in ("Python", "tkinter", "display", "packages", "namespaces", "recording", "tshark", "port 9898"):
+    for thing in (
+        "Python",
+        "tkinter",
+        "display",
+        "packages",
+        "namespaces",
+        "recording",
+        "tshark",
+        "port 9898",
+    ):
         assert any(thing in line for line in lines)
 
 

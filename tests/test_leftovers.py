@@ -14,7 +14,9 @@ from tests import leftovers
 from tests.bench import servers
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left behind is read off Linux's /proc")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="what is left behind is read off Linux's /proc"
+)
 BOUND_S = 60
 SLEEPER = "import subprocess; subprocess.Popen(['sleep', '4711'], start_new_session=True)"
 
@@ -55,12 +57,17 @@ def test_a_test_that_leaves_a_process_fails_the_run(kit):
     left = lab_test(kit, f"def test():\n    {SLEEPER}\n", "-n", "1")
     _, errors = left.communicate(timeout=BOUND_S)
     assert left.returncode == 1
-    assert errors.splitlines()[-1].startswith("left behind by a test, and killed now: ") and "sleep 4711" in errors
+    assert (
+        errors.splitlines()[-1].startswith("left behind by a test, and killed now: ")
+        and "sleep 4711" in errors
+    )
     assert not is_running("sleep 4711") and list((kit / "tmp").iterdir()) == []
 
 
 def test_a_run_that_leaves_nothing_is_green(kit):
-    source = "import time\ndef test(tmp_path):\n    (tmp_path / 'x').mkdir(0o500)\n    tmp_path.chmod(0o500)\n"
+    source = (
+        "import time\ndef test(tmp_path):\n    (tmp_path / 'x').mkdir(0o500)\n    tmp_path.chmod(0o500)\n"
+    )
     run = lab_test(kit, source, "-n", "0")
     output, errors = run.communicate(timeout=BOUND_S)
     assert run.returncode == 0 and "1 passed" in output and errors == "", output + errors
@@ -101,7 +108,9 @@ def test_the_check_sees_what_is_new(tmp_path, monkeypatch):
             (tmp_path / "lab-left").mkdir()
             wait_for_command_line(process.pid)
             new = leftovers.since(before, os.geteuid(), grace_s=0)
-            assert any(line.startswith(f"process {process.pid},") and line.endswith(": sleep 4713") for line in new)
+            assert any(
+                line.startswith(f"process {process.pid},") and line.endswith(": sleep 4713") for line in new
+            )
             assert f"file {tmp_path / 'lab-left'}" in new
             assert leftovers.main(["check", str(note)]) == 1
         finally:

@@ -11,7 +11,12 @@ from tests.conftest import ROOT
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_LINES = 10  # of code in a cell; anything longer is a function in lab/, with a test
 BOUND_S = 100
-FOR_EVERYONE = {"01_first_look.ipynb", "03_psh_and_payloads.ipynb", "05_plaintext_or_tls.ipynb", "07_threads.ipynb"}
+FOR_EVERYONE = {
+    "01_first_look.ipynb",
+    "03_psh_and_payloads.ipynb",
+    "05_plaintext_or_tls.ipynb",
+    "07_threads.ipynb",
+}
 AFRESH = {"04_byte_stream.ipynb"}  # (and 00 runs in the students' copy, see grading/test_release)
 
 
@@ -42,7 +47,9 @@ def read(path):
 def run(notebook, kit) -> list:
     from nbclient import NotebookClient
 
-    NotebookClient(notebook, timeout=BOUND_S, resources={"metadata": {"path": str(kit / "notebooks")}}).execute()
+    NotebookClient(
+        notebook, timeout=BOUND_S, resources={"metadata": {"path": str(kit / "notebooks")}}
+    ).execute()
     return notebook.cells
 
 

@@ -24,7 +24,9 @@ def tab(tmp_path_factory):
     with browser(folder / "profile") as tab:
         for domain in ("Page", "Network", "Log", "Runtime"):
             tab.call(f"{domain}.enable")
-        tab.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
+        tab.call(
+            "Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True
+        )
         tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
         tab.call("Page.navigate", url=(folder / "report.html").as_uri())
         tab.wait_for("Page.loadEventFired")
@@ -34,7 +36,9 @@ def tab(tmp_path_factory):
 @needs_browser
 def test_nothing_is_asked_of_any_network(tab):
     asked = [
-        event["params"]["request"]["url"] for event in tab.events if event["method"] == "Network.requestWillBeSent"
+        event["params"]["request"]["url"]
+        for event in tab.events
+        if event["method"] == "Network.requestWillBeSent"
     ]
     assert asked
     assert all(url.startswith(("file:", "data:")) for url in asked)
@@ -120,7 +124,9 @@ def test_every_shipped_capture_has_a_page(path):
 
 
 def test_what_was_not_looked_into_is_said(tmp_path):
-    made = packets.pcap([(i, frame, len(frame)) for i, (link, _, frame) in enumerate(links.not_read()) if link == 1])
+    made = packets.pcap(
+        [(i, frame, len(frame)) for i, (link, _, frame) in enumerate(links.not_read()) if link == 1]
+    )
     (tmp_path / "odd.pcap").write_bytes(made)
     assert "<td>not looked into</td><td>3 fragments, 2 frames of GRE, " in page.make([tmp_path / "odd.pcap"])
     assert "not looked into" not in page.make([CHAT / "plain.pcapng"])

@@ -86,7 +86,9 @@ def test_the_lan_of_your_own_loses_a_segment_and_shows_it_again(copy):
 
 
 def test_the_stated_hours_are_those_of_the_notebooks_and_the_sheets():
-    stated = re.search(r"about (\S+) hours: (\S+) for the eight notebooks, (\S+) for the exercises, (\S+) for", README)
+    stated = re.search(
+        r"about (\S+) hours: (\S+) for the eight notebooks, (\S+) for the exercises, (\S+) for", README
+    )
     whole, *parts = map(float, stated.groups())
     notebooks = [path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb")]
     sheets = [path.read_text(encoding="utf-8") for path in (ROOT / "lab" / "exercises").glob("sheet_*.py")]
@@ -106,7 +108,11 @@ def server(copy, request):
         [make] = [c for c in COMMANDS if "lab certs" in c]
         subprocess.run(as_typed(make), cwd=copy, check=True, capture_output=True, timeout=60, input=b"y\n")
     process = subprocess.Popen(
-        [*as_typed(command), "--port", "0"], cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*as_typed(command), "--port", "0"],
+        cwd=copy,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     assert process.stdout.readline().strip() == "Allowing Connections..."
     port = re.search(r"port (\d+)", process.stdout.readline())[1]

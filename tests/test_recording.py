@@ -26,7 +26,9 @@ from tests.conftest import ROOT
 VARIANTS = {"plain.pcapng": "none", "tls12.pcapng": "1.2", "tls13.pcapng": "1.3"}
 pytestmark = pytest.mark.as_root  # records on the machine's own loopback there
 needs_tshark = pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
-needs_namespaces = pytest.mark.skipif(namespace.refusal() is not None, reason="this system refuses namespaces")
+needs_namespaces = pytest.mark.skipif(
+    namespace.refusal() is not None, reason="this system refuses namespaces"
+)
 
 
 def tshark(path, *arguments) -> list[str]:
@@ -36,7 +38,9 @@ def tshark(path, *arguments) -> list[str]:
 
 def raw_streams(path) -> bytes:
     return b"\n".join(
-        stream.data for flow in find_flows(read_segments(path)) for stream in (flow.from_initiator, flow.from_responder)
+        stream.data
+        for flow in find_flows(read_segments(path))
+        for stream in (flow.from_initiator, flow.from_responder)
     )
 
 
@@ -57,7 +61,9 @@ def test_nothing_but_the_labs_port_is_in_the_file(recorded, file):
     folder, manifest = recorded
     [recording] = [entry for entry in manifest["recordings"] if entry["file"] == file]
     segments = read_segments(folder / file)
-    assert len(segments) == recording["frames"] == len(read_capture(folder / file))  # every frame is a TCP segment
+    assert (
+        len(segments) == recording["frames"] == len(read_capture(folder / file))
+    )  # every frame is a TCP segment
     port = recording["server"]["port"]
     assert all((segments.sport == port) | (segments.dport == port))
 
@@ -87,12 +93,19 @@ def test_wireshark_reads_it_and_finds_no_fault(recorded, file):
     [recording] = [entry for entry in manifest["recordings"] if entry["file"] == file]
     port = recording["server"]["port"]
     assert len(tshark(folder / file)) == recording["frames"]
-    trouble = "tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment || tcp.flags.reset == 1 || _ws.malformed"
+    trouble = (
+        "tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment || tcp.flags.reset == 1 || _ws.malformed"
+    )
     assert tshark(folder / file, "-Y", trouble) == []
     if recording["tls"] != "none":
         fields = ["-d", f"tcp.port=={port},tls", "-Y", "tls.handshake.type == 2", "-T", "fields"]
         hellos = tshark(
-            folder / file, *fields, "-e", "tls.handshake.version", "-e", "tls.handshake.extensions.supported_version"
+            folder / file,
+            *fields,
+            "-e",
+            "tls.handshake.version",
+            "-e",
+            "tls.handshake.extensions.supported_version",
         )
         assert hellos == [{"1.2": "0x0303\t", "1.3": "0x0303\t0x0304"}[recording["tls"]]] * 3
 
@@ -145,14 +158,21 @@ def test_the_harness_works_in_a_namespace(tmp_path):
     assert done.returncode == 0, done.stderr
     manifest = read_manifest(tmp_path / MANIFEST)
     assert "namespace" in manifest["where"]
-    assert [len(find_flows(read_segments(tmp_path / entry["file"]))) for entry in manifest["recordings"]] == [3, 3]
+    assert [len(find_flows(read_segments(tmp_path / entry["file"]))) for entry in manifest["recordings"]] == [
+        3,
+        3,
+    ]
 
 
 @needs_namespaces
 def test_a_namespace_sees_nothing_of_the_machines_network():
     listing = "import socket; print([name for _, name in socket.if_nameindex()])"
     done = subprocess.run(
-        namespace.launcher([sys.executable, "-c", listing]), cwd=ROOT, capture_output=True, text=True, timeout=30
+        namespace.launcher([sys.executable, "-c", listing]),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert done.stdout.strip() == "['lo']"
 
@@ -204,7 +224,9 @@ def test_what_was_recorded_survives_whatever_ends_the_recorder(tmp_path, number)
     process.stdout.close()
     capture = read_capture(tmp_path / "cut.pcapng")
     assert capture.truncated is None
-    assert any(bytes(read_segments(capture).payload(i)) == b"kept" for i in range(len(read_segments(capture))))
+    assert any(
+        bytes(read_segments(capture).payload(i)) == b"kept" for i in range(len(read_segments(capture)))
+    )
 
 
 @pytest.mark.records
@@ -238,7 +260,10 @@ def test_scripts_are_sane(seed):
     script = make_script(seed)
     assert len(script.users) == 3 and len(script.lines) == 18
     assert len({text for _, text in script.lines if text not in ("yes", "no")}) == 15
-    assert sum(step.vote for step in script.steps) == 3 and sum(step.action == "tell" for step in script.steps) == 2
+    assert (
+        sum(step.vote for step in script.steps) == 3
+        and sum(step.action == "tell" for step in script.steps) == 2
+    )
     assert [secret for secret in script.secrets if any(secret in text for _, text in script.lines)]
     present = []
     for step in script.steps:

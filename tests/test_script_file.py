@@ -4,7 +4,14 @@ import pytest
 
 from lab import capture
 from lab.exposure import eavesdrop, score
-from lab.harness.script_file import MAX_FILE_BYTES, MAX_STEPS, MAX_USERS, ScriptError, parse_script, read_script
+from lab.harness.script_file import (
+    MAX_FILE_BYTES,
+    MAX_STEPS,
+    MAX_USERS,
+    ScriptError,
+    parse_script,
+    read_script,
+)
 from lab.harness.session import MANIFEST, read_manifest
 
 TALK = """# three friends
@@ -46,7 +53,10 @@ def test_every_kind_of_line():
         ("A: hi\nA: /me waves", "line 2: /me is not supported"),
         ("A: hi\nA: /msg B hi", "line 2: /msg needs the name of somebody in the room"),
         ("A: hi\nA: /msg A hi", "line 2: /msg to oneself"),
-        ("\n".join(f"U{number}: hi" for number in range(MAX_USERS + 1)), f"line {MAX_USERS + 1}: a script takes up to"),
+        (
+            "\n".join(f"U{number}: hi" for number in range(MAX_USERS + 1)),
+            f"line {MAX_USERS + 1}: a script takes up to",
+        ),
         ("A: hi\n" * MAX_STEPS, f"line {MAX_STEPS}: a script takes up to {MAX_STEPS} steps"),
         ("# nothing", "nobody says anything"),
     ],
@@ -58,7 +68,8 @@ def test_what_cannot_be_played_names_its_line(text, reason):
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"), [(b"A: hi\nA: \xff", "line 2: not UTF-8"), (b"#" * (MAX_FILE_BYTES + 1), "longer than 32768")]
+    ("data", "reason"),
+    [(b"A: hi\nA: \xff", "line 2: not UTF-8"), (b"#" * (MAX_FILE_BYTES + 1), "longer than 32768")],
 )
 def test_a_file_that_is_not_a_script(tmp_path, data, reason):
     (tmp_path / "talk.txt").write_bytes(data)
@@ -78,7 +89,11 @@ def test_it_is_recorded_in_every_variant_and_scored(tmp_path, capsys):
     for recording in manifest["recordings"]:
         content = score(eavesdrop(tmp_path / recording["file"]), recording)[1]
         lines = 3 if recording["wire"] == "json" else 2
-        assert (content.right, content.wrong, content.total) == (0 if recording["tls"] == "1.3" else lines, 0, lines)
+        assert (content.right, content.wrong, content.total) == (
+            0 if recording["tls"] == "1.3" else lines,
+            0,
+            lines,
+        )
     assert capture.main(words) == 0
     assert f"replacing plain.pcapng, manifest.json in {tmp_path}" in capsys.readouterr().out
 

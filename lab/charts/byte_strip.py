@@ -11,7 +11,19 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from lab.charts.figure import BLACK, BLUE, BODY, GREY, PURPLE, SMALL, TITLE, VERMILLION, counted, new_axes, text_width
+from lab.charts.figure import (
+    BLACK,
+    BLUE,
+    BODY,
+    GREY,
+    PURPLE,
+    SMALL,
+    TITLE,
+    VERMILLION,
+    counted,
+    new_axes,
+    text_width,
+)
 from lab.charts.flow_rows import plain_text
 from lab.dissect.field_tree import Cursor, Field, Layer
 from lab.dissect.tls_fields import dissect_tls, looks_like_tls
@@ -68,7 +80,9 @@ def frame_spans(frame: Field) -> list[Span]:
             if spans and one.start < spans[-1].end:
                 before = spans[-1]
                 end = max(before.end, one.start + one.length)
-                spans[-1] = Span(before.start, end - before.start, f"{before.name}, {one.name.lower()}", before.reader)
+                spans[-1] = Span(
+                    before.start, end - before.start, f"{before.name}, {one.name.lower()}", before.reader
+                )
             elif one.length:
                 spans.append(Span(one.start, one.length, name, _reader(layer, one)))
     return spans
@@ -117,7 +131,9 @@ def draw_byte_strip(
     spans = _checked(payload, who_reads)
     shown = payload[:max_bytes]
     rows = max(1, -(-len(shown) // columns))
-    pieces = [(number, piece) for number, span in enumerate(spans) for piece in _pieces(span, len(shown), columns)]
+    pieces = [
+        (number, piece) for number, span in enumerate(spans) for piece in _pieces(span, len(shown), columns)
+    ]
     letters = _letters(spans, pieces)
     width = OFFSET + columns * CELL
     listed = _flow([f"{letter}  {name}" for name, letter in letters.items()], width - OFFSET)
@@ -127,7 +143,9 @@ def draw_byte_strip(
     title = f"{counted(len(payload), 'byte')}, and who can read them" if title is None else title
     row_high = HIGH + BAND + NAMES
     cut = len(payload) > len(shown)
-    height = rows * row_high + 0.3 * cut + 0.19 * list_rows + 0.1 * bool(list_rows) + 0.25 * len(readers) + 0.1
+    height = (
+        rows * row_high + 0.3 * cut + 0.19 * list_rows + 0.1 * bool(list_rows) + 0.25 * len(readers) + 0.1
+    )
     if ax is None:
         ax = new_axes(max(width, text_width(title, TITLE)) + 0.15, height + (0.4 if title else 0.1))
     ax.set_xlim(0, max(width, text_width(title, TITLE)))
@@ -136,7 +154,9 @@ def draw_byte_strip(
     ax.set_title(title, fontsize=TITLE, loc="left", parse_math=False)
     reader_at = [""] * len(shown)
     for span in spans:
-        reader_at[span.start : min(span.end, len(shown))] = [span.reader] * (min(span.end, len(shown)) - span.start)
+        reader_at[span.start : min(span.end, len(shown))] = [span.reader] * (
+            min(span.end, len(shown)) - span.start
+        )
     for place, (byte, reader) in enumerate(zip(shown, reader_at, strict=True)):
         _cell(ax, place, byte, reader, columns, row_high)
     for row in range(rows if shown else 0):
@@ -151,14 +171,26 @@ def draw_byte_strip(
         y += 0.3
     for number, line in enumerate(listed):
         for x, text in line:
-            ax.text(OFFSET + x, y + 0.1 + 0.19 * number, text, ha="left", va="center", fontsize=SMALL, parse_math=False)
+            ax.text(
+                OFFSET + x,
+                y + 0.1 + 0.19 * number,
+                text,
+                ha="left",
+                va="center",
+                fontsize=SMALL,
+                parse_math=False,
+            )
     y += 0.19 * list_rows + 0.1 * bool(list_rows)
     for number, reader in enumerate(readers):
         look, top = READERS[reader], y + 0.25 * number + 0.05
-        ax.add_patch(Rectangle((OFFSET, top), 0.3, 0.09, facecolor=look.ground, edgecolor=BLACK, linewidth=0.6))
+        ax.add_patch(
+            Rectangle((OFFSET, top), 0.3, 0.09, facecolor=look.ground, edgecolor=BLACK, linewidth=0.6)
+        )
         _band(ax, OFFSET, top + 0.09, 0.3, look)
         amount = counted(sum(span.length for span in spans if span.reader == reader), "byte")
-        ax.text(OFFSET + 0.4, top + 0.09, f"{look.meaning} ({amount})", ha="left", va="center", fontsize=SMALL)
+        ax.text(
+            OFFSET + 0.4, top + 0.09, f"{look.meaning} ({amount})", ha="left", va="center", fontsize=SMALL
+        )
     return ax
 
 
@@ -167,7 +199,9 @@ def _checked(payload: bytes, who_reads: Sequence[Span] | None) -> list[Span]:
     end = 0
     for span in spans:
         if span.start < end or span.length < 1 or span.end > len(payload):
-            raise ValueError(f"{span} overlaps the span before it, is empty or ends behind {len(payload)} bytes")
+            raise ValueError(
+                f"{span} overlaps the span before it, is empty or ends behind {len(payload)} bytes"
+            )
         if span.reader not in READERS:
             raise ValueError(f"reader {span.reader!r}; there are {', '.join(filter(None, READERS))}")
         end = span.end
@@ -176,14 +210,24 @@ def _checked(payload: bytes, who_reads: Sequence[Span] | None) -> list[Span]:
 
 def _pieces(span: Span, shown: int, columns: int) -> list[tuple[int, int]]:
     """(start, end) of a span's part in each row."""
-    edges = [span.start, *range((span.start // columns + 1) * columns, min(span.end, shown), columns), span.end]
-    return [(start, min(end, shown)) for start, end in zip(edges, edges[1:], strict=False) if start < min(end, shown)]
+    edges = [
+        span.start,
+        *range((span.start // columns + 1) * columns, min(span.end, shown), columns),
+        span.end,
+    ]
+    return [
+        (start, min(end, shown))
+        for start, end in zip(edges, edges[1:], strict=False)
+        if start < min(end, shown)
+    ]
 
 
 def _letters(spans: Sequence[Span], pieces: Sequence[tuple[int, tuple[int, int]]]) -> dict[str, str]:
     """A letter for each name that does not fit under every piece that it belongs to; by name."""
     letters = (f"{first}{second}" for first in ["", *LETTERS] for second in LETTERS)
-    needy = {spans[number].name for number, (start, end) in pieces if not _fits(spans[number].name, end - start)}
+    needy = {
+        spans[number].name for number, (start, end) in pieces if not _fits(spans[number].name, end - start)
+    }
     return dict(zip(sorted(needy, key=[span.name for span in spans].index), letters, strict=False))
 
 
@@ -231,7 +275,9 @@ def _cell(ax: Axes, place: int, byte: int, reader: str, columns: int, row_high: 
 
 
 def _band(ax: Axes, x: float, y: float, wide: float, look: Look) -> None:
-    ax.add_patch(Rectangle((x, y), wide, BAND, facecolor=look.band, edgecolor="white", hatch=look.hatch, linewidth=0))
+    ax.add_patch(
+        Rectangle((x, y), wide, BAND, facecolor=look.band, edgecolor="white", hatch=look.hatch, linewidth=0)
+    )
 
 
 def _name(ax: Axes, name: str, letters: dict, start: int, end: int, columns: int, row_high: float) -> None:

@@ -66,7 +66,9 @@ def draw_entropy(
     for lane, (name, data) in enumerate(streams.items()):
         ink, base = SERIES[(1, 0, 2, 3, 4, 5, 6, 7)[lane % len(SERIES)]], lane + 0.9
         # Upside down: lanes go from top to bottom, bars from their lane's base up.
-        ax.bar(range(VALUES), -shares[name] * scale, 1.0, bottom=base, color=ink.colour, label=name, linewidth=0)
+        ax.bar(
+            range(VALUES), -shares[name] * scale, 1.0, bottom=base, color=ink.colour, label=name, linewidth=0
+        )
         ax.plot([-0.5, 255.5], [base, base], color=BLACK, linewidth=0.8)
         even = base - scale / VALUES
         ax.plot([-0.5, 255.5], [even, even], color=GREY, linewidth=0.8, linestyle=(0, (2, 2)))
@@ -93,7 +95,9 @@ def _gauge(ax: Axes, data: bytes, base: float) -> None:
     left, wide, y = 272, 120, base - 0.1
     bits, chance = entropy_bits(data), random_entropy_bits(len(data))
     ax.add_patch(Rectangle((left, y - 0.12), wide, 0.12, facecolor="white", edgecolor=BLACK, linewidth=0.8))
-    ax.add_patch(Rectangle((left, y - 0.12), wide * bits / 8, 0.12, facecolor=GREY, edgecolor=BLACK, linewidth=0.8))
+    ax.add_patch(
+        Rectangle((left, y - 0.12), wide * bits / 8, 0.12, facecolor=GREY, edgecolor=BLACK, linewidth=0.8)
+    )
     at = left + wide * chance / 8
     if data:
         ax.plot([at, at], [y - 0.2, y + 0.08], color=BLACK, linewidth=2)
@@ -118,7 +122,9 @@ def describe_entropy(streams: Mapping[str, bytes]) -> str:
             told.append(f"{name}: no bytes.")
             continue
         counts = Counter(data)
-        common = ", ".join(f"{value:#04x} ({100 * n / len(data):.1f} %)" for value, n in counts.most_common(3))
+        common = ", ".join(
+            f"{value:#04x} ({100 * n / len(data):.1f} %)" for value, n in counts.most_common(3)
+        )
         printable = sum(n for value, n in counts.items() if 32 <= value < 127)
         told.append(
             f"{name}: {entropy_bits(data):.2f} bits a byte, where as many random bytes would show "

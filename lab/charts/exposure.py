@@ -53,7 +53,11 @@ def percent(score: Scored) -> str:
 
 
 def draw_exposure(
-    scores: Mapping[str, Sequence[Scored]], *, form: str = "auto", title: str = TITLE_TEXT, ax: Axes | None = None
+    scores: Mapping[str, Sequence[Scored]],
+    *,
+    form: str = "auto",
+    title: str = TITLE_TEXT,
+    ax: Axes | None = None,
 ) -> Axes:
     """Share of the conversation that an eavesdropper recovers, per class and variant.
 
@@ -117,7 +121,9 @@ def _draw_bars(scores: dict[str, list[Scored]], title: str, ax: Axes | None) -> 
     ax.invert_yaxis()
     ax.axvline(100, color="#999999", linewidth=0.8, linestyle=":", zorder=0)
     room = ax.figure.bbox.width / ax.figure.dpi - max(text_width(label, 11) for label in labels) - 0.35
-    ax.set_xlim(0, max(155.0, 100 * room / max(room - widest - 0.2, 0.3 * room)))  # numbers stand behind a full bar
+    ax.set_xlim(
+        0, max(155.0, 100 * room / max(room - widest - 0.2, 0.3 * room))
+    )  # numbers stand behind a full bar
     ax.set_xticks(range(0, 101, 25), [f"{share} %" for share in range(0, 101, 25)], fontsize=10)
     ax.set_xlabel("recovered exactly by someone who only listens", fontsize=11, loc="left")
     ax.set_title(title, fontsize=TITLE, loc="left")
@@ -134,10 +140,14 @@ def _draw_table(scores: dict[str, list[Scored]], title: str, ax: Axes | None) ->
         explained += "\nfalse: claimed by the eavesdropper, and not so"
     if ax is None:
         small = max(text_width(text, SMALL) for column in cells for _, text in column)
-        cell = max(0.85, small + 0.2, *(text_width(heading, BODY, weight="bold") + 0.15 for heading in headings))
+        cell = max(
+            0.85, small + 0.2, *(text_width(heading, BODY, weight="bold") + 0.15 for heading in headings)
+        )
         label = max(text_width(LABELS.get(kind, kind), BODY) for kind in kinds)
         lines = max(text.count("\n") for column in cells for _, text in column)
-        cells_wide = max(cell * len(scores), text_width(explained, BODY) + 0.1, text_width(title, TITLE) + 0.1)
+        cells_wide = max(
+            cell * len(scores), text_width(explained, BODY) + 0.1, text_width(title, TITLE) + 0.1
+        )
         ax = new_axes(label + 0.5 + cells_wide, 1.3 + (0.6 + 0.15 * lines) * len(kinds))
     for column, (variant, of_variant) in enumerate(scores.items()):
         for row, score in enumerate(of_variant):
@@ -182,7 +192,9 @@ def _draw_table(scores: dict[str, list[Scored]], title: str, ax: Axes | None) ->
     ax.set_ylim(len(kinds), 0)
     ax.set_xticks([place + 0.5 for place in range(len(scores))], headings, fontsize=BODY, weight="bold")
     ax.set_yticks(
-        [place + 0.5 for place in range(len(kinds))], [LABELS.get(kind, kind) for kind in kinds], fontsize=BODY
+        [place + 0.5 for place in range(len(kinds))],
+        [LABELS.get(kind, kind) for kind in kinds],
+        fontsize=BODY,
     )
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
     ax.spines[:].set_visible(False)
@@ -195,7 +207,9 @@ def _cell(score: Scored) -> tuple[str, str]:
     """The large and the small text of a cell."""
     if not score.total:
         return "n/a", f"{score.wrong} false" if score.wrong else ""
-    return percent(score), f"{score.right} of {score.total}" + (f"\n{score.wrong} false" if score.wrong else "")
+    return percent(score), f"{score.right} of {score.total}" + (
+        f"\n{score.wrong} false" if score.wrong else ""
+    )
 
 
 def _two_lines(text: str) -> str:
@@ -212,7 +226,9 @@ def describe_exposure(scores: Mapping[str, Sequence[Scored]]) -> str:
     sentences = []
     for variant, of_variant in _checked(scores).items():
         parts = [
-            f"{score.right} of {score.total} {score.kind} ({percent(score)})" for score in of_variant if score.total
+            f"{score.right} of {score.total} {score.kind} ({percent(score)})"
+            for score in of_variant
+            if score.total
         ]
         nothing = [score.kind for score in of_variant if not score.total]
         wrong = sum(score.wrong for score in of_variant if score.kind != "bytes")

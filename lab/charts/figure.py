@@ -82,7 +82,9 @@ def fit_text(text: str, size: float, width: float, *, family: str = "sans-serif"
     """TEXT on one line and without control characters; if that does not fit into WIDTH inches, as much of its
     beginning as does, and "…".
     """
-    text = "".join(character if character.isprintable() else "\N{MIDDLE DOT}" for character in " ".join(text.split()))
+    text = "".join(
+        character if character.isprintable() else "\N{MIDDLE DOT}" for character in " ".join(text.split())
+    )
     room, used, fits = width * 72 / size, 0.0, 0
     for place, character in enumerate(text):
         used += _advance(character, "normal", family)
@@ -153,9 +155,13 @@ def draw_page(
     wanted = [chart(ax=None).figure.get_size_inches() for chart in charts]
     rows = [range(first, min(first + columns, len(charts))) for first in range(0, len(charts), columns)]
     heights = [max(wanted[number][1] for number in row) for row in rows]
-    widths = [max(wanted[number][0] for number in range(column, len(charts), columns)) for column in range(columns)]
+    widths = [
+        max(wanted[number][0] for number in range(column, len(charts), columns)) for column in range(columns)
+    ]
     above = 0.45 if title else 0.0
-    page = Figure(figsize=(width or sum(widths), sum(heights) + above), layout="constrained", dpi=DOTS_PER_INCH)
+    page = Figure(
+        figsize=(width or sum(widths), sum(heights) + above), layout="constrained", dpi=DOTS_PER_INCH
+    )
     if title:
         page.suptitle(title, fontsize=TITLE + 2, x=0.01, ha="left")
     places = page.subfigures(len(rows), columns, squeeze=False, height_ratios=heights, width_ratios=widths)
@@ -178,5 +184,7 @@ def describe_page(charts: Sequence[partial]) -> str:
         if drawn_by is None or twin is None or twin is drawn_by:
             raise TypeError(f"{chart!r} is no functools.partial of a draw_ function with a text twin")
         known = inspect.signature(twin).parameters
-        told.append(twin(*chart.args, **{name: value for name, value in chart.keywords.items() if name in known}))
+        told.append(
+            twin(*chart.args, **{name: value for name, value in chart.keywords.items() if name in known})
+        )
     return "\n\n".join(told)

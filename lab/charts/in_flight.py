@@ -6,7 +6,17 @@ line touches it), the network (then it falls after a loss), or that there was no
 
 from matplotlib.axes import Axes
 
-from lab.charts.figure import BLUE, ORANGE, SMALL, VERMILLION, counted, new_axes, side_key, tidy, whole_numbers
+from lab.charts.figure import (
+    BLUE,
+    ORANGE,
+    SMALL,
+    VERMILLION,
+    counted,
+    new_axes,
+    side_key,
+    tidy,
+    whole_numbers,
+)
 from lab.charts.flow_rows import time_unit
 from lab.charts.one_way import in_flight, one_way
 from lab.dissect.flows import Flow
@@ -78,7 +88,11 @@ def describe_in_flight(flow: Flow, direction: str = "initiator") -> str:
     per_second, unit = time_unit(flow.duration_s)
     lasting = [after.time_s - before.time_s for before, after in zip(steps, steps[1:], strict=False)]
     whole = sum(lasting)
-    mean = sum(step.in_flight * time for step, time in zip(steps, lasting, strict=False)) / whole if whole else 0.0
+    mean = (
+        sum(step.in_flight * time for step, time in zip(steps, lasting, strict=False)) / whole
+        if whole
+        else 0.0
+    )
     told = [
         f"From {way.sender} to {way.receiver} at most {most.in_flight:,} bytes were in flight "
         f"(at {most.time_s * per_second:.3f} {unit}), {mean:,.0f} on average over time."

@@ -80,9 +80,7 @@ def draw_ladder(
     rows = ladder_rows(flow, frames=frames, max_rows=max_rows, payload_text=payload_text)
     draw = _draw_true_to_time if true_to_time else _draw_evenly
     if title is None:
-        title = (
-            f"Flow {flow.number}: {counted(len(flow.rows), 'segment')} between {flow.initiator} and {flow.responder}"
-        )
+        title = f"Flow {flow.number}: {counted(len(flow.rows), 'segment')} between {flow.initiator} and {flow.responder}"
     return draw(flow, rows, title, ax)
 
 
@@ -96,7 +94,9 @@ def _draw_evenly(flow: Flow, rows: Sequence[Row | LeftOut], title: str, ax: Axes
         if isinstance(row, Row) and row.text is not None:
             y += TEXT_ROW
     bottom = y + 0.25
-    remarks_wide = max((text_width(_remarks(row), SMALL) for row in rows if isinstance(row, Row)), default=0.0)
+    remarks_wide = max(
+        (text_width(_remarks(row), SMALL) for row in rows if isinstance(row, Row)), default=0.0
+    )
     width = max(RIGHT + 0.3 + remarks_wide, text_width(title, TITLE))
     ax = _blank(ax, width, bottom + 0.45, title)
     per_second, unit = time_unit(flow.duration_s)
@@ -106,7 +106,15 @@ def _draw_evenly(flow: Flow, rows: Sequence[Row | LeftOut], title: str, ax: Axes
     for row, y in zip(rows, places, strict=True):
         if isinstance(row, LeftOut):
             _cut(ax, (LEFT, RIGHT), y - 0.1)
-            ax.text((LEFT + RIGHT) / 2, y - 0.1, row.label, ha="center", va="center", fontsize=BODY, style="italic")
+            ax.text(
+                (LEFT + RIGHT) / 2,
+                y - 0.1,
+                row.label,
+                ha="center",
+                va="center",
+                fontsize=BODY,
+                style="italic",
+            )
             continue
         _arrow(ax, row, LEFT, RIGHT, y)
         ax.text(0.5, y, str(row.frame), ha="right", va="center", fontsize=SMALL)
@@ -134,7 +142,10 @@ def _draw_true_to_time(flow: Flow, rows: Sequence[Row | LeftOut], title: str, ax
     scale = height / (last - first) if last > first else 0.0
     moments = [top + 0.2 + (time - first) * scale for time in times]
     bottom = top + 0.2 + height + 0.25
-    width = max(LIST + 0.2 + max((text_width(label, SMALL) for label in labels), default=0.0), text_width(title, TITLE))
+    width = max(
+        LIST + 0.2 + max((text_width(label, SMALL) for label in labels), default=0.0),
+        text_width(title, TITLE),
+    )
     ax = _blank(ax, width, bottom + 0.45, title)
     _ends(ax, flow, (TRUE_LEFT, TRUE_RIGHT), top, bottom, lift)
     ax.text(TRUE_LEFT - 0.2, top - 0.2, f"time, {unit}", ha="right", va="bottom", fontsize=SMALL, color=GREY)
@@ -152,7 +163,10 @@ def _draw_true_to_time(flow: Flow, rows: Sequence[Row | LeftOut], title: str, ax
         else:
             _arrow(ax, row, TRUE_LEFT, TRUE_RIGHT, moment)
         ax.plot(
-            [TRUE_RIGHT, TRUE_RIGHT + 0.1, LIST - 0.12, LIST - 0.04], [moment, moment, y, y], color=GREY, linewidth=0.5
+            [TRUE_RIGHT, TRUE_RIGHT + 0.1, LIST - 0.12, LIST - 0.04],
+            [moment, moment, y, y],
+            color=GREY,
+            linewidth=0.5,
         )
         style = "italic" if cut else "normal"
         ax.text(LIST, y, label, ha="left", va="center", fontsize=SMALL, style=style, parse_math=False)
@@ -173,11 +187,15 @@ def _blank(ax: Axes | None, width: float, height: float, title: str) -> Axes:
 
 def _lift(flow: Flow, left: float, right: float) -> float:
     """How much higher the initiator's name stands, inches: names too long for one line stand one above the other."""
-    names = text_width(str(flow.initiator), BODY, weight="bold") + text_width(str(flow.responder), BODY, weight="bold")
+    names = text_width(str(flow.initiator), BODY, weight="bold") + text_width(
+        str(flow.responder), BODY, weight="bold"
+    )
     return 0.36 if names > right - left - 0.2 else 0.0
 
 
-def _ends(ax: Axes, flow: Flow, lifelines: tuple[float, float], top: float, bottom: float, lift: float) -> None:
+def _ends(
+    ax: Axes, flow: Flow, lifelines: tuple[float, float], top: float, bottom: float, lift: float
+) -> None:
     left, right = lifelines
     align = "right" if text_width(str(flow.responder), BODY, weight="bold") < right else "left"
     for x, end, who, ha, up in (
@@ -193,7 +211,9 @@ def _arrow(ax: Axes, row: Row, left: float, right: float, y: float) -> None:
     start, end, head = (left, right, ">") if row.from_initiator else (right, left, "<")
     inside = 0.06 if row.from_initiator else -0.06
     name = f"frame {row.frame}: {row.kind}"
-    ax.plot([start, end - inside], [y, y], color=mark.colour, linestyle=mark.line, linewidth=mark.width, gid=name)
+    ax.plot(
+        [start, end - inside], [y, y], color=mark.colour, linestyle=mark.line, linewidth=mark.width, gid=name
+    )
     ax.plot([end - inside], [y], marker=head, color=mark.colour, markersize=7)
     face = "white" if mark.hollow else mark.colour
     ax.plot([start], [y], marker=mark.marker, color=mark.colour, markerfacecolor=face, markersize=7)

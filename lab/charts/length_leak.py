@@ -30,11 +30,19 @@ def draw_length_leak(
     guesses = [guess for guesses in inferred_lengths.values() for guess in guesses if guess is not None]
     top = 1.08 * max([1, *true_lengths])
     known = ax.plot(
-        [0, top], [0, top], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="the guess is right", zorder=0
+        [0, top],
+        [0, top],
+        color=GREY,
+        linewidth=1,
+        linestyle=(0, (4, 3)),
+        label="the guess is right",
+        zorder=0,
     )
     for number, (variant, inferred) in enumerate(inferred_lengths.items()):
         ink = SERIES[number % len(SERIES)]
-        pairs = [(true, guess) for true, guess in zip(true_lengths, inferred, strict=True) if guess is not None]
+        pairs = [
+            (true, guess) for true, guess in zip(true_lengths, inferred, strict=True) if guess is not None
+        ]
         known += ax.plot(
             [true for true, _ in pairs],
             [guess for _, guess in pairs],
@@ -54,7 +62,9 @@ def draw_length_leak(
     return ax
 
 
-def _counted(true_lengths: Sequence[int], inferred_lengths: Mapping[str, Sequence[int | None]]) -> dict[str, str]:
+def _counted(
+    true_lengths: Sequence[int], inferred_lengths: Mapping[str, Sequence[int | None]]
+) -> dict[str, str]:
     told = {}
     for variant, inferred in inferred_lengths.items():
         if len(inferred) != len(true_lengths):
@@ -69,7 +79,9 @@ def _counted(true_lengths: Sequence[int], inferred_lengths: Mapping[str, Sequenc
     return told
 
 
-def describe_length_leak(true_lengths: Sequence[int], inferred_lengths: Mapping[str, Sequence[int | None]]) -> str:
+def describe_length_leak(
+    true_lengths: Sequence[int], inferred_lengths: Mapping[str, Sequence[int | None]]
+) -> str:
     """The text twin of ``draw_length_leak``: one sentence a variant, and how far off the guesses are."""
     told = []
     for variant, text in _counted(true_lengths, inferred_lengths).items():

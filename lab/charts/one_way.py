@@ -177,7 +177,9 @@ def in_flight(way: OneWay) -> list[InFlight]:
             highest = max(highest, item.end)
         else:
             ack, edge = max(ack, item.ack), item.edge
-        steps.append(InFlight(item.time_s, max(0, highest - ack), None if edge is None else max(0, edge - ack)))
+        steps.append(
+            InFlight(item.time_s, max(0, highest - ack), None if edge is None else max(0, edge - ack))
+        )
     return steps
 
 

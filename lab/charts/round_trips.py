@@ -50,7 +50,14 @@ def draw_round_trips(flow: Flow, *, title: str | None = None, ax: Axes | None = 
             markerfacecolor="white" if direction == "responder" else ink.colour,
         )
     if not every:
-        ax.text(0.5, 0.5, "nothing that was sent was acknowledged", transform=ax.transAxes, ha="center", fontsize=SMALL)
+        ax.text(
+            0.5,
+            0.5,
+            "nothing that was sent was acknowledged",
+            transform=ax.transAxes,
+            ha="center",
+            fontsize=SMALL,
+        )
     positive = [value for value in every if value > 0]
     if len(positive) == len(every) > 1 and max(every) > WIDE * min(every):
         ax.set_yscale("log")
@@ -79,7 +86,9 @@ def describe_round_trips(flow: Flow) -> str:
             )
         else:
             sentence += "no round trip could be measured"
-        told.append(sentence + (f"; {left_out} left out because something was sent twice." if left_out else "."))
+        told.append(
+            sentence + (f"; {left_out} left out because something was sent twice." if left_out else ".")
+        )
     shake = flow.handshake
     if shake and shake.rtt_s is not None:
         per_second, unit = time_unit(2 * shake.rtt_s)

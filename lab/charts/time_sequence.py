@@ -167,11 +167,18 @@ def _look_closer(ax: Axes, way: OneWay, between_s: tuple[float, float], clock: C
 def _bars(ax: Axes, items: list, clock: Clock, colour: str, width: float, marker: str, name: str) -> None:
     times = [clock(item.time_s) for item in items]
     ax.vlines(
-        times, [item.start for item in items], [item.end for item in items], color=colour, linewidth=width, label=name
+        times,
+        [item.start for item in items],
+        [item.end for item in items],
+        color=colour,
+        linewidth=width,
+        label=name,
     )
     ax.plot(times, [item.end for item in items], linestyle="none", marker=marker, color=colour, markersize=7)
     if marker == "_":
-        ax.plot(times, [item.start for item in items], linestyle="none", marker=marker, color=colour, markersize=7)
+        ax.plot(
+            times, [item.start for item in items], linestyle="none", marker=marker, color=colour, markersize=7
+        )
 
 
 def _answers(ax: Axes, way: OneWay, clock: Clock) -> list:
@@ -202,7 +209,9 @@ def _answers(ax: Axes, way: OneWay, clock: Clock) -> list:
         )
     blocks = [(clock(item.time_s), *block) for item in way.acknowledged for block in item.blocks]
     if blocks:
-        ax.vlines(*zip(*blocks, strict=True), color=PURPLE, linewidth=5, alpha=0.8, zorder=1, label="SACK block")
+        ax.vlines(
+            *zip(*blocks, strict=True), color=PURPLE, linewidth=5, alpha=0.8, zorder=1, label="SACK block"
+        )
         known.append(_upright(PURPLE, 5, "", "SACK block"))
     base, highest = min(item.start for item in way.sent), max(item.end for item in way.sent)
     reach = highest - base
@@ -210,7 +219,9 @@ def _answers(ax: Axes, way: OneWay, clock: Clock) -> list:
     if min(edges) > base + NEAR * reach:
         least = min(item.window for item in way.acknowledged)
         known.append(
-            Line2D([], [], linestyle="none", label=f"window not drawn:\nfar above, never\nunder {least:,} bytes")
+            Line2D(
+                [], [], linestyle="none", label=f"window not drawn:\nfar above, never\nunder {least:,} bytes"
+            )
         )
         return known
     cut = max(edges) > base + NEAR * reach

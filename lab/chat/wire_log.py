@@ -38,9 +38,7 @@ class Piece:
     def title(self) -> str:
         arrow = "-->" if self.way == "sent" else "<--"
         what = f"TLS record, {self.kind}" if self.encrypted else "plaintext"
-        return (
-            f"{arrow} {self.way} {time.strftime('%H:%M:%S', time.localtime(self.when))}  {what}, {len(self.data)} bytes"
-        )
+        return f"{arrow} {self.way} {time.strftime('%H:%M:%S', time.localtime(self.when))}  {what}, {len(self.data)} bytes"
 
     def dump(self) -> list[str]:
         """Offset, hex and text, sixteen bytes a line, as Wireshark shows them."""

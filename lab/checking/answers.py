@@ -42,7 +42,9 @@ def _value(text: str, number: int):
     else:
         number_like = re.match(r"[+-]?[0-9][0-9_]*", text)
         if number_like and len(number_like[0]) > MOST_DIGITS:
-            raise AnswersError(f"line {number}: a number of {len(number_like[0])} digits; no answer needs {MOST_DIGITS}")
+            raise AnswersError(
+                f"line {number}: a number of {len(number_like[0])} digits; no answer needs {MOST_DIGITS}"
+            )
         if number_like:
             value, end = int(number_like[0].replace("_", "")), number_like.end()
         else:
@@ -55,7 +57,9 @@ def _value(text: str, number: int):
     rest = text[end:].strip()
     plain = isinstance(value, (int, str)) and not isinstance(value, bool)
     if rest and not rest.startswith("#") or not (plain or _is_texts(value)):
-        raise AnswersError(f"line {number}: {text[:40]!r} is no number, no text in quotes and no list of texts")
+        raise AnswersError(
+            f"line {number}: {text[:40]!r} is no number, no text in quotes and no list of texts"
+        )
     if not isinstance(value, int) and any("\ud800" <= character <= "\udfff" for character in "".join(value)):
         raise AnswersError(f"line {number}: {text[:40]!r} holds half a character (a surrogate)")
     return value

@@ -110,11 +110,15 @@ class StudentCode:
         """Make an object of the student's class and call methods: a list of results, ended by an exception if one
         raised."""
         outcomes = self._ask(
-            {"make": cls, "calls": [[method, runner.pack(list(given))] for method, given in calls]}, arguments, raw=True
+            {"make": cls, "calls": [[method, runner.pack(list(given))] for method, given in calls]},
+            arguments,
+            raw=True,
         )
         try:
             return [
-                _failure(outcome["error"], self.path) if "error" in outcome else runner.unpack(outcome["result"])
+                _failure(outcome["error"], self.path)
+                if "error" in outcome
+                else runner.unpack(outcome["result"])
                 for outcome in outcomes
             ]
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError):

@@ -61,7 +61,9 @@ class Member:
             try:
                 data = data[self.send(data) :]
             except BlockingIOError:
-                if self._takes[0] <= 0 and len(self._takes) == 1:  # nobody will ever read: this is the frozen room
+                if (
+                    self._takes[0] <= 0 and len(self._takes) == 1
+                ):  # nobody will ever read: this is the frozen room
                     import threading
 
                     threading.Event().wait()
@@ -70,7 +72,12 @@ class Member:
         return {"name": self.name, "takes": self._takes, "gone": self._gone, "pending": bytes(self.pending)}
 
     def state(self):
-        return {"name": self.name, "sent": bytes(self._sent), "pending": bytes(self.pending), "sends": self._sends}
+        return {
+            "name": self.name,
+            "sent": bytes(self._sent),
+            "pending": bytes(self.pending),
+            "sends": self._sends,
+        }
 
 
 def pack(value):
@@ -166,7 +173,9 @@ def obey(module, request):
         outcomes = []
         for method, method_arguments in request["calls"]:
             try:
-                outcomes.append({"result": pack(getattr(made, method)(*unpack(method_arguments, members=True)))})
+                outcomes.append(
+                    {"result": pack(getattr(made, method)(*unpack(method_arguments, members=True)))}
+                )
             except NotImplementedError:
                 raise
             except Exception as error:
@@ -192,7 +201,10 @@ def limit_memory(size):
 
 def main(arguments):
     path = arguments[0]
-    requests, answers = os.fdopen(os.dup(0), "r", encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    requests, answers = (
+        os.fdopen(os.dup(0), "r", encoding="utf-8"),
+        os.fdopen(os.dup(1), "w", encoding="utf-8"),
+    )
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)

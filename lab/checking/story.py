@@ -131,7 +131,9 @@ def difference(right: Any, got: Any, path: tuple = ()) -> Difference | None:
         return None if len(right) == len(got) and right == set(got) else Difference(path, "value", right, got)
     if isinstance(right, bool) or right is None or isinstance(got, bool) or got is None:
         return (
-            None if right is got else Difference(path, "type" if type(right) is not type(got) else "value", right, got)
+            None
+            if right is got
+            else Difference(path, "type" if type(right) is not type(got) else "value", right, got)
         )
     if isinstance(right, float) and isinstance(got, (int, float)):
         same = math.isclose(right, got, rel_tol=1e-9, abs_tol=1e-9)

@@ -79,7 +79,9 @@ def load_tasks(sheet: str, folder: Path = CHECKS) -> list[Task]:
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     specification.loader.exec_module(module)
-    marked = [value for value in vars(module).values() if hasattr(value, "task_name") and value.__module__ == name]
+    marked = [
+        value for value in vars(module).values() if hasattr(value, "task_name") and value.__module__ == name
+    ]
     return [Task(sheet, function.task_name, function) for function in marked]
 
 
@@ -117,9 +119,13 @@ class Student:
             lambda: self.code.call(function, *arguments), function, given, rule, case, frame, filter, steps
         )
 
-    def session(self, cls: str, arguments: Sequence, calls: Sequence, given: str, rule: str, steps=()) -> list:
+    def session(
+        self, cls: str, arguments: Sequence, calls: Sequence, given: str, rule: str, steps=()
+    ) -> list:
         """The results of a class's methods, one after the other; the last may be a ``child.Raised``."""
-        return self._attempt(lambda: self.code.session(cls, arguments, calls), cls, given, rule, None, None, "", steps)
+        return self._attempt(
+            lambda: self.code.session(cls, arguments, calls), cls, given, rule, None, None, "", steps
+        )
 
     def _attempt(self, ask, function, given, rule, case, frame, filter, steps):
         try:
@@ -129,7 +135,9 @@ class Student:
         except Failed as failure:
             if failure.loading:  # one story for the whole sheet
                 raise Wrong(Story(self.code.path.name, "", str(failure), "")) from failure
-            story = Story(function, given, str(failure), rule, list(steps), frame, filter, self.file(case, function))
+            story = Story(
+                function, given, str(failure), rule, list(steps), frame, filter, self.file(case, function)
+            )
             raise Wrong(story) from failure
 
     def expect(

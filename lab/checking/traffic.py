@@ -28,7 +28,9 @@ TLS13 = ROOT / "captures" / "chat" / "tls13.pcapng"
 REPORT_FRAME = ROOT / "captures" / "report-frame-1193.pcapng"
 
 FLAGS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32}
-SHORTEST_FRAME = 60  # bytes on an Ethernet cable without the check sequence (IEEE 802.3): shorter ones are filled up
+SHORTEST_FRAME = (
+    60  # bytes on an Ethernet cable without the check sequence (IEEE 802.3): shorter ones are filled up
+)
 WORDS = [
     "hello",
     "there",
@@ -156,7 +158,9 @@ class Talk:
         self.sent = {"client": 1, "server": 1}  # the number behind what each side has said, the SYN counted
         self.acknowledged = {"client": 1, "server": 1}  # what each side has told the other that it has
 
-    def segment(self, who: str, flags: str, seq: int, ack: int | None, payload: bytes = b"", window: int = 502) -> int:
+    def segment(
+        self, who: str, flags: str, seq: int, ack: int | None, payload: bytes = b"", window: int = 502
+    ) -> int:
         """Any segment at all: ``seq`` and ``ack`` are offsets, ``ack`` None for a segment without. Gives the frame
         number."""
         other = "server" if who == "client" else "client"
@@ -179,12 +183,22 @@ class Talk:
             0,
         )
         segment = header + options + payload
-        addresses = ipaddress.ip_address(self.address[who]).packed + ipaddress.ip_address(self.address[other]).packed
+        addresses = (
+            ipaddress.ip_address(self.address[who]).packed + ipaddress.ip_address(self.address[other]).packed
+        )
         pseudo = addresses + struct.pack(">BBH", 0, 6, len(segment))
         segment = segment[:16] + struct.pack(">H", _checksum(pseudo + segment)) + segment[18:]
         words = (20 + len(self.ip_options)) // 4
         packet = struct.pack(
-            ">BBHHHBBH", 0x40 | words, 0, words * 4 + len(segment), self.dice.randrange(1 << 16), 0x4000, 64, 6, 0
+            ">BBHHHBBH",
+            0x40 | words,
+            0,
+            words * 4 + len(segment),
+            self.dice.randrange(1 << 16),
+            0x4000,
+            64,
+            6,
+            0,
         )
         packet += addresses + self.ip_options
         packet = packet[:10] + struct.pack(">H", _checksum(packet)) + packet[12:] + segment

@@ -49,15 +49,27 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lab room", description="The report's room on a LAN of its own, recorded.")
+    parser = argparse.ArgumentParser(
+        prog="lab room", description="The report's room on a LAN of its own, recorded."
+    )
     parser.add_argument("--headless", action="store_true", help="no windows: play a script")
     parser.add_argument("--shell", metavar="HOST", help="a shell on a host: PC1, PC2, laptop or server")
-    parser.add_argument("--seed", type=int, default=0, help="which script --headless plays (default: %(default)s)")
     parser.add_argument(
-        "--at", nargs="+", default=["server"], metavar="PLACE", help="where to record: hosts, switch (default: server)"
+        "--seed", type=int, default=0, help="which script --headless plays (default: %(default)s)"
     )
     parser.add_argument(
-        "--order", action="append", default=[], metavar="TEXT", help="such as 'drop the third data segment from PC1'"
+        "--at",
+        nargs="+",
+        default=["server"],
+        metavar="PLACE",
+        help="where to record: hosts, switch (default: server)",
+    )
+    parser.add_argument(
+        "--order",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="such as 'drop the third data segment from PC1'",
     )
     parser.add_argument(
         "--out",
@@ -89,20 +101,28 @@ def windows(options: argparse.Namespace, orders: list[Order]) -> int:
     interrupted = False
     with Lan(REPORT_LAN) as lan, attach.AttachPoint(lan) as way_in:
         _prepare(options.out)
-        with Recording(lan, options.at, options.out / CAPTURE, comment="The lab room, used by hand.") as recording:
+        with Recording(
+            lan, options.at, options.out / CAPTURE, comment="The lab room, used by hand."
+        ) as recording:
             with RemoteServer(lan["server"], REPORT_PORT, lambda line: print(f"server | {line}", flush=True)):
                 for order in orders:
                     lan.order(order)
                 clients = [_open_window(lan, name) for name in HOST_OF]
-                print("Three windows are open: press Connect in each, chat, and close them to end.", flush=True)
+                print(
+                    "Three windows are open: press Connect in each, chat, and close them to end.", flush=True
+                )
                 if way_in.open:
-                    print("A shell on a host, from another terminal: python3 lab room --shell PC1", flush=True)
+                    print(
+                        "A shell on a host, from another terminal: python3 lab room --shell PC1", flush=True
+                    )
                 try:
                     codes = [client.wait() for client in clients]
                 except KeyboardInterrupt:
                     interrupted, codes = True, [0]
         _report_orders(lan, orders)
-    print(f"{options.out / CAPTURE}: {sum(recording.frames.values())} frames at {', '.join(recording.frames)}")
+    print(
+        f"{options.out / CAPTURE}: {sum(recording.frames.values())} frames at {', '.join(recording.frames)}"
+    )
     _summary(options.out / CAPTURE)
     return 130 if interrupted else max(map(abs, codes))
 
@@ -111,7 +131,9 @@ def shell(host_name: str) -> int:
     """A shell on a host: of the room that is running, or else of one that lasts as long as the shell."""
     if found := attach.attach_to(host_name):
         about, descriptors = found
-        return _shell_at(about["name"], about["addresses"], lambda **how: attach.popen_at(descriptors, _SHELL, **how))
+        return _shell_at(
+            about["name"], about["addresses"], lambda **how: attach.popen_at(descriptors, _SHELL, **how)
+        )
     with Lan(REPORT_LAN) as lan:
         host = lan[host_name]
         print("No room is running: here is one of your own, with the server in it, until this shell ends.")
@@ -123,8 +145,13 @@ _SHELL = ["bash", "--norc", "-i"] if shutil.which("bash") else ["sh", "-i"]
 
 
 def _shell_at(name: str, addresses: list[str], start) -> int:
-    print(f"You are on {name} ({', '.join(addresses)}). The server: 10.27.27.131, port {REPORT_PORT}. For example:")
-    print("  python3 lab/client.py --terminal --name Eve --host 10.27.27.131     (exit leaves this host)", flush=True)
+    print(
+        f"You are on {name} ({', '.join(addresses)}). The server: 10.27.27.131, port {REPORT_PORT}. For example:"
+    )
+    print(
+        "  python3 lab/client.py --terminal --name Eve --host 10.27.27.131     (exit leaves this host)",
+        flush=True,
+    )
     environ = os.environ | {"PS1": f"[{name}] \\w\\$ " if _SHELL[0] == "bash" else f"[{name}] $ "}
     process = start(env=environ, cwd=os.getcwd())
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the shell's now
@@ -152,7 +179,9 @@ def check_screen() -> None:
     if host not in ("", "unix"):
         raise NoScreen(f"the screen {display} is reached over a network that no host is on: use --headless")
     if not path.exists():
-        raise NoScreen(f"the screen {display} has no Unix socket {path}, and a host has no other way: use --headless")
+        raise NoScreen(
+            f"the screen {display} has no Unix socket {path}, and a host has no other way: use --headless"
+        )
 
 
 def _open_window(lan: Lan, name: str) -> subprocess.Popen:

@@ -53,7 +53,9 @@ class Capture:
     secrets: list[bytes] = field(default_factory=list)  # TLS key logs (NSS format), in file order
     truncated: str | None = None  # where the file was cut off or is damaged; the frames are those before it
     frame_comments: dict[int, list[str]] = field(default_factory=dict)  # by frame number
-    raw: bytes | bytearray | mmap = b""  # the same bytes as ``data``; slicing this is quicker for short pieces
+    raw: bytes | bytearray | mmap = (
+        b""  # the same bytes as ``data``; slicing this is quicker for short pieces
+    )
 
     def __repr__(self) -> str:
         return f"<Capture {self.path}: {len(self)} frames, {len(self.interfaces)} interfaces>"

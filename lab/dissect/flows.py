@@ -91,7 +91,9 @@ class Handshake:
 class Flow:
     """Both directions between two endpoints. ``rows`` are indices into the segments, in file order."""
 
-    def __init__(self, segments: Segments, number: int, initiator_direction: int, streams: tuple[Stream, Stream]):
+    def __init__(
+        self, segments: Segments, number: int, initiator_direction: int, streams: tuple[Stream, Stream]
+    ):
         """STREAMS by direction, 0 and 1; ``find_flows`` and ``find_flow`` make flows."""
         self.segments = segments
         self.number = number
@@ -204,12 +206,17 @@ class Flow:
     def closing(self) -> str:
         """How the flow ended, in words; begins with "closed", "half-closed", "reset" or "still open"."""
         segments = self.segments
-        since = self._opening[1] if self._opening else -1  # what went before the handshake ended something else
+        since = (
+            self._opening[1] if self._opening else -1
+        )  # what went before the handshake ended something else
 
         def sent(rows: np.ndarray, flag: int) -> list[tuple[int, str]]:
             """(row, sender and frame) of the first segment of ROWS with this flag."""
             found = rows[(segments.flags[rows] & flag != 0) & (rows > since)][:1].tolist()
-            return [(row, f"{Endpoint(*segments.endpoint(row))} (frame {int(segments.number[row])})") for row in found]
+            return [
+                (row, f"{Endpoint(*segments.endpoint(row))} (frame {int(segments.number[row])})")
+                for row in found
+            ]
 
         fins = sorted(sent(self.from_initiator.rows, FIN) + sent(self.from_responder.rows, FIN))
         resets = sent(self.rows, RST)
@@ -217,7 +224,9 @@ class Flow:
             text = f"closed: FIN from {fins[0][1]}, then from {fins[1][1]}"
         elif resets:
             text = f"reset: RST from {resets[0][1]}"
-            return text + (f" {'after' if fins[0] < resets[0] else 'before'} FIN from {fins[0][1]}" if fins else "")
+            return text + (
+                f" {'after' if fins[0] < resets[0] else 'before'} FIN from {fins[0][1]}" if fins else ""
+            )
         elif fins:
             sender, frame = fins[0][1].split(" ", 1)
             return f"half-closed: FIN from {sender} only {frame}"
@@ -226,7 +235,9 @@ class Flow:
         if not resets:
             return text
         frame = int(segments.number[resets[0][0]])
-        return text + (f", then RST (frame {frame})" if resets[0] > fins[1] else f", RST before (frame {frame})")
+        return text + (
+            f", then RST (frame {frame})" if resets[0] > fins[1] else f", RST before (frame {frame})"
+        )
 
     @cached_property
     def events(self) -> list[Event]:

@@ -227,7 +227,9 @@ def _in_a_thread(ask):
 
 def scapy_rows(path: str | PathLike) -> Rows:
     """scapy's answers: single frames, so no flows and no relative numbers. Raises OracleMissing."""
-    logging.getLogger("scapy").setLevel(logging.ERROR)  # it warns of networks and link types that it does not know
+    logging.getLogger("scapy").setLevel(
+        logging.ERROR
+    )  # it warns of networks and link types that it does not know
     try:
         from scapy.layers.inet import TCP
         from scapy.layers.inet6 import IPv6  # noqa: F401  (makes scapy know IPv6)

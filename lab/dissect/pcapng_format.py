@@ -65,7 +65,9 @@ class _Reader:
             truncated = self._walk()
         except _Damage as damage:
             if not self.frames:
-                raise CaptureError(f"{self.path}: {damage}; the file is damaged, record or copy it again") from None
+                raise CaptureError(
+                    f"{self.path}: {damage}; the file is damaged, record or copy it again"
+                ) from None
             truncated = f"the file is damaged: {damage}; the {self.frames} frames before it are all here"
         return self._capture(truncated)
 
@@ -82,7 +84,9 @@ class _Reader:
                 raise self._error(position, f"a block that claims a length of {length} bytes")
             if position + length > size:
                 if self._goes_on_behind(position):
-                    raise self._error(position, f"a block that claims {length} bytes, more than the file has left,")
+                    raise self._error(
+                        position, f"a block that claims {length} bytes, more than the file has left,"
+                    )
                 return self._cut(position)
             if kind == PACKET:
                 position = self._packets(position)
@@ -109,9 +113,7 @@ class _Reader:
         return self.guesses[self.order]
 
     def _cut(self, position: int) -> str:
-        return (
-            f"the file ends in the middle of a block (byte {position}); the {self.frames} frames before it are all here"
-        )
+        return f"the file ends in the middle of a block (byte {position}); the {self.frames} frames before it are all here"
 
     def _error(self, position: int, what: str) -> "_Damage":
         return _Damage(f"{what} at byte {position}, after frame {self.frames}")
@@ -246,7 +248,9 @@ class _Reader:
             room = length - 32
             bad = (captured > room) | (captured > LARGEST_FRAME) | (number >= known)
             good = int(np.argmax(bad)) if bad.any() else len(at)
-            for row in np.flatnonzero(room[:good] - captured[:good] >= 8).tolist():  # options behind the frame
+            for row in np.flatnonzero(
+                room[:good] - captured[:good] >= 8
+            ).tolist():  # options behind the frame
                 options = int(at[row]) + PACKET_HEADER + int(captured[row]) + (-int(captured[row]) % 4)
                 try:
                     self._packet_comments(options, int(at[row] + length[row]) - 4, self.frames + row + 1)

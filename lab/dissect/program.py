@@ -142,7 +142,9 @@ class _Program:
         facts["segments"] = [_segment_facts(segments, i, events) for i in rows]
         if self.arguments.json:
             return self._say(facts)
-        narrow = self.console.width < 110  # then the ports and the flow must do for addresses, and no time stamps
+        narrow = (
+            self.console.width < 110
+        )  # then the ports and the flow must do for addresses, and no time stamps
         names = ["frame", "time s", *(() if narrow else ("from", "to")), "flow", "info"]
         hidden = r" TSval=\d+ TSecr=\d+" if narrow else "$"
         table = _table("Segments", names)
@@ -172,7 +174,10 @@ class _Program:
         width = self.console.width
         for left_out in _LEFT_OUT:
             table = _flows_as_table(flows, left_out, None)
-            excess = self.console.measure(table, options=self.console.options.update(max_width=9999)).maximum - width
+            excess = (
+                self.console.measure(table, options=self.console.options.update(max_width=9999)).maximum
+                - width
+            )
             if excess <= 0:
                 return table
         longest = (max(len(flow[end]) for flow in flows) for end in ("initiator", "responder"))
@@ -197,7 +202,9 @@ class _Program:
                 f"no flow {number}: {self.arguments.file} holds {segments.flow_count}, counted from 0"
             ) from None
         session = open_flow(flow, self.keys)
-        opened = session is not None and any(one.encrypted and one.plaintext is not None for one in session.records)
+        opened = session is not None and any(
+            one.encrypted and one.plaintext is not None for one in session.records
+        )
         turns = list(decrypted_turns(session) if opened else flow_turns(flow))
         streams = flow.from_initiator, flow.from_responder
         facts = {
@@ -227,7 +234,9 @@ class _Program:
         if not turns:
             shown.append(Text("Neither side wrote anything.", style="dim"))
         for name, stream in zip(("initiator", "responder"), streams, strict=True):
-            shown += [Text(f"Not shown of the {name}: {one}", style="reverse") for one in _excluded_lines(stream)]
+            shown += [
+                Text(f"Not shown of the {name}: {one}", style="reverse") for one in _excluded_lines(stream)
+            ]
         return self._say(facts, *shown)
 
     def _turn_pieces(self, turns: list[Turn]) -> Iterator[tuple[str, Style]]:
@@ -288,7 +297,9 @@ def _flows_as_table(flows: list[dict], left_out: set[str], room: int | None) -> 
             }
         )
     names = ["flow", "initiator", "responder", "segments", "bytes →", "bytes ←", "seconds", "TLS", "closing"]
-    names = [name for name in names if name not in left_out and (name != "TLS" or any(row["TLS"] for row in rows))]
+    names = [
+        name for name in names if name not in left_out and (name != "TLS" or any(row["TLS"] for row in rows))
+    ]
     table = _table("Flows", names)
     for row in rows:
         table.add_row(*(Text(row[name]) for name in names))

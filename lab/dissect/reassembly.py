@@ -117,7 +117,9 @@ def _put_together(rows, starts, lengths, claimed, beginning) -> Layout:
             start, _, length, row = heappop(waiting)
             take(row, start, length)
 
-    for arrival, (row, number, length, on_wire) in enumerate(zip(rows, starts, lengths, claimed, strict=True)):
+    for arrival, (row, number, length, on_wire) in enumerate(
+        zip(rows, starts, lengths, claimed, strict=True)
+    ):
         start = position + ahead(number, beginning + position)
         farthest = max(farthest, start + on_wire)
         if start > position:

@@ -138,7 +138,11 @@ class Stream:
         pieces before it had come, its offset, and the number of the frame that brought it.
         """
         rows = np.array(self._layout.rows, np.int64)
-        return np.maximum.accumulate(rows), np.array(self._layout.offsets, np.int64), self._segments.number[rows]
+        return (
+            np.maximum.accumulate(rows),
+            np.array(self._layout.offsets, np.int64),
+            self._segments.number[rows],
+        )
 
     def row_at(self, offset: int) -> int:
         """The index of the segment that brought byte OFFSET of ``data``. IndexError outside it."""

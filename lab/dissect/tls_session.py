@@ -96,12 +96,16 @@ class TlsSession:
     """What is known of one connection. ``problem`` says why not all of it could be opened, or is None."""
 
     flow: Flow
-    records: list[OpenRecord] = field(default_factory=list)  # both directions, in the order of their completion
+    records: list[OpenRecord] = field(
+        default_factory=list
+    )  # both directions, in the order of their completion
     messages: list[Message] = field(default_factory=list)
     version: int | None = None  # agreed, 0x0304
     suite_number: int | None = None
     keys_found: bool = False
-    finished: dict[str, bool] = field(default_factory=dict)  # "initiator", "responder": does its Finished verify
+    finished: dict[str, bool] = field(
+        default_factory=dict
+    )  # "initiator", "responder": does its Finished verify
     problem: str | None = None
 
     @property
@@ -135,7 +139,9 @@ class TlsSession:
 
     @property
     def offered_versions(self) -> list[str]:
-        numbers = self._offered("tls.handshake.extensions.supported_version") or self._offered("tls.handshake.version")
+        numbers = self._offered("tls.handshake.extensions.supported_version") or self._offered(
+            "tls.handshake.version"
+        )
         return [VERSION_NAMES.get(number, f"0x{number:04x}") for number in numbers]
 
     @property
@@ -196,7 +202,12 @@ def _certificate_names(der: bytes) -> CertificateNames | None:
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 
-    unusable = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm)
+    unusable = (
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+        UnsupportedAlgorithm,
+    )
     try:
         certificate = x509.load_der_x509_certificate(der)
         names = []
@@ -248,7 +259,11 @@ class _Direction:
         """(inner content type, content, padding), or None where the key does not fit (RFC 8446 section
         5.2).
         """
-        header = bytes([record.content_type]) + record.version.to_bytes(2, "big") + record.length.to_bytes(2, "big")
+        header = (
+            bytes([record.content_type])
+            + record.version.to_bytes(2, "big")
+            + record.length.to_bytes(2, "big")
+        )
         inner = self._decrypt(self.nonce(), record.payload, header)
         if inner is None:
             return None
@@ -350,14 +365,18 @@ class _Opener:
             return "there is no key for this connection: record with a key log (SSLKEYLOGFILE)"
         if not any(way.failed for way in self.directions):
             return "the client sent early data (0-RTT), which this kit does not open"
-        return "some records do not fit their keys: the key log is of another connection, or a part is missing"
+        return (
+            "some records do not fit their keys: the key log is of another connection, or a part is missing"
+        )
 
     def _read(self, way: _Direction, record: Record) -> None:
         plain, content_type, padding = record.payload, record.content_type, 0
         encrypted = self._is_encrypted(way, record)
         if encrypted:
             plain, content_type, padding = self._open(way, record)
-        self.session.records.append(OpenRecord(record, way.from_initiator, encrypted, content_type, plain, padding))
+        self.session.records.append(
+            OpenRecord(record, way.from_initiator, encrypted, content_type, plain, padding)
+        )
         if record.content_type == CHANGE_CIPHER_SPEC and self.session.version != TLS_13 and not self.retried:
             self._change_cipher(way, record)
         if plain is not None and content_type == HANDSHAKE:
@@ -368,7 +387,9 @@ class _Opener:
         if kind == APPLICATION_DATA:
             return True
         if kind == CHANGE_CIPHER_SPEC or self.session.version == TLS_13:
-            return False  # before its own keys are on, a client of TLS 1.3 may still send an alert in the clear
+            return (
+                False  # before its own keys are on, a client of TLS 1.3 may still send an alert in the clear
+            )
         if way.encrypted:
             return True
         if self.session.version is not None or self.client_random:
@@ -401,7 +422,9 @@ class _Opener:
         while len(way.partial) >= 4:
             length = 4 + int.from_bytes(way.partial[1:4], "big")
             if length > LARGEST_MESSAGE:
-                self.session.problem = f"a handshake message that claims {length} bytes (frame {record.frame_number})"
+                self.session.problem = (
+                    f"a handshake message that claims {length} bytes (frame {record.frame_number})"
+                )
                 way.partial = b""
                 return
             if len(way.partial) < length:
@@ -462,7 +485,9 @@ class _Opener:
         if not self.master or self.suite is None or self.session.version != TLS_12:
             return
         self.session.keys_found = True
-        client, server = key_schedule.key_block(self.master, self.client_random, self.server_random, self.suite)
+        client, server = key_schedule.key_block(
+            self.master, self.client_random, self.server_random, self.suite
+        )
         way.set_keys(*(client if way.from_initiator else server), self.suite)
 
     def _verify_finished(self) -> None:

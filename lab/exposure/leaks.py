@@ -37,7 +37,9 @@ class Leak:
 
     def __str__(self) -> str:
         if self.at_least:
-            return f"at least {self.low:.1f} bits a message (n = {self.count} are too few to say how much more)"
+            return (
+                f"at least {self.low:.1f} bits a message (n = {self.count} are too few to say how much more)"
+            )
         return f"{self.bits:.1f} bits a message (95 %: {self.low:.1f} to {self.high:.1f}; n = {self.count})"
 
 
@@ -64,7 +66,9 @@ def time_leak(seen_ns: Sequence[int], sent_ns: Sequence[int], seed: int = 0) -> 
     def bits(errors: Sequence[float]) -> float:
         mean = sum(errors) / len(errors)
         spread_s = max(math.sqrt(sum((e - mean) ** 2 for e in errors) / len(errors)), SMALLEST_SPREAD_S)
-        return max(0.0, math.log2(max(span_s, SMALLEST_SPREAD_S) / (spread_s * math.sqrt(2 * math.pi * math.e))))
+        return max(
+            0.0, math.log2(max(span_s, SMALLEST_SPREAD_S) / (spread_s * math.sqrt(2 * math.pi * math.e)))
+        )
 
     return _with_interval(errors_s, bits, seed)
 

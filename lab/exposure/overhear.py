@@ -45,7 +45,9 @@ MOST_ODD = 0.05  # share of characters that are no text, in what is still taken 
 ALERT_BYTES = 2  # close_notify; under TLS 1.3 it looks like any other record
 # What the two wires put around a line's text; both are public.
 KINDS = {events.Announce: "announce", events.ListUsers: "list", events.Leave: "leave"}
-REPORT_COMMANDS = {len(data): KINDS[type(event)] for data, event in COMMANDS.items()}  # by the length of the command
+REPORT_COMMANDS = {
+    len(data): KINDS[type(event)] for data, event in COMMANDS.items()
+}  # by the length of the command
 
 
 def _json_bytes(event: events.Event) -> int:
@@ -53,7 +55,9 @@ def _json_bytes(event: events.Event) -> int:
     return len(JsonWire().encode(event)) - 1
 
 
-ECHO_BYTES = _json_bytes(events.Said("", "x")) - _json_bytes(events.Say("x"))  # what comes back is longer, by a name
+ECHO_BYTES = _json_bytes(events.Said("", "x")) - _json_bytes(
+    events.Say("x")
+)  # what comes back is longer, by a name
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,9 @@ class Overheard:
     padding: int = 0  # the block, in bytes, that messages seem to be filled up to; 0: none
     tls_version: str | None = None
     cipher_suite: str | None = None
-    name_lengths: dict[str, int] = field(default_factory=dict)  # under TLS: endpoint -> bytes of the user's name
+    name_lengths: dict[str, int] = field(
+        default_factory=dict
+    )  # under TLS: endpoint -> bytes of the user's name
     server_name: str | None = None  # asked for in the ClientHello
     certificate_names: tuple[str, ...] = ()
     carried_bytes: int = 0  # payload of all segments, both directions
@@ -99,7 +105,9 @@ class Overheard:
     @property
     def names(self) -> list[str]:
         """The users' names, in order of arrival."""
-        return [message.text for message in self.messages if message.kind == "name" and message.text is not None]
+        return [
+            message.text for message in self.messages if message.kind == "name" and message.text is not None
+        ]
 
     @property
     def lines(self) -> list[tuple[str, str]]:
@@ -201,10 +209,16 @@ def _listen_for_leaks(flow: Flow, reads: list, found: Overheard) -> None:
     for is_leak, run in itertools.groupby(reads, lambda read: sure and _is_leak(read[2])):
         run = list(run)
         if not is_leak:
-            found.messages += [Message(frame, time_ns, endpoint, "other", len(p), p) for frame, time_ns, _, p in run]
+            found.messages += [
+                Message(frame, time_ns, endpoint, "other", len(p), p) for frame, time_ns, _, p in run
+            ]
             continue
         # Each run by itself: what stands on both sides of something hidden does not belong together.
-        read = _read_lines(endpoint, run, who) if in_lines else _read_report(endpoint, run, who, run[0] is reads[0])
+        read = (
+            _read_lines(endpoint, run, who)
+            if in_lines
+            else _read_report(endpoint, run, who, run[0] is reads[0])
+        )
         found.messages += (messages := list(read))
         who = messages[-1].who if messages else who
     if sure:
@@ -294,7 +308,9 @@ def _listen_to_tls(flow: Flow, records: list[Record], found: Overheard) -> list[
             text_length = length - _json_bytes(events.Say("x", id=str(lines_sent)))
         if padding:
             text_length = None  # the blocks say only how long it is at the most
-        message = Message(record.frame_number, record.time_ns, endpoint, kind, length, record.payload, text_length)
+        message = Message(
+            record.frame_number, record.time_ns, endpoint, kind, length, record.payload, text_length
+        )
         found.messages.append(message)
     # What the server sends before the first message is the encrypted half of the handshake.
     start_ns = data[0].time_ns if data else 0
@@ -345,7 +361,9 @@ def _follow_the_fan_out(found: Overheard, deliveries: list[tuple[int, str, int]]
         if message.kind not in ("say", "tell"):
             continue
         following = found.messages[number + 1].time_ns if number + 1 < len(found.messages) else float("inf")
-        caused = deliveries[bisect.bisect_right(times, message.time_ns) : bisect.bisect_left(times, following)]
+        caused = deliveries[
+            bisect.bisect_right(times, message.time_ns) : bisect.bisect_left(times, following)
+        ]
         recipients = {endpoint for _, endpoint, _ in caused} - {message.endpoint}
         found.messages[number] = message = replace(message, recipients=tuple(sorted(recipients)))
         hidden_lines = message.text is None and message.endpoint not in spoken

@@ -92,7 +92,10 @@ def true_facts(recording: dict) -> dict[str, Counter]:
         "presence": Counter((i, endpoint[event["who"]], event["action"]) for i, event in enumerate(moves)),
         "relations": relations,
         "metadata": _metadata(
-            [(number, endpoint[event["who"]], len(event["text"].encode())) for number, event in enumerate(spoken)],
+            [
+                (number, endpoint[event["who"]], len(event["text"].encode()))
+                for number, event in enumerate(spoken)
+            ],
             endpoint.values(),
             f"{recording['server']['address']}:{recording['server']['port']}",
             recording["tls_version"],
@@ -108,14 +111,22 @@ def claimed_facts(overheard: Overheard, recording: dict) -> dict[str, Counter]:
     read = [text for _, text in overheard.lines] + [m.password for m in overheard.messages if m.password]
     return {
         "identities": Counter(overheard.names),
-        "content": Counter(line for line in overheard.lines if line[0] is not None),  # a line of nobody's is no claim
-        "secrets": Counter(secret for secret in recording.get("secrets", []) if any(secret in text for text in read)),
-        "presence": Counter((i, endpoint, action) for i, (_, endpoint, action) in enumerate(overheard.presence)),
+        "content": Counter(
+            line for line in overheard.lines if line[0] is not None
+        ),  # a line of nobody's is no claim
+        "secrets": Counter(
+            secret for secret in recording.get("secrets", []) if any(secret in text for text in read)
+        ),
+        "presence": Counter(
+            (i, endpoint, action) for i, (_, endpoint, action) in enumerate(overheard.presence)
+        ),
         "relations": Counter((message.endpoint, frozenset(message.recipients)) for message in overheard.said),
         "metadata": _metadata(
             [
                 (number, message.endpoint, message.text_length)
-                for number, message in zip(_which_lines(overheard.said, true_times), overheard.said, strict=True)
+                for number, message in zip(
+                    _which_lines(overheard.said, true_times), overheard.said, strict=True
+                )
             ],
             {endpoint for _, endpoint, _ in overheard.presence},
             overheard.server,
@@ -141,7 +152,9 @@ def _which_lines(messages: list[Message], true_times: list[int]) -> list[int]:
     return numbers
 
 
-def _metadata(spoken: list, endpoints: Iterable[str], server, version, server_name, certificate_names) -> Counter:
+def _metadata(
+    spoken: list, endpoints: Iterable[str], server, version, server_name, certificate_names
+) -> Counter:
     """``spoken`` has (number, whose address and port, length in bytes or None) of every line."""
     facts: Counter = Counter()
     for endpoint, count in Counter(endpoint for _, endpoint, _ in spoken).items():
@@ -169,5 +182,7 @@ def guess_votes(overheard: Overheard, from_ns: int, to_ns: int) -> dict[str, str
     votes: dict[str, str | None] = {}
     for message in overheard.said:
         if from_ns <= message.time_ns <= to_ns:
-            votes[message.endpoint] = VOTES.get(message.text_length) if message.text_length is not None else None
+            votes[message.endpoint] = (
+                VOTES.get(message.text_length) if message.text_length is not None else None
+            )
     return votes

@@ -39,7 +39,9 @@ def issue(folder: Path | str, names: Sequence[str] = LOOPBACK_NAMES, days: int =
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Lab kit throw-away authority: trust it for nothing")])
+    ca_name = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, "Lab kit throw-away authority: trust it for nothing")]
+    )
     server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     ca_identifier = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
     ca = (
@@ -56,14 +58,18 @@ def issue(folder: Path | str, names: Sequence[str] = LOOPBACK_NAMES, days: int =
         .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(server_key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_identifier), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_identifier), critical=False
+        )
         .sign(ca_key, hashes.SHA256())
     )
     made = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     _write_new(made.ca, ca.public_bytes(pem), 0o644)
     _write_new(made.certificate, server.public_bytes(pem), 0o644)
-    _write_new(made.key, server_key.private_bytes(pem, pkcs8, serialization.NoEncryption()), 0o600)  # its owner's alone
+    _write_new(
+        made.key, server_key.private_bytes(pem, pkcs8, serialization.NoEncryption()), 0o600
+    )  # its owner's alone
     return made
 
 

@@ -44,7 +44,14 @@ class Recording:
     """
 
     def __init__(
-        self, lan: Lan, places: list[str], out: Path | str, *, each: bool = False, filter: str = "", comment: str = ""
+        self,
+        lan: Lan,
+        places: list[str],
+        out: Path | str,
+        *,
+        each: bool = False,
+        filter: str = "",
+        comment: str = "",
     ):
         self.lan = lan
         interfaces = [_interfaces(lan, place) for place in places]
@@ -72,7 +79,10 @@ class Recording:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             cwd=Path(__file__).resolve().parents[2], pass_fds=tuple(inherited), start_new_session=True,
         )  # fmt: skip
-        if not select.select([self._process.stdout], [], [], START_LIMIT_S)[0] or not self._process.stdout.readline():
+        if (
+            not select.select([self._process.stdout], [], [], START_LIMIT_S)[0]
+            or not self._process.stdout.readline()
+        ):
             self._process.kill()
             raise RecordingError(f"the recording did not start: {self._last_words()}")
         return self
@@ -126,7 +136,12 @@ def _interfaces(lan: Lan, place: str) -> list[dict]:
         if not chosen:
             raise LanError(f"no port {part!r} on the switch: there are {', '.join(ports)}")
         return [
-            {"network": None, "device": port, "name": f"switch/{port}", "description": f"the switch's port of {port}"}
+            {
+                "network": None,
+                "device": port,
+                "name": f"switch/{port}",
+                "description": f"the switch's port of {port}",
+            }
             for port in chosen
         ]
     host = lan[name]
@@ -158,7 +173,11 @@ class _Source:
             set_filter(self.handle, filter)
         self.handle.setnonblock(True)
         self.number = writer.add_interface(
-            interface["name"], int(self.handle.datalink()), interface["description"], snap_length, filter or None
+            interface["name"],
+            int(self.handle.datalink()),
+            interface["description"],
+            snap_length,
+            filter or None,
         )
         self.frames = 0
         self.arrived: list[tuple[int, bytes, int]] = []
@@ -185,7 +204,9 @@ def main(arguments: list[str]) -> int:
     sources = []
     try:
         for file in plan["files"]:
-            writer = CaptureWriter(file["path"], comment=plan["comment"] or None, application="packet-capture lab kit")
+            writer = CaptureWriter(
+                file["path"], comment=plan["comment"] or None, application="packet-capture lab kit"
+            )
             for interface in file["interfaces"]:
                 sources.append(_Source(interface, writer, plan["snap_length"], plan["filter"]))
                 namespace.join(home, namespace.CLONE_NEWNET)

@@ -42,10 +42,14 @@ TEXTBOOK = {"net.ipv4.tcp_early_retrans": "0"}
 # Send buffers of a few kilobytes: a room then freezes after some lines, and not after some megabytes.
 SMALL_BUFFERS = {"net.ipv4.tcp_wmem": "4096 8192 8192"}
 SOURCE_PORT = 50_000  # of both tries of a client
-RECEIVE_BUFFER = 8192  # bytes that a silent reader asks for; Linux doubles it, and makes about half of that the window
+RECEIVE_BUFFER = (
+    8192  # bytes that a silent reader asks for; Linux doubles it, and makes about half of that the window
+)
 
 QUICK = ("hello", "how are you?", "bye")  # three messages, said in one breath
-LONG = "a" + "é" * 600  # 1201 bytes in UTF-8, so that byte 1024, where a read ends, is the middle of a character
+LONG = (
+    "a" + "é" * 600
+)  # 1201 bytes in UTF-8, so that byte 1024, where a read ends, is the middle of a character
 SEGMENTS, SEGMENT_BYTES = 10, 1000
 ROOM_LINES = 48
 PACE_S = 0.03  # between two lines
@@ -62,7 +66,9 @@ class Lesson(NamedTuple):
     about: str
 
 
-def record_lessons(out: Path | str, names: Iterable[str] | None = None, say: Callable[[str], None] = print) -> dict:
+def record_lessons(
+    out: Path | str, names: Iterable[str] | None = None, say: Callable[[str], None] = print
+) -> dict:
     """Record these lessons (None: all) into the folder ``out`` and return the manifest that it has written. The
     manifest keeps the entries of other lessons that are there already.
 
@@ -81,7 +87,9 @@ def record_lessons(out: Path | str, names: Iterable[str] | None = None, say: Cal
             truth = lesson.play(path)
             entries[name] = _entry(path, lesson) | truth
         in_order = [entries[name] for name in LESSONS if name in entries]
-        return write_manifest(out / MANIFEST, in_order, "a LAN of the kit's own", made_by="lab.harness.lessons")
+        return write_manifest(
+            out / MANIFEST, in_order, "a LAN of the kit's own", made_by="lab.harness.lessons"
+        )
     except LanRefused as error:
         sentence, fix = namespace.diagnosis() or (f"no LAN can be made here: {error}", "python3 lab doctor")
         raise RecordingRefused(f"{sentence}: {fix}") from error
@@ -189,7 +197,9 @@ def framed(path: Path) -> dict:
 # 06: bad weather
 
 
-def _transfer(path: Path, place: str, *orders: str, before_connect: bool = False, count: int = SEGMENTS) -> dict:
+def _transfer(
+    path: Path, place: str, *orders: str, before_connect: bool = False, count: int = SEGMENTS
+) -> dict:
     """PC 1 sends ``count`` segments of 1000 bytes, one send each, under these orders; the server answers at the end."""
     pieces = [_numbered(number) for number in range(1, count + 1)]
     with _room(path, place) as lan, BareSocket(lan["server"]) as server, BareSocket(lan["PC1"]) as sender:
@@ -319,7 +329,9 @@ def cured(path: Path) -> dict:
 LESSONS = {
     "report": Lesson(report, "02, 03", "the session behind the report's trace, at PC 1"),
     "refused-then-accepted": Lesson(
-        refused_then_accepted, "02", "a client that was there before its server, and tried again, at the client"
+        refused_then_accepted,
+        "02",
+        "a client that was there before its server, and tried again, at the client",
     ),
     "glued": Lesson(glued, "04", "three quick messages and a long one on the report wire, at the server"),
     "glued-without-nagle": Lesson(
@@ -327,9 +339,13 @@ LESSONS = {
     ),
     "framed": Lesson(framed, "04", "the same on the json wire, at the server"),
     "calm": Lesson(calm, "06", "ten segments over a cable of 30 ms each way, at the sender"),
-    "loss-at-the-sender": Lesson(loss_at_the_sender, "06", "the third of ten segments is lost, at the sender"),
+    "loss-at-the-sender": Lesson(
+        loss_at_the_sender, "06", "the third of ten segments is lost, at the sender"
+    ),
     "loss-at-the-receiver": Lesson(loss_at_the_receiver, "06", "the same, at the receiver"),
-    "held-syn-ack": Lesson(held_syn_ack, "06", "a SYN-ACK that takes one and a half seconds, at the initiator"),
+    "held-syn-ack": Lesson(
+        held_syn_ack, "06", "a SYN-ACK that takes one and a half seconds, at the initiator"
+    ),
     "back-off": Lesson(back_off, "06", "one segment, lost three times in a row, at the sender"),
     "zero-window": Lesson(zero_window, "06", "a reader that stops reading, and reads on, at the sender"),
     "frozen": Lesson(frozen, "07", "a silent reader in the room of a server with one lock, at the server"),
@@ -346,7 +362,9 @@ def _room(path: Path, place: str):
     plans = [replace(plan, sysctl=plan.sysctl | TEXTBOOK) for plan in REPORT_LAN]
     with Lan(plans) as lan:
         lan.condition("PC1", delay_s=CABLE_S)
-        with Recording(lan, [place], path, comment=f"{path.stem}, a lesson of the lab kit, recorded at {place}"):
+        with Recording(
+            lan, [place], path, comment=f"{path.stem}, a lesson of the lab kit, recorded at {place}"
+        ):
             yield lan
 
 
@@ -381,14 +399,20 @@ class _Console:
         deadline = time.monotonic() + STOP_S
         while not any(line.startswith(start) for line in self._path.read_text().splitlines()):
             if time.monotonic() > deadline:
-                raise RecordingError(f"the server never printed {start!r}; it printed {self._path.read_text()!r}")
+                raise RecordingError(
+                    f"the server never printed {start!r}; it printed {self._path.read_text()!r}"
+                )
             time.sleep(0.01)
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lab.harness.lessons", description="Record what the notebooks open.")
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.harness.lessons", description="Record what the notebooks open."
+    )
     parser.add_argument("out", type=Path, help="folder for the recordings and manifest.json")
-    parser.add_argument("lessons", nargs="*", choices=[[], *LESSONS], metavar="LESSON", help=", ".join(LESSONS))
+    parser.add_argument(
+        "lessons", nargs="*", choices=[[], *LESSONS], metavar="LESSON", help=", ".join(LESSONS)
+    )
     options = parser.parse_args(argv)
     try:
         manifest = record_lessons(options.out, options.lessons or None)

@@ -55,7 +55,12 @@ class Player:
         wire: str = "report",
         endpoint_of: Callable[[ChatClient], tuple[str, int]] = lambda client: client.connection.local,
     ):
-        self.script, self._make_client, self._arrivals, self._after_step = script, make_client, arrivals, after_step
+        self.script, self._make_client, self._arrivals, self._after_step = (
+            script,
+            make_client,
+            arrivals,
+            after_step,
+        )
         self._wire, self._endpoint_of = WIRES[wire], endpoint_of
         self._present: dict[str, ChatClient] = {}
         self.users: list[dict] = []

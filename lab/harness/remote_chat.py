@@ -40,9 +40,18 @@ class RemoteServer:
 
     def start(self) -> "RemoteServer":
         """Returns when it listens; raises ServerError."""
-        command = [sys.executable, str(ROOT / "lab" / "server.py"), "--host", "0.0.0.0", "--port", str(self.port)]
+        command = [
+            sys.executable,
+            str(ROOT / "lab" / "server.py"),
+            "--host",
+            "0.0.0.0",
+            "--port",
+            str(self.port),
+        ]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.process = self.host.popen(command, **pipes, start_new_session=True)  # Ctrl-C is for who started it
+        self.process = self.host.popen(
+            command, **pipes, start_new_session=True
+        )  # Ctrl-C is for who started it
         for line in self.process.stdout:
             self._console(line.rstrip("\n"))
             if line.startswith("Listening on "):
@@ -166,7 +175,9 @@ def _unacknowledged(one: "RemoteServer | RemoteClient") -> bool:
         table = Path(f"/proc/{one.process.pid}/net/tcp").read_text()
     except OSError:
         return False  # it has ended
-    return any(int(line.split()[4].split(":")[0], 16) for line in table.splitlines()[1:] if line.split()[3] == "01")
+    return any(
+        int(line.split()[4].split(":")[0], 16) for line in table.splitlines()[1:] if line.split()[3] == "01"
+    )
 
 
 # The process on the host

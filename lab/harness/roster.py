@@ -14,7 +14,17 @@ from pathlib import Path
 from lab.harness.student_capture import check_id, is_complete, profile, record_student
 from lab.harness.tap import RecordingError
 
-ID_COLUMNS = ("student", "id", "student id", "sis user id", "sis login id", "id number", "sid", "username", "login")
+ID_COLUMNS = (
+    "student",
+    "id",
+    "student id",
+    "sis user id",
+    "sis login id",
+    "id number",
+    "sid",
+    "username",
+    "login",
+)
 NAME_COLUMNS = ("name", "student name", "full name", "student")
 EMAIL_COLUMNS = ("email", "email address", "e-mail")
 
@@ -41,10 +51,14 @@ def read_roster(path: Path | str) -> list[Entry]:
             columns = {(name or "").strip().lower(): name for name in reader.fieldnames or []}
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RosterError(f"cannot read the roster {path}: {getattr(error, 'strerror', None) or error}") from error
+        raise RosterError(
+            f"cannot read the roster {path}: {getattr(error, 'strerror', None) or error}"
+        ) from error
     id_column = next((columns[name] for name in ID_COLUMNS[1:] + ID_COLUMNS[:1] if name in columns), None)
     if id_column is None:
-        raise RosterError(f"{path}: no column of ids; call it {', '.join(repr(name) for name in ID_COLUMNS[:4])}")
+        raise RosterError(
+            f"{path}: no column of ids; call it {', '.join(repr(name) for name in ID_COLUMNS[:4])}"
+        )
     entries: dict[str, Entry] = {}
     for number, row in enumerate(rows, 2):
         if not (text := (row[id_column] or "").strip()):
@@ -55,7 +69,9 @@ def read_roster(path: Path | str) -> list[Entry]:
             raise RosterError(f"{path}, line {number}: {error}") from None
         if one in entries:
             raise RosterError(f"{path}, line {number}: the id {one} is there twice")
-        entries[one] = Entry(one, _first(row, columns, NAME_COLUMNS), _first(row, columns, EMAIL_COLUMNS), row)
+        entries[one] = Entry(
+            one, _first(row, columns, NAME_COLUMNS), _first(row, columns, EMAIL_COLUMNS), row
+        )
     if not entries:
         raise RosterError(f"{path}: nobody is on it")
     return list(entries.values())
@@ -77,7 +93,9 @@ def record_roster(
     tell(done, len(entries), "already there" if done else "")
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="student")
     try:
-        running = {pool.submit(record_student, profile(entry.id, key), out / entry.id): entry for entry in waiting}
+        running = {
+            pool.submit(record_student, profile(entry.id, key), out / entry.id): entry for entry in waiting
+        }
         for future in as_completed(running):
             entry, done = running[future], done + 1
             try:

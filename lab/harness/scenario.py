@@ -30,20 +30,28 @@ HOST_OF = {"Brandon": "PC1", "John": "PC2", "Alice": "laptop"}
 SOURCE_PORTS = {"Brandon": 56228}
 
 CANNOT_MATCH = [
-    {"value": "frame numbers and times", "why": "the report's capture has other traffic in it, and people who type"},
+    {
+        "value": "frame numbers and times",
+        "why": "the report's capture has other traffic in it, and people who type",
+    },
     {"value": "initial sequence numbers", "why": "each host draws them at random (RFC 9293 section 3.4.1)"},
     {"value": "IP identification", "why": "each host draws it at random"},
     {
         "value": "windows after the SYN",
         "why": "each kernel sizes its buffers by itself, and the report's PC 1 ran Windows",
     },
-    {"value": "order of the options in PC 1's SYN, its TTL", "why": "the report's PC 1 ran Windows, here it is Linux"},
+    {
+        "value": "order of the options in PC 1's SYN, its TTL",
+        "why": "the report's PC 1 ran Windows, here it is Linux",
+    },
     {"value": "both checksums", "why": "they cover the values above"},
     {"value": "the text of frame 1259", "why": "the report does not show it; any four bytes will do"},
 ]
 
 
-def record_report(out: Path | str, say: Callable[[str], None] = print, places: tuple[str, ...] = ("PC1",)) -> dict:
+def record_report(
+    out: Path | str, say: Callable[[str], None] = print, places: tuple[str, ...] = ("PC1",)
+) -> dict:
     """Record the report's session at ``places`` into the folder ``out``; gives the manifest that it has written.
 
     Raises RecordingRefused where this system allows no namespaces, RecordingError for whatever else goes wrong.

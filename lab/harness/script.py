@@ -90,7 +90,9 @@ REPORT_SCRIPT = Script(
 
 def make_script(seed: int = 0) -> Script:
     """The conversation of this seed: three users, 18 lines to all, two private ones."""
-    dice = random.Random(f"lab script {seed}")  # a text seed draws the same on every version of Python since 3.2
+    dice = random.Random(
+        f"lab script {seed}"
+    )  # a text seed draws the same on every version of Python since 3.2
     brandon, john, alice = USERS
     opening = OPENINGS[0] if seed == 0 else dice.choice(OPENINGS)
     replies = dice.sample(REPLIES, 2)

@@ -41,12 +41,16 @@ from lab.net import namespace
 from lab.setup.folder_lock import Locked, folder_lock
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVER_NAME = "chat.lab.test"  # what the certificate is made for and the clients ask for (RFC 6761: never a real name)
+SERVER_NAME = (
+    "chat.lab.test"  # what the certificate is made for and the clients ask for (RFC 6761: never a real name)
+)
 CERTIFICATE_NAMES = (SERVER_NAME, "localhost", "127.0.0.1")
 MANIFEST = "manifest.json"
 HAND_OUT = ("answers.toml", "about.json")  # of a student's own conversation (lab.harness.student_capture)
 FAILED = "failed: "  # begins the line in which the harness inside a namespace says why
-KEY_LOG_NOTE = "# The TLS secrets of one lab recording, written on purpose: they are public and protect nothing.\n"
+KEY_LOG_NOTE = (
+    "# The TLS secrets of one lab recording, written on purpose: they are public and protect nothing.\n"
+)
 
 
 def record(
@@ -73,7 +77,9 @@ def record(
     if refused is None:
         return _record_here(out, variants, script, port, key_log, say, "the machine's loopback")
     if obstacle := namespace.refusal():
-        raise RecordingRefused(f"{refused}, and the kit can make no namespace here ({obstacle}): {how_to_record()}")
+        raise RecordingRefused(
+            f"{refused}, and the kit can make no namespace here ({obstacle}): {how_to_record()}"
+        )
     return _record_in_namespace(out, variants, script, port, key_log, say)
 
 
@@ -119,18 +125,24 @@ def _record_here(out: Path, variants, script, port, key_log, say, where: str) ->
             make_way(out, [f"{variant.name}.pcapng" for variant in variants], say)
             recordings = []
             for variant in variants:
-                say(f"recording {variant.name}.pcapng: {len(script.lines)} lines of {len(script.users)} users")
+                say(
+                    f"recording {variant.name}.pcapng: {len(script.lines)} lines of {len(script.users)} users"
+                )
                 recordings.append(record_session(out, script, variant, port, key_log))
             about = {"script": script.source} if script.source else {"seed": script.seed}
             return write_manifest(manifest_path, recordings, where, **about)
     except Locked as error:
-        raise RecordingError(f"another recording is being made in {out}: wait for it, or take another --out") from error
+        raise RecordingError(
+            f"another recording is being made in {out}: wait for it, or take another --out"
+        ) from error
     except (ChatError, ServerError, ConnectionLost) as error:
         raise RecordingError(f"the session broke off: {error}") from error
     except OSError as error:
         if isinstance(error, RecordingError):
             raise
-        raise RecordingError(f"cannot write into {out}: {error.strerror or error}; take another --out") from error
+        raise RecordingError(
+            f"cannot write into {out}: {error.strerror or error}; take another --out"
+        ) from error
 
 
 def make_way(out: Path, names: Iterable[str], say: Callable[[str], None]) -> None:
@@ -139,7 +151,9 @@ def make_way(out: Path, names: Iterable[str], say: Callable[[str], None]) -> Non
     Raises RecordingError for a folder that a student was given: it is handed in, and nobody can record it again.
     """
     if any((out / name).exists() for name in HAND_OUT):
-        raise RecordingError(f"{out} holds recordings that were handed out, which are never replaced; take another --out")
+        raise RecordingError(
+            f"{out} holds recordings that were handed out, which are never replaced; take another --out"
+        )
     if replaced := [name for name in (*names, MANIFEST) if (out / name).exists()]:
         say(f"replacing {', '.join(replaced)} in {out}")
     (out / MANIFEST).unlink(missing_ok=True)
@@ -181,7 +195,11 @@ def record_session(
         started_ns = time.time_ns()
         server = _started_server(script, variant, port, server_tls, arrivals)
         stack.callback(server.stop)
-        tunnel = stack.enter_context(Tunnel(variant.disguise, server.port, script.seed)) if variant.disguise else None
+        tunnel = (
+            stack.enter_context(Tunnel(variant.disguise, server.port, script.seed))
+            if variant.disguise
+            else None
+        )
         tapped_port = tunnel.port if tunnel else server.port
 
         def make_client(name: str) -> ChatClient:
@@ -205,7 +223,9 @@ def record_session(
                 make_client,
                 arrivals,
                 wire=variant.wire,
-                endpoint_of=(lambda client: tunnel.endpoints[-1]) if tunnel else lambda client: client.connection.local,
+                endpoint_of=(lambda client: tunnel.endpoints[-1])
+                if tunnel
+                else lambda client: client.connection.local,
             )
             player.play()
             server.stop()
@@ -269,7 +289,9 @@ def read_manifest(path: Path | str) -> dict:
         raise RecordingError(f"{path} is no manifest of a recording: {error}") from error
 
 
-def _started_server(script: Script, variant: Variant, port: int | None, tls, arrivals: ConsoleLog) -> ChatServer:
+def _started_server(
+    script: Script, variant: Variant, port: int | None, tls, arrivals: ConsoleLog
+) -> ChatServer:
     """The server, listening on ``port``; None: on the report's port, or where somebody has that on any free one."""
     for candidate in (REPORT_PORT, 0) if port is None else (port,):
         server = ChatServer(

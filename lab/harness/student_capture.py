@@ -64,7 +64,12 @@ TALK = (
     "who put a {} into the server room?",
     "the answer is {}, I am sure",
 )
-SECRETS = ("the password is {}", "my key for the archive: {}", "remember {} and tell nobody", "log in with {}")
+SECRETS = (
+    "the password is {}",
+    "my key for the archive: {}",
+    "remember {} and tell nobody",
+    "log in with {}",
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,9 @@ def profile(student_id: str, key: str = DEFAULT_KEY) -> Profile:
         if waiting and (dice.random() < 0.4 or number >= count - 4):
             present.append(waiting.pop(0))
             steps.append(Step(present[-1], "join"))
-        quiet = [user for user in present if not any(step.who == user and step.action == "say" for step in steps)]
+        quiet = [
+            user for user in present if not any(step.who == user and step.action == "say" for step in steps)
+        ]
         steps.append(Step(dice.choice(quiet or present), "say", text))
     steps += [Step(user, "leave") for user in dice.sample(users, len(users))]
     speakers = sorted({step.who for step in steps if step.action == "say"})
@@ -129,7 +136,8 @@ def profile(student_id: str, key: str = DEFAULT_KEY) -> Profile:
         network=f"10.{dice.randrange(1, 255)}.{dice.randrange(1, 255)}",
         lost=_a_line_of_the_server(script, dice),
         source_ports={
-            user: port for user, port in zip(users, dice.sample(range(40_000, 60_000), len(users)), strict=True)
+            user: port
+            for user, port in zip(users, dice.sample(range(40_000, 60_000), len(users)), strict=True)
         },
     )
 
@@ -170,9 +178,15 @@ def questions(one: Profile) -> list[Question]:
     """What a student is asked about the recording; the answers are only in it."""
     who, place = one.subject, one.script.users.index(one.subject) + 1
     psh, weather, tls = "03_psh_and_payloads", "06_bad_weather", "05_plaintext_or_tls"
-    many_records = f"How many application-data records did {who}'s client send? (It joined as number {place}.)"
-    longest = f"How many bytes has the longest message that {who} sent, unencrypted? (The first record holds none.)"
-    twice = 'Which text ("<NAME> ...", as in the segment) did the server have to send twice? "none" if it did not'
+    many_records = (
+        f"How many application-data records did {who}'s client send? (It joined as number {place}.)"
+    )
+    longest = (
+        f"How many bytes has the longest message that {who} sent, unencrypted? (The first record holds none.)"
+    )
+    twice = (
+        'Which text ("<NAME> ...", as in the segment) did the server have to send twice? "none" if it did not'
+    )
     relative = "The relative sequence number of the client's segment that brought this line?"
     isn = f"{who}'s initial sequence number, as on the wire (not relative)?"
     syn_ack = f"Which frame is {who}'s SYN-ACK, that is the server's answer?"
@@ -184,7 +198,9 @@ def questions(one: Profile) -> list[Question]:
         Question("syn_ack_frame", int, PLAIN, syn_ack, 5, "RFC 9293 section 3.5"),
         Question("client_isn", int, PLAIN, isn, 5, numbers + ".1"),
         Question("client_port", int, PLAIN, f"Which port does {who}'s client use?", 3),
-        Question("who_said", str, PLAIN, f"Who said the line with the word {one.word!r} in it?", notebook=psh),
+        Question(
+            "who_said", str, PLAIN, f"Who said the line with the word {one.word!r} in it?", notebook=psh
+        ),
         Question("word_relative_seq", int, PLAIN, relative, 5, numbers, psh),
         Question("lines_said", int, PLAIN, "How many lines did all users say together?", 10, notebook=psh),
         Question("secret", str, PLAIN, "One line gives a password or key away: which?", notebook=psh),
@@ -199,7 +215,7 @@ def answers_template(one: Profile) -> str:
     """``answers.toml`` with every question and no answer."""
     lines = [
         f"# Questions about the recordings of {one.id}: {PLAIN} and {TLS}, in this folder.",
-        '# Take the # away before a question\'s last line and answer behind its =: numbers bare, text in quotes, names as',
+        "# Take the # away before a question's last line and answer behind its =: numbers bare, text in quotes, names as",
         '# ["A", "B"]. Leave those that you do not know as they are.',
         f'student = "{one.id}"',
     ]
@@ -251,7 +267,9 @@ def record_student(one: Profile, folder: Path | str, say: Callable[[str], None] 
             "format": 1,
             "student": one.id,
             "where": where,
-            "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (PLAIN, TLS)},
+            "sha256": {
+                name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (PLAIN, TLS)
+            },
         }
         (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         return about
@@ -266,7 +284,8 @@ def is_complete(folder: Path) -> bool:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         return all(
-            hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha for name, sha in about["sha256"].items()
+            hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha
+            for name, sha in about["sha256"].items()
         )
     except (OSError, ValueError, KeyError, AttributeError):
         return False
@@ -299,7 +318,15 @@ def _record_plain(one: Profile, folder: Path) -> str:
 def _on_loopback(one: Profile, folder: Path, tls: str) -> None:
     """One session on the loopback: of a namespace if there can be one, where nobody else uses the port."""
     if namespace.refusal() is None:
-        words = [sys.executable, "-m", "lab.harness.student_capture", "--inside", one.id, str(folder.resolve()), tls]
+        words = [
+            sys.executable,
+            "-m",
+            "lab.harness.student_capture",
+            "--inside",
+            one.id,
+            str(folder.resolve()),
+            tls,
+        ]
         command = namespace.launcher(words)
         key_input = json.dumps(_plain_data(one))
         done = subprocess.run(command, cwd=ROOT, input=key_input, capture_output=True, text=True, timeout=120)

@@ -79,13 +79,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="{report,json}",
         help="and for each wire format",
     )
-    parser.add_argument("--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes")
     parser.add_argument(
-        "--disguise", nargs="+", choices=DISGUISES, default=[], metavar="{base64,xor}", help="and badly disguised"
+        "--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes"
+    )
+    parser.add_argument(
+        "--disguise",
+        nargs="+",
+        choices=DISGUISES,
+        default=[],
+        metavar="{base64,xor}",
+        help="and badly disguised",
     )
     parser.add_argument("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
-    parser.add_argument("--port", type=port_number, help=f"the server's port (default: {REPORT_PORT}, or a free one)")
-    parser.add_argument("--keys", action="store_true", help="also write the TLS secrets, for opening the recording")
+    parser.add_argument(
+        "--port", type=port_number, help=f"the server's port (default: {REPORT_PORT}, or a free one)"
+    )
+    parser.add_argument(
+        "--keys", action="store_true", help="also write the TLS secrets, for opening the recording"
+    )
 
 
 def chosen_variants(options: argparse.Namespace) -> list[Variant]:
@@ -96,5 +107,7 @@ def chosen_variants(options: argparse.Namespace) -> list[Variant]:
         if "json" not in options.wire or not padded or not 16 <= options.pad <= 4096:
             raise ValueError("--pad wants a block of 16 to 4096 bytes, --wire json and a --tls version")
         variants += [Variant(tls, "json", options.pad) for tls in padded]
-    variants += [Variant("none", wire, disguise=disguise) for wire in options.wire for disguise in options.disguise]
+    variants += [
+        Variant("none", wire, disguise=disguise) for wire in options.wire for disguise in options.disguise
+    ]
     return list(dict.fromkeys(variants))

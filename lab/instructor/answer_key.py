@@ -81,7 +81,9 @@ def derive(folder: Path | str, one: Profile) -> dict[str, list]:
         "retransmitted": _sent_twice(flows) or ["none"],
         "first_fin_frame": [_first_fin(subject)],
         "tls_records": [len(records)],
-        "tls_longest": [max(record.length for record in records[1:]) - TLS13_OVERHEAD],  # the first is the Finished
+        "tls_longest": [
+            max(record.length for record in records[1:]) - TLS13_OVERHEAD
+        ],  # the first is the Finished
     }
     assert set(right) == {question.key for question in questions(one)}
     return right
@@ -131,10 +133,14 @@ def _first_fin(flow: Flow) -> int:
 
 
 def _tls_records(path: Path, place: int):
-    flows = sorted((flow for flow in find_flows(read_segments(path)) if flow.handshake), key=lambda flow: flow.start_ns)
+    flows = sorted(
+        (flow for flow in find_flows(read_segments(path)) if flow.handshake), key=lambda flow: flow.start_ns
+    )
     if place >= len(flows):
         raise NoAnswer(f"{path.name} has {len(flows)} connections only")
-    records = [one for one in read_records(flows[place].from_initiator) if one.content_type == APPLICATION_DATA]
+    records = [
+        one for one in read_records(flows[place].from_initiator) if one.content_type == APPLICATION_DATA
+    ]
     if len(records) < 2:
         raise NoAnswer(f"no application data in {path.name}")
     return records

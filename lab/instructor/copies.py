@@ -24,7 +24,13 @@ from lab.dissect.flows import find_flows
 from lab.dissect.records import HANDSHAKE, read_records
 from lab.dissect.segments import SYN, read_segments
 
-ENOUGH = {"isn": 2, "number": 4, "random": 1, "time": 6, "rhythm": 4}  # shared traces of a kind that make a pair
+ENOUGH = {
+    "isn": 2,
+    "number": 4,
+    "random": 1,
+    "time": 6,
+    "rhythm": 4,
+}  # shared traces of a kind that make a pair
 RHYTHM = 6  # intervals in a row
 RHYTHM_LEAST_US = 2_000  # altogether: shorter ones are the speed of a program, and alike on every machine
 MOST_FRAMES = 20_000  # of one recording are looked at
@@ -48,7 +54,9 @@ class Pair:
             "time": "times to the microsecond",
             "rhythm": "runs of intervals",
         }
-        evidence = ", ".join(f"{count} {names[kind]}" for kind, count in self.shared.items() if count >= ENOUGH[kind])
+        evidence = ", ".join(
+            f"{count} {names[kind]}" for kind, count in self.shared.items() if count >= ENOUGH[kind]
+        )
         return f"{self.first} and {self.second}: {evidence} in common ({self.strength:.0%} of the smaller recording)"
 
 

@@ -66,7 +66,9 @@ class Result:
     fingerprint: str
     marks: list[Mark] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    traces: dict[str, list] = field(default_factory=dict)  # what tells its recordings from all others: see copies
+    traces: dict[str, list] = field(
+        default_factory=dict
+    )  # what tells its recordings from all others: see copies
     own_recording: bool | None = None  # whether it is the recording of this student; None without one
     seconds: float = 0.0
 
@@ -114,7 +116,12 @@ def secret_seeds(key: str) -> list[int]:
 
 
 def mark(
-    student_id: str, folder: Path, key: str, sandboxed: bool, fingerprint: str = "", remarks: Sequence[str] = ()
+    student_id: str,
+    folder: Path,
+    key: str,
+    sandboxed: bool,
+    fingerprint: str = "",
+    remarks: Sequence[str] = (),
 ) -> Result:
     """Grade the submission unpacked in ``folder`` (see ``submissions.Submission.unpack``). Never raises for what is in
     it."""
@@ -199,7 +206,9 @@ def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seed
             if state != DONE:
                 code.close()
                 rule = failure.story.rule if isinstance(failure, Wrong) else ""
-                story = Story(mark.task, "what only the grader knows", WHY.get(why, WHY["raised"]), rule).text(width=0)
+                story = Story(
+                    mark.task, "what only the grader knows", WHY.get(why, WHY["raised"]), rule
+                ).text(width=0)
                 mark.state, mark.points, mark.why = PARTLY, mark.of * VISIBLE_ONLY, why
                 mark.story = f"the visible check passes, a hidden one does not:\n{story}"
                 return
@@ -244,7 +253,9 @@ def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:
         return all_as(WRONG, f"{ANSWERS}: {error}")
     missing = [name for name in (PLAIN, TLS) if name not in found.readable]
     if missing:
-        return all_as(MISSING, f"{', '.join(missing)}: not handed in, so nothing can be held against the answers")
+        return all_as(
+            MISSING, f"{', '.join(missing)}: not handed in, so nothing can be held against the answers"
+        )
     if problem:
         return all_as(WRONG, f"{PLAIN} is not your recording: {problem}")
     if found.no_key:

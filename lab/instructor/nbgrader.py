@@ -42,7 +42,9 @@ def make_notebook(path: Path) -> nbformat.NotebookNode:
     text = path.read_text(encoding="utf-8")
     list(stubs.regions(text))  # (the marks pair up)
     cells = [
-        new_markdown_cell(f"# {ast.get_docstring(ast.parse(text))}\n\nWrite the functions, run the cells from the top."),
+        new_markdown_cell(
+            f"# {ast.get_docstring(ast.parse(text))}\n\nWrite the functions, run the cells from the top."
+        ),
         _code("kit", FIND_THE_KIT, locked=True),
     ]
     for name, source in _parts(text, known):
@@ -53,9 +55,12 @@ def make_notebook(path: Path) -> nbformat.NotebookNode:
             source = source.replace(ours, theirs)
         cells.append(_code(name, source, solution=True))
         points = known[name].minutes / MINUTES_PER_POINT
-        cells.append(_code(f"check_{name}", f'check_cells("{sheet}", "{name}", In)', locked=True, points=points))
+        cells.append(
+            _code(f"check_{name}", f'check_cells("{sheet}", "{name}", In)', locked=True, points=points)
+        )
     return new_notebook(
-        cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        cells=cells,
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
     )
 
 
@@ -65,7 +70,9 @@ def _parts(text: str, known: dict[str, Facts]) -> Iterator[tuple[str | None, str
     body = ast.parse(text).body[1:]  # behind the docstring
     starts = [node.lineno - 1 for node in body] + [len(lines)]
     for node, start, end in zip(body, starts, starts[1:], strict=False):
-        source = "\n".join(lines[start:end]).rstrip()  # (to the next one: a mark at the end is not part of the node)
+        source = "\n".join(
+            lines[start:end]
+        ).rstrip()  # (to the next one: a mark at the end is not part of the node)
         if getattr(node, "name", None) not in known:
             given += source + "\n"
             continue
@@ -76,7 +83,13 @@ def _parts(text: str, known: dict[str, Facts]) -> Iterator[tuple[str | None, str
 
 
 def _code(cell_id: str, source: str, locked=False, solution=False, points=None) -> nbformat.NotebookNode:
-    about = {"schema_version": SCHEMA, "grade_id": cell_id, "locked": locked, "solution": solution, "task": False}
+    about = {
+        "schema_version": SCHEMA,
+        "grade_id": cell_id,
+        "locked": locked,
+        "solution": solution,
+        "task": False,
+    }
     about |= {"grade": points is not None} | ({"points": points} if points is not None else {})
     return new_code_cell(source, id=cell_id.lower().replace("_", "-"), metadata={"nbgrader": about})
 
@@ -94,7 +107,9 @@ def write(course: Path) -> list[Path]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab nbgrader", description="Write the sheets as nbgrader assignments.")
+    parser = argparse.ArgumentParser(
+        prog="lab nbgrader", description="Write the sheets as nbgrader assignments."
+    )
     parser.add_argument("course", type=Path, metavar="COURSE", help="nbgrader's course folder")
     options = parser.parse_args(argv)
     try:

@@ -46,7 +46,8 @@ def percent(result: Result) -> float:
 def summary(result: Result) -> str:
     """One line on a submission."""
     counts = {
-        state: sum(mark.state == state for mark in result.marks) for state in (DONE, PARTLY, NOT_ATTEMPTED, MISSING)
+        state: sum(mark.state == state for mark in result.marks)
+        for state in (DONE, PARTLY, NOT_ATTEMPTED, MISSING)
     }
     wrong = len(result.marks) - sum(counts.values())
     return ", ".join(f"{count} {state}" for state, count in {**counts, "wrong": wrong}.items() if count)
@@ -67,7 +68,9 @@ def write_grades(
     for pair in pairs:
         copied.setdefault(pair.first, set()).add(pair.second)
         copied.setdefault(pair.second, set()).add(pair.first)
-    tasks = list(dict.fromkeys((mark.sheet, mark.task) for result in results.values() for mark in result.marks))
+    tasks = list(
+        dict.fromkeys((mark.sheet, mark.task) for result in results.values() for mark in result.marks)
+    )
     heading = [
         "Student",
         "ID",
@@ -80,7 +83,12 @@ def write_grades(
         "Points",
         "Points Possible",
     ]
-    heading += ["Feedback comments", "Remarks", "Same recording as", *(f"{sheet}: {task}" for sheet, task in tasks)]
+    heading += [
+        "Feedback comments",
+        "Remarks",
+        "Same recording as",
+        *(f"{sheet}: {task}" for sheet, task in tasks),
+    ]
     rows, canvas, moodle = [], [], []
     most = max((result.of for result in results.values()), default=0)
     for entry in roster:

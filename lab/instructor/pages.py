@@ -48,7 +48,9 @@ def _bar(share: float) -> str:
 
 def student_page(entry: Entry, result: Result) -> str:
     """What a student gets back: marks, and for each wrong task its story. Never an answer."""
-    body = [f"<p>{result.points:g} of {result.of:g} points ({percent(result)} %): {escape(summary(result))}.</p>"]
+    body = [
+        f"<p>{result.points:g} of {result.of:g} points ({percent(result)} %): {escape(summary(result))}.</p>"
+    ]
     body.append(_bar(result.points / result.of if result.of else 0))
     if result.remarks:
         body.append("<ul>" + "".join(f"<li>{escape(remark)}</li>" for remark in result.remarks) + "</ul>")
@@ -87,13 +89,17 @@ def _story(story: str, names: Sequence[str]) -> str:
     return re.sub(r"(?:<tr>.*</tr>\n?)+", lambda rows: f'<table class="story">{rows[0]}</table>', text)
 
 
-def class_page(roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair], notes: Sequence[str]) -> str:
+def class_page(
+    roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair], notes: Sequence[str]
+) -> str:
     """For the instructor: how the class did, which tasks fail most and how, shared recordings, what needs a look."""
     shares = sorted(result.points / result.of for result in results.values() if result.of)
     middle = f"{shares[len(shares) // 2]:.0%}" if shares else "none"
     body = [f"<p>{len(results)} of {len(roster)} handed in; median {middle}.</p>"]
     if notes:
-        body.append("<h2>Needs a look</h2><ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>")
+        body.append(
+            "<h2>Needs a look</h2><ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>"
+        )
     if pairs:
         body.append(
             "<h2>The same recording</h2><p>Recordings that share what no two recordings share. A person judges.</p><ul>"
@@ -114,7 +120,9 @@ def class_page(roster: Sequence[Entry], results: dict[str, Result], pairs: Seque
                 reasons.setdefault(task, Counter())[WHY.get(mark.why, "a wrong result")] += 1
     for task, count in sorted(states.items(), key=lambda item: -(item[1][WRONG] + item[1][PARTLY])):
         how = ", ".join(f"{number} {why}" for why, number in reasons.get(task, Counter()).most_common(3))
-        numbers = "".join(f'<td class="number">{count[state]}</td>' for state in (DONE, PARTLY, WRONG, NOT_ATTEMPTED))
+        numbers = "".join(
+            f'<td class="number">{count[state]}</td>' for state in (DONE, PARTLY, WRONG, NOT_ATTEMPTED)
+        )
         body.append(f"<tr><td>{escape(': '.join(task))}</td>{numbers}<td>{escape(how)}</td></tr>")
     body.append('</table></div><h2>Students</h2><div class="wide"><table>')
     for entry in roster:
@@ -134,13 +142,19 @@ def class_page(roster: Sequence[Entry], results: dict[str, Result], pairs: Seque
 
 
 def write_pages(
-    folder: Path, roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair], notes: Sequence[str]
+    folder: Path,
+    roster: Sequence[Entry],
+    results: dict[str, Result],
+    pairs: Sequence[Pair],
+    notes: Sequence[str],
 ) -> Path:
     """feedback/ID.html for each, and class.html, whose path it gives."""
     (folder / "feedback").mkdir(parents=True, exist_ok=True)
     for entry in roster:
         if result := results.get(entry.id):
-            (folder / "feedback" / f"{entry.id}.html").write_text(student_page(entry, result), encoding="utf-8")
+            (folder / "feedback" / f"{entry.id}.html").write_text(
+                student_page(entry, result), encoding="utf-8"
+            )
     path = folder / "class.html"
     path.write_text(class_page(roster, results, pairs, notes), encoding="utf-8")
     return path

@@ -103,4 +103,6 @@ def _python_folders() -> list[str]:
     """What the interpreter and its standard library need, where the system's own folders do not hold it."""
     wanted = {os.path.dirname(os.path.dirname(_real_python())), sysconfig.get_paths()["stdlib"]}
     wanted |= {sysconfig.get_config_var("LIBDIR") or ""} | {sys.base_prefix}
-    return sorted(path for path in map(os.path.realpath, wanted - {""}) if path != "/" and os.path.isdir(path))
+    return sorted(
+        path for path in map(os.path.realpath, wanted - {""}) if path != "/" and os.path.isdir(path)
+    )

@@ -72,7 +72,9 @@ def solutions(folder: Path = SOLUTIONS) -> list[Path]:
 
 def stale(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[str]:
     """The names of stubs that are not what their solutions give, byte for byte; and of those without a solution."""
-    wanted = {path.name: make_stub(path.read_text(encoding="utf-8")).encode() for path in solutions(solution_folder)}
+    wanted = {
+        path.name: make_stub(path.read_text(encoding="utf-8")).encode() for path in solutions(solution_folder)
+    }
     there = {path.name: path.read_bytes() for path in stub_folder.glob("sheet_*.py")}
     return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
 
@@ -93,13 +95,17 @@ def write(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> dict[
 
 def _free_name(stub: Path) -> Path:
     """``sheet.py.old``, or with a number where that is taken: what was moved aside before stays."""
-    names = (stub.with_name(f"{stub.stem}{number}.py.old") for number in ("", *(f".{n}" for n in range(2, 1_000))))
+    names = (
+        stub.with_name(f"{stub.stem}{number}.py.old") for number in ("", *(f".{n}" for n in range(2, 1_000)))
+    )
     return next(name for name in names if not name.exists())
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lab stubs", description="Generate the students' sheets.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where a stub is out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit code 1 where a stub is out of date"
+    )
     options = parser.parse_args(argv)
     try:
         if options.check:

@@ -76,7 +76,10 @@ def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[
             problems.append(f"{path.name}: not a folder or a file, and left out")
             continue
         submission = read(path)
-        named, claimed = named_by_platform(path.name.removesuffix(".zip"), roster), _claimed(submission, roster)
+        named, claimed = (
+            named_by_platform(path.name.removesuffix(".zip"), roster),
+            _claimed(submission, roster),
+        )
         if named and claimed not in (None, named):
             submission.remarks.append(f"its note says {claimed}, its name says {named}: the name counts")
         owner = named or claimed
@@ -99,7 +102,9 @@ def read(path: Path) -> Submission:
     submission = Submission("", path)
     _read(path, submission, MOST_FILES)
     kept, more = submission.remarks[:MOST_REMARKS], submission.remarks[MOST_REMARKS:]
-    submission.remarks = [one[:LONGEST_REMARK] for one in kept] + [f"and {len(more)} more like these"] * bool(more)
+    submission.remarks = [one[:LONGEST_REMARK] for one in kept] + [f"and {len(more)} more like these"] * bool(
+        more
+    )
     return submission
 
 
@@ -173,8 +178,12 @@ def _in_zip(path: Path, remarks: list[str]) -> Iterator[tuple]:
                 continue
             if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 yield info.filename, info.file_size, functools.partial(_load_member, archive, info)
-            elif is_wanted(name := PurePosixPath(info.filename).name):  # zipfile unpacks others without a bound
-                remarks.append(f"{name} was left out: it is packed neither stored nor deflated; pack it as a plain zip")
+            elif is_wanted(
+                name := PurePosixPath(info.filename).name
+            ):  # zipfile unpacks others without a bound
+                remarks.append(
+                    f"{name} was left out: it is packed neither stored nor deflated; pack it as a plain zip"
+                )
 
 
 def _load_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:

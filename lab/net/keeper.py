@@ -43,7 +43,9 @@ PERMANENT, NO_DAD = (
 def main(arguments: list[str]) -> int:
     control = socket.socket(fileno=int(arguments[0]))
     starter = os.pidfd_open(os.getppid()) if hasattr(os, "pidfd_open") else None
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the starter's business, which then closes the socket
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C is the starter's business, which then closes the socket
     try:
         before = os.stat("/proc/self/ns/user").st_ino
         namespace.enter(own_processes=True)
@@ -144,7 +146,9 @@ def _offloads_off(interface: str) -> None:
         for command in ETHTOOL_SET.values():
             value = array.array("I", [command, 0])
             request = struct.pack("16sP16x", interface.encode(), value.buffer_info()[0])
-            with contextlib.suppress(OSError):  # a feature that this kernel's veth cannot switch is not on either
+            with contextlib.suppress(
+                OSError
+            ):  # a feature that this kernel's veth cannot switch is not on either
                 fcntl.ioctl(any_socket, SIOCETHTOOL, request)
 
 

@@ -241,7 +241,9 @@ class Lan:
         if found is None:
             if self._keeper is None:
                 raise LanError("the LAN is not running")
-            raise LanError(f"no host {name!r}: there are {', '.join(one.name for one in self.hosts.values())}")
+            raise LanError(
+                f"no host {name!r}: there are {', '.join(one.name for one in self.hosts.values())}"
+            )
         return found
 
     # Conditions
@@ -285,7 +287,9 @@ class Lan:
         What programs still mean to send it cannot know. Raises LanError where frames keep coming for too long.
         """
         quiet_for = 0
-        while quiet_for < 2:  # a frame may pass from one switch to the next while it is asked: all, twice over
+        while (
+            quiet_for < 2
+        ):  # a frame may pass from one switch to the next while it is asked: all, twice over
             before = self.state()["ports"]
             self._ask({"do": "settle"})
             quiet_for = quiet_for + 1 if self.state()["ports"] == before else 0
@@ -301,7 +305,9 @@ class Lan:
         if self._keeper is None:
             raise LanError("the LAN is not running")
         if self.bridge:
-            raise LanError("the kernel's bridge takes no conditions or orders: build the LAN on the kit's switch")
+            raise LanError(
+                "the kernel's bridge takes no conditions or orders: build the LAN on the kit's switch"
+            )
         answers = []
         for control in self._controls:
             control.sendall(json.dumps(request).encode() + b"\n")
@@ -316,8 +322,12 @@ class Lan:
             ipv6 = any(":" in address for nic in one.nics for address in nic.addresses)
             settings = SYSCTL | (_IPV6 if ipv6 else _NO_IPV6) | one.sysctl
             if not ipv6:  # a kernel built without IPv6 has none of these
-                settings = {name: value for name, value in settings.items() if name != "net.ipv6.conf.all.forwarding"}
-            plan["hosts"].append({"sysctl": settings, "nics": self._nics(one), "gateways": self._gateways(one)})
+                settings = {
+                    name: value for name, value in settings.items() if name != "net.ipv6.conf.all.forwarding"
+                }
+            plan["hosts"].append(
+                {"sysctl": settings, "nics": self._nics(one), "gateways": self._gateways(one)}
+            )
         self._socket.settimeout(BUILD_LIMIT_S)
         self._socket.sendall(json.dumps(plan).encode() + b"\n")
         text, descriptors, *_ = socket.recv_fds(self._socket, 65536, 250)
@@ -369,7 +379,11 @@ class Lan:
             return []
         mine = [ipaddress.ip_interface(address).network for nic in plan.nics for address in nic.addresses]
         offered = [
-            ipaddress.ip_interface(a) for one in self.plans if one.routes for nic in one.nics for a in nic.addresses
+            ipaddress.ip_interface(a)
+            for one in self.plans
+            if one.routes
+            for nic in one.nics
+            for a in nic.addresses
         ]
         return [str(address.ip) for address in offered if address.network in mine]
 
@@ -381,7 +395,9 @@ def _answer(control: socket.socket) -> dict:
         try:
             piece = control.recv(65536)
         except TimeoutError:
-            raise LanError(f"a switch has not answered in {ANSWER_LIMIT_S} s: frames are still under way") from None
+            raise LanError(
+                f"a switch has not answered in {ANSWER_LIMIT_S} s: frames are still under way"
+            ) from None
         if not piece:
             raise LanError("a switch has ended")
         text += piece
@@ -417,7 +433,9 @@ def check_plan(hosts: Iterable[HostPlan]) -> list[HostPlan]:
         raise LanError(f"a LAN takes up to {HOSTS_LIMIT} hosts, not {len(plans)}")
     for plan in plans:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,11}", plan.name) or plan.name == "lo":
-            raise LanError(f"host name {plan.name!r}: up to 12 letters, digits, - and _, beginning with a letter")
+            raise LanError(
+                f"host name {plan.name!r}: up to 12 letters, digits, - and _, beginning with a letter"
+            )
         if _plain(plan.name) in names:
             raise LanError(f"two hosts are called {plan.name}")
         names[_plain(plan.name)] = plan.name
@@ -432,7 +450,9 @@ def check_plan(hosts: Iterable[HostPlan]) -> list[HostPlan]:
             for text in nic.addresses:
                 interface = _interface(plan.name, text)
                 if interface.ip in addresses:
-                    raise LanError(f"{plan.name} and {addresses[interface.ip]} have the same address {interface.ip}")
+                    raise LanError(
+                        f"{plan.name} and {addresses[interface.ip]} have the same address {interface.ip}"
+                    )
                 addresses[interface.ip] = plan.name
                 _keep_apart(networks, interface.network, nic.switch)
     return plans

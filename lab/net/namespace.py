@@ -34,7 +34,9 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
 EXIT_REFUSED = 125  # what the launcher ends with when the system refuses the namespace
 EXIT_NOT_FOUND = 127  # ... and when COMMAND cannot be started, as a shell does
-KILL_COMMAND = getattr(signal, "SIGRTMIN", 0)  # asks the stand-in of --join to kill COMMAND (and then to end itself)
+KILL_COMMAND = getattr(
+    signal, "SIGRTMIN", 0
+)  # asks the stand-in of --join to kill COMMAND (and then to end itself)
 SENT_BY_KERNEL = 0x80  # si_code of a signal that a terminal's key made, siginfo: SI_KERNEL
 
 
@@ -120,7 +122,10 @@ def cause_of(
     ``otherwise`` is the way out where no setting is to blame.
     """
     if not sys.platform.startswith("linux"):
-        return "network namespaces exist on Linux only", "record on the loopback, or use the captures in captures/"
+        return (
+            "network namespaces exist on Linux only",
+            "record on the loopback, or use the captures in captures/",
+        )
     for setting, forbidding, sentence, fix in _FORBIDDEN_BY:
         if _read(setting) == forbidding:
             return sentence, fix

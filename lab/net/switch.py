@@ -45,7 +45,9 @@ class Port:
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)  # no protocol yet: nothing comes in
         self.socket.setblocking(False)
         self.socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        with contextlib.suppress(OSError):  # older kernels keep that to the machine's root: a smaller buffer then
+        with contextlib.suppress(
+            OSError
+        ):  # older kernels keep that to the machine's root: a smaller buffer then
             self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
         self.socket.bind((interface, ETH_P_ALL))
         self.cable = {direction: CableDirection(f"{direction} {name}") for direction in ("from", "to")}
@@ -230,13 +232,17 @@ class Switch:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="A learning Ethernet switch between the interfaces of a namespace.")
+    parser = argparse.ArgumentParser(
+        description="A learning Ethernet switch between the interfaces of a namespace."
+    )
     parser.add_argument("ports", nargs="+", metavar="[NAME=]INTERFACE")
     parser.add_argument("--control", type=int, metavar="FD", help="a stream socket that requests come over")
     arguments = parser.parse_args(argv)
     control = socket.socket(fileno=arguments.control) if arguments.control is not None else None
     if control:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the room's business: it closes the control socket
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # Ctrl-C is the room's business: it closes the control socket
     named = (port.partition("=") for port in arguments.ports)
     try:
         switch = Switch([Port(name, interface or name) for name, _, interface in named], control)

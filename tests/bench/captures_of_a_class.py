@@ -133,7 +133,10 @@ def doctor(
 def check(folder: Path, key: str, many: int = 20) -> list[str]:
     """What is not as it must be among the recordings in ``folder``, with ``many`` doctored copies put in."""
     students = sorted(path.parent.name for path in folder.glob("*/about.json"))
-    held = {one: [trace for file in (PLAIN, TLS) for trace in copies.traces(folder / one / file)] for one in students}
+    held = {
+        one: [trace for file in (PLAIN, TLS) for trace in copies.traces(folder / one / file)]
+        for one in students
+    }
     found = []
     with tempfile.TemporaryDirectory() as temporary:
         made = doctor(students, folder, Path(temporary), random.Random("copies"), min(many, len(students)))
@@ -155,7 +158,9 @@ def check(folder: Path, key: str, many: int = 20) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="tests.bench.captures_of_a_class", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="tests.bench.captures_of_a_class", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--recordings", type=Path, help="made by lab capture --roster")
     parser.add_argument("--course", default="k", help="the key that they were made with")
     parser.add_argument("--count", type=int, default=200, help="how many to record where there are none")
@@ -167,7 +172,11 @@ def main(argv: list[str] | None = None) -> int:
         if not options.recordings:
             entries = [Entry(f"s{number:04}") for number in range(options.count)]
             record_roster(
-                entries, options.course, folder, options.jobs, lambda done, total, what: print(done, total, what)
+                entries,
+                options.course,
+                folder,
+                options.jobs,
+                lambda done, total, what: print(done, total, what),
             )
         found = check(folder, options.course)
     print("\n".join(found))

@@ -190,9 +190,12 @@ def median(values) -> float | None:
 
 
 def show_throughput(results: dict[str, list[dict]], clients: int) -> None:
-    print(f"\n{clients} clients: thousands of lines delivered a second, and ours beside it (median of the turns)")
     print(
-        f"{'':26}{'k lines/s':>10}{'report wire':>13}{'json wire':>12}{'generator':>11}{'lost':>6}{'torn':>6}", end=""
+        f"\n{clients} clients: thousands of lines delivered a second, and ours beside it (median of the turns)"
+    )
+    print(
+        f"{'':26}{'k lines/s':>10}{'report wire':>13}{'json wire':>12}{'generator':>11}{'lost':>6}{'torn':>6}",
+        end="",
     )
     print(f"{'k a CPU second':>17}{'report wire':>13}{'json wire':>12}")
     for name, runs in results.items():
@@ -200,10 +203,15 @@ def show_throughput(results: dict[str, list[dict]], clients: int) -> None:
         if speed is None:
             print(f"{name:26}  {runs[0]['failed']}")
             continue
-        ratios = [ratio(results, ours, name, key) for key in ("lines_per_s", "lines_per_cpu_s") for ours in OURS]
+        ratios = [
+            ratio(results, ours, name, key) for key in ("lines_per_s", "lines_per_cpu_s") for ours in OURS
+        ]
         share, thrift = (median(run.get(key) for run in runs) for key in ("generator_cpu", "lines_per_cpu_s"))
         lost, torn = (sum(run.get(key, 0) for run in runs) for key in ("lost", "torn_at_one_client"))
-        print(f"{name:26}{speed / 1e3:>10,.0f}{ratios[0]:>13}{ratios[1]:>12}{share:>10.0%} {lost:>6}{torn:>6}", end="")
+        print(
+            f"{name:26}{speed / 1e3:>10,.0f}{ratios[0]:>13}{ratios[1]:>12}{share:>10.0%} {lost:>6}{torn:>6}",
+            end="",
+        )
         print(f"{thrift / 1e3:>17,.0f}{ratios[2]:>13}{ratios[3]:>12}")
 
 
@@ -253,13 +261,19 @@ def show_story(told: list[dict]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.chat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m tests.bench.chat",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--clients", default="10,100,1000", help="crowds to measure (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=3, help="each server, each turn (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=3, help="each server, each turn (default: %(default)s)"
+    )
     parser.add_argument("--repeat", type=int, default=3, help="turns (default: %(default)s)")
     parser.add_argument("--servers", help="of: " + "; ".join((*OURS, *OTHERS)) + " (separated by semicolons)")
-    parser.add_argument("--before", type=Path, metavar="DIR", help="beside an earlier checkout of the kit, and no other")
+    parser.add_argument(
+        "--before", type=Path, metavar="DIR", help="beside an earlier checkout of the kit, and no other"
+    )
     parser.add_argument("--latency", action="store_true")
     parser.add_argument("--idle", type=int, nargs="?", const=10_000, metavar="N")
     parser.add_argument("--overload", action="store_true")
@@ -281,7 +295,9 @@ def main(argv: list[str] | None = None) -> int:
             print(f"\n100 clients, {rate} lines a second in all: milliseconds until each has a line")
             for name in names:
                 result = figures[f"{name}, {rate}/s"] = latency(name, 100, rate, options.seconds)
-                print(f"{name:34}p50 {result['p50_ms']:8.2f}   p99 {result['p99_ms']:8.2f}   lost {result['lost']}")
+                print(
+                    f"{name:34}p50 {result['p50_ms']:8.2f}   p99 {result['p99_ms']:8.2f}   lost {result['lost']}"
+                )
     elif options.idle:
         print(f"{options.idle:,} connections at once, then idle")
         for name in names:

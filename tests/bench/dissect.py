@@ -192,11 +192,15 @@ def make_one_sided(path: Path) -> None:
     from tests.dissect import packets
 
     ends = "10.0.0.1", "10.0.0.2"
-    text = b"".join(b"line %4d of a long text that only one side writes\n" % number for number in range(40))[:1448]
+    text = b"".join(b"line %4d of a long text that only one side writes\n" % number for number in range(40))[
+        :1448
+    ]
     with open(path, "wb") as file, CaptureWriter(file) as writer:
         writer.add_interface("lo")
         for i in range(11_600):
-            segment = packets.tcp(*ends, 50_000, 9898, 1 + i * len(text), 1, packets.PSH | packets.ACK, payload=text)
+            segment = packets.tcp(
+                *ends, 50_000, 9898, 1 + i * len(text), 1, packets.PSH | packets.ACK, payload=text
+            )
             writer.write(packets.link(packets.ETHERNET, packets.ipv4(*ends, segment)), 10**18 + i * 1000)
 
 

@@ -93,7 +93,12 @@ class Irc(Protocol):
         return f"PRIVMSG #lab :{TEXT.format(sender=sender, number=number)}\r\n".encode()
 
 
-PROTOCOLS = {"ours, json wire": Lines(), "before, json wire": Lines(), "websockets": WebSocket(), "ngircd": Irc()}
+PROTOCOLS = {
+    "ours, json wire": Lines(),
+    "before, json wire": Lines(),
+    "websockets": WebSocket(),
+    "ngircd": Irc(),
+}
 
 
 class Crowd:

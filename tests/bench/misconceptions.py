@@ -21,7 +21,9 @@ from lab.instructor.stubs import SOLUTIONS
 from tests.bench import end_on_sigterm
 from tests.solutions.misconceptions import MISCONCEPTIONS, Misconception, planted
 
-STYLES = sorted(path for path in (SOLUTIONS / "styles").glob("*") if path.is_dir() and path.name != "__pycache__")
+STYLES = sorted(
+    path for path in (SOLUTIONS / "styles").glob("*") if path.is_dir() and path.name != "__pycache__"
+)
 TIME_S = 1.5  # for one call: one misconception waits for ever, and is to say so soon
 
 
@@ -54,7 +56,11 @@ def answer_given_away(wrong: Wrong) -> bool:
         step for step in wrong.story.steps if "said:" not in step and "feed(" not in step
     )  # those show what was given
     text = " ".join([wrong.story.came_back.replace(show(wrong.got), ""), wrong.story.filter, *steps])
-    shown = {repr(right), str(right)} if not isinstance(right, bytes) else {repr(right), right.hex(), right.hex(" ")}
+    shown = (
+        {repr(right), str(right)}
+        if not isinstance(right, bytes)
+        else {repr(right), right.hex(), right.hex(" ")}
+    )
     return any(one and _stands_in(one, text) for one in shown)
 
 
@@ -75,10 +81,16 @@ def main(argv: list[str] | None = None) -> int:
     faults = []
     with ThreadPoolExecutor(options.jobs) as pool:
         verdicts = dict(
-            zip(MISCONCEPTIONS, pool.map(lambda one: run_misconception(one, tasks, seeds), MISCONCEPTIONS), strict=True)
+            zip(
+                MISCONCEPTIONS,
+                pool.map(lambda one: run_misconception(one, tasks, seeds), MISCONCEPTIONS),
+                strict=True,
+            )
         )
         right = [(task, folder) for task in tasks.values() for folder in [SOLUTIONS, *STYLES]]
-        passed = pool.map(lambda one: run(one[0], one[1] / f"{module_name(one[0].sheet)}.py", seeds, 10), right)
+        passed = pool.map(
+            lambda one: run(one[0], one[1] / f"{module_name(one[0].sheet)}.py", seeds, 10), right
+        )
         for (task, folder), outcome in zip(right, passed, strict=True):
             faults += [f"{task.id} of {folder.name} fails: {wrong}" for wrong in outcome if wrong][:1]
     counts = defaultdict(int)
@@ -94,7 +106,9 @@ def main(argv: list[str] | None = None) -> int:
             for wrong in outcome
             if wrong and answer_given_away(wrong)
         ][:1]
-        faults += [f"{one.id}: the story names no rule" for wrong in outcome if wrong and not wrong.story.rule][:1]
+        faults += [
+            f"{one.id}: the story names no rule" for wrong in outcome if wrong and not wrong.story.rule
+        ][:1]
     print(
         f"\n{len(verdicts)} misconceptions, {len(right)} right ones ({1 + len(STYLES)} styles), {options.seeds} "
         f"seeds each: "

@@ -94,7 +94,9 @@ async def run_websockets(port: int) -> None:
         finally:
             connections.discard(connection)
 
-    async with serve(talk, "127.0.0.1", port, compression=None, ping_interval=None, backlog=BACKLOG) as server:
+    async with serve(
+        talk, "127.0.0.1", port, compression=None, ping_interval=None, backlog=BACKLOG
+    ) as server:
         print(list(server.sockets)[0].getsockname()[1], flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
         os._exit(0)
@@ -158,7 +160,9 @@ SERVERS = {
     "report": lambda port: run_report(port),
     "report, no delay": lambda port: run_report(port, no_delay=True),
     "report, no delay, backlog": lambda port: run_report(port, no_delay=True, backlog=BACKLOG),
-    "report, no delay, backlog, framed": lambda port: run_report(port, FramedServer, no_delay=True, backlog=BACKLOG),
+    "report, no delay, backlog, framed": lambda port: run_report(
+        port, FramedServer, no_delay=True, backlog=BACKLOG
+    ),
     "asyncio": lambda port: asyncio.run(run_asyncio(port)),
     "websockets": lambda port: asyncio.run(run_websockets(port)),
     "ngircd": run_ngircd,
@@ -199,7 +203,12 @@ def running(name: str):
         command = [sys.executable, "-m", "tests.bench.servers", name]
     with a_core_each():
         process = subprocess.Popen(
-            command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command,
+            cwd=ROOT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
     try:
         pid = process.pid
@@ -226,7 +235,9 @@ def running(name: str):
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.servers", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.servers", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("name", choices=SERVERS)
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args(argv)

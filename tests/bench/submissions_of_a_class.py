@@ -111,7 +111,10 @@ def make(folder: Path, count: int, recordings: Path | None = None) -> tuple[Path
             kind, not_done = "stubs", set(every)
         elif turn == 3:
             left = dice.sample(sorted(files), 2)
-            kind, not_done = "two sheets missing", {task for task in every if any(task.split(".")[0] in name for name in left)}
+            kind, not_done = (
+                "two sheets missing",
+                {task for task in every if any(task.split(".")[0] in name for name in left)},
+            )
             files = {name: text for name, text in files.items() if name not in left}
         elif turn == 4:
             style = STYLES[number // 5 % len(STYLES)]
@@ -136,7 +139,16 @@ def make(folder: Path, count: int, recordings: Path | None = None) -> tuple[Path
 
 
 def grade(folder: Path, roster: Path, *more: str, timeout: float = 3600) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "lab"), "grade", str(folder / "in"), "--roster", str(roster), "--out", str(folder / "out")]
+    command = [
+        sys.executable,
+        str(ROOT / "lab"),
+        "grade",
+        str(folder / "in"),
+        "--roster",
+        str(roster),
+        "--out",
+        str(folder / "out"),
+    ]
     return subprocess.run([*command, *more], capture_output=True, text=True, timeout=timeout)
 
 
@@ -151,14 +163,22 @@ def faults(folder: Path, expected: dict[str, dict]) -> list[str]:
             continue
         if wanted["not_done"] is None:
             continue
-        marks = {f"{mark['sheet']}.{mark['task']}": mark for mark in told["marks"] if mark["sheet"] != "own capture"}
+        marks = {
+            f"{mark['sheet']}.{mark['task']}": mark
+            for mark in told["marks"]
+            if mark["sheet"] != "own capture"
+        }
         not_done = {task for task, mark in marks.items() if mark["state"] != "done"}
         if not_done != wanted["not_done"]:
-            found.append(f"{student} ({wanted['kind']}): not done {sorted(not_done)}, should be {sorted(wanted['not_done'])}")
+            found.append(
+                f"{student} ({wanted['kind']}): not done {sorted(not_done)}, should be {sorted(wanted['not_done'])}"
+            )
         if wanted["kind"].startswith("hostile"):
             for task in not_done:
                 if marks[task]["points"] or not marks[task]["story"]:
-                    found.append(f"{student} ({wanted['kind']}): {marks[task]['points']} points for {task}, no reason given")
+                    found.append(
+                        f"{student} ({wanted['kind']}): {marks[task]['points']} points for {task}, no reason given"
+                    )
         page = (folder / "out" / "feedback" / f"{student}.html").read_text(encoding="utf-8")
         if wanted["text"] and wanted["text"] not in page:
             found.append(f"{student} ({wanted['kind']}): the reason does not say {wanted['text']!r}")
@@ -168,10 +188,14 @@ def faults(folder: Path, expected: dict[str, dict]) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="tests.bench.submissions_of_a_class", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="tests.bench.submissions_of_a_class", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--recordings", type=Path, help="a class's recordings, made by lab capture --roster --course k")
+    parser.add_argument(
+        "--recordings", type=Path, help="a class's recordings, made by lab capture --roster --course k"
+    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="work in this folder, and keep it")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="lab-class-") as temporary:
@@ -183,7 +207,9 @@ def main(argv: list[str] | None = None) -> int:
         print(done.stdout[-2500:], done.stderr[-2000:])
         found = faults(folder, expected) if done.returncode == 0 else [f"exit code {done.returncode}"]
     print("\n".join(found))
-    print(f"{options.count} submissions graded in {seconds:.0f} s with {options.jobs} jobs; {len(found)} faults")
+    print(
+        f"{options.count} submissions graded in {seconds:.0f} s with {options.jobs} jobs; {len(found)} faults"
+    )
     return 1 if found else 0
 
 

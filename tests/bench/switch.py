@@ -133,7 +133,9 @@ def main(argv: list[str] | None = None) -> int:
     paced = f"at {arguments.pace:,.0f}/s lost"
     flat_out = "flat out, delivered/s"
     print(f"{'':18}{'round trip, us':>32}{'one passage adds':>18}{paced:>20}{flat_out:>24}{'built in':>10}")
-    print(f"{'':18}{'median':>12}{'95 %':>10}{'99 %':>10}{'over the bridge':>18}{'min ... max':>20}{'min ... max':>24}")
+    print(
+        f"{'':18}{'median':>12}{'95 %':>10}{'99 %':>10}{'over the bridge':>18}{'min ... max':>20}{'min ... max':>24}"
+    )
     for kind, found in figures.items():
         trips = statistics.quantiles(found["round_trip_s"], n=100)
         lost = [one["lost"] for one in found["paced"]]

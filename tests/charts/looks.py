@@ -39,12 +39,16 @@ def inspect_text(drawn) -> list[str]:
     """One sentence a fault: text that is too small, cut off by the figure's edge, or under other text."""
     found = texts(drawn)
     said = [text.get_text() for text in found]
-    faults = [f"{text.get_text()!r} is {text.get_fontsize()} points high" for text in found if _is_small(text)]
+    faults = [
+        f"{text.get_text()!r} is {text.get_fontsize()} points high" for text in found if _is_small(text)
+    ]
     boxes = np.array([text.get_window_extent().extents for text in found]).reshape(-1, 4)  # x0, y0, x1, y1
     page = root(drawn).bbox.extents
     cut = (boxes[:, :2] < page[:2] - SLACK).any(axis=1) | (boxes[:, 2:] > page[2:] + SLACK).any(axis=1)
     faults += [f"{said[number]!r} is cut off" for number in np.flatnonzero(cut)]
-    shared = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    shared = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(
+        boxes[:, None, :2], boxes[None, :, :2]
+    )
     pairs = np.argwhere(np.triu((shared > SLACK).all(axis=2), k=1))
     return faults + [f"{said[one]!r} and {said[other]!r} overlap" for one, other in pairs]
 
@@ -63,7 +67,10 @@ def contrast(text, ground) -> float:
     """The contrast ratio of two colours, 1 to 21 (WCAG 2.1, relative luminance)."""
 
     def luminance(colour):
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgba(colour)[:3]]
+        linear = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+            for part in to_rgba(colour)[:3]
+        ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     light, dark = sorted((luminance(text), luminance(ground)), reverse=True)

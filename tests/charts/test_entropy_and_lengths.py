@@ -39,7 +39,9 @@ def test_the_entropy_of_many_random_bytes_is_eight_bits():
 def test_plaintext_is_far_from_random_and_ciphertext_is_not(plain, encrypted):
     text = plain.from_responder.data
     hidden = b"".join(
-        record.payload for record in read_records(encrypted.from_responder) if record.content_type == APPLICATION_DATA
+        record.payload
+        for record in read_records(encrypted.from_responder)
+        if record.content_type == APPLICATION_DATA
     )
     assert random_entropy_bits(len(text)) - entropy_bits(text) > 2
     assert abs(random_entropy_bits(len(hidden)) - entropy_bits(hidden)) < 0.05
@@ -50,10 +52,14 @@ def test_plaintext_is_far_from_random_and_ciphertext_is_not(plain, encrypted):
         heights = [abs(bar.get_height()) for bar in bars]
         assert len(heights) == VALUES and bars.get_label() == name
         assert heights.index(max(heights)) == max(range(VALUES), key=data.count)
-        assert any(f"{entropy_bits(data):.2f} of 8 bits a byte; {len(data):,} bytes" in text for text in said(ax))
+        assert any(
+            f"{entropy_bits(data):.2f} of 8 bits a byte; {len(data):,} bytes" in text for text in said(ax)
+        )
     assert inspect_text(ax) == []
     told = describe_entropy(streams).splitlines()
-    assert told[0].startswith(f"plaintext: {entropy_bits(text):.2f} bits a byte, where as many random bytes would show")
+    assert told[0].startswith(
+        f"plaintext: {entropy_bits(text):.2f} bits a byte, where as many random bytes would show"
+    )
 
 
 def test_lanes_share_one_scale():

@@ -8,7 +8,16 @@ from lab.charts import describe_exposure, draw_exposure, new_axes
 from tests.charts.looks import contrast, grey, inspect_text
 
 KINDS = ("identities", "content", "secrets", "presence", "relations", "metadata")
-VARIANTS = ("plaintext", "base64", "xor", "TLS 1.2", "TLS 1.3", "TLS 1.3 padded", "one in ten leaked", "open Wi-Fi")
+VARIANTS = (
+    "plaintext",
+    "base64",
+    "xor",
+    "TLS 1.2",
+    "TLS 1.3",
+    "TLS 1.3 padded",
+    "one in ten leaked",
+    "open Wi-Fi",
+)
 
 
 @dataclass
@@ -40,7 +49,9 @@ def test_every_size_is_readable(count):
 def test_the_table_has_a_cell_for_each_number():
     given = scores(wrong=2)
     ax = draw_exposure(given)
-    assert [cell.get_label() for cell in ax.patches] == [f"{variant}: {kind}" for variant in VARIANTS for kind in KINDS]
+    assert [cell.get_label() for cell in ax.patches] == [
+        f"{variant}: {kind}" for variant in VARIANTS for kind in KINDS
+    ]
     written = [text.get_text() for text in ax.texts]
     assert written.count("n/a") == 8
     assert written.count("34 of 120\n2 false") == 4 and written.count("28 %") == 4
@@ -68,7 +79,9 @@ def test_three_variants_are_bars_unless_asked_otherwise():
         draw_exposure(three, form="pie")
 
 
-@pytest.mark.parametrize(("right", "said"), [(0, "0 %"), (1, "1 %"), (999, "99 %"), (1000, "100 %"), (500, "50 %")])
+@pytest.mark.parametrize(
+    ("right", "said"), [(0, "0 %"), (1, "1 %"), (999, "99 %"), (1000, "100 %"), (500, "50 %")]
+)
 def test_only_all_is_100_and_only_nothing_is_0(right, said):
     given = {"a cipher": [Score("content", right, 0, 1000)]}
     assert f"a cipher: {said}  ({right} of 1000)" in [text.get_text() for text in draw_exposure(given).texts]

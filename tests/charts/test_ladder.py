@@ -23,7 +23,12 @@ def said(ax):
 
 def test_the_handshake_as_the_report_has_it(plain):
     ax = draw_ladder(plain, max_rows=6)
-    assert arrows(ax)[:4] == ["frame 1: handshake", "frame 2: handshake", "frame 3: handshake", "frame 4: push"]
+    assert arrows(ax)[:4] == [
+        "frame 1: handshake",
+        "frame 2: handshake",
+        "frame 3: handshake",
+        "frame 4: push",
+    ]
     written = said(ax)
     for label in ("SYN   seq 0   len 0", "SYN, ACK   seq 0   ack 1   len 0", "ACK   seq 1   ack 1   len 0"):
         assert label in written
@@ -31,7 +36,9 @@ def test_the_handshake_as_the_report_has_it(plain):
 
 def test_arrows_point_from_the_sender(plain):
     ax = draw_ladder(plain, max_rows=4)
-    [syn, answer] = [line for line in ax.lines if line.get_gid() in ("frame 1: handshake", "frame 2: handshake")]
+    [syn, answer] = [
+        line for line in ax.lines if line.get_gid() in ("frame 1: handshake", "frame 2: handshake")
+    ]
     assert syn.get_xdata()[0] < syn.get_xdata()[1] and answer.get_xdata()[0] > answer.get_xdata()[1]
     assert syn.get_ydata()[0] == syn.get_ydata()[1] < answer.get_ydata()[0]  # level, and later is lower
 
@@ -68,7 +75,9 @@ def test_chosen_frames_only(plain):
 
 def test_true_to_time_is_true_to_time(lossy):
     ax = draw_ladder(lossy, true_to_time=True, max_rows=100)
-    lines = {int(re.findall(r"\d+", line.get_gid())[0]): line.get_ydata()[0] for line in ax.lines if line.get_gid()}
+    lines = {
+        int(re.findall(r"\d+", line.get_gid())[0]): line.get_ydata()[0] for line in ax.lines if line.get_gid()
+    }
     times = {row.frame: row.time_s for row in ladder_rows(lossy, max_rows=100)}
     first, last = min(times), max(times)
     scale = (lines[last] - lines[first]) / (times[last] - times[first])
@@ -85,28 +94,37 @@ def test_what_went_wrong_is_remarked(lossy):
 
 def test_payload_text_comes_from_the_caller(plain):
     def direction(payload, from_initiator):
-        return f"{len(payload)} from {'client' if from_initiator else 'server'}" if len(payload) != 7 else None
+        return (
+            f"{len(payload)} from {'client' if from_initiator else 'server'}" if len(payload) != 7 else None
+        )
 
     written = said(draw_ladder(plain, max_rows=12, payload_text=direction))
     assert "21 from client" in written and "25 from server" in written and "7 from client" not in written
     assert "text '!ShowUserHasConnected'" in describe_ladder(plain, payload_text=plain_text)
     assert plain_text(b"hi\x00\xff~") == "hi..~"
     long = draw_ladder(plain, frames=[4], payload_text=lambda payload, _: "word\n" * 300)
-    assert inspect_text(long) == [] and any(text.endswith("…") and "\n" not in text for text in said(long)[:-1])
+    assert inspect_text(long) == [] and any(
+        text.endswith("…") and "\n" not in text for text in said(long)[:-1]
+    )
 
 
 def test_payloads_from_the_network_cannot_break_the_picture(plain):
     for hostile in ("$\\frac$ $x", "\x00\x1b[31m\u202e\n\r", "€ 5 $", "", "\\", "a" * 100_000):
         for true_to_time in (False, True):
             ax = draw_ladder(
-                plain, frames=[4], true_to_time=true_to_time, payload_text=lambda payload, _, text=hostile: text
+                plain,
+                frames=[4],
+                true_to_time=true_to_time,
+                payload_text=lambda payload, _, text=hostile: text,
             )
             assert inspect_text(ax) == []
 
 
 def test_marks_differ_without_colour():
     looks = [(str(mark.line), mark.width, mark.marker) for mark in MARKS.values()]
-    assert len({marker for *_, marker in looks} | {"s"}) >= len(looks) - 1  # data with and without PSH share the square
+    assert (
+        len({marker for *_, marker in looks} | {"s"}) >= len(looks) - 1
+    )  # data with and without PSH share the square
     assert len(set(looks)) == len(looks)
     assert MARKS["push"].hollow != MARKS["data"].hollow and MARKS["push"].width - MARKS["data"].width >= 1
 
@@ -122,9 +140,18 @@ def test_ipv6_and_a_reset_fit(tmp_path):
     ]
     frames = []
     for number, (source, seq, ack, flags, payload) in enumerate(steps):
-        ours, theirs = ((client, 50_000), (server, 9898)) if source == client else ((server, 9898), (client, 50_000))
+        ours, theirs = (
+            ((client, 50_000), (server, 9898)) if source == client else ((server, 9898), (client, 50_000))
+        )
         segment = tcp(
-            ours[0], theirs[0], ours[1], theirs[1], 1000 + seq, 1000 + ack if ack else 0, flags, payload=payload
+            ours[0],
+            theirs[0],
+            ours[1],
+            theirs[1],
+            1000 + seq,
+            1000 + ack if ack else 0,
+            flags,
+            payload=payload,
         )
         frame = link(1, ipv6(ours[0], theirs[0], segment))
         frames.append((number * 10**9, frame, len(frame)))
@@ -139,7 +166,9 @@ def test_ipv6_and_a_reset_fit(tmp_path):
 
 def test_the_twin_names_every_segment(plain):
     lines = describe_ladder(plain, max_rows=1000, payload_text=plain_text).splitlines()
-    assert lines[0].startswith(f"Flow 0: {len(plain.rows)} segments between {plain.initiator} (initiator) and ")
+    assert lines[0].startswith(
+        f"Flow 0: {len(plain.rows)} segments between {plain.initiator} (initiator) and "
+    )
     assert len(lines) == 1 + len(plain.rows) + 1
     assert "initiator to responder: PSH, ACK, seq 1, ack 1, len 7 (data, PSH), text 'Brandon'" in lines[4]
     assert lines[-1].startswith("In the end: closed: FIN from")
@@ -159,4 +188,10 @@ def test_labels_keep_apart_and_stay_near():
 
 
 def test_time_units():
-    assert [time_unit(duration)[1] for duration in (0, 0.0005, 0.01, 1.9, 60)] == ["µs", "µs", "ms", "ms", "s"]
+    assert [time_unit(duration)[1] for duration in (0, 0.0005, 0.01, 1.9, 60)] == [
+        "µs",
+        "µs",
+        "ms",
+        "ms",
+        "s",
+    ]

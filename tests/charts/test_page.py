@@ -54,7 +54,9 @@ def test_an_odd_number_leaves_a_place_free(some):
 def test_the_twin_of_a_page_is_the_twins_of_its_charts(some, plain):
     told = describe_page([*some, partial(draw_entropy, {"plaintext": plain.from_responder.data})])
     assert (
-        told.count("\n\n") == 4 and f"(… {len(plain.rows) - 6} segments left out …)" in told and "bits a byte" in told
+        told.count("\n\n") == 4
+        and f"(… {len(plain.rows) - 6} segments left out …)" in told
+        and "bits a byte" in told
     )
     with pytest.raises(TypeError, match="no functools.partial"):
         describe_page([lambda ax: ax])

@@ -243,7 +243,9 @@ def test_the_shipped_lessons_are_readable(name, flow, direction):
     drawn = draw_time_sequence(lesson(name, flow), direction)
     assert inspect_text(drawn) == []
     for ax in drawn.figure.axes:
-        segments = [one for one in ax.collections if one.get_label() in ("segment", "sent again", "out of order")]
+        segments = [
+            one for one in ax.collections if one.get_label() in ("segment", "sent again", "out of order")
+        ]
         assert all(grey(one.get_color()[0]) < 0.6 for one in segments)
 
 
@@ -256,7 +258,12 @@ def test_two_bursts_on_one_page_are_readable():
 def test_kinds_differ_in_more_than_colour(lossy):
     ax = draw_time_sequence(lossy)
     looks = [
-        (str(handle.get_marker()), handle.get_linestyle(), handle.get_markeredgewidth(), handle.get_linewidth())
+        (
+            str(handle.get_marker()),
+            handle.get_linestyle(),
+            handle.get_markeredgewidth(),
+            handle.get_linewidth(),
+        )
         for handle in ax.get_legend().legend_handles
     ]
     assert len(looks) == 8 and len(set(looks)) == len(looks)
@@ -297,17 +304,23 @@ def test_the_twins_say_what_is_drawn(lossy):
     assert "4 of them duplicates" in told and "Frame 23 has SACK 6,001 to 10,001." in told
     assert "Frame 34 at 187.000 ms closes the window." in told
     told = describe_round_trips(lossy)
-    assert "14 round trips measured, 40 to 40 ms, median 40 ms; 2 left out because something was sent twice." in told
+    assert (
+        "14 round trips measured, 40 to 40 ms, median 40 ms; 2 left out because something was sent twice."
+        in told
+    )
     assert "The handshake took 40.1 ms from SYN to ACK." in told
     told = describe_in_flight(lossy)
-    assert "at most 10,000 bytes were in flight (at 54.000 ms)" in told and "2 segments went out again." in told
+    assert (
+        "at most 10,000 bytes were in flight (at 54.000 ms)" in told and "2 segments went out again." in told
+    )
 
 
 def test_the_twin_says_what_is_enlarged(lossy):
     calm = lesson("calm")
     told = describe_time_sequence(calm)
     assert (
-        "A burst at 312.098 ms, enlarged below: 10 segments in 260.0 µs, frames 6 to 15, numbers 1 to 10,001.\n" in told
+        "A burst at 312.098 ms, enlarged below: 10 segments in 260.0 µs, frames 6 to 15, numbers 1 to 10,001.\n"
+        in told
     )
     assert "enlarged" not in describe_time_sequence(lossy)
 

@@ -82,6 +82,15 @@ def write_lossy_upload(path) -> None:
             own, other = (CLIENT_ISN, SERVER_ISN) if from_client else (SERVER_ISN, CLIENT_ISN)
             acknowledged = other + ack if flags & ACK else 0
             segment = tcp(
-                ours[0], theirs[0], ours[1], theirs[1], own + seq, acknowledged, flags, window, options, payload
+                ours[0],
+                theirs[0],
+                ours[1],
+                theirs[1],
+                own + seq,
+                acknowledged,
+                flags,
+                window,
+                options,
+                payload,
             )
             writer.write(link(1, ipv4(ours[0], theirs[0], segment)), START_NS + round(ms * 1e6))

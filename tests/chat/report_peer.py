@@ -80,7 +80,9 @@ class ReportServer:
 
     def _send_all(self, data):
         with self.lock:
-            for client in tuple(self.clients):  # (the original walks the set itself, and sometimes dies of it)
+            for client in tuple(
+                self.clients
+            ):  # (the original walks the set itself, and sometimes dies of it)
                 try:
                     client.sendall(data)
                 except OSError:
@@ -156,7 +158,9 @@ class ReportClient:
         """Every message up to and with the first that equals ``wanted`` (or for which it is true); None is the end."""
         met = wanted if callable(wanted) else lambda message: message == wanted
         with self._news:
-            self._news.wait_for(lambda: self._ended or any(met(message) for message, _ in self._messages()), bound_s)
+            self._news.wait_for(
+                lambda: self._ended or any(met(message) for message, _ in self._messages()), bound_s
+            )
             passed = []
             for message, end in self._messages():
                 passed.append(message)

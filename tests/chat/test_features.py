@@ -237,7 +237,14 @@ class TestAccounts:
 
     def test_accounts_are_made_by_the_program(self, tmp_path):
         accounts = str(tmp_path / "accounts.sqlite")
-        command = [sys.executable, str(ROOT / "lab" / "server.py"), "--accounts", accounts, "--add-account", "Zoë"]
+        command = [
+            sys.executable,
+            str(ROOT / "lab" / "server.py"),
+            "--accounts",
+            accounts,
+            "--add-account",
+            "Zoë",
+        ]
         done = subprocess.run(command, input="sesame\n", text=True, capture_output=True, timeout=60)
         assert done.returncode == 0 and "Zoë" in done.stdout
         Accounts(accounts).admit("Zoë", "sesame")
@@ -257,7 +264,9 @@ def test_files_with_secrets_are_for_their_owner_alone(serve, ours, tmp_path, bef
     old_mask = os.umask(0)
     try:
         Accounts(accounts).add("A", "sesame")
-        server = serve(features=[Accounts(accounts), History(history)], tls=server_context(ours.certificate, ours.key))
+        server = serve(
+            features=[Accounts(accounts), History(history)], tls=server_context(ours.certificate, ours.key)
+        )
         json_client("A", server, password="sesame", tls=client_context(ours.ca, key_log=keys)).leave()
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     finally:
@@ -273,7 +282,11 @@ class TestHistory:
             alice.say(f"line {i}", wait=True)
         bob = ChatClient(Login("Bob", "127.0.0.1", server.port, wire="json")).connect()
         seen = until(bob, events.Joined("Bob"))
-        assert [event.text for event in seen if isinstance(event, events.Said)] == ["line 2", "line 3", "line 4"]
+        assert [event.text for event in seen if isinstance(event, events.Said)] == [
+            "line 2",
+            "line 3",
+            "line 4",
+        ]
         assert all(event.time for event in seen if isinstance(event, events.Said))
         for client in (alice, bob):
             client.leave()
@@ -319,7 +332,9 @@ class TestHistory:
         server = serve(features=[Full(tmp_path / "h.sqlite")])
         alice, bob = json_client("Alice", server), json_client("Bob", server)
         alice.say("too much", wait=True)
-        assert until(alice, events.Refused)[-1] == events.Refused("not_stored", events.REASONS["not_stored"], "1")
+        assert until(alice, events.Refused)[-1] == events.Refused(
+            "not_stored", events.REASONS["not_stored"], "1"
+        )
         alice.say("goes", wait=True)
         assert "too much" not in str(until(bob, events.Said))
         server.said.wait_for("disk is full")
@@ -384,7 +399,9 @@ class TestHistory:
 
 
 def test_a_terminal_that_prints_late_still_knows_who_one_was(serve):
-    client = ChatClient(Login("B", "127.0.0.1", serve(features=[Private(), Nickname(), TypedCommands()]).port, wire="json"))
+    client = ChatClient(
+        Login("B", "127.0.0.1", serve(features=[Private(), Nickname(), TypedCommands()]).port, wire="json")
+    )
 
     class Late(io.StringIO):
         """Takes the first event's line only when the client has its new name, which the answer to /help comes after."""
@@ -400,12 +417,16 @@ def test_a_terminal_that_prints_late_still_knows_who_one_was(serve):
 
     printed = Late()
     assert terminal.run(client, ["/msg B to myself", "/nick C", "/help", "/msg C again"], printed) == 0
-    events = [line for line in printed.getvalue().splitlines() if line.startswith("[private") or "is now" in line]
+    events = [
+        line for line in printed.getvalue().splitlines() if line.startswith("[private") or "is now" in line
+    ]
     assert events == ["[private, to B] to myself", "*** B is now C ***", "[private, to C] again"]
 
 
 def test_everything_at_once_over_the_terminal(tmp_path):
-    with server_program("--private", "--commands", "--history", "1", "--history-file", str(tmp_path / "h")) as (
+    with server_program(
+        "--private", "--commands", "--history", "1", "--history-file", str(tmp_path / "h")
+    ) as (
         _,
         port,
     ):

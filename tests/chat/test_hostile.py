@@ -121,7 +121,9 @@ def test_without_descriptors_the_console_says_so_once(tmp_path):
     with server_program(*options, start=start) as (server, port):
         visitors = [raw(port) for _ in range(60)]
         printed = next(line for line in server.stdout if "could not be accepted" in line)
-        for visitor in visitors[:10]:  # these want to look at the accounts, for which the server needs another one
+        for visitor in visitors[
+            :10
+        ]:  # these want to look at the accounts, for which the server needs another one
             visitor.sendall(JSON.encode(events.Join("Bob", None)))
         for visitor in visitors[:10]:
             read_to_end(visitor)  # each is sent away
@@ -184,9 +186,14 @@ def test_one_silent_reader_on_the_lines_wire(serve):
             break
     assert "does not read" in server.said.wait_for("*** <silent>")
     seen = [
-        event for event in until(bob, lambda event: isinstance(event, events.Said) and event.text.startswith(f"{i} "))
+        event
+        for event in until(
+            bob, lambda event: isinstance(event, events.Said) and event.text.startswith(f"{i} ")
+        )
     ]
-    assert [int(event.text.split()[0]) for event in seen if isinstance(event, events.Said)] == list(range(i + 1))
+    assert [int(event.text.split()[0]) for event in seen if isinstance(event, events.Said)] == list(
+        range(i + 1)
+    )
     silent.close()
     alice.leave()
     bob.leave()
@@ -199,7 +206,12 @@ def fuzz_server(server, count: int, seed: int, tls=None) -> None:
     witness = json_client("Witness", server, **options)
     listener = threading.Thread(target=lambda: until(witness, Lost, 3_600), daemon=True)
     listener.start()
-    inputs = iter([*test_json_wire.fuzz_inputs(count // 2, seed), *test_report_wire.fuzz_inputs(count - count // 2, seed)])
+    inputs = iter(
+        [
+            *test_json_wire.fuzz_inputs(count // 2, seed),
+            *test_report_wire.fuzz_inputs(count - count // 2, seed),
+        ]
+    )
     for data in inputs:
         peer = raw(server.port)
         try:
@@ -230,7 +242,14 @@ def test_fuzz_beside_tls(serve, ours):
 
 def test_an_answer_that_is_nonsense_ends_a_client_in_order():
     """The other way round: hostile servers."""
-    answers = [b"\xff" * 100 + b"\n", b'{"event":"welcome"}\n', b"[]\n", b"{" * 20_000, b'{"event":"said"}\n', b""]
+    answers = [
+        b"\xff" * 100 + b"\n",
+        b'{"event":"welcome"}\n',
+        b"[]\n",
+        b"{" * 20_000,
+        b'{"event":"said"}\n',
+        b"",
+    ]
     good = b'{"event":"welcome","name":"A","offers":[]}\n'
     with socket.create_server(("127.0.0.1", 0)) as listener:
         for answer in [*answers, *(good + answer for answer in answers)]:

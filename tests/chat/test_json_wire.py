@@ -97,13 +97,17 @@ def test_an_event_of_a_newer_server_is_ignored():
     assert JsonWire().feed(b'{"event":"reaction","emoji":"x"}\n') == []
 
 
-@pytest.mark.parametrize("event", [events.Announce(), events.Announced("B"), events.Users(("B",), changed=True)])
+@pytest.mark.parametrize(
+    "event", [events.Announce(), events.Announced("B"), events.Users(("B",), changed=True)]
+)
 def test_what_this_wire_has_no_word_for(event):
     assert encode(event) == b""
 
 
 def test_a_broken_line_costs_only_itself():
-    found = JsonWire(server=True).feed(encode(events.Say("a")) + b'{"event":"dance"}\n' + encode(events.Say("b")))
+    found = JsonWire(server=True).feed(
+        encode(events.Say("a")) + b'{"event":"dance"}\n' + encode(events.Say("b"))
+    )
     assert [found[0], found[1].reason, found[2]] == [events.Say("a"), "unknown_event", events.Say("b")]
 
 
@@ -155,7 +159,9 @@ def test_rules_of_requests(line, reason):
 def test_a_text_may_be_long_however_it_is_written():
     text = "𝄞" * json_wire.MAX_TEXT_CHARACTERS
     for ascii_only in (True, False):
-        assert read(json.dumps({"event": "say", "text": text}, ensure_ascii=ascii_only).encode()) == events.Say(text)
+        assert read(
+            json.dumps({"event": "say", "text": text}, ensure_ascii=ascii_only).encode()
+        ) == events.Say(text)
 
 
 @pytest.mark.parametrize("text", ["", "a\nb", "\ud800", "x" * 1_001])
@@ -224,7 +230,9 @@ def test_names_that_cannot_be(name, reason):
     assert error.value.reason == reason
 
 
-@pytest.mark.parametrize("one, other", [("Zoë", "ZOË"), ("Zoë", "Zoe\u0308"), ("fi", "ﬁ"), ("ß", "SS"), ("Ⅷ", "viii")])
+@pytest.mark.parametrize(
+    "one, other", [("Zoë", "ZOË"), ("Zoë", "Zoe\u0308"), ("fi", "ﬁ"), ("ß", "SS"), ("Ⅷ", "viii")]
+)
 def test_names_that_are_the_same(one, other):
     assert events.name_key(one) == events.name_key(other)
 

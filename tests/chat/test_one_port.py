@@ -218,7 +218,9 @@ def test_padding_hides_the_length(serve, ours, block):
 def test_and_the_twin_without_padding(serve, ours):
     server = serve(tls=server_context(ours.certificate, ours.key))
     seen = []
-    alice = json_client("Alice", server, tls=client_context(ours.ca), tap=lambda way, data: seen.append(len(data)))
+    alice = json_client(
+        "Alice", server, tls=client_context(ours.ca), tap=lambda way, data: seen.append(len(data))
+    )
     del seen[:]
     for text in ("y", "a longer text, of forty characters or so"):
         alice.say(text, wait=True)

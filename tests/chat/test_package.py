@@ -64,7 +64,9 @@ def test_without_pyinstaller_it_says_how_to_get_it_in_an_environment(tmp_path):
     done = subprocess.run(command, text=True, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
     making, getting, again = [line.strip() for line in done.stdout.splitlines()[-3:]]
-    assert making.endswith(f"-m venv {tmp_path / 'environment'}") and getting.endswith("-m pip install pyinstaller")
+    assert making.endswith(f"-m venv {tmp_path / 'environment'}") and getting.endswith(
+        "-m pip install pyinstaller"
+    )
     assert again.endswith(f"package --out {tmp_path}") and getting.split()[0] == again.split()[0]
 
 
@@ -115,7 +117,11 @@ def test_certs_follows_no_links(tmp_path, capsys):
     assert certs.main([str(folder), "--replace"]) == 0
     assert [path.name for path in elsewhere.iterdir()] == ["precious"]
     assert (elsewhere / "precious").read_text() == "precious"
-    assert sorted(path.name for path in folder.iterdir() if not path.is_symlink()) == ["ca.pem", "server.key", "server.pem"]
+    assert sorted(path.name for path in folder.iterdir() if not path.is_symlink()) == [
+        "ca.pem",
+        "server.key",
+        "server.pem",
+    ]
     assert stat.S_IMODE((folder / "server.key").stat().st_mode) == 0o600
     (tmp_path / "link").symlink_to(elsewhere)
     assert certs.main([str(tmp_path / "link")]) == 2
@@ -124,7 +130,10 @@ def test_certs_follows_no_links(tmp_path, capsys):
 
 def test_certs_for_another_host(tmp_path):
     assert certs.main([str(tmp_path), "--name", "chat.example", "--name", "192.0.2.7"]) == 0
-    with server_program("--cert", str(tmp_path / "server.pem"), "--key", str(tmp_path / "server.key")) as (_, port):
+    with server_program("--cert", str(tmp_path / "server.pem"), "--key", str(tmp_path / "server.key")) as (
+        _,
+        port,
+    ):
         me = ["--name", "B", "--port", str(port), "--tls", "--cafile", str(tmp_path / "ca.pem")]
         done = client_program(*me, script="hello\n")
         assert done.returncode == 2 and "mismatch" in done.stderr

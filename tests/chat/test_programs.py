@@ -64,7 +64,12 @@ def test_a_scripted_conversation(start):
         assert done.returncode == 0, done.stderr
         lines = done.stdout.splitlines()
         assert lines[0].startswith("Connected as Brandon from ") and "plaintext" in lines[0]
-        assert lines[1:] == ["*** Brandon Connected ***", "Users: Brandon", "<Brandon> hello", "<Brandon> ä €"]
+        assert lines[1:] == [
+            "*** Brandon Connected ***",
+            "Users: Brandon",
+            "<Brandon> hello",
+            "<Brandon> ä €",
+        ]
         process.send_signal(signal.SIGINT if os.name == "posix" else signal.CTRL_BREAK_EVENT)
         output, errors = process.communicate(timeout=30)
         assert process.returncode == 0 and errors == ""
@@ -78,7 +83,9 @@ def test_a_signal_ends_the_server_in_order(number):
     with server_program() as (process, port):
         with socket.create_connection(("127.0.0.1", port), 10) as peer:
             peer.sendall(b"Brandon")
-            assert "Brandon" in next(line for line in process.stdout if line.startswith("*** Brandon Connected"))
+            assert "Brandon" in next(
+                line for line in process.stdout if line.startswith("*** Brandon Connected")
+            )
             process.send_signal(number)
             output, errors = process.communicate(timeout=30)
             assert (process.returncode, errors) == (0, "")
@@ -152,7 +159,15 @@ def test_options_that_do_not_go_together(program, arguments, says):
 def test_the_server_going_away_ends_the_terminal_client_at_once():
     """Also while it waits at its standard input, which nobody can interrupt."""
     with server_program() as (process, port):
-        command = [sys.executable, str(ROOT / "lab" / "client.py"), "--terminal", "--name", "B", "--port", str(port)]
+        command = [
+            sys.executable,
+            str(ROOT / "lab" / "client.py"),
+            "--terminal",
+            "--name",
+            "B",
+            "--port",
+            str(port),
+        ]
         client = subprocess.Popen(
             command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -179,12 +194,22 @@ class TestInputAndOutputThatAreNoText:
     """A terminal's encoding, a byte that is no character, a closed standard input: none of it hangs or ends the chat."""
 
     def chat(self, port: int, name: str = "U", **options) -> subprocess.CompletedProcess:
-        command = [sys.executable, str(ROOT / "lab" / "client.py"), "--terminal", "--name", name, "--port", str(port)]
+        command = [
+            sys.executable,
+            str(ROOT / "lab" / "client.py"),
+            "--terminal",
+            "--name",
+            name,
+            "--port",
+            str(port),
+        ]
         return subprocess.run(command, capture_output=True, timeout=60, **options)
 
     def test_a_byte_that_is_no_character(self, serve):
         done = self.chat(
-            serve().port, input=b"ok\n\xff bad\nmore\n", env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+            serve().port,
+            input=b"ok\n\xff bad\nmore\n",
+            env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
         )
         assert done.returncode == 0 and b"more" in done.stdout and b"Traceback" not in done.stderr
 
@@ -210,7 +235,9 @@ def test_the_server_of_twenty_lines_serves_both_wires(tmp_path):
     tell_port = "print(listener.getsockname()[1], flush=True)\n    while True:"
     program.write_text(code.replace(", 9898)", ", 0)").replace("while True:", tell_port))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True, env=environment) as server:
+    with subprocess.Popen(
+        [sys.executable, program], stdout=subprocess.PIPE, text=True, env=environment
+    ) as server:
         try:
             port = int(server.stdout.readline())
             alice = ChatClient(Login("Alice", "127.0.0.1", port, wire="json")).connect()

@@ -198,7 +198,10 @@ class TestHostileLists:
 def fuzz_inputs(count: int, seed: int):
     """Random bytes, and real messages with random damage: seeded, so that a failure can be had again."""
     dice = random.Random(seed)
-    real = [ReportWire.encode(events.Users(tuple(NAMES))), *(ReportWire.encode(events.Said("John", text)) for text in TEXTS)]
+    real = [
+        ReportWire.encode(events.Users(tuple(NAMES))),
+        *(ReportWire.encode(events.Said("John", text)) for text in TEXTS),
+    ]
     real += [*HOSTILE.values(), *report_wire.COMMANDS]
     for _ in range(count):
         if dice.random() < 0.3:
@@ -237,7 +240,9 @@ def test_any_bytes_can_be_read(data):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.text(max_size=20).filter(lambda s: s.isprintable()), max_size=20))
 def test_any_list_survives_the_way_there_and_back(names):
-    assert report_wire.read_users(ReportWire.encode(events.Users(tuple(names))))[0] == events.Users(tuple(names))
+    assert report_wire.read_users(ReportWire.encode(events.Users(tuple(names))))[0] == events.Users(
+        tuple(names)
+    )
 
 
 def test_what_a_terminal_would_obey_is_made_visible():

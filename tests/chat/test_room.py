@@ -185,7 +185,9 @@ def test_and_the_twin_the_report_stands_still():
             john.until(lambda message: set(message or "") == everyone)
             [to_silent] = [one for one in server.clients if one.getpeername() == silent.getsockname()]
             to_silent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
-            texts = ["x" * 900] * 400 + ["the end"]  # 360 kB: more than the buffers on the way to the silent one hold
+            texts = ["x" * 900] * 400 + [
+                "the end"
+            ]  # 360 kB: more than the buffers on the way to the silent one hold
             threading.Thread(target=lambda: [alice.send(text) for text in texts], daemon=True).start()
             john.until(holds("x" * 900))
             with pytest.raises(AssertionError, match="never came"):
@@ -208,7 +210,10 @@ class TestTheReportsOwnPrograms:
         with ReportClient("Brandon", server.port) as brandon:
             brandon.until("*** Brandon Connected ***")
             brandon.until(["Brandon"])
-            assert brandon.reads == ["*** Brandon Connected ***", ["Brandon"]]  # it asked for one after the other
+            assert brandon.reads == [
+                "*** Brandon Connected ***",
+                ["Brandon"],
+            ]  # it asked for one after the other
             with ReportClient("John", server.port) as john:
                 assert brandon.until(["Brandon", "John"])[0] == "*** John Connected ***"
                 john.until(["Brandon", "John"])
@@ -235,7 +240,9 @@ class TestTheReportsOwnPrograms:
         server = serve()
         ours = [joined(name, server) for name in ("Alice", "Bob")]
         with ReportClient("Brandon", server.port) as brandon:
-            brandon.until(["Alice", "Bob", "Brandon"])  # or it might come later, and name John before he is announced
+            brandon.until(
+                ["Alice", "Bob", "Brandon"]
+            )  # or it might come later, and name John before he is announced
             with ReportClient("John", server.port) as john:
                 everyone = ("Alice", "Bob", "Brandon", "John")
                 for client in ours:

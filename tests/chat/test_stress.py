@@ -56,9 +56,13 @@ def test_every_transcript_agrees(serve, clients):
         welcome, *rest = heard
         assert welcome == events.Welcome(f"user{number}", ())
         start = nth(everything, events.Joined(f"user{number}"), stay)
-        assert rest == everything[start : start + len(rest)], f"user{number} on stay {stay} heard something else"
+        assert rest == everything[start : start + len(rest)], (
+            f"user{number} on stay {stay} heard something else"
+        )
         own = [text for text in sent if text.startswith(f"{number}/{stay}/")]
-        assert [event.text for event in rest if isinstance(event, events.Said) and event.name == f"user{number}"] == own
+        assert [
+            event.text for event in rest if isinstance(event, events.Said) and event.name == f"user{number}"
+        ] == own
     assert server.room.names == ("Witness",)
     witness.leave()
 

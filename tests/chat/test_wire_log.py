@@ -17,7 +17,8 @@ from tests.chat.rig import Console, joined, json_client
 
 def test_records_are_put_together_however_they_were_read():
     records = [
-        bytes([kind, 3, 3, *len(body).to_bytes(2, "big")]) + body for kind, body in ((22, b"h" * 300), (23, b"x"))
+        bytes([kind, 3, 3, *len(body).to_bytes(2, "big")]) + body
+        for kind, body in ((22, b"h" * 300), (23, b"x"))
     ]
     stream = b"".join(records * 3)
     dice = random.Random(1)
@@ -34,7 +35,9 @@ def test_records_are_put_together_however_they_were_read():
 def test_what_is_not_tls_is_shown_as_what_it_is():
     log = WireLog(tls=True)
     log("received", b"220 mail.example ESMTP\r\n")
-    assert [(piece.kind, piece.data) for piece in log.pieces] == [("plaintext", b"220 mail.example ESMTP\r\n")]
+    assert [(piece.kind, piece.data) for piece in log.pieces] == [
+        ("plaintext", b"220 mail.example ESMTP\r\n")
+    ]
 
 
 def test_a_dump():
@@ -82,7 +85,11 @@ def test_is_what_a_recording_made_at_the_same_time_holds(tmp_path):
         (flow,) = [flow for flow in flows if flow.initiator.port == port]
         for way, stream in (("sent", flow.from_initiator), ("received", flow.from_responder)):
             recorded = bytes(stream.data)
-            assert recorded == b"".join(piece.data for piece in log.pieces if piece.way == way), (tls, speaks, way)
+            assert recorded == b"".join(piece.data for piece in log.pieces if piece.way == way), (
+                tls,
+                speaks,
+                way,
+            )
         assert all(piece.encrypted is tls for piece in log.pieces)
         assert (b"hello" in b"".join(piece.data for piece in log.pieces)) is not tls
         assert isinstance(client, ChatClient)

@@ -45,16 +45,25 @@ def corpus(folder: Path) -> list[bytes]:
         order = "><"[seed % 2]
         blocks = packets.section(order) + packets.interface(link, order)
         for time_ns, data, original in frames:
-            blocks += packets.packet(time_ns, data, original, order=order, comment="why" if original % 3 else "")
+            blocks += packets.packet(
+                time_ns, data, original, order=order, comment="why" if original % 3 else ""
+            )
         found.append(blocks)
     odd = (
-        packets.section() + packets.interface(snap_length=80) + packets.block(4, bytes(8)) + packets.block(5, bytes(12))
+        packets.section()
+        + packets.interface(snap_length=80)
+        + packets.block(4, bytes(8))
+        + packets.block(5, bytes(12))
     )
     for i, data in enumerate(other_frames()):
-        odd += (packets.simple_packet if i % 2 else lambda d, n: packets.old_packet(7, d, n))(data[:80], len(data))
+        odd += (packets.simple_packet if i % 2 else lambda d, n: packets.old_packet(7, d, n))(
+            data[:80], len(data)
+        )
     types = sorted({link for link, *_ in (*links.READ.values(), *links.not_read())})
     nested = packets.section() + b"".join(packets.interface(link) for link in types)
-    wrapped = [(link, wrap(packet)) for link, wrap in links.READ.values() for packet in links.read_packets()[::2]]
+    wrapped = [
+        (link, wrap(packet)) for link, wrap in links.READ.values() for packet in links.read_packets()[::2]
+    ]
     for link, data in wrapped + [(link, data) for link, _, data in links.not_read()]:
         nested += packets.packet(0, data, len(data), types.index(link))
     found += [odd, nested, gzip.compress(found[0])]

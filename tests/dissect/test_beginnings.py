@@ -30,7 +30,10 @@ def only_flow(*frames):
     assert segments.flow_count == 1
     flow = find_flows(segments)[0]
     alone = find_flow(segments, 0)
-    for one, other in ((flow.from_initiator, alone.from_initiator), (flow.from_responder, alone.from_responder)):
+    for one, other in (
+        (flow.from_initiator, alone.from_initiator),
+        (flow.from_responder, alone.from_responder),
+    ):
         assert (one.data, one.gaps, one.excluded) == (other.data, other.gaps, other.excluded)
     return flow
 
@@ -56,7 +59,10 @@ def test_refused_first_and_then_accepted(server):
     for stream, text in ((flow.from_initiator, b"hello"), (flow.from_responder, b"world")):
         assert (stream.data, stream.gaps, stream.excluded) == (text, [], [])
     assert (flow.handshake.syn, flow.handshake.syn_ack, flow.handshake.ack) == (3, 4, 5)
-    assert [(event.number, event.name) for event in flow.events] == [(3, "retransmission"), (4, "reused_ports")]
+    assert [(event.number, event.name) for event in flow.events] == [
+        (3, "retransmission"),
+        (4, "reused_ports"),
+    ]
     assert flow.closing == "closed: FIN from 10.0.0.1:1111 (frame 8), then from 10.0.0.2:9898 (frame 9)"
 
 
@@ -115,8 +121,14 @@ CLOSINGS = {
     "closed: FIN from 10.0.0.2:9898 (frame 7), then from 10.0.0.1:1111 (frame 8), RST before (frame 6)": (
         *((1, RST), (1, FIN | ACK), (0, FIN | ACK)),
     ),
-    "reset: RST from 10.0.0.2:9898 (frame 7) after FIN from 10.0.0.1:1111 (frame 6)": ((0, FIN | ACK), (1, RST)),
-    "reset: RST from 10.0.0.2:9898 (frame 6) before FIN from 10.0.0.1:1111 (frame 7)": ((1, RST), (0, FIN | ACK)),
+    "reset: RST from 10.0.0.2:9898 (frame 7) after FIN from 10.0.0.1:1111 (frame 6)": (
+        (0, FIN | ACK),
+        (1, RST),
+    ),
+    "reset: RST from 10.0.0.2:9898 (frame 6) before FIN from 10.0.0.1:1111 (frame 7)": (
+        (1, RST),
+        (0, FIN | ACK),
+    ),
     "half-closed: FIN from 10.0.0.1:1111 only (frame 6)": ((0, FIN | ACK),),
     "still open when the capture ends": (),
 }
@@ -190,7 +202,9 @@ def test_every_payload_byte_is_in_a_stream_or_listed(what):
             assert (stream.data, stream.gaps, stream.excluded) == (other.data, other.gaps, other.excluded)
             parts = {row: [] for row in stream.rows.tolist()}
             for one in stream.excluded:
-                parts[one.row].append((one.start, bytes(segments.payload(one.row))[one.start :][: one.length]))
+                parts[one.row].append(
+                    (one.start, bytes(segments.payload(one.row))[one.start :][: one.length])
+                )
             for piece in stream.pieces:
                 start = segments.payload_captured[piece.row] - piece.length
                 parts[piece.row].append((start, stream.data[piece.offset :][: piece.length]))

@@ -95,7 +95,10 @@ def test_a_wrong_record_length_costs_no_frame_before_it(wrong, nanoseconds, orde
     assert [bytes(capture.frame(i + 1)) for i in range(3)] == [data for _, data, _ in frames[:3]]
     number, byte = re.match(r"frame (\d+) \(byte (\d+)\) ", capture.truncated).groups()
     assert int(number) == len(capture) + 1 and int(byte) >= at
-    assert f"the length of frame {len(capture)} is damaged; the {len(capture)} frames before it" in capture.truncated
+    assert (
+        f"the length of frame {len(capture)} is damaged; the {len(capture)} frames before it"
+        in capture.truncated
+    )
 
 
 @pytest.mark.tshark

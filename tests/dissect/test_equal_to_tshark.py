@@ -92,7 +92,9 @@ FOR_MAINTAINERS = ("pcap big-endian", "pcap big-endian nanoseconds", "pcapng big
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(one, marks=pytest.mark.maintainers if one in FOR_MAINTAINERS else ()) for one in FORMATS],
+    params=[
+        pytest.param(one, marks=pytest.mark.maintainers if one in FOR_MAINTAINERS else ()) for one in FORMATS
+    ],
 )
 def case(request, tmp_path_factory) -> Case:
     write, link = FORMATS[request.param]
@@ -143,7 +145,9 @@ def test_options(case):
         ):
             assert getattr(segments, column)[i] == int(theirs[f"tcp.options.{name}"] or -1), (number, column)
         assert bool(segments.sack_permitted[i]) == bool(theirs["tcp.options.sack_perm"])
-        base = int(segments.ack[i]) - int(segments.relative_ack[i])  # tshark shows SACK edges as relative numbers
+        base = int(segments.ack[i]) - int(
+            segments.relative_ack[i]
+        )  # tshark shows SACK edges as relative numbers
         for edges, name in ((segments.sack_left, "sack_le"), (segments.sack_right, "sack_re")):
             ours = [str((int(edge) - base) % 2**32) for edge in edges[i][: segments.sack_count[i]]]
             assert ",".join(ours) == theirs[f"tcp.options.{name}"], number
@@ -179,7 +183,8 @@ def test_round_trip_of_the_handshake(case):
         if segments.number[acks[0]] != shake.ack:
             continue
         theirs = {
-            case.fields[number]["tcp.analysis.initial_rtt"] for number in flow.segments.number[flow.rows].tolist()
+            case.fields[number]["tcp.analysis.initial_rtt"]
+            for number in flow.segments.number[flow.rows].tolist()
         }
         theirs.discard("")
         if theirs:
@@ -209,8 +214,12 @@ def test_streams_are_what_was_sent(case):
                 continue
             for piece in stream.pieces:
                 side = next(one for one in talk.sides if one.port == case.segments.sport[piece.row])
-                ends_at = int(case.segments.relative_seq[piece.row]) + int(case.segments.payload_captured[piece.row])
-                sent = talk.truth(side, int(case.segments.seq[piece.row]), case.segments.payload_captured[piece.row])
+                ends_at = int(case.segments.relative_seq[piece.row]) + int(
+                    case.segments.payload_captured[piece.row]
+                )
+                sent = talk.truth(
+                    side, int(case.segments.seq[piece.row]), case.segments.payload_captured[piece.row]
+                )
                 got = stream.data[piece.offset : piece.offset + piece.length]
                 assert sent.endswith(got), (flow, piece, ends_at)
                 assert case.segments.number[piece.row] == piece.frame_number

@@ -45,7 +45,9 @@ def test_it_says_when_each_came_and_went(streams):
     hello, bye, again = follow(*streams, [b"hello", b"bye", b"bye"])
     assert (hello.came_frame, hello.went_frame, hello.wait_s) == (3, 4, 0.01)
     assert (bye.came_frame, bye.went_frame, bye.wait_s) == (5, 7, 0.02), "it is there with its last byte"
-    assert (again.came_frame, again.went_frame, again.wait_s) == (5, None, None), "the second one is still kept"
+    assert (again.came_frame, again.went_frame, again.wait_s) == (5, None, None), (
+        "the second one is still kept"
+    )
 
 
 def test_what_never_came_has_no_times(streams):

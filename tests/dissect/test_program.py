@@ -29,11 +29,14 @@ def files(tmp_path_factory):
     (folder / "frame.pcap").write_bytes(packets.pcap([(11_502_790_000, FRAME_1193, 69)]))
     talk = Conversation(3, packets.ETHERNET)
     (folder / "talk.pcap").write_bytes(packets.pcap(talk.play()))
-    nasty = packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, 3, 4, 24, payload=b"\x1b]0;owned\x07\x1b[2J[red]hi[/red]\r\n")
+    nasty = packets.tcp(
+        "10.0.0.1", "10.0.0.2", 1, 2, 3, 4, 24, payload=b"\x1b]0;owned\x07\x1b[2J[red]hi[/red]\r\n"
+    )
     frame = packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", nasty))
     (folder / "nasty.pcap").write_bytes(packets.pcap([(0, frame, len(frame))]))
     gap = [
-        packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, seq, 1, 16, payload=text) for seq, text in ((5, b"ab"), (17, b"cd"))
+        packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, seq, 1, 16, payload=text)
+        for seq, text in ((5, b"ab"), (17, b"cd"))
     ]
     frames = [packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", one)) for one in gap]
     (folder / "gap.pcap").write_bytes(packets.pcap([(0, one, len(one)) for one in frames]))
@@ -126,7 +129,9 @@ def test_follow_says_the_same_in_colour(files, capsys, monkeypatch):
 def test_follow_of_very_many_tiny_segments(step, tmp_path, capsys):
     """With one more copy of the turn a segment, this took minutes."""
     count = 60_000
-    headers = [packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, 1 + step * i, 1, 24, payload=b"x") for i in range(count)]
+    headers = [
+        packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, 1 + step * i, 1, 24, payload=b"x") for i in range(count)
+    ]
     frames = [packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", one)) for one in headers]
     path = tmp_path / "tiny.pcap"
     path.write_bytes(packets.pcap([(0, one, len(one)) for one in frames]))
@@ -172,15 +177,23 @@ def crowd(tmp_path_factory):
     addresses.append(tuple(f"2001:db8:1111:2222:3333:4444:5555:{last}" for last in ("6666", "7777")))
     for number, ends in enumerate(addresses):
         wrap = packets.ipv6 if ":" in ends[0] else packets.ipv4
-        for way, seq, ack, flags, payload in ((0, 9, 0, 2, b""), (1, 99, 10, 18, b""), (0, 10, 100, 24, b"x" * 1460)):
+        for way, seq, ack, flags, payload in (
+            (0, 9, 0, 2, b""),
+            (1, 99, 10, 18, b""),
+            (0, 10, 100, 24, b"x" * 1460),
+        ):
             there = ends if way == 0 else ends[::-1]
             ports = (55_000 + number, 9898) if way == 0 else (9898, 55_000 + number)
-            frames.append(packets.link(1, wrap(*there, packets.tcp(*there, *ports, seq, ack, flags, payload=payload))))
+            frames.append(
+                packets.link(1, wrap(*there, packets.tcp(*there, *ports, seq, ack, flags, payload=payload)))
+            )
         frames.append(packets.link(1, wrap(*ends, packets.tcp(*ends, 55_000 + number, 9898, 1470, 100, 4))))
     frames += [frame for link, name, frame in links.not_read() if link == 1 and name in ("GRE", "fragments")]
     made = packets.pcap([(i * 1_000_000, one, len(one)) for i, one in enumerate(frames)])
     (folder / "crowd.pcap").write_bytes(made)
-    (folder / "short.pcap").write_bytes(packets.pcap([(i, one, len(one)) for i, one in enumerate(frames[:8])]))
+    (folder / "short.pcap").write_bytes(
+        packets.pcap([(i, one, len(one)) for i, one in enumerate(frames[:8])])
+    )
     (folder / "damaged.pcap").write_bytes(made[: len(made) - 30])
     return folder
 
@@ -196,7 +209,11 @@ def test_a_line_a_flow_and_the_ports_always(crowd, name, width, capsys, monkeypa
         assert "closi…" not in out
         for number in range(3 if name == "crowd.pcap" else 2):
             words = flows[number].split()
-            assert words[0] == str(number) and words[1].endswith(f":{55_000 + number}") and words[2].endswith(":9898")
+            assert (
+                words[0] == str(number)
+                and words[1].endswith(f":{55_000 + number}")
+                and words[2].endswith(":9898")
+            )
             assert "reset" in words or "reset:" in words
             if number < 2:  # the addresses of IPv4 are whole, unless those of IPv6 need the room
                 assert name == "crowd.pcap" or "…" not in flows[number]
@@ -207,7 +224,18 @@ def test_segments_at_80_columns_keep_ports_flow_and_info(crowd, capsys, monkeypa
     out, _ = run(capsys, crowd / "crowd.pcap")
     table = out[out.index("Segments") :].splitlines()[1:]
     assert table[0].split() == ["frame", "time", "s", "flow", "info"]
-    assert table[1].split() == ["1", "0.000000", "0", "55000", "→", "9898", "[SYN]", "Seq=0", "Win=64240", "Len=0"]
+    assert table[1].split() == [
+        "1",
+        "0.000000",
+        "0",
+        "55000",
+        "→",
+        "9898",
+        "[SYN]",
+        "Seq=0",
+        "Win=64240",
+        "Len=0",
+    ]
     assert len(table) == 13  # no segment takes two lines
 
 
@@ -217,7 +245,9 @@ def test_what_was_not_looked_into_is_said(crowd, capsys):
         facts = as_json(capsys, crowd / "crowd.pcap", *switch)
         assert facts["file"]["not_looked_into"] == {"fragments": 3, "GRE": 2}
     assert "Not looked into" not in run(capsys, crowd / "short.pcap").out
-    assert "Attention: the file ends in the middle of frame 17 (byte " in run(capsys, crowd / "damaged.pcap").out
+    assert (
+        "Attention: the file ends in the middle of frame 17 (byte " in run(capsys, crowd / "damaged.pcap").out
+    )
 
 
 def test_what_comes_from_the_network_does_not_steer_the_terminal(files, capsys):
@@ -271,6 +301,8 @@ def test_the_dissector_of_the_kit_knows_the_events_of_the_lines_wire():
     say = JsonWire().encode(events.Say("hello", "1"))
     title, parts = chat_fields.name_parts(say + JsonWire().encode(events.Leave()), 50_000, 9898)
     assert title == "Chat (json wire)"
-    assert [part.meaning for part in parts] == [f"one event of the json wire: {name}" for name in ("Say", "Leave")]
+    assert [part.meaning for part in parts] == [
+        f"one event of the json wire: {name}" for name in ("Say", "Leave")
+    ]
     _, [part] = chat_fields.name_parts(b'{"event":"say"}x\n', 50_000, 9898)
     assert part.meaning.startswith("not an event of the json wire")

@@ -38,7 +38,9 @@ def frame(who, seq, ack, flags, payload=b"", sport=1111, dport=9898, options=b""
 
 def save(tmp_path, frames, step_ns=1_000_000):
     path = tmp_path / "made.pcap"
-    path.write_bytes(packets.pcap([(i * step_ns, data, len(data)) for i, data in enumerate(frames)], nanoseconds=True))
+    path.write_bytes(
+        packets.pcap([(i * step_ns, data, len(data)) for i, data in enumerate(frames)], nanoseconds=True)
+    )
     return path
 
 
@@ -122,10 +124,29 @@ def test_endpoints_that_are_one(tmp_path):
 
 @pytest.mark.tshark
 def test_addresses_are_written_as_wireshark_writes_them(tmp_path):
-    sources = ["::ffff:10.0.0.1", "::10.0.0.1", "::ffff:0.0.0.1", "::0.1.0.0", "::255.255.0.1", "::1", "::", "::ffff"]
-    sources += ["64:ff9b::a00:1", "::ffff:0:a00:1", "2001:db8:0:1:1:1:1:1", "1:0:0:2::3", "1::", "0:0:1::", "::1:0:0"]
+    sources = [
+        "::ffff:10.0.0.1",
+        "::10.0.0.1",
+        "::ffff:0.0.0.1",
+        "::0.1.0.0",
+        "::255.255.0.1",
+        "::1",
+        "::",
+        "::ffff",
+    ]
+    sources += [
+        "64:ff9b::a00:1",
+        "::ffff:0:a00:1",
+        "2001:db8:0:1:1:1:1:1",
+        "1:0:0:2::3",
+        "1::",
+        "0:0:1::",
+        "::1:0:0",
+    ]
     segments = [packets.tcp(one, "fd00::2", 1, 2, 3, 4, ACK) for one in sources]
-    frames = [packets.link(1, packets.ipv6(one, "fd00::2", it)) for one, it in zip(sources, segments, strict=True)]
+    frames = [
+        packets.link(1, packets.ipv6(one, "fd00::2", it)) for one, it in zip(sources, segments, strict=True)
+    ]
     path = save(tmp_path, frames)
     theirs = [address for (address,) in oracle.tshark_fields(path, ["ipv6.src"])]
     found = read_segments(path)
@@ -228,7 +249,9 @@ def test_more_than_a_chunk(tmp_path):
     for number in (0, 49):
         rows = find_flow(segments, number).rows
         assert (rows % 50 == number).all() and len(rows) == 800
-    assert (segments.seq - segments.relative_seq == np.where(np.arange(40_000) % 2, 19, segments.seq[0] - 1)).any()
+    assert (
+        segments.seq - segments.relative_seq == np.where(np.arange(40_000) % 2, 19, segments.seq[0] - 1)
+    ).any()
 
 
 def test_mixed_numbers_that_collide_are_told_apart(monkeypatch):
@@ -375,5 +398,7 @@ def test_hostile_waiting_list_takes_no_quadratic_time(tmp_path):
 def test_tiny_numbers_on_the_wire():
     """tshark takes the number 0 for "not known yet"; here 0 is a number like any other."""
     frames = [frame(0, 2**32 - 1, 0, SYN), frame(0, 0, 1, ACK, b"zero"), frame(0, 0, 1, ACK, b"zero")]
-    segments = read_segments(parse_capture(packets.pcap([(i * 10**9, f, len(f)) for i, f in enumerate(frames)])))
+    segments = read_segments(
+        parse_capture(packets.pcap([(i * 10**9, f, len(f)) for i, f in enumerate(frames)]))
+    )
     assert [(event.number, event.name) for event in find_flow(segments, 0).events] == [(3, "retransmission")]

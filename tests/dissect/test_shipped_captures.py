@@ -54,7 +54,9 @@ def test_streams(path):
 def test_sessions(path):
     keys = path.with_suffix(".keys")
     segments = read_segments(path)
-    sessions = [open_flow(flow, [keys.read_bytes()] if keys.exists() else []) for flow in find_flows(segments)]
+    sessions = [
+        open_flow(flow, [keys.read_bytes()] if keys.exists() else []) for flow in find_flows(segments)
+    ]
     opened = [one for one in sessions if one is not None]
     if "tls1" in path.stem:
         assert opened and len(opened) == len(sessions)

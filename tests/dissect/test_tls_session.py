@@ -32,7 +32,9 @@ FOR_MAINTAINERS = ("1.3 AES-128-GCM", "1.3 tickets", "1.2 AES-256-GCM", "1.2 Cha
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(one, marks=pytest.mark.maintainers if one in FOR_MAINTAINERS else ()) for one in VARIANTS],
+    params=[
+        pytest.param(one, marks=pytest.mark.maintainers if one in FOR_MAINTAINERS else ()) for one in VARIANTS
+    ],
 )
 def talk(request, tmp_path_factory):
     """(what was played, path with the keys inside, path without keys, variant)."""
@@ -151,7 +153,9 @@ def test_tshark_counts_the_same_records(talk):
 
 def test_a_key_of_another_connection_opens_nothing(talk, tmp_path):
     played, _, bare, _ = talk
-    wrong = re.sub(r"([0-9a-f]{2})$", lambda m: f"{int(m[1], 16) ^ 1:02x}", played["keys"], flags=re.MULTILINE)
+    wrong = re.sub(
+        r"([0-9a-f]{2})$", lambda m: f"{int(m[1], 16) ^ 1:02x}", played["keys"], flags=re.MULTILINE
+    )
     session = session_of(bare, [wrong.encode()])
     assert session.data(True) == session.data(False) == b""
     assert "do not fit" in session.problem
@@ -266,7 +270,10 @@ def check_begun_late(path, late):
             assert one.plaintext is None or not one.encrypted
         assert session.data(True) == session.data(False) == b""
         if any(one.encrypted for one in session.records):
-            assert re.search("does not hold the ClientHello|is not opened", session.problem), (begin, session.problem)
+            assert re.search("does not hold the ClientHello|is not opened", session.problem), (
+                begin,
+                session.problem,
+            )
 
 
 def test_a_capture_that_begins_in_mid_connection(talk, tmp_path):

@@ -204,7 +204,9 @@ def play_early_data(early: bytes, accepted: bool = True) -> dict:
 
 def _one_line_each(command: list[str], server: subprocess.Popen) -> None:
     """Let the client that ``command`` starts say "ping", and the server "pong"; then the client leaves."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as client:
         for sender, word, receiver in ((client, b"ping", server), (server, b"pong", client)):
             sender.stdin.write(word + b"\n")
             sender.stdin.flush()

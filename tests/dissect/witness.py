@@ -42,7 +42,9 @@ def check_events(segments, flows: list[Flow], fields: dict[int, dict[str, str]])
         assert mine == names, (number, fields[number]["_ws.col.Info"])
         seen |= mine
         if "duplicate_ack" in mine:
-            detail = theirs["tcp.analysis.duplicate_ack_frame"] + "#" + theirs["tcp.analysis.duplicate_ack_num"]
+            detail = (
+                theirs["tcp.analysis.duplicate_ack_frame"] + "#" + theirs["tcp.analysis.duplicate_ack_num"]
+            )
             assert ours[number]["duplicate_ack"] == detail
     return seen
 

@@ -16,7 +16,9 @@ def made_up(seed: int) -> Case:
     tape = Tape(dice)
     for options in (b"", b"\x94\x04\x00\x00", b"\x07\x0b\x04" + dice.randbytes(8) + b"\x00"):
         talk = Talk(
-            tape, ip_options=options, timestamps=options[:1] == b"\x07" or (not options and dice.random() < 0.5)
+            tape,
+            ip_options=options,
+            timestamps=options[:1] == b"\x07" or (not options and dice.random() < 0.5),
         )
         talk.open()
         for _ in range(3):
@@ -24,7 +26,12 @@ def made_up(seed: int) -> Case:
             talk.say(who, line(dice).encode())
             talk.acknowledge("server" if who == "client" else "client")
         talk.segment(
-            "client", "URG PSH ACK", talk.sent["client"], talk.sent["server"], b"!", window=dice.randrange(1 << 16)
+            "client",
+            "URG PSH ACK",
+            talk.sent["client"],
+            talk.sent["server"],
+            b"!",
+            window=dice.randrange(1 << 16),
         )
         talk.segment("server", "RST", talk.sent["server"], None, window=0)
     return tape.case(f"IPv4 and TCP options, short frames, seed {seed}")
@@ -66,7 +73,9 @@ def test_parse_ethernet(student, seed):
             "payload": frame[ETHERNET_HEADER:],
         }
         given = f"frame {number} of {case.name}: {len(frame)} bytes, beginning {frame[:16].hex(' ')}"
-        student.expect("parse_ethernet", frame, right=right, given=given, rules=rules, case=case, frame=number)
+        student.expect(
+            "parse_ethernet", frame, right=right, given=given, rules=rules, case=case, frame=number
+        )
 
 
 @task("parse_ipv4")
@@ -196,7 +205,9 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
     def old_answer(tape, dice):
         talk = Talk(tape)
         talk.segment("client", "SYN", 0, None)
-        talk.segment("server", "SYN ACK", 0, dice.randrange(50_000, 90_000))  # an answer to something long ago
+        talk.segment(
+            "server", "SYN ACK", 0, dice.randrange(50_000, 90_000)
+        )  # an answer to something long ago
         talk.segment("client", "RST", dice.randrange(50_000, 90_000), None)
         talk.open()
 
@@ -227,15 +238,27 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
 
     add("one connection", ["client: SYN", "server: SYN, ACK", "client: ACK"], plain)
     add("numbers at the edge", ["both initial sequence numbers are 2**32 - 1"], wrapping)
-    add("a SYN that was lost", ["client: SYN, no answer", "client: the same SYN again", "server: SYN, ACK"], lost_syn)
+    add(
+        "a SYN that was lost",
+        ["client: SYN, no answer", "client: the same SYN again", "server: SYN, ACK"],
+        lost_syn,
+    )
     add("two clients at once", ["client A: SYN", "client B: SYN", "server answers B, then A"], two_at_once)
-    add("two connections of one host", ["port A: SYN", "port B: SYN, SYN-ACK, ACK", "server answers A"], same_host)
+    add(
+        "two connections of one host",
+        ["port A: SYN", "port B: SYN, SYN-ACK, ACK", "server answers A"],
+        same_host,
+    )
     add(
         "a closed port first",
         ["client: SYN to a closed port", "server: RST, ACK", "client: SYN to the open one"],
         refused_first,
     )
-    add("another connection under way", ["data and an ACK of an older connection", "then a handshake"], in_the_middle)
+    add(
+        "another connection under way",
+        ["data and an ACK of an older connection", "then a handshake"],
+        in_the_middle,
+    )
     add(
         "an answer to something else",
         ["client: SYN", "server: SYN, ACK of another number", "client: RST", "client: SYN"],
@@ -270,7 +293,8 @@ def test_find_handshake(student, seed):
         first = min(found, key=lambda handshake: handshake.syn_ack, default=None)
         right = (first.syn, first.syn_ack, first.ack) if first else None
         segments = [
-            {key: row[key] for key in ("frame", "source", "destination", "seq", "ack", "flags")} for row in case.rows
+            {key: row[key] for key in ("frame", "source", "destination", "seq", "ack", "flags")}
+            for row in case.rows
         ]
         given = f"{len(segments)} segments of {case.name}" + (f": {name}" if name not in case.name else "")
         got = student.call("find_handshake", segments, given=given, rule=one_rule, case=case, steps=steps)
@@ -282,4 +306,6 @@ def _wrong_frame(right, got) -> int | None:
     """The frame that the student named and that is not the one: it may be shown, the right one may not."""
     if right is None or not isinstance(got, (tuple, list)):
         return got[0] if isinstance(got, (tuple, list)) and got and isinstance(got[0], int) else None
-    return next((mine for one, mine in zip(right, got, strict=False) if one != mine and isinstance(mine, int)), None)
+    return next(
+        (mine for one, mine in zip(right, got, strict=False) if one != mine and isinstance(mine, int)), None
+    )

@@ -33,7 +33,11 @@ def numbered(seed: int) -> list[Case]:
             chatter(tape, talk, 1)
     wrapping.close()
     other.segment("server", "RST", other.sent["server"], None)
-    return [shipped(PLAIN), shipped(TLS13), tape.case(f"three connections, one of them wraps around, seed {seed}")]
+    return [
+        shipped(PLAIN),
+        shipped(TLS13),
+        tape.case(f"three connections, one of them wraps around, seed {seed}"),
+    ]
 
 
 @task("relative_numbers")
@@ -60,7 +64,9 @@ def test_relative_numbers(student, seed):
             rules={"": rule},
             case=case,
             frame=lambda found, case=case: (
-                case.rows[found.item]["frame"] if found.item is not None and found.item < len(case.rows) else None
+                case.rows[found.item]["frame"]
+                if found.item is not None and found.item < len(case.rows)
+                else None
             ),
         )
 
@@ -122,14 +128,22 @@ def conversations_with_acks(seed: int) -> list[tuple[str, list[str], Case]]:
         talk.acknowledge("server")
         talk.say("client", b"not any more")
 
-    add("every line is acknowledged", ["the host sends a line", "the other side acknowledges it", "three times"], each)
+    add(
+        "every line is acknowledged",
+        ["the host sends a line", "the other side acknowledges it", "three times"],
+        each,
+    )
     add("one ACK for several", ["the host sends several segments", "one ACK covers them all"], cumulative)
     add(
         "data crosses on the way",
         ["the other side sends, with an old ack number", "then it acknowledges"],
         other_data_first,
     )
-    add("acknowledged in parts", ["the host sends 40 bytes", "an ACK covers some of them", "a second one all"], partial)
+    add(
+        "acknowledged in parts",
+        ["the host sends 40 bytes", "an ACK covers some of them", "a second one all"],
+        partial,
+    )
     add(
         "sent again",
         ["the host sends a line", "no answer: the same line again", "an ACK", "another line, an ACK"],
@@ -228,9 +242,16 @@ def test_decode_report(student, seed):
     for name in odd_names:
         lines = dice.sample(odd_lines, 5) + [line(dice) for _ in range(3)]
         dice.shuffle(lines)
-        reads = [name.encode(), b"!ShowUserHasConnected", b"!GetAllActiveUsers", *(text.encode() for text in lines)]
+        reads = [
+            name.encode(),
+            b"!ShowUserHasConnected",
+            b"!GetAllActiveUsers",
+            *(text.encode() for text in lines),
+        ]
         reads += ["naïve".encode()[:3], "naïve".encode()[3:], b"\xff\xfe", b"!Exit"]
-        conversations.append((f"reads made up for this check: {len(reads)} of a user called {name!r}", reads, None))
+        conversations.append(
+            (f"reads made up for this check: {len(reads)} of a user called {name!r}", reads, None)
+        )
     for given, reads, frames in conversations:
         right = [_event(report_wire.read_request(read)) for read in reads]
         right[0] = ("name", reads[0].decode(errors="replace"))
@@ -241,7 +262,9 @@ def test_decode_report(student, seed):
             given=given,
             rules=rules,
             case=case if frames else None,
-            frame=lambda found, frames=frames: frames[found.item] if frames and found.item is not None else None,
+            frame=lambda found, frames=frames: (
+                frames[found.item] if frames and found.item is not None else None
+            ),
             steps=[f"{len(reads)} reads, one after the other"],
         )
 

@@ -76,7 +76,9 @@ def streams(seed: int) -> list[Case]:
                 talk.again("client", seq, text)
             if dice.random() < 0.3:
                 talk.acknowledge("server")
-        found.append(tape.case("short segments, some of them twice" + (", numbers that wrap around" if wraps else "")))
+        found.append(
+            tape.case("short segments, some of them twice" + (", numbers that wrap around" if wraps else ""))
+        )
     return found
 
 
@@ -103,7 +105,9 @@ def test_frames_carrying(student, seed):
             got = student.call("frames_carrying", rows, start, length, given=given, rule=rule, case=case)
             frame = None
             if isinstance(got, (list, tuple)):
-                frame = next((number for number in got if isinstance(number, int) and number not in right), None)
+                frame = next(
+                    (number for number in got if isinstance(number, int) and number not in right), None
+                )
             student.compare("frames_carrying", right, got, given, {"": rule}, case, frame)
 
 
@@ -117,9 +121,15 @@ def _chop(dice: random.Random, data: bytes, longest: int) -> list[bytes]:
 
 
 def _message(dice: random.Random) -> dict:
-    text = dice.choice([line(dice), "☕ naïve", "two\nlines", "a\u2028b\x85c", "\x0b\x0c\x1c", 'tab\tand \\ and "'])
+    text = dice.choice(
+        [line(dice), "☕ naïve", "two\nlines", "a\u2028b\x85c", "\x0b\x0c\x1c", 'tab\tand \\ and "']
+    )
     return dice.choice(
-        [{"event": "say", "text": text}, {"event": "who"}, {"event": "msg", "to": "Zoë", "text": text, "id": "1"}]
+        [
+            {"event": "say", "text": text},
+            {"event": "who"},
+            {"event": "msg", "to": "Zoë", "text": text, "id": "1"},
+        ]
     )
 
 
@@ -145,7 +155,9 @@ def test_line_decoder(student, seed):
             before = seen.count(b"\n")
             seen += piece
             right.append(messages[before : seen.count(b"\n")])
-        given = f"{len(messages)} messages of {len(whole)} bytes in {len(pieces)} pieces of at most {longest} "
+        given = (
+            f"{len(messages)} messages of {len(whole)} bytes in {len(pieces)} pieces of at most {longest} "
+        )
         f"bytes, limit {LIMIT}"
         got = student.session("LineDecoder", [LIMIT], [("feed", [piece]) for piece in pieces], given, rule)
         if got and isinstance(got[-1], Exception):
@@ -178,7 +190,12 @@ def _check_limits(student, dice: random.Random) -> None:
         ("a line of just the limit", [sized(LIMIT)], None, too_long),
         ("a line of just the limit, cut before its newline", [sized(LIMIT)[:-1], b"\n"], None, too_long),
         ("a line one byte too long", [sized(LIMIT + 1)], 0, too_long),
-        ("a line one byte too long, in two pieces", [sized(LIMIT + 1)[:150], sized(LIMIT + 1)[150:]], 1, too_long),
+        (
+            "a line one byte too long, in two pieces",
+            [sized(LIMIT + 1)[:150], sized(LIMIT + 1)[150:]],
+            1,
+            too_long,
+        ),
         ("a line without end", [b"{" + b"x" * 99, b"x" * 99, b"x" * 99], 2, too_long),
         ("a line without end that just cannot fit any more", [b"{" + b"x" * (LIMIT - 2), b"x"], 1, too_long),
         ("few characters, too many bytes", [sized(LIMIT + dice.randint(1, 9), "☕")], 0, too_long),
@@ -200,6 +217,8 @@ def _check_limits(student, dice: random.Random) -> None:
             _tell(given, pieces, len(got) - 1, "feed refused a line that keeps to the rules", rule)
         if refused_at is not None and (not raised or len(got) - 1 != refused_at):
             what = (
-                "feed refused it too early" if raised and len(got) - 1 < refused_at else "feed took it without a word"
+                "feed refused it too early"
+                if raised and len(got) - 1 < refused_at
+                else "feed took it without a word"
             )
             _tell(given, pieces, min(len(got) - 1, refused_at), what, rule)

@@ -31,9 +31,7 @@ def test_parse_records(student, seed):
                 records = read_records(stream)
                 cuts = [len(stream.data), *(dice.randrange(len(stream.data)) for _ in range(3))]
                 for cut in cuts:
-                    given = (
-                        f"the first {cut} of {len(stream.data)} bytes from the {who} of {flow.initiator} in {case.name}"
-                    )
+                    given = f"the first {cut} of {len(stream.data)} bytes from the {who} of {flow.initiator} in {case.name}"
                     _expect_records(student, stream.data[:cut], given, rules, case, records)
     for _ in range(8):
         stream = b""
@@ -45,7 +43,9 @@ def test_parse_records(student, seed):
                 + fragment
             )
         stream += dice.choice([b"", b"\x17", b"\x17\x03\x03\x00", b"\x17\x03\x03\x00\x05abcd"])
-        _expect_records(student, stream, f"{len(stream)} bytes of records made up for this check", rules, None, None)
+        _expect_records(
+            student, stream, f"{len(stream)} bytes of records made up for this check", rules, None, None
+        )
 
 
 def _expect_records(student, data, given, rules, case, recorded) -> None:
@@ -56,7 +56,9 @@ def _expect_records(student, data, given, rules, case, recorded) -> None:
 
     def frame(found):
         place = len(found.got) if found.kind == "count" else found.item  # where the first one is missing
-        return recorded[place].frame_number if recorded and place is not None and place < len(recorded) else None
+        return (
+            recorded[place].frame_number if recorded and place is not None and place < len(recorded) else None
+        )
 
     student.expect("parse_records", data, right=right, given=given, rules=rules, case=case, frame=frame)
 
@@ -81,8 +83,12 @@ def test_infer_lengths(student, seed):
                 if event["who"] == user["name"] and event["action"] == "say"
             ]
             sent = [user["name"], "!ShowUserHasConnected", "!GetAllActiveUsers", *said, "!Exit"]
-            records = [one for one in read_records(flow.from_initiator) if one.content_type == APPLICATION_DATA]
-            chat = records[1:] if version == "TLS 1.3" else records  # in 1.3 the first is the encrypted Finished
+            records = [
+                one for one in read_records(flow.from_initiator) if one.content_type == APPLICATION_DATA
+            ]
+            chat = (
+                records[1:] if version == "TLS 1.3" else records
+            )  # in 1.3 the first is the encrypted Finished
             chat = chat[: len(sent)]  # behind them a closing alert, which 1.3 hides in the same type
             right = [len(text.encode()) for text in sent]
             given = f"{len(chat)} records ({version}) from {flow.initiator} in {case.name}"
@@ -94,7 +100,9 @@ def test_infer_lengths(student, seed):
                 given=given,
                 rules={"": rule},
                 case=case,
-                frame=lambda found, chat=chat: chat[found.item].frame_number if found.item is not None else None,
+                frame=lambda found, chat=chat: (
+                    chat[found.item].frame_number if found.item is not None else None
+                ),
             )
         overhead = 17 if version == "TLS 1.3" else 24
         kinds = [(kind, dice.randint(overhead + 1, 900)) for kind in (22, 20, 22, 23, 23, 21, 23)]
@@ -124,7 +132,10 @@ def test_exposure(student, seed):
         ("an empty room", lambda reads, said: (reads.clear(), said.clear())),
         (
             "one line said twice, heard twice",
-            lambda reads, said: (said.extend([said[0]]), reads.append((names.index(said[0][0]), said[0][1].encode()))),
+            lambda reads, said: (
+                said.extend([said[0]]),
+                reads.append((names.index(said[0][0]), said[0][1].encode())),
+            ),
         ),
         (
             "a line heard twice, said once",
@@ -132,13 +143,22 @@ def test_exposure(student, seed):
         ),
         ("a line that was never said", lambda reads, said: reads.append((0, b"buy my shares"))),
         ("a line of somebody else", lambda reads, said: reads.append((1, b"that was me"))),
-        ("a line in other letters", lambda reads, said: (said.append(("Alice", "Hello")), reads.append((2, b"HELLO")))),
-        ("half a line", lambda reads, said: (said.append(("Brandon", "half a line")), reads.append((0, b"half a")))),
+        (
+            "a line in other letters",
+            lambda reads, said: (said.append(("Alice", "Hello")), reads.append((2, b"HELLO"))),
+        ),
+        (
+            "half a line",
+            lambda reads, said: (said.append(("Brandon", "half a line")), reads.append((0, b"half a"))),
+        ),
         (
             "lines that were not recorded",
             lambda reads, said: said.extend([("Alice", "off the record"), ("Alice", "off the record")]),
         ),
-        ("a line with blanks around", lambda reads, said: (said.append(("John", "hm")), reads.append((1, b" hm ")))),
+        (
+            "a line with blanks around",
+            lambda reads, said: (said.append(("John", "hm")), reads.append((1, b" hm "))),
+        ),
         (
             "broken characters",
             lambda reads, said: (said.append(("John", "na\ufffdve")), reads.append((1, b"na\xffve"))),
@@ -159,7 +179,9 @@ def test_exposure(student, seed):
         stories.append((name, reads, said, None))
     for name, reads, said, case in stories:
         right = _score(reads, said)
-        given = f"{name}: {len(reads)} payloads, {len(said)} lines said" + (f", from {case.name}" if case else "")
+        given = f"{name}: {len(reads)} payloads, {len(said)} lines said" + (
+            f", from {case.name}" if case else ""
+        )
         steps = [f"said: {said!r:.90}", f"on the wire: {[data for _, data in reads[3:]]!r:.90}"]
         student.expect("exposure", reads, said, right=right, given=given, rules=rules, case=case, steps=steps)
 
@@ -171,7 +193,8 @@ def _from_recording(case):
     for number, flow in enumerate(case.flows):
         stream = flow.from_initiator
         reads += [
-            (piece.time_ns, number, stream.data[piece.offset : piece.offset + piece.length]) for piece in stream.pieces
+            (piece.time_ns, number, stream.data[piece.offset : piece.offset + piece.length])
+            for piece in stream.pieces
         ]
     said = [(event["who"], event["text"]) for event in recording["events"] if event["action"] == "say"]
     return [(number, data) for _, number, data in sorted(reads)], said

@@ -102,11 +102,19 @@ def weather(seed: int) -> list[tuple[str, list[str], Case]]:
     add("in order", ["segments one after the other"], cut)
     add("two change places", ["the second of two segments arrives first"], swapped)
     add("segments twice", ["some segments come twice, the first one once more at the end"], twice)
-    add("a hole that is filled later", ["a segment is lost", "the others arrive", "it is sent again"], filled_later)
+    add(
+        "a hole that is filled later",
+        ["a segment is lost", "the others arrive", "it is sent again"],
+        filled_later,
+    )
     add("holes that stay", ["two segments never arrive"], holes)
     add("the beginning is missing", ["the first data segment never arrives"], first_missing)
     add("sent again as one", ["a segment is lost", "it comes again, glued to the one before it"], glued)
-    add("an overlap that contradicts", ["a segment overlaps the one before it, with other bytes in it"], contradicting)
+    add(
+        "an overlap that contradicts",
+        ["a segment overlaps the one before it, with other bytes in it"],
+        contradicting,
+    )
     add(
         "a contradiction behind a hole",
         ["a hole is filled", "the same place comes again with other bytes"],
@@ -119,10 +127,18 @@ def weather(seed: int) -> list[tuple[str, list[str], Case]]:
         swapped,
         wrap=True,
     )
-    add("wrapping around, with holes", ["two segments never arrive, and the number passes 2**32"], holes, wrap=True)
+    add(
+        "wrapping around, with holes",
+        ["two segments never arrive, and the number passes 2**32"],
+        holes,
+        wrap=True,
+    )
     add("everything at once", ["lost, twice, overtaken"], everything, wrap=bool(seed % 2))
     add(
-        "everything, and holes that stay", ["lost for good, twice, overtaken"], everything_with_holes, wrap=not seed % 2
+        "everything, and holes that stay",
+        ["lost for good, twice, overtaken"],
+        everything_with_holes,
+        wrap=not seed % 2,
     )
     return found
 
@@ -148,12 +164,17 @@ def _expect_stream(student, case, stream, name, steps) -> None:
     got = student.call("reassemble", rows, given=given, rule=RULES[""], case=case, steps=steps)
     frame = None
     if isinstance(got, dict) and isinstance(got.get("data"), bytes):
-        place = next((at for at, (a, b) in enumerate(zip(stream.data, got["data"], strict=False)) if a != b), None)
+        place = next(
+            (at for at, (a, b) in enumerate(zip(stream.data, got["data"], strict=False)) if a != b), None
+        )
         if place is None and len(got["data"]) != len(stream.data):
             place = min(len(got["data"]), len(stream.data) - 1)
         if place is not None:
             frame = stream.frame_at(place)
-            steps = [*steps, f"up to byte {place} the data is as it was sent; that byte came in frame {frame}"]
+            steps = [
+                *steps,
+                f"up to byte {place} the data is as it was sent; that byte came in frame {frame}",
+            ]
     student.compare("reassemble", right, got, given, RULES, case, frame, steps)
 
 
@@ -225,11 +246,24 @@ def repetitions(seed: int) -> list[tuple[str, list[str], Case]]:
         ["a segment is lost before the recording", "the next ones are seen", "the lost one is sent again"],
         overtaken,
     )
-    add("the same ACK again", ["the server says something", "the client acknowledges it three times"], duplicate_acks)
+    add(
+        "the same ACK again",
+        ["the server says something", "the client acknowledges it three times"],
+        duplicate_acks,
+    )
     add("again, and more", ["a segment", "the next is lost", "both come as one"], one_goes_on)
     add("again in other pieces", ["two segments", "both again as one", "a part of them again"], glued_again)
-    add("the same numbers on both sides", ["both sides start with the same number", "each says something"], both_sides)
-    add("numbers that wrap around", ["segments are sent again while the number passes 2**32"], same_again, wrap=True)
+    add(
+        "the same numbers on both sides",
+        ["both sides start with the same number", "each says something"],
+        both_sides,
+    )
+    add(
+        "numbers that wrap around",
+        ["segments are sent again while the number passes 2**32"],
+        same_again,
+        wrap=True,
+    )
     return found
 
 
@@ -245,11 +279,15 @@ def test_find_retransmissions(student, seed):
         for flow in case.flows:
             rows = [case.rows[i] for i in flow.rows.tolist()]
             right = _all_old(case, flow)
-            given = f"{name}: {len(rows)} segments between {flow.initiator} and {flow.responder} in {case.name}"
+            given = (
+                f"{name}: {len(rows)} segments between {flow.initiator} and {flow.responder} in {case.name}"
+            )
             got = student.call("find_retransmissions", rows, given=given, rule=rule, case=case, steps=steps)
             frame = None
             if isinstance(got, (list, tuple)):
-                frame = next((number for number in got if isinstance(number, int) and number not in right), None)
+                frame = next(
+                    (number for number in got if isinstance(number, int) and number not in right), None
+                )
             student.compare("find_retransmissions", right, got, given, {"": rule}, case, frame, steps)
 
 

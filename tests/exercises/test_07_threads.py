@@ -41,7 +41,13 @@ def rooms(dice: random.Random) -> list[tuple[str, list[str], bytes, list[tuple],
             [("A", [FOR_EVER], False, b""), ("B", [0], False, b""), ready],
             1000,
         ),
-        ("the first is silent", ["the first member's socket is full"], message, [("A", [0], False, b""), ready], 1000),
+        (
+            "the first is silent",
+            ["the first member's socket is full"],
+            message,
+            [("A", [0], False, b""), ready],
+            1000,
+        ),
         (
             "a short send",
             [f"the first member's socket takes {few} bytes and is then full"],
@@ -158,9 +164,7 @@ def test_broadcast(student, seed):
     dice = random.Random(f"sheet 07 {seed}")
     for name, steps, message, plan, limit in rooms(dice):
         members = [Member(*one) for one in plan]
-        given = (
-            f"{name}: the message {show(message)}, limit {limit}, members {', '.join(one[0] for one in plan) or 'none'}"
-        )
+        given = f"{name}: the message {show(message)}, limit {limit}, members {', '.join(one[0] for one in plan) or 'none'}"
         told = student.call("broadcast", message, members, limit, given=given, rule=RULES[""], steps=steps)
         names, states = told if plan else (told, [])
         right = _right(message, plan, limit)
@@ -169,11 +173,15 @@ def test_broadcast(student, seed):
             "dropped": sorted(names)
             if isinstance(names, (list, tuple, set)) and all(isinstance(n, str) for n in names)
             else names,
-            "pending": {state["name"]: state["pending"] for state in states if state["name"] in right["pending"]},
+            "pending": {
+                state["name"]: state["pending"] for state in states if state["name"] in right["pending"]
+            },
         }
         right["dropped"].sort()
         for part in ("sent", "pending", "dropped"):
-            student.compare("broadcast", {part: right[part]}, {part: got[part]}, given, {"": RULES[part]}, steps=steps)
+            student.compare(
+                "broadcast", {part: right[part]}, {part: got[part]}, given, {"": RULES[part]}, steps=steps
+            )
 
 
 @task("next_batch")
@@ -195,7 +203,8 @@ def test_next_batch(student, seed):
     ]
     for waiting, limit in lists:
         taken = next(
-            (n for n in range(len(waiting), 1, -1) if sum(map(len, waiting[:n])) <= limit), min(1, len(waiting))
+            (n for n in range(len(waiting), 1, -1) if sum(map(len, waiting[:n])) <= limit),
+            min(1, len(waiting)),
         )
         right = (b"".join(waiting[:taken]), waiting[taken:])
         given = f"messages of {[len(one) for one in waiting]} bytes are waiting, limit {limit}"

@@ -155,14 +155,18 @@ def test_a_lost_segment_is_asked_for_by_duplicate_acks_with_sack_and_sent_again(
     story = transfer(lan, tmp_path, "drop the third data segment from PC1")
     lost = in_order()[2]
     sent, arrived = story.data(story.sent), story.data(story.arrived)
-    assert Counter(sent) == Counter(in_order()) + Counter([lost]), "one segment is sent twice, and it is the third"
+    assert Counter(sent) == Counter(in_order()) + Counter([lost]), (
+        "one segment is sent twice, and it is the third"
+    )
     assert Counter(arrived) == Counter(in_order()), "the first copy has not arrived"
     assert arrived[:3] == [in_order()[0], in_order()[1], in_order()[3]]
     acks = [i for i in story.flags(story.sent, ACK, "10.0.0.2") if story.sent.relative_ack[i] == lost[0]]
     with_sack = [edges for i in acks if (edges := sack_edges(story.sent, i))]
     assert len(with_sack) >= 3, "three duplicate ACKs, each with what has arrived behind the gap"
     assert {left for edges in with_sack for left, _ in edges} == {lost[0] + lost[1]}
-    assert [right for ((_, right),) in with_sack] == sorted({right for ((_, right),) in with_sack}), "which grows"
+    assert [right for ((_, right),) in with_sack] == sorted({right for ((_, right),) in with_sack}), (
+        "which grows"
+    )
     names = story.events("PC1")
     assert names["fast_retransmission"] + names["retransmission"] == 1 and names["duplicate_ack"] >= 3
 
@@ -174,7 +178,9 @@ def test_the_same_order_gives_the_same_lesson_to_the_last_segment(lan, tmp_path)
         assert story.data(story.sent) == [*in_order(), lost]
         assert story.data(story.arrived) == [one for one in in_order() if one != lost] + [lost]
         acks = [i for i in story.flags(story.sent, ACK, "10.0.0.2") if story.sent.relative_ack[i] == lost[0]]
-        assert [sack_edges(story.sent, i) for i in acks] == [[]] + [[(3001, 1001 + n * 1000)] for n in range(3, 10)]
+        assert [sack_edges(story.sent, i) for i in acks] == [[]] + [
+            [(3001, 1001 + n * 1000)] for n in range(3, 10)
+        ]
         assert story.events("PC1") == {"duplicate_ack": 7, "fast_retransmission": 1}
 
 
@@ -215,7 +221,9 @@ def test_a_lost_syn_is_sent_again(lan, tmp_path):
 def test_a_syn_ack_held_up_is_asked_for_again(lan, tmp_path):
     story = transfer(lan, tmp_path, "hold the SYN-ACK 1.5 s", before_connect=True, count=1)
     assert len(story.flags(story.sent, SYN, "10.0.0.1")) >= 2
-    assert len(story.flags(story.arrived, SYN | ACK, "10.0.0.2")) >= 2, "the server answers the second SYN too"
+    assert len(story.flags(story.arrived, SYN | ACK, "10.0.0.2")) >= 2, (
+        "the server answers the second SYN too"
+    )
     answered = story.arrived.time_ns[story.flags(story.arrived, SYN | ACK, "10.0.0.2")[0]]
     seen = [story.sent.time_ns[i] - answered for i in story.flags(story.sent, SYN | ACK, "10.0.0.2")]
     assert max(seen) >= 1_500_000_000, "the first one is seen too, late"
@@ -228,7 +236,9 @@ def test_the_retransmission_timer_backs_off(lan, tmp_path):
     times = [int(story.sent.time_ns[i]) for i in sent]
     waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
     assert waits == sorted(waits), "each wait is longer than the one before"
-    assert all(1.5 < later / earlier < 2.5 for earlier, later in zip(waits, waits[1:], strict=False)), "by doubling"
+    assert all(1.5 < later / earlier < 2.5 for earlier, later in zip(waits, waits[1:], strict=False)), (
+        "by doubling"
+    )
     assert story.events("PC1")["retransmission"] == 4
 
 
@@ -263,22 +273,30 @@ connection.sendall(bytes(300_000))
 
 def test_a_client_that_stops_reading_closes_its_window_and_opens_it_again(lan, tmp_path):
     with Recording(lan, ["PC1", "server"], tmp_path, each=True):
-        with lan["server"].popen([sys.executable, "-c", SENDING], stdout=subprocess.PIPE, text=True) as server:
+        with lan["server"].popen(
+            [sys.executable, "-c", SENDING], stdout=subprocess.PIPE, text=True
+        ) as server:
             assert server.stdout.readline() == "ready\n"
             command = [sys.executable, "-c", NOT_READING]
-            with lan["PC1"].popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+            with lan["PC1"].popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ) as client:
                 assert client.stdout.readline() == "connected\n"
                 while probes_sent(server.pid) == 0:
                     assert server.poll() is None, "the server waits for the window to open"
                 assert client.communicate("read on\n", timeout=BOUND_S)[0] == "300000\n"
             server.wait(BOUND_S)
     story = Story(tmp_path)
-    windows = [int(story.sent.window[i]) for i in range(len(story.sent)) if story.sent.endpoint(i)[0] == "10.0.0.1"]
+    windows = [
+        int(story.sent.window[i]) for i in range(len(story.sent)) if story.sent.endpoint(i)[0] == "10.0.0.1"
+    ]
     closed = windows.index(0)
     assert any(windows[closed:]), "and it opens again"
     names = story.events("PC1")
     # Linux probes with no data and one number back, which looks the same as a keep-alive.
-    assert names["zero_window"] and names["zero_window_probe"] + names["keep_alive"] and names["window_update"]
+    assert (
+        names["zero_window"] and names["zero_window_probe"] + names["keep_alive"] and names["window_update"]
+    )
 
 
 def probes_sent(pid: int) -> int:
@@ -341,7 +359,9 @@ def test_several_places_in_one_file_each_an_interface_of_its_own(lan, tmp_path):
     assert list(capture.time_ns) == sorted(capture.time_ns), "in order of time, whichever interface it was"
     frames = [(bytes(capture.frame(n)), int(capture.interface[n - 1])) for n in range(1, len(capture) + 1)]
     (hello,) = {frame for frame, _ in frames if frame.endswith(bytes(500))}
-    assert [names[at] for frame, at in frames if frame == hello] == names, "one segment, seen at each place on its way"
+    assert [names[at] for frame, at in frames if frame == hello] == names, (
+        "one segment, seen at each place on its way"
+    )
 
 
 def test_the_recording_has_everything_from_the_first_syn_to_the_last_ack(lan, tmp_path):

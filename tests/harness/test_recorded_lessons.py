@@ -19,7 +19,9 @@ from tests.conftest import ROOT
 
 SHIPPED = ROOT / "captures" / "lessons"
 REFUSAL = namespace.refusal()
-needs_namespaces = pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}")
+needs_namespaces = pytest.mark.skipif(
+    REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}"
+)
 
 
 # What ships
@@ -132,7 +134,9 @@ def test_a_puppet_says_what_it_cannot_do(lan):
         b.connect("10.0.0.1", 9898)
         a.accept()
         b.say(b"something else")
-        with pytest.raises(BareSocketError, match="A cannot hear: it has heard b'something else', and not b'hello'"):
+        with pytest.raises(
+            BareSocketError, match="A cannot hear: it has heard b'something else', and not b'hello'"
+        ):
             a.hear(until=b"hello", patience_s=0.1)
         b.leave()
         with pytest.raises(BareSocketError, match="never said b'hello'"):

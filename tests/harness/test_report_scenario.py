@@ -53,7 +53,16 @@ def rows_by_dissect(path: Path) -> list[tuple]:
 def rows_by_tshark(path: Path) -> list[tuple]:
     fields = ["ip.src", "tcp.srcport", "ip.dst", "tcp.dstport"]
     fields += ["tcp.flags", "tcp.seq", "tcp.ack", "tcp.len", "frame.len"]
-    command = ["tshark", "-n", "-r", path, "-Y", "ip.addr==10.27.27.206 and ip.addr==10.27.27.131", "-T", "fields"]
+    command = [
+        "tshark",
+        "-n",
+        "-r",
+        path,
+        "-Y",
+        "ip.addr==10.27.27.206 and ip.addr==10.27.27.131",
+        "-T",
+        "fields",
+    ]
     for name in fields:
         command += ["-e", name]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -155,7 +164,9 @@ def test_the_manifest_is_the_truth_and_says_what_cannot_match(recorded):
         ("Brandon", "10.27.27.206"), ("John", "10.27.27.49"), ("Alice", "10.27.27.43")
     ]  # fmt: skip
     assert entry["users"][0]["port"] == 56228 and entry["server"] == {"address": SERVER[0], "port": SERVER[1]}
-    assert entry["interface"] == "PC1/eth0" and entry["frames"] == len(read_capture(recorded / "report.pcapng"))
+    assert entry["interface"] == "PC1/eth0" and entry["frames"] == len(
+        read_capture(recorded / "report.pcapng")
+    )
     reasons = {one["value"]: one["why"] for one in entry["cannot_match"]}
     assert "kernel" in reasons["windows after the SYN"] and "random" in reasons["initial sequence numbers"]
 
@@ -167,17 +178,37 @@ def test_the_interface_has_a_name_and_a_description(recorded):
 
 
 def test_the_report_scenario_takes_no_other_script(tmp_path):
-    command = [sys.executable, ROOT / "lab" / "capture.py", "--scenario", "report", "--seed", "3", "--out", tmp_path]
+    command = [
+        sys.executable,
+        ROOT / "lab" / "capture.py",
+        "--scenario",
+        "report",
+        "--seed",
+        "3",
+        "--out",
+        tmp_path,
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2 and "leave out --seed" in done.stderr
 
 
 def test_where_namespaces_are_refused_it_says_how_to_get_them(tmp_path):
     program = "open('/proc/sys/user/max_net_namespaces', 'w').write('0')\n"
-    command = [sys.executable, str(ROOT / "lab" / "capture.py"), "--scenario", "report", "--out", str(tmp_path)]
+    command = [
+        sys.executable,
+        str(ROOT / "lab" / "capture.py"),
+        "--scenario",
+        "report",
+        "--out",
+        str(tmp_path),
+    ]
     program += f"import os, sys; os.execv(sys.executable, {command!r})"
     done = subprocess.run(
-        namespace.launcher([sys.executable, "-c", program]), capture_output=True, text=True, cwd=ROOT, timeout=60
+        namespace.launcher([sys.executable, "-c", program]),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
     )
     assert done.returncode == 2
     assert done.stderr == (

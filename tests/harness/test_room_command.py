@@ -76,7 +76,11 @@ def test_three_users_at_three_windows(tmp_path):
     with screen.xvfb("2100x500x24") as display:
         environment = os.environ | {"DISPLAY": display}
         room = subprocess.Popen(
-            [*ROOM, "--out", tmp_path], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*ROOM, "--out", tmp_path],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         try:
             logins = until_running(
@@ -100,14 +104,20 @@ def test_three_users_at_three_windows(tmp_path):
                 [*ROOM, "--shell", "PC 2"], input="cat /proc/net/fib_trie; exit 4\n", capture_output=True, text=True,
                 timeout=BOUND_S,
             )  # fmt: skip
-            assert shell.returncode == 4 and "10.27.27.49" in shell.stdout, "a shell in the room that is running"
+            assert shell.returncode == 4 and "10.27.27.49" in shell.stdout, (
+                "a shell in the room that is running"
+            )
             assert "No room is running" not in shell.stdout
             picture = settled_picture(display, tmp_path / "room.png")
             assert len(picture) > 10_000, "an empty screen is a much smaller PNG"
             for window in windows.values():  # the Disconnect button is the bottom line of the window
                 geometry = xdotool(display, "getwindowgeometry", "--shell", window)
-                width, height = (int(re.search(rf"{name}=(\d+)", geometry)[1]) for name in ("WIDTH", "HEIGHT"))
-                xdotool(display, "mousemove", "--sync", "--window", window, width // 2, height - 20, "click", 1)
+                width, height = (
+                    int(re.search(rf"{name}=(\d+)", geometry)[1]) for name in ("WIDTH", "HEIGHT")
+                )
+                xdotool(
+                    display, "mousemove", "--sync", "--window", window, width // 2, height - 20, "click", 1
+                )
             output, errors = room.communicate(timeout=BOUND_S)
         finally:
             if room.poll() is None:
@@ -130,7 +140,12 @@ def test_three_users_at_three_windows(tmp_path):
 def played(tmp_path_factory):
     out = tmp_path_factory.mktemp("played")
     command = [*ROOM, "--headless", "--seed", "5", "--at", "server", "PC1", "--out", out]
-    command += ["--order", "drop the second data segment from PC1", "--order", "drop the 99th data segment from PC1"]
+    command += [
+        "--order",
+        "drop the second data segment from PC1",
+        "--order",
+        "drop the 99th data segment from PC1",
+    ]
     return out, subprocess.run(command, capture_output=True, text=True, timeout=BOUND_S)
 
 
@@ -206,7 +221,9 @@ def test_ctrl_c_leaves_a_capture_that_can_be_read_and_nothing_else(tmp_path):
     room = subprocess.Popen(command, **pipes, env=environment, start_new_session=True)
     capture = tmp_path / "room.pcapng"
     mark = f"LAB_TEST_ROOM={tmp_path}"
-    until_running(lambda: capture.exists() and b"\x26\xaa" in capture.read_bytes(), room, "a frame to port 9898")
+    until_running(
+        lambda: capture.exists() and b"\x26\xaa" in capture.read_bytes(), room, "a frame to port 9898"
+    )
     assert len(processes_marked(mark)) > 4, "the search finds what is there"
     os.killpg(room.pid, signal.SIGINT)  # as a terminal does
     output, errors = room.communicate(timeout=BOUND_S)
@@ -236,7 +253,9 @@ def test_a_shell_on_a_host_at_a_terminal():
             try:
                 seen += os.read(ours, 4096)
             except OSError:
-                raise AssertionError(f"the shell ended with {process.wait()} before {wanted!r}: {seen!r}") from None
+                raise AssertionError(
+                    f"the shell ended with {process.wait()} before {wanted!r}: {seen!r}"
+                ) from None
         seen = seen.partition(wanted)[2]
 
     try:

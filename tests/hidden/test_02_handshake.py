@@ -34,7 +34,11 @@ def hidden_parse_ipv4(student, seed):
         rule = "Any length of header and of payload, UDP as well as TCP, with anything behind it (RFC 791 section 3.1)."
         given = f"a packet made up for this check: {packet[:24].hex(' ')}"
         student.expect(
-            "parse_ipv4", packet + dice.randbytes(dice.choice([0, 3])), right=right, given=given, rules={"": rule}
+            "parse_ipv4",
+            packet + dice.randbytes(dice.choice([0, 3])),
+            right=right,
+            given=given,
+            rules={"": rule},
         )
 
 
@@ -61,7 +65,9 @@ def hidden_parse_tcp(student, seed):
             "window": head[14] << 8 | head[15],
             "payload": payload,
         }
-        rule = "Any combination of flags, reserved bits set or not, any length of header (RFC 9293 section 3.1)."
+        rule = (
+            "Any combination of flags, reserved bits set or not, any length of header (RFC 9293 section 3.1)."
+        )
         given = f"a segment made up for this check: {segment[:24].hex(' ')}"
         student.expect("parse_tcp", segment, right=right, given=given, rules={"": rule})
 
@@ -78,13 +84,16 @@ def hidden_find_handshake(student, seed):
         state = [0] * 4
         for n, _step in order:
             step, state[n] = state[n], state[n] + 1
-            who, flags, seq, ack = (("client", "SYN", 0, None), ("server", "SYN ACK", 0, 1), ("client", "ACK", 1, 1))[
-                step
-            ]
+            who, flags, seq, ack = (
+                ("client", "SYN", 0, None),
+                ("server", "SYN ACK", 0, 1),
+                ("client", "ACK", 1, 1),
+            )[step]
             frames.setdefault(n, []).append(talks[n].segment(who, flags, seq, ack))
         case = tape.case("four clients at once")
         segments = [
-            {key: row[key] for key in ("frame", "source", "destination", "seq", "ack", "flags")} for row in case.rows
+            {key: row[key] for key in ("frame", "source", "destination", "seq", "ack", "flags")}
+            for row in case.rows
         ]
         right = tuple(min(frames.values(), key=lambda three: three[1]))
         rule = (

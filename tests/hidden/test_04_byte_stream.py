@@ -10,7 +10,9 @@ from lab.checking.tasks import task
 @task("LineDecoder")
 def hidden_line_decoder(student, seed):
     dice = random.Random(f"hidden 04 {seed}")
-    rule = "However many lines there are and wherever they are cut, each message comes once, in order, when its "
+    rule = (
+        "However many lines there are and wherever they are cut, each message comes once, in order, when its "
+    )
     "newline has come."
     messages = [{"n": number, "text": "☕" * dice.randint(0, 2000)} for number in range(60)]
     whole = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in messages)
@@ -22,6 +24,10 @@ def hidden_line_decoder(student, seed):
     given = f"{len(messages)} messages in {len(pieces)} pieces, the usual limit"
     for _ in range(2):
         got = student.session("LineDecoder", [], [("feed", [piece]) for piece in pieces], given, rule)
-        flat = [] if any(not isinstance(part, list) for part in got) else [one for part in got for one in part]
+        flat = (
+            [] if any(not isinstance(part, list) for part in got) else [one for part in got for one in part]
+        )
         if flat != messages:
-            raise Wrong(Story("LineDecoder", given, f"{len(flat)} messages, and not those that were sent", rule))
+            raise Wrong(
+                Story("LineDecoder", given, f"{len(flat)} messages, and not those that were sent", rule)
+            )

@@ -48,5 +48,10 @@ def hidden_reassemble(student, seed):
             last = place
         right = {"data": bytes(data), "gaps": gaps}
         student.expect(
-            "reassemble", rows, right=right, given=f"storm {number}: {len(rows)} segments", rules={"": rule}, case=case
+            "reassemble",
+            rows,
+            right=right,
+            given=f"storm {number}: {len(rows)} segments",
+            rules={"": rule},
+            case=case,
         )

@@ -45,7 +45,10 @@ def test_done_wrong_and_not_attempted_a_line_each_and_a_bar(sheets, tmp_path):
     assert time.monotonic() - started < 60
     assert done.returncode == 1, done.stderr
     lines = done.stdout.splitlines()
-    states = {name: sum(line.startswith(f"  {name} ") for line in lines) for name in ("done", "wrong", "not attempted")}
+    states = {
+        name: sum(line.startswith(f"  {name} ") for line in lines)
+        for name in ("done", "wrong", "not attempted")
+    }
     assert states == {"done": len(all_tasks()) - 4, "wrong": 1, "not attempted": 3}
     assert "an endless loop" in done.stdout and "given      everybody reads" in done.stdout
     assert f"{len(all_tasks()) - 4} of {len(all_tasks())} tasks done" in lines[-1] and "[###" in lines[-1]
@@ -53,7 +56,9 @@ def test_done_wrong_and_not_attempted_a_line_each_and_a_bar(sheets, tmp_path):
 
 def test_a_sheet_that_is_no_python_is_a_story_and_the_others_are_checked(tmp_path):
     kit = tmp_path / "kit"
-    left = shutil.ignore_patterns(".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache", "dist", ".hypothesis")
+    left = shutil.ignore_patterns(
+        ".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache", "dist", ".hypothesis"
+    )
     shutil.copytree(ROOT, kit, ignore=left)
     sheets = kit / "lab" / "exercises"
     with (sheets / "sheet_02_handshake.py").open("a") as file:
@@ -70,7 +75,8 @@ def test_a_sheet_that_is_no_python_is_a_story_and_the_others_are_checked(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "word", ["2", "handshake", *(pytest.param(one, marks=pytest.mark.maintainers) for one in ("02", "02_handshake"))]
+    "word",
+    ["2", "handshake", *(pytest.param(one, marks=pytest.mark.maintainers) for one in ("02", "02_handshake"))],
 )
 def test_one_sheet_by_number_or_name_and_nothing_else(sheets, word):
     done = lab_check(word, "--sheets", sheets)
@@ -100,7 +106,10 @@ def test_from_a_notebook_cell():
 def test_answers_are_counted_and_a_broken_line_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(check, "ROOT", tmp_path)
     monkeypatch.setattr(check, "PROGRESS", tmp_path / "progress.json")
-    for student, text in (("s1", 'student = "s1"\nserver_port = 5\nclient_isn = "7"\nport = 5\n'), ("s2", "port = five\n")):
+    for student, text in (
+        ("s1", 'student = "s1"\nserver_port = 5\nclient_isn = "7"\nport = 5\n'),
+        ("s2", "port = five\n"),
+    ):
         (tmp_path / student).mkdir()
         (tmp_path / student / "answers.toml").write_text(text)
     check._tell_answers()
@@ -113,7 +122,11 @@ def test_answers_are_counted_and_a_broken_line_is_named(tmp_path, monkeypatch, c
 def test_a_story_of_made_up_frames_leaves_a_capture_to_open(sheets):
     from lab.dissect.capture_file import read_capture
 
-    plant(sheets / "sheet_06_bad_weather.py", "stream.setdefault(first + place, byte)", "stream[first + place] = byte")
+    plant(
+        sheets / "sheet_06_bad_weather.py",
+        "stream.setdefault(first + place, byte)",
+        "stream[first + place] = byte",
+    )
     done = lab_check("06", "--sheets", sheets)
     assert "captures/mine/check/reassemble.pcapng" in done.stdout
     [line] = [line for line in done.stdout.splitlines() if line.startswith("  frame ")]
@@ -138,7 +151,21 @@ def code(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, 0, -(2**70), 1.5, "☕", b"\x00\xff", [], [1, [2]], (1, "a"), {1, 2}, {"a": (b"x",), 2: None}]
+    "value",
+    [
+        None,
+        True,
+        0,
+        -(2**70),
+        1.5,
+        "☕",
+        b"\x00\xff",
+        [],
+        [1, [2]],
+        (1, "a"),
+        {1, 2},
+        {"a": (b"x",), 2: None},
+    ],
 )
 def test_plain_values_go_there_and_back(code, value):
     got = code("def same(value):\n    return value\n").call("same", value)
@@ -185,12 +212,30 @@ def test_made_up_frames_are_right_down_to_their_checksums():
 
 def test_answers_of_every_kind():
     text = '# a comment\n\nport = 9_898  # behind\nname = "Zoë \\"x\\""\nraw = \'a\\b\'\nusers = ["A", "B"] # two\nnone = []\n'
-    assert parse_answers(text) == {"port": 9898, "name": 'Zoë "x"', "raw": "a\\b", "users": ["A", "B"], "none": []}
+    assert parse_answers(text) == {
+        "port": 9898,
+        "name": 'Zoë "x"',
+        "raw": "a\\b",
+        "users": ["A", "B"],
+        "none": [],
+    }
 
 
 @pytest.mark.parametrize(
     "line",
-    ["port", "port =", "p = nine", "p = 1.5", "p = true", 'a = "x', "a = [1]", "a = {}", "[table]", "a = 1 2", "a.b = 1"],
+    [
+        "port",
+        "port =",
+        "p = nine",
+        "p = 1.5",
+        "p = true",
+        'a = "x',
+        "a = [1]",
+        "a = {}",
+        "[table]",
+        "a = 1 2",
+        "a.b = 1",
+    ],
 )
 def test_answers_that_cannot_be_read_name_their_line(line):
     with pytest.raises(AnswersError, match="line 2"):

@@ -79,7 +79,12 @@ def test_misconceptions_fail_with_a_story_without_the_answer(one):
         assert story.given and story.came_back and len(story.rule) > 20
         assert not answer_given_away(wrong), str(wrong)
         parts = [story.given, *dict.fromkeys(story.steps), story.came_back, story.rule]
-        said = [one.strip(" .") for part in parts for one in re.split(r"(?<=[.;:])\s", part) if len(one) > 20 and " " in one]
+        said = [
+            one.strip(" .")
+            for part in parts
+            for one in re.split(r"(?<=[.;:])\s", part)
+            if len(one) > 20 and " " in one
+        ]
         assert not [one for one in said if sum(part.count(one) for part in parts) > 1], str(wrong)
 
 
@@ -103,12 +108,26 @@ def test_the_check_is_pytest_underneath(tmp_path):
     one."""
 
     def pytest_on(*arguments):
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/exercises", *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/exercises",
+            *arguments,
+        ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
         return done.returncode, done.stdout
 
     code, printed = pytest_on("--solutions")
-    assert code == 0 and f"{len(TASKS)} passed" in printed and "skipped" not in printed and "xfailed" not in printed
+    assert (
+        code == 0
+        and f"{len(TASKS)} passed" in printed
+        and "skipped" not in printed
+        and "xfailed" not in printed
+    )
     code, printed = pytest_on()
     assert code == 0 and f"{len(TASKS)} xfailed" in printed and "passed" not in printed
     for path in stubs.solutions():
@@ -144,7 +163,11 @@ def test_what_a_new_stub_replaces_is_kept_and_said(tmp_path, capsys, monkeypatch
             sheet.write_text(text)
         assert stubs.main([]) == 0
         printed = capsys.readouterr().out
-        assert printed.startswith(f"sheets{os.sep}sheet_99_x.py") and said in printed and ("now" in printed) == bool(said)
+        assert (
+            printed.startswith(f"sheets{os.sep}sheet_99_x.py")
+            and said in printed
+            and ("now" in printed) == bool(said)
+        )
         assert not said or (folder / said).read_text() == text
         assert sheet.read_text() == "x = 1\n"
 

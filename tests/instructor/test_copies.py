@@ -31,7 +31,9 @@ def test_a_class_of_few(some_recordings):
 
 
 def test_what_everybody_hands_in_makes_no_pairs():
-    everybody = {f"s{n}": [f"isn:{k}" for k in range(5)] + [f"isn:{n}.{k}" for k in range(5)] for n in range(20)}
+    everybody = {
+        f"s{n}": [f"isn:{k}" for k in range(5)] + [f"isn:{n}.{k}" for k in range(5)] for n in range(20)
+    }
     assert copies.compare(everybody) == []
     assert copies.handed_in_by_many(everybody) == sorted(everybody)
     assert copies.handed_in_by_many({f"s{n}": [f"isn:{n}"] for n in range(20)}) == []
@@ -40,7 +42,10 @@ def test_what_everybody_hands_in_makes_no_pairs():
 def test_chance_makes_no_pair():
     assert (
         copies.compare(
-            {"a": ["isn:1", *(f"time:{n}" for n in range(5))], "b": ["isn:1", *(f"time:{n}" for n in range(5))]}
+            {
+                "a": ["isn:1", *(f"time:{n}" for n in range(5))],
+                "b": ["isn:1", *(f"time:{n}" for n in range(5))],
+            }
         )
         == []
     )

@@ -64,7 +64,9 @@ def test_hostile_code_costs_its_own_task_alone(tmp_path, refused):
         sheet, function = task.split(".")
         shutil.rmtree(tmp_path / "one", ignore_errors=True)
         (tmp_path / "one" / "sheets").mkdir(parents=True)
-        (tmp_path / "one" / "sheets" / f"sheet_{sheet}.py").write_text(bench.with_body(task, body), encoding="utf-8")
+        (tmp_path / "one" / "sheets" / f"sheet_{sheet}.py").write_text(
+            bench.with_body(task, body), encoding="utf-8"
+        )
         marks = [one for one in mark("s1", tmp_path / "one", "k", True).marks if one.sheet == sheet]
         by_task = {one.task: one for one in marks}
         assert by_task[function].points == 0 and by_task[function].story, name
@@ -91,7 +93,9 @@ def test_grades_for_spreadsheets_and_platforms(graded):
         "SIS Login ID",
         "Section",
     ]
-    assert "ID number" in next(csv.reader((folder / "out" / "moodle.csv").read_text(encoding="utf-8").splitlines()))
+    assert "ID number" in next(
+        csv.reader((folder / "out" / "moodle.csv").read_text(encoding="utf-8").splitlines())
+    )
     assert f"{len(expected)} graded, 1 on the roster handed in nothing" in printed
     told = json.loads((folder / "out" / "gradescope" / "s0001" / "results.json").read_text())
     assert told["score"] == pytest.approx(sum(test["score"] for test in told["tests"]))
@@ -106,7 +110,9 @@ class Reader(html.parser.HTMLParser):
         self.fetched, self.open = [], []
 
     def handle_starttag(self, tag, attributes):
-        self.fetched += [value for name, value in attributes if name in ("src", "href", "onclick", "onload") and value]
+        self.fetched += [
+            value for name, value in attributes if name in ("src", "href", "onclick", "onload") and value
+        ]
         if tag == "script":
             self.fetched.append("script")
         if tag not in ("meta", "br", "th"):
@@ -156,7 +162,9 @@ def test_cut_off_and_gone_on_with(tmp_path, refused):
         "--jobs",
         "1",
     ]
-    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, *words], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     for line in process.stdout:
         if line.startswith("[") and " 1 of 4" in line:
             os.killpg(process.pid, signal.SIGKILL)
@@ -186,7 +194,9 @@ def test_hard_wired_answers_get_half(tmp_path, refused):
     code = text.replace('    batch = b""\n', f"    return {table!r}[tuple(waiting), limit]\n")
     assert code != text
     (tmp_path / "sheets" / "sheet_07_threads.py").write_text(code, encoding="utf-8")
-    marks = {one.task: one for one in mark("s1", tmp_path, "k", refused is None).marks if one.sheet == "07_threads"}
+    marks = {
+        one.task: one for one in mark("s1", tmp_path, "k", refused is None).marks if one.sheet == "07_threads"
+    }
     assert marks["broadcast"].state == "done"
     assert marks["next_batch"].state == "partly" and marks["next_batch"].points == marks["next_batch"].of / 2
     assert "a hidden one does not" in marks["next_batch"].story
@@ -219,9 +229,17 @@ def test_answers_are_held_against_the_own_recording(own, tmp_path):
     right = answer_key.derive(own, one)
     for name in (PLAIN, TLS):
         shutil.copy(own / name, tmp_path)
-    lines = [f"{key} = {json.dumps(values[0], ensure_ascii=False)}" for key, values in right.items() if key != "users"]
-    (tmp_path / ANSWERS).write_text("\n".join(lines).replace("who_said = ", "who_said = 'nobody' # "), encoding="utf-8")
-    states = {one.task: one.state for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture"}
+    lines = [
+        f"{key} = {json.dumps(values[0], ensure_ascii=False)}"
+        for key, values in right.items()
+        if key != "users"
+    ]
+    (tmp_path / ANSWERS).write_text(
+        "\n".join(lines).replace("who_said = ", "who_said = 'nobody' # "), encoding="utf-8"
+    )
+    states = {
+        one.task: one.state for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture"
+    }
     assert states.pop("users") == "not attempted" and states.pop("who_said") == "wrong"
     assert set(states.values()) == {"done"}
     wrong = next(one for one in mark("s1", tmp_path, "k", False).marks if one.task == "who_said")
@@ -234,7 +252,9 @@ def test_answers_are_held_against_the_own_recording(own, tmp_path):
     (tmp_path / PLAIN).write_bytes(b"rubbish")
     assert sum(one.points for one in mark("s1", tmp_path, "k", False).marks) == 0
     (tmp_path / ANSWERS).write_text("a = [1, 2\n")
-    assert all("line 1" in one.story for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture")
+    assert all(
+        "line 1" in one.story for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture"
+    )
     (tmp_path / ANSWERS).write_text(answers_template(one), encoding="utf-8")
     states = {one.state for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture"}
     assert states <= {"wrong", "not attempted", "missing"}
@@ -264,7 +284,9 @@ def test_a_wrong_course_stops_before_grades_are_written(wrong_course, tmp_path):
 
 @pytest.mark.maintainers
 def test_any_course_is_graded_if_asked_for(wrong_course, tmp_path):
-    done = bench.grade(tmp_path, wrong_course, "--no-sandbox", "--course", "another", "--any-course", timeout=110)
+    done = bench.grade(
+        tmp_path, wrong_course, "--no-sandbox", "--course", "another", "--any-course", timeout=110
+    )
     assert done.returncode == 0 and (tmp_path / "out" / "grades.csv").exists(), done.stderr
 
 
@@ -294,12 +316,18 @@ def test_submit_then_grade(own, tmp_path):
 def test_submit_says_what_is_missing_and_refuses_in_one_line(tmp_path):
     command = [sys.executable, str(ROOT / "lab"), "submit"]
     done = subprocess.run(
-        [*command, "--student", "s2", "--captures", str(tmp_path)], cwd=tmp_path, capture_output=True, text=True
+        [*command, "--student", "s2", "--captures", str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0 and done.stdout.count("MISSING") == 3
     (tmp_path / ANSWERS).write_text('student = "s3"\nserver_port = 5\n')
     done = subprocess.run(
-        [*command, "--student", "s2", "--captures", str(tmp_path)], cwd=tmp_path, capture_output=True, text=True
+        [*command, "--student", "s2", "--captures", str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert "WRONG     answers.toml is that of s3" in done.stdout
     done = subprocess.run([*command, "--student", "../s2"], cwd=tmp_path, capture_output=True, text=True)
@@ -319,7 +347,9 @@ def test_zips_of_every_kind(tmp_path):
     inbox.mkdir()
     sheet = "sheet_07_threads.py"
     zipped(inbox / "smith_late_4711_s1.zip", {"deep/er/" + sheet: "a = 1"})
-    zipped(inbox / "evil-s2.zip", {"../../" + sheet: "b = 2", "/etc/" + ANSWERS: "x = 1", "C:\\x\\" + sheet: "c"})
+    zipped(
+        inbox / "evil-s2.zip", {"../../" + sheet: "b = 2", "/etc/" + ANSWERS: "x = 1", "C:\\x\\" + sheet: "c"}
+    )
     zipped(inbox / "bomb-s3.zip", {sheet: b"0" * (200 << 20)})
     (inbox / "not-a-zip-s4.zip").write_bytes(b"PK\x03\x04 rubbish")
     zipped(inbox / "unknown.zip", {sheet: "d = 4"})
@@ -341,7 +371,10 @@ def test_zips_of_every_kind(tmp_path):
     assert by_id["s5"].files[sheet] == b"e = 5" and ANSWERS not in by_id["s5"].files
     assert any("unknown.zip" in problem for problem in problems)
     by_id["s2"].unpack(tmp_path / "out")
-    assert {path.name for path in tmp_path.rglob("*") if path.is_file() and "out" in path.parts} == {sheet, ANSWERS}
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file() and "out" in path.parts} == {
+        sheet,
+        ANSWERS,
+    }
 
 
 def test_names_cannot_become_formulas_or_markup(tmp_path):

@@ -26,7 +26,9 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 HONEST = ["a-honest", "m-honest", "z-honest"]
 TASKS = [f"07_threads.{name}" for name in ("broadcast", "next_batch")]
 NOTE = "submission.json"
-CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # what a terminal obeys, or no file can hold
+CONTROL = re.compile(
+    r"[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
+)  # what a terminal obeys, or no file can hold
 DIGITS = {
     "digits": f"server_port = {'1' * 5000}\n",
     "digits-list": f"users = [{'1' * 5000}]\n",
@@ -69,7 +71,7 @@ def leaking(how: str) -> str:
 
 def stashing() -> str:
     """A broadcast that keeps its inputs, and a next_batch whose visible error text hands them on."""
-    keep = 'STASH = []\n\n\ndef broadcast(message, members, limit):\n    STASH.append(bytes(message))\n'
+    keep = "STASH = []\n\n\ndef broadcast(message, members, limit):\n    STASH.append(bytes(message))\n"
     text = with_body(TASKS[1], "raise ValueError('STASH ' + ' '.join(one.hex() for one in STASH[-8:]))")
     return text.replace("def broadcast(message, members, limit):\n", keep, 1)
 
@@ -135,7 +137,9 @@ def test_answers_that_no_program_can_read_cost_the_answers_alone(graded):
     folder, _ = graded
     for student in DIGITS:
         answers = [one for name, one in marks(folder, student).items() if name.startswith("own capture")]
-        assert answers and all(one["points"] == 0 and "answers.toml: line 1" in one["story"] for one in answers)
+        assert answers and all(
+            one["points"] == 0 and "answers.toml: line 1" in one["story"] for one in answers
+        )
 
 
 def test_nothing_that_steers_a_terminal_is_written_anywhere(graded):
@@ -172,9 +176,17 @@ def test_no_student_text_comes_out_of_hidden_checks(graded):
     folder, _ = graded
     for student in ("leaks-error", "leaks-result", "leaks-line"):
         mark = marks(folder, student)[TASKS[1]]
-        assert mark["state"] == "partly" and "a hidden one does not" in mark["story"] and "  rule " in mark["story"]
-        feedback = page(folder, student) + (folder / "out" / "gradescope" / student / "results.json").read_text()
-        assert not [word for word in ("LEAKED", "4c 45 41 4b", "98765", "sheet_07_threads.py") if word in feedback]
+        assert (
+            mark["state"] == "partly"
+            and "a hidden one does not" in mark["story"]
+            and "  rule " in mark["story"]
+        )
+        feedback = (
+            page(folder, student) + (folder / "out" / "gradescope" / student / "results.json").read_text()
+        )
+        assert not [
+            word for word in ("LEAKED", "4c 45 41 4b", "98765", "sheet_07_threads.py") if word in feedback
+        ]
     secrets = {bytes(message).hex() for message, *_ in inputs("broadcast", secret_seeds("lab")[0])}
     shown = {bytes(message).hex() for message, *_ in inputs("broadcast", 0)}
     assert secrets - shown
@@ -185,7 +197,10 @@ def test_no_student_text_comes_out_of_hidden_checks(graded):
 @pytest.mark.parametrize(
     "name, owner",
     [
-        ("smith_late_4711_99_submission-s2", "4711"),  # Canvas: its words first, then what the student called the file
+        (
+            "smith_late_4711_99_submission-s2",
+            "4711",
+        ),  # Canvas: its words first, then what the student called the file
         ("smithjohn_4711_99_submission-s2", "s1"),
         ("johnsmith_4711_99_s2", "s1"),
         ("John Smith_12345_assignsubmission_file_", "s1"),  # Moodle
@@ -197,11 +212,18 @@ def test_no_student_text_comes_out_of_hidden_checks(graded):
     ],
 )
 def test_the_platforms_name_says_whose_it_is(name, owner):
-    roster = [Entry("s1", "Smith, John"), Entry("s2", "Zo\u00eb Brown"), Entry("s3", "Zo\u00eb Brown-Smith"), Entry("4711")]
+    roster = [
+        Entry("s1", "Smith, John"),
+        Entry("s2", "Zo\u00eb Brown"),
+        Entry("s3", "Zo\u00eb Brown-Smith"),
+        Entry("4711"),
+    ]
     assert submissions.named_by_platform(name, roster) == owner
 
 
-@pytest.mark.parametrize("cell", ["=1", "+1+1", "-a", "@x", "\n=1", "\r\n=1", " \n\t=1", "\u00a0=1", "\x1b=1", "\ud800=1"])
+@pytest.mark.parametrize(
+    "cell", ["=1", "+1+1", "-a", "@x", "\n=1", "\r\n=1", " \n\t=1", "\u00a0=1", "\x1b=1", "\ud800=1"]
+)
 def test_cells_that_a_spreadsheet_would_run_are_quoted(cell, tmp_path):
     outputs.write_csv(tmp_path / "x.csv", ["a"], [[cell]])
     with open(tmp_path / "x.csv", newline="", encoding="utf-8") as file:

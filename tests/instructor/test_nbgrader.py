@@ -49,7 +49,9 @@ def outcomes(notebook, folder) -> dict[str, str]:
     environment = {**os.environ, "LAB_KIT": str(ROOT)}
     from nbclient import NotebookClient
 
-    client = NotebookClient(notebook, timeout=60, allow_errors=True, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        notebook, timeout=60, allow_errors=True, resources={"metadata": {"path": str(folder)}}
+    )
     client.execute(env=environment)
     found = {}
     for cell in notebook.cells:
@@ -63,12 +65,18 @@ def test_a_check_tells_right_from_wrong_and_minds_no_experiments(course, nbforma
     notebook = nbformat.read(course / "source" / SHEET / f"{SHEET}.ipynb", as_version=4)
     for cell in notebook.cells:
         cell.source = cell.source.replace(*WRONG)
-    tried = [nbformat.v4.new_code_cell(source) for source in ("parse_ethernet(b'')", "%time 1", "this is no Python (")]
+    tried = [
+        nbformat.v4.new_code_cell(source)
+        for source in ("parse_ethernet(b'')", "%time 1", "this is no Python (")
+    ]
     notebook.cells[5:5] = tried
     found = outcomes(notebook, tmp_path)
     assert found["check_parse_ethernet"].startswith("AssertionError: parse_ethernet")
     assert "high byte comes first" in found["check_parse_ethernet"]
-    assert found["check_parse_ipv4"] == "parse_ipv4: done\n" and found["check_find_handshake"] == "find_handshake: done\n"
+    assert (
+        found["check_parse_ipv4"] == "parse_ipv4: done\n"
+        and found["check_find_handshake"] == "find_handshake: done\n"
+    )
 
 
 @pytest.mark.maintainers

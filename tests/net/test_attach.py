@@ -10,7 +10,9 @@ from lab.commands import room
 from lab.net import attach, namespace
 from lab.net.lan import Lan, LanError, host
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid") or not hasattr(socket, "SOCK_SEQPACKET"), reason="Linux only")
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or not hasattr(socket, "SOCK_SEQPACKET"), reason="Linux only"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -49,7 +49,9 @@ print(s.recv(100).decode())
 
 def ask(lan: Lan, asker: str, answerer: str, address: str, size: int = 10) -> list[int]:
     """Send a datagram there and hear back: its size, and the hops that it had left on arrival."""
-    with lan[answerer].popen([sys.executable, "-c", ECHO, address], stdout=subprocess.PIPE, text=True) as echo:
+    with lan[answerer].popen(
+        [sys.executable, "-c", ECHO, address], stdout=subprocess.PIPE, text=True
+    ) as echo:
         assert echo.stdout.readline() == "ready\n"
         answer = lan[asker].run([sys.executable, "-c", ASK, address, str(size)]).stdout
         echo.kill()
@@ -184,9 +186,7 @@ def test_a_drop_order_loses_that_datagram_and_no_other():
         sender = "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\n"
         sender += "for i in range(6): s.sendto(b'%d' % i, ('10.0.0.2', 7))"
         receiver = "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\ns.bind(('', 7))\n"
-        receiver += (
-            "print('ready', flush=True)\nheard = ''\nwhile not heard.endswith('5'): heard += s.recv(9).decode()\n"
-        )
+        receiver += "print('ready', flush=True)\nheard = ''\nwhile not heard.endswith('5'): heard += s.recv(9).decode()\n"
         receiver += "print(heard)"
         lan.order("drop the third datagram from A")
         with lan["B"].popen([sys.executable, "-c", receiver], stdout=subprocess.PIPE, text=True) as process:
@@ -254,7 +254,9 @@ def test_killing_a_program_kills_the_program_itself(lan):
 
 def test_a_program_outlives_the_thread_that_started_it(lan):
     started = []
-    thread = threading.Thread(target=lambda: started.append(lan["PC1"].popen(["cat"], stdin=-1, stdout=-1, text=True)))
+    thread = threading.Thread(
+        target=lambda: started.append(lan["PC1"].popen(["cat"], stdin=-1, stdout=-1, text=True))
+    )
     thread.start()
     thread.join()
     assert started[0].communicate("still here", timeout=BOUND_S)[0] == "still here"
@@ -354,13 +356,17 @@ def test_it_is_gone_without_trace(how, tmp_path):
         # The user's own namespace counts only where the LAN made one: everybody else is in it otherwise.
         ours = [one for one in told["namespaces"] if one != os.stat("/proc/self/ns/user").st_ino]
         keeping = processes_in(ours) | set(told["processes"])
-        assert len(keeping) >= 8, "the story, keeper and its first process, switch, shell and stand-in, two sleepers"
+        assert len(keeping) >= 8, (
+            "the story, keeper and its first process, switch, shell and stand-in, two sleepers"
+        )
         handles = {pid: os.pidfd_open(pid) for pid in keeping}
         if how in ("success", "failure"):
             process.stdin.write("\n")
             process.stdin.flush()
         else:
-            process.send_signal({"interrupt": signal.SIGINT, "terminate": signal.SIGTERM, "kill": signal.SIGKILL}[how])
+            process.send_signal(
+                {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM, "kill": signal.SIGKILL}[how]
+            )
         ends = {"success": 0, "failure": 1, "interrupt": -2, "terminate": -15, "kill": -9}
         assert process.wait(BOUND_S) == ends[how]
         for pid, handle in handles.items():
@@ -376,11 +382,15 @@ def outside() -> dict:
     from pyroute2 import IPRoute
 
     with IPRoute() as ip:
-        links = [(one.get("ifname"), one.get("address"), one.get("mtu"), one["flags"]) for one in ip.get_links()]
+        links = [
+            (one.get("ifname"), one.get("address"), one.get("mtu"), one["flags"]) for one in ip.get_links()
+        ]
         settings = ("tcp_timestamps", "ip_forward")
         return {
             "links": sorted(links),
-            "addresses": sorted(str((one["index"], one.get("address"), one["prefixlen"])) for one in ip.get_addr()),
+            "addresses": sorted(
+                str((one["index"], one.get("address"), one["prefixlen"])) for one in ip.get_addr()
+            ),
             "routes": sorted(str(sorted(one["attrs"], key=str)) for one in ip.get_routes()),
             "rules": sorted(str(one["attrs"]) for one in ip.get_rules()),
             "settings": [Path(f"/proc/sys/net/ipv4/{name}").read_text() for name in settings],
@@ -408,7 +418,11 @@ def test_closing_twice_and_using_it_after_that():
 
 def test_many_lans_side_by_side():
     with Lan(REPORT_LAN) as one, Lan(REPORT_LAN) as other:
-        assert ask(one, "PC1", "server", "10.27.27.131") == ask(other, "PC1", "server", "10.27.27.131") == [10, 64]
+        assert (
+            ask(one, "PC1", "server", "10.27.27.131")
+            == ask(other, "PC1", "server", "10.27.27.131")
+            == [10, 64]
+        )
         assert one.state()["ports"]["PC2"]["received"] == 0
 
 
@@ -437,4 +451,7 @@ def test_root_goes_without_a_user_namespace_where_there_is_none():
 def test_a_refusal_is_said_in_one_line():
     done = in_namespace_with("max_net_namespaces", TRY)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"{LanRefused.__module__}.LanRefused: unshare: No space left on device"
+    assert (
+        done.stderr.splitlines()[-1]
+        == f"{LanRefused.__module__}.LanRefused: unshare: No space left on device"
+    )

@@ -30,7 +30,10 @@ def test_a_new_namespace_is_empty_but_for_its_loopback():
 def test_the_launcher_passes_exit_codes_on_and_names_what_is_missing():
     assert run(namespace.launcher(["sh", "-c", "exit 9"])).returncode == 9
     done = run(namespace.launcher(["no-such-program"]))
-    assert (done.returncode, done.stderr) == (namespace.EXIT_NOT_FOUND, "no program 'no-such-program' on this machine\n")
+    assert (done.returncode, done.stderr) == (
+        namespace.EXIT_NOT_FOUND,
+        "no program 'no-such-program' on this machine\n",
+    )
 
 
 def test_nothing_forbids_them_here():
@@ -62,7 +65,9 @@ assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, filter, 0, 0) == 0,
 UNSHARE = {"x86_64": 272, "aarch64": 97}.get(platform.machine())
 
 
-@pytest.mark.skipif(UNSHARE is None, reason="the number of unshare(2) on this processor is not in the test's table")
+@pytest.mark.skipif(
+    UNSHARE is None, reason="the number of unshare(2) on this processor is not in the test's table"
+)
 def test_a_seccomp_filter_is_named():
     done = run([sys.executable, "-c", FILTER.replace("UNSHARE", str(UNSHARE)) + TELL])
     assert done.stdout.splitlines() == [
@@ -81,7 +86,9 @@ def test_a_seccomp_filter_is_named():
 )
 def test_a_setting_that_forbids_them_is_named(monkeypatch, setting, value, says, fix):
     """These belong to the whole machine, so they are not changed here, only made believe."""
-    monkeypatch.setattr(namespace, "_read", lambda path, line="": value if path == f"/proc/sys/{setting}" else None)
+    monkeypatch.setattr(
+        namespace, "_read", lambda path, line="": value if path == f"/proc/sys/{setting}" else None
+    )
     sentence, cure = namespace.cause_of("unshare: Operation not permitted")
     assert sentence.startswith(says) and cure == f"sudo sysctl -w {setting.replace('/', '.')}={fix}"
 

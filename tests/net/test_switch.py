@@ -33,7 +33,9 @@ def wired():
             one.frames.clear()
         frame = destination + source + b"\x88\xb5" + b"payload"
         switch._forward(memoryview(frame), ports[port], now)
-        assert all(one.frames in ([], [frame]) for one in ports), "a switch changes nothing and doubles nothing"
+        assert all(one.frames in ([], [frame]) for one in ports), (
+            "a switch changes nothing and doubles nothing"
+        )
         return [one.name for one in ports if one.frames]
 
     return pass_on

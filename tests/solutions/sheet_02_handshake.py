@@ -38,7 +38,9 @@ def parse_ipv4(packet):
     """
     # Question: where does this packet end, and who says so?
     # solution:
-    first, _, total_length, _, _, ttl, protocol, _, source, destination = struct.unpack(">BBHHHBBH4s4s", packet[:20])
+    first, _, total_length, _, _, ttl, protocol, _, source, destination = struct.unpack(
+        ">BBHHHBBH4s4s", packet[:20]
+    )
     header_length = (first & 0x0F) * 4
     return {
         "header_length": header_length,
