@@ -1,13 +1,12 @@
 """The house's rules, read off the imports: arrows run downwards only, no circles, no shadowed standard module."""
 
 import ast
-import functools
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests import house
+from tests.house import ROOT
 
 # A room, and the rooms that it may stand on. Programs (modules right below lab/) may use anything.
 MAY_USE = {
@@ -38,41 +37,14 @@ MAY_USE = {
 MAY_DRAW = {"lab.charts"}
 
 
-def module_name(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
 MODULES = {
-    module_name(path): path for path in sorted((ROOT / "lab").rglob("*.py")) if "exercises" not in path.parts
+    name: module.path for name, module in house.modules().items() if "exercises" not in module.path.parts
 }
-
-
-@functools.cache
-def imports(path: Path) -> set[str]:
-    """Every module that the file imports, wherever in it, by full name."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def kit_modules(names: set[str]) -> set[str]:
-    """Names cut down to modules of the kit: ``lab.chat.events.Said`` is ``lab.chat.events``."""
-    found = set()
-    for name in names:
-        while name and name not in MODULES:
-            name = name.rpartition(".")[0]
-        if name and name != "lab":
-            found.add(name)
-    return found
+imports = house.imported_names
 
 
 def arrows(name: str) -> set[str]:
-    return kit_modules(imports(MODULES[name])) - {name}
+    return house.modules()[name].imports
 
 
 def within(name: str, rooms: set[str]) -> bool:
