@@ -1,6 +1,6 @@
-"""Sheet 02: headers by hand, and the three frames that open a connection.
+"""Sheet 02: parse headers by hand, and find the three frames that open a connection.
 
-Notebook: 02_handshake. In Wireshark: click a field, and the bytes it stands in are marked below.
+Notebook: 02_handshake. In Wireshark, click a field to see its bytes highlighted in the pane below.
 Network byte order is big-endian: ``struct`` spells it ">" or "!".
 """
 
@@ -8,14 +8,14 @@ import struct
 
 
 def parse_ethernet(frame):
-    """Take an Ethernet II frame (bytes) apart.
+    """Parse an Ethernet II frame (bytes).
 
-    Gives a dict: "destination" and "source" as text like "18:c0:4d:df:aa:43", "type" as a number, "payload" as bytes:
-    all that stands behind the header.
+    Return a dict: "destination" and "source" as text like "18:c0:4d:df:aa:43", "type" as a number, and "payload" as
+    bytes: everything after the header.
 
     Time: 10 minutes. Source: RFC 894, IEEE 802.3 section 3. Notebook: 02_handshake.
     """
-    # Question: which of the two addresses comes first on the wire, and why would a switch want it so?
+    # Question: which of the two addresses comes first on the wire, and why would a switch want it that way?
     # solution:
     destination, source, kind = struct.unpack(">6s6sH", frame[:14])
     return {
@@ -28,15 +28,15 @@ def parse_ethernet(frame):
 
 
 def parse_ipv4(packet):
-    """Take an IPv4 packet (bytes, as an Ethernet frame carries it) apart.
+    """Parse an IPv4 packet (bytes, as an Ethernet frame carries it).
 
-    Gives a dict: "header_length" and "total_length" in bytes, "ttl", "protocol" as numbers, "source" and
-    "destination" as text like "10.27.27.206", "payload" as bytes. Beware: a short Ethernet frame is filled up to 60
-    bytes, and what it was filled with stands behind the packet.
+    Return a dict: "header_length" and "total_length" in bytes, "ttl" and "protocol" as numbers, "source" and
+    "destination" as text like "10.27.27.206", and "payload" as bytes. Beware: a short Ethernet frame is padded to 60
+    bytes, and the padding comes after the packet.
 
     Time: 15 minutes. Source: RFC 791 section 3.1. Notebook: 02_handshake.
     """
-    # Question: where does this packet end, and who says so?
+    # Question: where does this packet end, and which field says so?
     # solution:
     first, _, total_length, _, _, ttl, protocol, _, source, destination = struct.unpack(
         ">BBHHHBBH4s4s", packet[:20]
@@ -55,14 +55,14 @@ def parse_ipv4(packet):
 
 
 def parse_tcp(segment):
-    """Take a TCP segment (bytes) apart.
+    """Parse a TCP segment (bytes).
 
-    Gives a dict: "source_port", "destination_port", "seq", "ack", "header_length" in bytes, "flags" as a set of names
-    out of FIN, SYN, RST, PSH, ACK, URG, "window" as on the wire, "payload" as bytes.
+    Return a dict: "source_port", "destination_port", "seq", "ack", "header_length" in bytes, "flags" as a set of names
+    from FIN, SYN, RST, PSH, ACK and URG, "window" as on the wire, and "payload" as bytes.
 
     Time: 20 minutes. Source: RFC 9293 section 3.1. Notebook: 02_handshake.
     """
-    # Question: the header may hold options; where does the data begin?
+    # Question: the header may contain options; where does the data begin?
     # solution:
     source, destination, seq, ack, offset, bits, window = struct.unpack(">HHIIBBH", segment[:16])
     header_length = (offset >> 4) * 4
@@ -81,12 +81,12 @@ def parse_tcp(segment):
 
 
 def find_handshake(segments):
-    """Find the first connection that came about: the frame numbers of its SYN, its SYN-ACK and the ACK that ends it.
+    """Return the frame numbers of the SYN, the SYN-ACK and the ACK of the first connection established.
 
     ``segments`` is a list of dicts in the order of the recording, with "frame", "source" and "destination" (like
-    "10.27.27.206:56228"), "seq", "ack" and "flags" (a set of names). Gives a tuple of three frame numbers, or None
-    where no SYN was answered. Several connections may be open at once. A SYN that got no answer is sent again: the
-    one meant is the last before the answer.
+    "10.27.27.206:56228"), "seq", "ack" and "flags" (a set of names). Return a tuple of three frame numbers, or None if
+    no SYN was answered. Several connections may be open at once. A SYN without an answer is sent again: return the
+    last one before the answer.
 
     Time: 20 minutes. Source: RFC 9293 section 3.5. Notebook: 02_handshake.
     """

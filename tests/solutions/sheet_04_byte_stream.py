@@ -1,22 +1,22 @@
-"""Sheet 04: TCP is a stream of bytes; messages are somebody else's business.
+"""Sheet 04: TCP delivers a stream of bytes; where a message ends is the application's business.
 
-Notebook: 04_byte_stream. Here you say why the report's wire cannot be read reliably, and write the receiver that can:
-one JSON object a line.
+Notebook: 04_byte_stream. You show why the report's wire cannot be read reliably, and write the receiver for one that
+can: one JSON object per line.
 """
 
 import json
 
 
 def another_reading(messages):
-    """A different conversation that puts exactly the same bytes on the report wire, or None where there is no other.
+    """Return a different conversation that puts the same bytes on the report wire, or None if there is no other.
 
-    ``messages`` is the list of texts that a client said one after the other (not empty, each sent as UTF-8 without
-    anything between). Give another list of texts, none of them empty, whose bytes are the same: whoever can always
-    find one has shown that a receiver cannot know what was said.
+    ``messages`` is the list of texts that a client sent one after the other (not empty, each encoded as UTF-8, with
+    nothing between them). Return another list of texts, none of them empty, whose bytes are exactly the same. If you
+    can always find one, you have shown that a receiver cannot know what was said.
 
     Time: 15 minutes. Source: RFC 9293 section 3.8. Notebook: 04_byte_stream.
     """
-    # Question: what of a message's edges is left in a stream of bytes?
+    # Question: what is left of a message's boundaries in a stream of bytes?
     # solution:
     if len(messages) > 1:
         return ["".join(messages)]
@@ -26,17 +26,16 @@ def another_reading(messages):
 
 
 def frames_carrying(segments, start, length):
-    """The numbers of the frames that carry the bytes ``start`` to ``start + length`` (not included) of one
-    direction's stream.
+    """Return the numbers of the frames that carry ``length`` bytes of a stream, beginning with byte ``start``.
 
     ``segments`` are those of one direction in the order of the recording, beginning with its SYN; each is a dict with
     "frame", "seq", "flags" and "payload". Byte 0 of the stream is the first byte of data; ``length`` is at least 1.
-    Bytes that came more than once count for the frame that brought them first. The frames in the order of their
-    bytes; nothing is lost or overtaken here, but the numbers may wrap around.
+    A byte that arrived more than once belongs to the frame that carried it first. List the frames in the order of their
+    bytes. Nothing is lost or reordered here, but the numbers may wrap around.
 
     Time: 25 minutes. Source: RFC 9293 section 3.4. Notebook: 04_byte_stream.
     """
-    # Question: a message of 100 bytes ends just where a segment ends. Is the next frame part of it?
+    # Question: a message of 100 bytes ends exactly where a segment ends. Is the next frame part of it?
     # solution:
     [syn] = [one for one in segments[:1] if "SYN" in one["flags"]]
     frames, received = [], 0
@@ -53,12 +52,12 @@ def frames_carrying(segments, start, length):
 
 
 class LineDecoder:
-    """Receiver of the json wire: bytes in, messages out, however the stream was cut.
+    """The receiver of the json wire: bytes in, messages out, however the stream was cut.
 
-    A message is one JSON object, in UTF-8, on a line that ends with a newline (the byte 10, which JSON never holds
-    unescaped). A line has at most ``limit`` bytes, its newline counted. ``feed(data)`` gives the list of messages
-    (dicts) that ``data`` completes; what is not complete waits for the next call. It raises ValueError as soon as a
-    line is known to be too long, whether its newline has come or not, and for a line that is not a JSON object.
+    A message is one JSON object, in UTF-8, on a line that ends with a newline (byte 10, which JSON never contains
+    unescaped). A line has at most ``limit`` bytes, including its newline. ``feed(data)`` returns the list of messages
+    (dicts) that ``data`` completes; an incomplete line waits for the next call. ``feed`` raises ValueError for a line
+    that is not a JSON object, and for a line that is too long, as soon as that is known: with or without its newline.
 
     Time: 35 minutes. Source: RFC 8259 section 8, RFC 3629 section 3. Notebook: 04_byte_stream.
     """
@@ -71,7 +70,7 @@ class LineDecoder:
         # :solution
 
     def feed(self, data):
-        # Question: may the cut fall inside a character of two bytes? Where is it safe to decode?
+        # Question: can a cut fall inside a character of two bytes? Where is it safe to decode?
         # solution:
         *lines, self.rest = (self.rest + data).split(b"\n")
         messages = []
