@@ -1,9 +1,9 @@
 """The kit's front door: ``python3 lab COMMAND``."""
 
 if not __package__:
-    import bootstrap
+    from setup import bootstrap
 else:
-    from lab import bootstrap  # noqa: F401  the same, started with -m
+    from lab.setup import bootstrap  # noqa: F401  the same, started with -m
 
 import importlib
 import os
@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import environment
+from lab.setup import first_use
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ COMMANDS = {
 COMMANDS = {
     name: command
     for name, command in COMMANDS.items()
-    if (environment.ROOT / Path(*command.module.split("."))).with_suffix(".py").exists()
+    if (first_use.ROOT / Path(*command.module.split("."))).with_suffix(".py").exists()
 }
 
 
@@ -85,9 +85,9 @@ def run(command: Command, argv: list[str], system: bool = True) -> int:
     """Set up if need be, then run. Ctrl-C ends with 130 and without a traceback."""
     try:
         if command.needs_packages and not _help_without_set_up(command, argv):
-            environment.ensure(system)
+            first_use.ensure(system)
         return importlib.import_module(command.module).main(argv)
-    except environment.SetupError as error:
+    except first_use.SetupError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output (head, less) has gone

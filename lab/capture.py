@@ -4,9 +4,9 @@ Plays a scripted chat through the real server and clients and records it, with a
 """
 
 if not __package__:
-    import bootstrap
+    from setup import bootstrap
 else:
-    from lab import bootstrap  # noqa: F401  the same, started with -m
+    from lab.setup import bootstrap  # noqa: F401  the same, started with -m
 
 import argparse
 import json
@@ -14,8 +14,8 @@ import os
 import sys
 from pathlib import Path
 
-from lab import environment
 from lab.harness import variant
+from lab.setup import first_use
 
 SESSION = (
     "tls",
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--out",
         type=Path,
-        default=environment.ROOT / "captures" / "mine",
+        default=first_use.ROOT / "captures" / "mine",
         metavar="DIR",
         help="folder for the recordings and manifest.json (default: captures/mine)",
     )
@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.shipped:
         if unfit := _given(options, parser, (*SESSION, "scenario", "out")):
             parser.error(f"--shipped chooses everything itself: leave out {unfit}")
-        options.out, options.keys = environment.ROOT / "captures" / "chat", True
+        options.out, options.keys = first_use.ROOT / "captures" / "chat", True
         options.tls, options.wire = list(variant.TLS_VERSIONS), list(variant.WIRES)
         options.pad, options.disguise = 128, list(variant.DISGUISES)
     if options.script and _given(options, parser, ("seed",)):
@@ -100,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         manifest = _record(options, (lambda line: None) if silent else print)
         if options.shipped:
-            report_frame.write(environment.ROOT / "captures")
+            report_frame.write(first_use.ROOT / "captures")
     except OSError as error:  # RecordingErrors are OSErrors, with a text for people
         print(f"capture: {error}", file=sys.stderr)
         return 2
@@ -187,9 +187,9 @@ def _record(options: argparse.Namespace, say) -> dict:
 if __name__ == "__main__":
     try:
         if not {"-h", "--help"} & set(sys.argv):
-            environment.ensure()
+            first_use.ensure()
         sys.exit(main())
-    except environment.SetupError as error:
+    except first_use.SetupError as error:
         print(f"capture: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.environment import ROOT
+from lab.setup.paths import ROOT
 
 PROGRESS = ROOT / "captures" / "mine" / "progress.json"
 DONE, WRONG, NOT_ATTEMPTED, BROKEN = "done", "wrong", "not attempted", "cannot be checked"

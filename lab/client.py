@@ -1,9 +1,9 @@
 """The chat client: ``python lab/client.py`` opens its windows, ``--terminal`` none. Needs nothing but Python."""
 
 if not __package__:
-    import bootstrap
+    from setup import bootstrap
 else:
-    from lab import bootstrap  # noqa: F401  the same, started with -m
+    from lab.setup import bootstrap  # noqa: F401  the same, started with -m
 
 import argparse
 import sys

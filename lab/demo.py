@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from lab.environment import ROOT
+from lab.setup.paths import ROOT
 
 SHIPPED = ROOT / "captures" / "chat"
 VARIANTS = ("none", "1.3")

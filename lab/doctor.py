@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab import environment, system_packages
 from lab.net import namespace
+from lab.setup import first_use, system_packages
 
 REPORT_PORT = 9898
 TRY_S = 60
@@ -65,7 +65,7 @@ def _python(parts: dict) -> Finding:
     version = sys.version.split()[0]
     if sys.version_info < (3, 10):
         return Finding("fault", "Python", version, "install Python 3.10 or later")
-    if "venv" in parts and environment.missing_packages():
+    if "venv" in parts and first_use.missing_packages():
         return Finding("fault", "Python", f"{version}, without venv, which the set-up needs", parts["venv"])
     return Finding("ok", "Python", version)
 
@@ -92,7 +92,7 @@ def _try(code: str, python: str = sys.executable) -> str:
     """Run a little program; returns the last line of what it has to say against it, or of its error."""
     try:
         asked = subprocess.run(
-            [python, "-c", code], capture_output=True, text=True, cwd=environment.ROOT, timeout=TRY_S
+            [python, "-c", code], capture_output=True, text=True, cwd=first_use.ROOT, timeout=TRY_S
         )
     except subprocess.TimeoutExpired:
         return f"no answer in {TRY_S} s"
@@ -103,19 +103,19 @@ def _try(code: str, python: str = sys.executable) -> str:
 
 
 def _folder() -> Finding:
-    if os.access(environment.ROOT, os.W_OK) and os.access(environment.ROOT / "captures", os.W_OK):
+    if os.access(first_use.ROOT, os.W_OK) and os.access(first_use.ROOT / "captures", os.W_OK):
         return Finding("ok", "kit folder", "can be written")
     fix = "put the kit into a folder of your own"
-    return Finding("fault", "kit folder", f"{environment.ROOT} cannot be written", fix)
+    return Finding("fault", "kit folder", f"{first_use.ROOT} cannot be written", fix)
 
 
 def _packages(parts: dict) -> Finding:
-    missing = environment.missing_packages()
+    missing = first_use.missing_packages()
     if not missing:
         return Finding("ok", "packages", "all of requirements.txt")
-    if environment.python_with_packages():
+    if first_use.python_with_packages():
         return Finding("ok", "packages", "all of requirements.txt, in .venv")
-    if why := environment.obstacle():
+    if why := first_use.obstacle():
         what, _, fix = why.rpartition(": ")
         return Finding("fault", "packages", what, fix)
     some = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
@@ -131,7 +131,7 @@ def _namespaces(refused: str | None) -> Finding:
 
 
 def _recording(namespaces_refused: str | None) -> Finding:
-    python = environment.python_with_packages()
+    python = first_use.python_with_packages()
     if python is None:
         return Finding(
             "note", "recording", "cannot be tried before the packages are there", "python3 lab demo"

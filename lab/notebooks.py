@@ -5,7 +5,7 @@ Its own settings are in ``lab/jupyterlab``: no news and no check for updates, he
 
 import argparse
 
-from lab.environment import ROOT
+from lab.setup.paths import ROOT
 
 SETTINGS = [
     f"--ServerApp.root_dir={ROOT}",

@@ -5,7 +5,7 @@ is installed, a program that needs not even Python is made as well, for this kin
 """
 
 if not __package__:
-    import bootstrap  # noqa: F401  the checkout's root in place of lab/ on the search path
+    from setup import bootstrap  # noqa: F401  the checkout's root in place of lab/ on the search path
 
 import argparse
 import importlib.util
@@ -30,8 +30,8 @@ sys.exit(main())
 
 def copy_client(folder: Path) -> None:
     """What the client consists of, and nothing else of the kit."""
-    (folder / "lab").mkdir()
-    for name in ("__init__.py", "bootstrap.py", "client.py"):
+    (folder / "lab" / "setup").mkdir(parents=True)
+    for name in ("__init__.py", "client.py", "setup/__init__.py", "setup/bootstrap.py"):
         shutil.copy(LAB / name, folder / "lab" / name)
     shutil.copytree(LAB / "chat", folder / "lab" / "chat", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "__main__.py").write_text(MAIN, encoding="utf-8")

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.environment import ROOT
+from lab.setup.paths import ROOT
 
 # What stays behind, by path in the kit: folders with all that is in them, or files.
 INSTRUCTOR_ONLY = (

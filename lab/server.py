@@ -1,9 +1,9 @@
 """The chat server: ``python lab/server.py [--host --port --cert --key ...]``. Needs nothing but Python."""
 
 if not __package__:
-    import bootstrap
+    from setup import bootstrap
 else:
-    from lab import bootstrap  # noqa: F401  the same, started with -m
+    from lab.setup import bootstrap  # noqa: F401  the same, started with -m
 
 import argparse
 import getpass

@@ -13,7 +13,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from lab.environment import ROOT
+from lab.setup.paths import ROOT
 
 MINE = ROOT / "captures" / "mine"
 FOLDER = "submission"  # of everything in the zip

@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab.environment import ROOT
+from lab.setup.paths import ROOT
 
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 5  # for what is just ending

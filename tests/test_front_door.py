@@ -135,7 +135,7 @@ def test_demo_goes_on_with_the_shipped_captures_where_nobody_may_record(tmp_path
 def test_ctrl_c_leaves_no_process_and_no_broken_file(tmp_path):
     """Ctrl-C while the second recording waits to begin: it can be at no other place."""
     program = (
-        "import sys; from lab import bootstrap; from lab.harness.session import record\n"
+        "import sys; from lab.setup import bootstrap; from lab.harness.session import record\n"
         "def say(line):\n"
         "    print(line, flush=True)\n"
         "    if 'tls13' in line: sys.stdin.read()\n"

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from lab import environment, system_packages
+from lab.setup import first_use, system_packages
 from tests.conftest import ROOT
 
 ANOTHER_PYTHON = (  # of another version, as far as the kit can see
@@ -68,7 +68,7 @@ def make_wheel(folder, version):
 
 def write_lock(kit, version, digest):
     (kit / "requirements.txt").write_text(f"lab-kit-tiny-package>={version},<9\n")
-    (kit / "lab" / "requirements.lock").write_text(
+    (kit / "lab" / "setup" / "requirements.lock").write_text(
         f"lab-kit-tiny-package=={version} --hash=sha256:{digest}\n"
     )
 
@@ -107,7 +107,7 @@ def kit_with_pip(set_up_kit):
     """The same, cut off before its package was installed: a set-up that begins behind the slow part."""
     for path in (set_up_kit / ".venv").rglob("lab_kit_tiny_package*"):
         shutil.rmtree(path)
-    (set_up_kit / ".venv" / "ready").write_text(environment.UNFINISHED)
+    (set_up_kit / ".venv" / "ready").write_text(first_use.UNFINISHED)
     return set_up_kit
 
 
@@ -127,11 +127,11 @@ def prefix(kit) -> str:
 
 
 def test_requirements_are_read():
-    names = environment.requirements()
+    names = first_use.requirements()
     assert {"scapy", "pyshark", "matplotlib", "jupyter", "pytest", "cypcap", "numpy"} <= set(names)
     assert all(re.fullmatch(r">=[\d.]+(,<[\d.]+)?", versions) for versions in names.values()), names
     assert ("pyroute2" in names) == (sys.platform == "linux")
-    assert environment.missing_packages() == []
+    assert first_use.missing_packages() == []
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def test_requirements_are_read():
     ],
 )
 def test_a_package_of_another_version_does_not_count(monkeypatch, version, versions, within):
-    monkeypatch.setattr(environment, "requirements", lambda: {"scapy": versions})
-    monkeypatch.setattr(environment.importlib.metadata, "version", lambda name: version)
-    assert environment.missing_packages() == ([] if within else [f"scapy{versions}"])
+    monkeypatch.setattr(first_use, "requirements", lambda: {"scapy": versions})
+    monkeypatch.setattr(first_use.importlib.metadata, "version", lambda name: version)
+    assert first_use.missing_packages() == ([] if within else [f"scapy{versions}"])
 
 
 # --- the lock ---------------------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_a_package_of_another_version_does_not_count(monkeypatch, version, versi
 def locked() -> dict[str, set[str]]:
     """What the lock names: package and its versions, one for each range of Pythons."""
     found = {}
-    for name, version in re.findall(r"^([\w.-]+)==(\S+)", environment.LOCK.read_text(), flags=re.MULTILINE):
+    for name, version in re.findall(r"^([\w.-]+)==(\S+)", first_use.LOCK.read_text(), flags=re.MULTILINE):
         found.setdefault(name.lower(), set()).add(version)
     return found
 
@@ -167,18 +167,18 @@ def locked() -> dict[str, set[str]]:
 def test_the_lock_and_the_ranges_agree():
     packages = locked()
     assert len(packages) > 100
-    text = environment.REQUIREMENTS.read_text(encoding="utf-8")
+    text = first_use.REQUIREMENTS.read_text(encoding="utf-8")
     for line in filter(
         None, (line.partition("#")[0].partition(";")[0].strip() for line in text.splitlines())
     ):
         name, versions = re.fullmatch(r"([\w.-]+)(.*)", line).groups()
         assert packages.get(name), f"{name} is not in the lock: its first line says how to make it again"
         for version in packages[name]:
-            assert environment._is_within(version, versions), f"{name} {version} is not within {versions}"
+            assert first_use._is_within(version, versions), f"{name} {version} is not within {versions}"
 
 
 def test_every_package_of_the_lock_has_hashes_and_no_place():
-    text = environment.LOCK.read_text()
+    text = first_use.LOCK.read_text()
     entries = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)
     assert "uv pip compile --universal" in entries[0]
     for entry in entries[1:]:
@@ -205,14 +205,14 @@ def test_a_file_with_another_hash_is_not_installed(kit_with_pip):
     write_lock(kit_with_pip, "1", "0" * 64)
     done = run(kit_with_pip)
     assert_refused(done)
-    assert "not the one in lab/requirements.lock" in done.stderr
+    assert "not the one in lab/setup/requirements.lock" in done.stderr
     assert not list((kit_with_pip / ".venv").rglob("lab_kit_tiny_package*"))
 
 
 @pytest.mark.maintainers
 def test_a_package_that_is_not_in_the_lock_yet(kit_with_pip):
     """As after an edit of requirements.txt."""
-    (kit_with_pip / "lab" / "requirements.lock").write_text("")
+    (kit_with_pip / "lab" / "setup" / "requirements.lock").write_text("")
     done = run(kit_with_pip)
     assert done.returncode == 0 and "the lock does not cover" in done.stderr
 
@@ -307,9 +307,9 @@ def test_help_needs_no_set_up(kit):
 
 def test_a_python_without_venv_gets_the_one_line_that_mends_it(monkeypatch, capsys, tmp_path):
     """As Debian splits Python: its venv module is there, ensurepip is not."""
-    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(environment, "READY", tmp_path / ".venv" / "ready")
-    monkeypatch.setattr(environment, "missing_packages", lambda: ["everything"])
+    monkeypatch.setattr(first_use, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(first_use, "READY", tmp_path / ".venv" / "ready")
+    monkeypatch.setattr(first_use, "missing_packages", lambda: ["everything"])
     real = system_packages.importlib.util.find_spec
     monkeypatch.setattr(
         system_packages.importlib.util,
@@ -317,10 +317,10 @@ def test_a_python_without_venv_gets_the_one_line_that_mends_it(monkeypatch, caps
         lambda name, *rest: None if name == "ensurepip" else real(name, *rest),
     )
     monkeypatch.setattr(
-        environment.shutil, "which", lambda program: "/usr/bin/apt-get" if program == "apt-get" else None
+        first_use.shutil, "which", lambda program: "/usr/bin/apt-get" if program == "apt-get" else None
     )
-    with pytest.raises(environment.SetupError, match=r"sudo apt install python3\.\d+-venv"):
-        environment.ensure(system=False)
+    with pytest.raises(first_use.SetupError, match=r"sudo apt install python3\.\d+-venv"):
+        first_use.ensure(system=False)
 
 
 # --- what it must not destroy -----------------------------------------------------------------------------------------
@@ -350,7 +350,7 @@ def test_an_outdated_one_is_mended_in_place(set_up_kit):
 @pytest.mark.maintainers
 def test_a_new_lock_without_a_network_does_not_stop_a_complete_one(set_up_kit):
     write_lock(set_up_kit, "1", digest_of(make_wheel(set_up_kit.parent, "1")))
-    with (set_up_kit / "lab" / "requirements.lock").open("a") as lock:
+    with (set_up_kit / "lab" / "setup" / "requirements.lock").open("a") as lock:
         lock.write(f"lab-kit-other-package==1 --hash=sha256:{'0' * 64}\n")
     url = "http://127.0.0.1:9/simple"  # port 9, discard: nothing listens
     done = run(set_up_kit, PIP_NO_INDEX="", PIP_FIND_LINKS="", PIP_INDEX_URL=url, PIP_CONFIG_FILE=os.devnull)
@@ -363,7 +363,7 @@ def test_what_was_half_installed_is_installed_again(set_up_kit):
     metadata = next((set_up_kit / ".venv").rglob("lab_kit_tiny_package-1.dist-info"))
     (metadata / "INSTALLER").unlink()
     shutil.rmtree(metadata.parent / "lab_kit_tiny_package")
-    (set_up_kit / ".venv" / "ready").write_text(environment.UNFINISHED)
+    (set_up_kit / ".venv" / "ready").write_text(first_use.UNFINISHED)
     done = run(set_up_kit)
     assert done.returncode == 0 and "First use" in done.stderr, done.stderr
     assert (metadata.parent / "lab_kit_tiny_package" / "__init__.py").exists() and is_untouched(set_up_kit)

@@ -18,7 +18,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab import environment
 from lab.chat.server import ServerError
 from lab.harness.lan_tap import Recording
 from lab.harness.remote_chat import ROOT, RemoteServer
@@ -29,6 +28,7 @@ from lab.harness.tap import RecordingError
 from lab.net import attach, namespace
 from lab.net.cable import ConditionError, Order
 from lab.net.lan import REPORT_LAN, Lan, LanError, LanRefused
+from lab.setup import first_use
 
 CAPTURE = "room.pcapng"
 
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         type=Path,
-        default=environment.ROOT / "captures" / "mine" / "room",
+        default=first_use.ROOT / "captures" / "mine" / "room",
         metavar="DIR",
         help="folder for the capture (default: captures/mine/room)",
     )

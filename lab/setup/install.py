@@ -137,7 +137,7 @@ def _failure(lines: list[str]) -> SetupError:
         return OutOfReach("the package registry cannot be reached: is this machine online? Then try again")
     if any(words in text for words in OTHER_HASH):
         return SetupError(
-            "the registry sent a file that is not the one in lab/requirements.lock: nothing was installed"
+            "the registry sent a file that is not the one in lab/setup/requirements.lock: nothing was installed"
         )
     error = NotThere if any(words in text for words in NOT_THERE) else SetupError
     last = [line for line in lines if line.strip() and not line.startswith("[notice]")][-3:]

@@ -24,13 +24,13 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.install import OutOfReach, SetupError, install_locked, install_ranges, run, say, uv
 from lab.setup.folder_lock import Locked, folder_lock
-from lab.system_packages import install_system_packages, is_root_on_debian, python_parts
+from lab.setup.install import OutOfReach, SetupError, install_locked, install_ranges, run, say, uv
+from lab.setup.paths import ROOT
+from lab.setup.system_packages import install_system_packages, is_root_on_debian, python_parts
 
-ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements.txt"
-LOCK = ROOT / "lab" / "requirements.lock"
+LOCK = Path(__file__).with_name("requirements.lock")
 VENV = ROOT / ".venv"
 RESTARTED = "LAB_KIT_RESTARTED"
 READY = VENV / "ready"
@@ -150,7 +150,7 @@ def _runs(python: Path) -> bool:
 
 def _is_complete() -> bool:
     """Whether the Python of ``.venv`` has all packages in the ranges of requirements.txt."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from lab.environment import missing_packages"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from lab.setup.first_use import missing_packages"
     return (VENV / "pyvenv.cfg").exists() and _answer(
         _venv_python(), "-c", f"{code}; print(missing_packages())"
     ) == "[]"

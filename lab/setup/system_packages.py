@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from lab.install import SetupError, run, say
+from lab.setup.install import SetupError, run, say
 
 SYSTEM_PACKAGES = {"tshark": "tshark", "Xvfb": "xvfb", "openbox": "openbox"}  # program: Debian's package
 

@@ -9,10 +9,10 @@ traceback.
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+LAB = Path(__file__).resolve().parents[1]
 
-if sys.path and Path(sys.path[0] or ".").resolve() == HERE:
-    sys.path[0] = str(HERE.parent)
+if sys.path and Path(sys.path[0] or ".").resolve() == LAB:
+    sys.path[0] = str(LAB.parent)
 if sys.version_info < (3, 10):
     sys.exit("The kit needs Python 3.10 or later; this is Python " + sys.version.split()[0] + ".")
 for stream in (sys.stdout, sys.stderr):
