@@ -202,12 +202,12 @@ def _prepare(out: Path) -> None:
 
 def _report_orders(lan: Lan, orders: list[Order]) -> None:
     """What the switch has done to which frames, and which orders it had no occasion for."""
-    deeds = lan.state()["deeds"]
-    for deed in deeds:
-        seq = f", seq {deed['seq']}" if deed["seq"] is not None else ""
-        print(f"switch | {deed['did']}: frame {deed['frame']} {deed['line']}, {deed['kind']}{seq}")
+    actions = lan.state()["actions"]
+    for action in actions:
+        seq = f", seq {action['seq']}" if action["seq"] is not None else ""
+        print(f"switch | {action['did']}: frame {action['frame']} {action['line']}, {action['kind']}{seq}")
     for order in orders:
-        if str(order) not in {deed["did"] for deed in deeds}:
+        if str(order) not in {action["did"] for action in actions}:
             print(f"switch | {order}: never came about, no such frame has passed")
 
 
@@ -215,9 +215,9 @@ def _summary(path: Path) -> None:
     """What an eavesdropper has of it, in a few lines."""
     from lab.exposure import eavesdrop
 
-    overheard = eavesdrop(path)
-    print(f"Read from it, without any key: {len(overheard.names)} users, {len(overheard.lines)} lines.")
-    for who, text in overheard.lines[:10]:
+    intercept = eavesdrop(path)
+    print(f"Read from it, without any key: {len(intercept.names)} users, {len(intercept.lines)} lines.")
+    for who, text in intercept.lines[:10]:
         print(f"  {who}: {text}")
     print(f"Next: wireshark {path}, or a notebook (python3 lab notebooks).")
 

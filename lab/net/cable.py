@@ -25,7 +25,7 @@ from dataclasses import dataclass, fields
 
 REORDER_LIMIT_S = 0.1  # a frame kept back for the next one goes on alone after this long
 MAX_SECONDS = 600.0
-LOG_LENGTH = 10_000  # deeds remembered for one line; the oldest are forgotten first
+LOG_LENGTH = 10_000  # actions remembered for one line; the oldest are forgotten first
 
 SYN, FIN, RST, ACK = 0x02, 0x01, 0x04, 0x10
 
@@ -269,7 +269,7 @@ class CableDirection:
     """One direction of one cable. ``push`` frames in, ``pop`` those that are due; times in seconds, any clock.
 
     ``name`` (say "from PC1") and the condition's seed choose the dice; ``counts`` says how often each thing
-    was done, ``deeds`` to which frames. Frames kept back for a swap leave with the frame that they are
+    was done, ``actions`` to which frames. Frames kept back for a swap leave with the frame that they are
     swapped with.
     """
 
@@ -277,7 +277,7 @@ class CableDirection:
         self.name = name
         self.orders: list[_Standing] = []
         self.counts: dict[str, int] = {}
-        self.deeds: deque[dict] = deque(maxlen=LOG_LENGTH)
+        self.actions: deque[dict] = deque(maxlen=LOG_LENGTH)
         self._frames = 0
         self._waiting: list[tuple[float, int, bytes]] = []  # a heap: due time, order of arrival, frame
         self._pushed = 0
@@ -407,11 +407,11 @@ class CableDirection:
     def _strike_off(self, now: float) -> None:
         self.orders = [standing for standing in self.orders if not standing.done(now)]
 
-    def _note(self, deed: str, seen: FrameKind) -> None:
-        self.counts[deed] = self.counts.get(deed, 0) + 1
+    def _note(self, action: str, seen: FrameKind) -> None:
+        self.counts[action] = self.counts.get(action, 0) + 1
         kind = max(seen.kinds, key=KINDS.index)
-        self.deeds.append({
-            "line": self.name, "did": deed, "frame": self._frames, "kind": kind,
+        self.actions.append({
+            "line": self.name, "did": action, "frame": self._frames, "kind": kind,
             "seq": seen.seq, "payload_length": seen.payload_length,
         })  # fmt: skip
 

@@ -274,11 +274,11 @@ class Lan:
         return order
 
     def state(self) -> dict:
-        """What the switches have seen and done: ``ports``, ``table``, ``counts`` and ``deeds``, over all of them."""
-        total: dict = {"ports": {}, "table": {}, "counts": {}, "deeds": []}
+        """What the switches have seen and done: ``ports``, ``table``, ``counts`` and ``actions``, over all of them."""
+        total: dict = {"ports": {}, "table": {}, "counts": {}, "actions": []}
         for answer in self._ask({"do": "state"}):
             for key, value in answer.items():
-                total[key] = total[key] + value if key == "deeds" else total[key] | value
+                total[key] = total[key] + value if key == "actions" else total[key] | value
         return total
 
     def settle(self) -> None:

@@ -227,7 +227,7 @@ class Switch:
             "ports": {port.name: port.state() for port in self.ports},
             "table": dict(self.table),
             "counts": {line.name: line.counts for line in lines},
-            "deeds": [deed for line in lines for deed in line.deeds],
+            "actions": [action for line in lines for action in line.actions],
         }
 
 

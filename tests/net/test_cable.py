@@ -294,7 +294,7 @@ def test_two_orders_at_once():
 def test_the_deeds_say_what_was_done_to_what():
     line = CableDirection("from PC1")
     ordered("drop the third data segment", FIVE, line)
-    assert list(line.deeds) == [
+    assert list(line.actions) == [
         {"line": "from PC1", "did": "drop the third data segment", "frame": 3, "kind": "data segment",
          "seq": 3, "payload_length": 9}
     ]  # fmt: skip
