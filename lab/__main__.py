@@ -35,7 +35,9 @@ COMMANDS = {
     "dissect": Command(
         "lab.chat_fields", "what a capture says: flows, handshakes, streams, one frame bit by bit"
     ),
-    "report": Command("lab.page", "one self-contained page about a capture, or a plaintext and TLS pair"),
+    "report": Command(
+        "lab.commands.report", "one self-contained page about a capture, or a plaintext and TLS pair"
+    ),
     "check": Command("lab.check", "check your own exercises: a line a task, a story for each wrong one"),
     "submit": Command("lab.submit", "pack what you hand in into one file"),
     "release": Command("lab.release", "make the students' copy, without solutions and grader"),

@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the same facts as JSON, and nothing else")
     options = parser.parse_args(argv)
 
-    from lab import page
+    from lab.commands import report
     from lab.dissect.capture_file import CaptureError
     from lab.harness.session import MANIFEST, RecordingError, RecordingRefused, read_manifest, record
     from lab.harness.variant import Variant
@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
         chart = options.out / CHART
         _write_chart(facts["_scores"], chart)
         page_path = options.out / PAGE
-        page.write([folder / recording["file"] for recording in manifest["recordings"]], page_path)
+        report.write([folder / recording["file"] for recording in manifest["recordings"]], page_path)
     except (RecordingError, CaptureError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
@@ -111,9 +111,9 @@ def _facts(folder: Path, manifest: dict) -> dict:
 
     sessions, scores = [], {}
     for recording in manifest["recordings"]:
-        overheard = eavesdrop(folder / recording["file"])
+        intercept = eavesdrop(folder / recording["file"])
         label = recording["label"]
-        scores[label] = score(overheard, recording)
+        scores[label] = score(intercept, recording)
         sessions.append(
             {
                 "label": label,
@@ -129,7 +129,7 @@ def _facts(folder: Path, manifest: dict) -> dict:
                         "bytes": len(item.payload),
                         "hex": item.payload[:SHOWN_BYTES].hex(" "),
                     }
-                    for item in overheard.messages
+                    for item in intercept.messages
                 ],
                 "scores": {
                     s.kind: {"right": s.right, "wrong": s.wrong, "total": s.total, "share": s.share}

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from lab import page
+from lab.commands import report
 from lab.dissect.capture_file import CaptureError
 from tests.browser import BROWSER, browser, needs_browser
 from tests.conftest import ROOT, a_third_of
@@ -19,8 +19,8 @@ def tab(tmp_path_factory):
     """The page about the shipped pair, open on a phone in the dark."""
     if BROWSER is None:
         pytest.skip("no Chromium is installed")
-    folder = tmp_path_factory.mktemp("page")
-    page.write([CHAT / "plain.pcapng", CHAT / "tls13.pcapng"], folder / "report.html")
+    folder = tmp_path_factory.mktemp("report")
+    report.write([CHAT / "plain.pcapng", CHAT / "tls13.pcapng"], folder / "report.html")
     with browser(folder / "profile") as tab:
         for domain in ("Page", "Network", "Log", "Runtime"):
             tab.call(f"{domain}.enable")
@@ -82,9 +82,9 @@ def test_the_pictures_are_there_with_their_words(tab):
 
 
 def test_what_was_said_stands_in_the_plaintext_part_alone():
-    made = page.make([CHAT / "plain.pcapng"])
+    made = report.make([CHAT / "plain.pcapng"])
     assert "the door code is" in made
-    assert "the door code is" not in page.make([CHAT / "tls13.pcapng"])
+    assert "the door code is" not in report.make([CHAT / "tls13.pcapng"])
 
 
 @pytest.mark.records
@@ -111,7 +111,7 @@ def test_text_from_the_wire_cannot_become_markup(tmp_path):
                 client.sendall(line)
                 client.recv(1)
         server.join()
-    made = page.make([tmp_path / "x.pcapng"])
+    made = report.make([tmp_path / "x.pcapng"])
     assert "<script" not in made and "<img src=//x" not in made and "\x1b" not in made
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in made
 
@@ -120,7 +120,7 @@ def test_text_from_the_wire_cannot_become_markup(tmp_path):
     "path", a_third_of(sorted((ROOT / "captures").glob("[!dm]*/*.pcapng"))), ids=lambda path: path.name
 )
 def test_every_shipped_capture_has_a_page(path):
-    assert "<h2>" in page.make([path])
+    assert "<h2>" in report.make([path])
 
 
 def test_what_was_not_looked_into_is_said(tmp_path):
@@ -128,45 +128,47 @@ def test_what_was_not_looked_into_is_said(tmp_path):
         [(i, frame, len(frame)) for i, (link, _, frame) in enumerate(links.not_read()) if link == 1]
     )
     (tmp_path / "odd.pcap").write_bytes(made)
-    assert "<td>not looked into</td><td>3 fragments, 2 frames of GRE, " in page.make([tmp_path / "odd.pcap"])
-    assert "not looked into" not in page.make([CHAT / "plain.pcapng"])
+    assert "<td>not looked into</td><td>3 fragments, 2 frames of GRE, " in report.make(
+        [tmp_path / "odd.pcap"]
+    )
+    assert "not looked into" not in report.make([CHAT / "plain.pcapng"])
 
 
 def test_a_capture_without_manifest_is_not_scored(tmp_path):
     shutil.copy(CHAT / "plain.pcapng", tmp_path / "mine.pcapng")
-    made = page.make([tmp_path / "mine.pcapng"])
+    made = report.make([tmp_path / "mine.pcapng"])
     assert "nothing is scored" in made and "How much of the conversation?" not in made
 
 
 def test_a_capture_that_has_changed_is_not_scored_by_the_old_manifest(tmp_path):
     shutil.copy(CHAT / "manifest.json", tmp_path)
     (tmp_path / "plain.pcapng").write_bytes((CHAT / "tls13.pcapng").read_bytes()[:-64])
-    assert page.manifest_entry(tmp_path / "plain.pcapng") is None
+    assert report.manifest_entry(tmp_path / "plain.pcapng") is None
 
 
 def test_a_capture_that_was_cut_off_is_said_to_be_so(tmp_path, capsys):
     whole = (CHAT / "plain.pcapng").read_bytes()
     (tmp_path / "cut.pcapng").write_bytes(whole[:-50])
-    assert page.main([str(tmp_path / "cut.pcapng"), "-o", str(tmp_path / "r.html")]) == 0
+    assert report.main([str(tmp_path / "cut.pcapng"), "-o", str(tmp_path / "r.html")]) == 0
     assert "ends in the middle of a block" in capsys.readouterr().err
     (tmp_path / "cut.pcapng").write_bytes(whole[:40])
-    assert page.main([str(tmp_path / "cut.pcapng"), "-o", str(tmp_path / "none.html")]) == 2
+    assert report.main([str(tmp_path / "cut.pcapng"), "-o", str(tmp_path / "none.html")]) == 2
     assert "no whole frame" in capsys.readouterr().err and not (tmp_path / "none.html").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"not a capture"])
 def test_what_is_no_capture_gets_one_line(tmp_path, capsys, content):
     (tmp_path / "bad.pcapng").write_bytes(content)
-    assert page.main([str(tmp_path / "bad.pcapng"), "-o", str(tmp_path / "r.html")]) == 2
+    assert report.main([str(tmp_path / "bad.pcapng"), "-o", str(tmp_path / "r.html")]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert not (tmp_path / "r.html").exists()
     with pytest.raises(CaptureError):
-        page.make([tmp_path / "bad.pcapng"])
-    assert page.main([str(tmp_path / "none.pcapng")]) == 2
+        report.make([tmp_path / "bad.pcapng"])
+    assert report.main([str(tmp_path / "none.pcapng")]) == 2
 
 
 def test_the_page_begins_with_the_finding():
-    made = page.make([CHAT / "plain.pcapng", CHAT / "tls13.pcapng"])
+    made = report.make([CHAT / "plain.pcapng", CHAT / "tls13.pcapng"])
     _, _, after = made.partition("</h1>")
     assert after.startswith(
         "<p><strong>From plain.pcapng, an eavesdropper reads 18 of 18 lines. "

@@ -87,14 +87,14 @@ def make(captures: list[Path]) -> str:
 
     sections, scores, findings = [], {}, []
     for path in captures:
-        overheard, entry = eavesdrop(path), manifest_entry(path)
+        intercept, entry = eavesdrop(path), manifest_entry(path)
         label = entry.get("label", path.name) if entry else path.name
         if label in scores:
             label = f"{label} ({path.name})"
         if entry:
-            scores[label] = score(overheard, entry)
-        findings.append(_finding(path.name, overheard))
-        sections.append(_section(path, label, overheard, entry))
+            scores[label] = score(intercept, entry)
+        findings.append(_finding(path.name, intercept))
+        sections.append(_section(path, label, intercept, entry))
     title = "What an eavesdropper learns from " + " and ".join(path.name for path in captures)
     head = f"<h1>{_text(title)}</h1><p><strong>{_text(' '.join(findings))}</strong></p>"
     head += _exposure(scores) if scores else ""
@@ -106,10 +106,10 @@ def make(captures: list[Path]) -> str:
     )
 
 
-def _finding(name: str, overheard) -> str:
+def _finding(name: str, intercept) -> str:
     """Return what an eavesdropper learned from one capture, in a sentence."""
-    read, said = len(overheard.lines), len(overheard.said)
-    if not overheard.messages:
+    read, said = len(intercept.lines), len(intercept.said)
+    if not intercept.messages:
         return f"No message to a server was seen in {name}."
     if said and not read:
         return f"From {name}, an eavesdropper counts {said} lines and reads none."
@@ -155,14 +155,14 @@ def _exposure(scores: dict) -> str:
     )
 
 
-def _section(path: Path, label: str, overheard, entry: dict | None) -> str:
+def _section(path: Path, label: str, intercept, entry: dict | None) -> str:
     from lab.charts import describe_ladder, draw_ladder
     from lab.dissect.flows import find_flows
     from lab.dissect.segments import read_segments
 
     segments = read_segments(path)
     flows = find_flows(segments)
-    parts = [f"<h2>{_text(label)}</h2>", _facts(path, segments, flows, overheard, entry)]
+    parts = [f"<h2>{_text(label)}</h2>", _facts(path, segments, flows, intercept, entry)]
     handshaken = next((flow for flow in flows if flow.handshake and flow.handshake.ack), None)
     if handshaken:
         parts += ["<h3>The handshake</h3>", _handshake(segments, handshaken.handshake)]
@@ -172,11 +172,11 @@ def _section(path: Path, label: str, overheard, entry: dict | None) -> str:
             f"<h3>Flow {shown.number}, segment by segment</h3>",
             _figure(draw_ladder(shown, max_rows=24), describe_ladder(shown, max_rows=24)),
         ]
-    parts += ["<h3>The transcript, as the eavesdropper has it</h3>", _transcript(overheard)]
+    parts += ["<h3>The transcript, as the eavesdropper has it</h3>", _transcript(intercept)]
     return "\n".join(parts)
 
 
-def _facts(path: Path, segments, flows: list, overheard, entry: dict | None) -> str:
+def _facts(path: Path, segments, flows: list, intercept, entry: dict | None) -> str:
     from lab.dissect.other_frames import describe
     from lab.exposure import length_leak
 
@@ -184,13 +184,13 @@ def _facts(path: Path, segments, flows: list, overheard, entry: dict | None) -> 
         ["file", path.name],
         ["frames", str(len(segments.capture))],
         ["TCP segments, flows", f"{len(segments)}, {len(flows)}"],
-        ["server", overheard.server or "none seen"],
-        ["protocol", " ".join(filter(None, [overheard.tls_version, overheard.cipher_suite])) or "plaintext"],
-        ["disguise", overheard.disguise or "none"],
-        ["server name asked for", overheard.server_name or "not visible"],
-        ["names in the certificate", ", ".join(overheard.certificate_names) or "not visible"],
-        ["payload bytes, of these read", f"{overheard.carried_bytes}, {overheard.read_bytes}"],
-        ["what the lengths give away", str(length_leak([message.length for message in overheard.said]))],
+        ["server", intercept.server or "none seen"],
+        ["protocol", " ".join(filter(None, [intercept.tls_version, intercept.cipher_suite])) or "plaintext"],
+        ["disguise", intercept.disguise or "none"],
+        ["server name asked for", intercept.server_name or "not visible"],
+        ["names in the certificate", ", ".join(intercept.certificate_names) or "not visible"],
+        ["payload bytes, of these read", f"{intercept.carried_bytes}, {intercept.read_bytes}"],
+        ["what the lengths give away", str(length_leak([message.length for message in intercept.said]))],
         [
             "truth",
             "manifest.json beside the file" if entry else "no manifest knows this file, so nothing is scored",
@@ -213,11 +213,11 @@ def _handshake(segments, handshake) -> str:
     )
 
 
-def _transcript(overheard) -> str:
-    if not overheard.messages:
+def _transcript(intercept) -> str:
+    if not intercept.messages:
         return "<p>No messages to a server were seen.</p>"
     rows = []
-    for message in overheard.messages[:MOST_ROWS]:
+    for message in intercept.messages[:MOST_ROWS]:
         if message.text is not None:
             shown, style = printable(message.text), "read"
         else:
@@ -228,7 +228,7 @@ def _transcript(overheard) -> str:
             )
         to = f"to {len(message.recipients)}" if message.kind in ("say", "tell") else message.kind
         rows.append([message.frame, printable(message.who or message.endpoint), to, (shown, f"mono {style}")])
-    more = len(overheard.messages) - len(rows)
+    more = len(intercept.messages) - len(rows)
     note = f"<p>... and {more} more.</p>" if more > 0 else ""
     return _table(["frame", "from", "", "what"], rows) + note
 
