@@ -1,6 +1,6 @@
 """What an eavesdropper learns from a recording, and how much of it is true.
 
-    capture file --eavesdrop--> Overheard --score--> six classes, right and wrong of how much there was
+    capture file --eavesdrop--> Intercept --score--> six classes, right and wrong of how much there was
                                     |                        ^
                                     +--leaks--> bits         manifest: what was really said
 
@@ -8,15 +8,15 @@
 manifest, and counts what it made up against it.
 """
 
+from lab.exposure.eavesdropper import Intercept, Message, eavesdrop
 from lab.exposure.leaks import Leak, length_leak, time_leak
-from lab.exposure.overhear import Message, Overheard, eavesdrop
 from lab.exposure.scoring import CLASSES, Score, guess_votes, score
 
 __all__ = [
     "CLASSES",
     "Leak",
     "Message",
-    "Overheard",
+    "Intercept",
     "Score",
     "eavesdrop",
     "guess_votes",

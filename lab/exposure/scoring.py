@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lab.exposure.overhear import Message, Overheard
+from lab.exposure.eavesdropper import Intercept, Message
 
 CLASSES = ("identities", "content", "secrets", "presence", "relations", "metadata")
 TOLERANCE_NS = 1_000_000_000  # (a line is on the wire some 0.1 ms after it was said, on a busy machine more)
@@ -52,9 +52,9 @@ class Score:
         return self.right / (self.right + self.wrong) if self.right + self.wrong else 1.0
 
 
-def score(overheard: Overheard, recording: dict) -> list[Score]:
+def score(intercept: Intercept, recording: dict) -> list[Score]:
     """One Score a class, in the order of CLASSES, against a recording's entry of the manifest."""
-    truth, claims = true_facts(recording), claimed_facts(overheard, recording)
+    truth, claims = true_facts(recording), claimed_facts(intercept, recording)
     return [
         Score(
             kind,
@@ -105,34 +105,34 @@ def true_facts(recording: dict) -> dict[str, Counter]:
     }
 
 
-def claimed_facts(overheard: Overheard, recording: dict) -> dict[str, Counter]:
+def claimed_facts(intercept: Intercept, recording: dict) -> dict[str, Counter]:
     """What the eavesdropper claims, in the same form. The manifest gives only the list of secrets to look for."""
     true_times = [event["time_ns"] for event in recording["events"] if event["action"] in ("say", "tell")]
-    read = [text for _, text in overheard.lines] + [m.password for m in overheard.messages if m.password]
+    read = [text for _, text in intercept.lines] + [m.password for m in intercept.messages if m.password]
     return {
-        "identities": Counter(overheard.names),
+        "identities": Counter(intercept.names),
         "content": Counter(
-            line for line in overheard.lines if line[0] is not None
+            line for line in intercept.lines if line[0] is not None
         ),  # a line of nobody's is no claim
         "secrets": Counter(
             secret for secret in recording.get("secrets", []) if any(secret in text for text in read)
         ),
         "presence": Counter(
-            (i, endpoint, action) for i, (_, endpoint, action) in enumerate(overheard.presence)
+            (i, endpoint, action) for i, (_, endpoint, action) in enumerate(intercept.presence)
         ),
-        "relations": Counter((message.endpoint, frozenset(message.recipients)) for message in overheard.said),
+        "relations": Counter((message.endpoint, frozenset(message.recipients)) for message in intercept.said),
         "metadata": _metadata(
             [
                 (number, message.endpoint, message.text_length)
                 for number, message in zip(
-                    _which_lines(overheard.said, true_times), overheard.said, strict=True
+                    _which_lines(intercept.said, true_times), intercept.said, strict=True
                 )
             ],
-            {endpoint for _, endpoint, _ in overheard.presence},
-            overheard.server,
-            overheard.tls_version and overheard.tls_version.replace("TLS ", "TLSv"),
-            overheard.server_name,
-            overheard.certificate_names,
+            {endpoint for _, endpoint, _ in intercept.presence},
+            intercept.server,
+            intercept.tls_version and intercept.tls_version.replace("TLS ", "TLSv"),
+            intercept.server_name,
+            intercept.certificate_names,
         ),
     }
 
@@ -174,13 +174,13 @@ def _metadata(
     return facts
 
 
-def guess_votes(overheard: Overheard, from_ns: int, to_ns: int) -> dict[str, str | None]:
+def guess_votes(intercept: Intercept, from_ns: int, to_ns: int) -> dict[str, str | None]:
     """Who said yes and who said no between two times: by endpoint, None where it cannot be told.
 
     The eavesdropper knows when the vote was held (it was announced), and that an answer is "yes" or "no".
     """
     votes: dict[str, str | None] = {}
-    for message in overheard.said:
+    for message in intercept.said:
         if from_ns <= message.time_ns <= to_ns:
             votes[message.endpoint] = (
                 VOTES.get(message.text_length) if message.text_length is not None else None

@@ -127,8 +127,8 @@ def test_three_users_at_three_windows(tmp_path):
     lines = output.splitlines()
     assert "server | Close Connections..." in lines
     assert "Read from it, without any key: 3 users, 3 lines." in lines
-    overheard = eavesdrop(capture)
-    assert overheard.names == list(windows) and overheard.lines == [(name, LINES[name]) for name in windows]
+    intercept = eavesdrop(capture)
+    assert intercept.names == list(windows) and intercept.lines == [(name, LINES[name]) for name in windows]
     if kept := os.environ.get("LAB_SCREENSHOTS"):
         shutil.copy(tmp_path / "room.png", Path(kept) / "room.png")
 

@@ -83,7 +83,7 @@ class Message:
 
 
 @dataclass
-class Overheard:
+class Intercept:
     """All that an eavesdropper has of one capture."""
 
     messages: list[Message] = field(default_factory=list)
@@ -124,9 +124,9 @@ class Overheard:
         return [message for message in self.messages if message.kind in ("say", "tell")]
 
 
-def eavesdrop(path: Path | str) -> Overheard:
+def eavesdrop(path: Path | str) -> Intercept:
     """Read a capture as an eavesdropper does. Raises ``lab.dissect.capture_file.CaptureError`` for a bad file."""
-    found = Overheard()
+    found = Intercept()
     deliveries: list[tuple[int, str, int]] = []  # (time_ns, endpoint, length) of all that the server sent
     for flow in find_flows(read_segments(path)):
         found.carried_bytes += len(flow.from_initiator) + len(flow.from_responder)
@@ -151,7 +151,7 @@ def _presence(flow: Flow) -> list[tuple[int, str, str]]:
     return seen
 
 
-def _listen(flow: Flow, found: Overheard) -> list[tuple[int, str, int]]:
+def _listen(flow: Flow, found: Intercept) -> list[tuple[int, str, int]]:
     """Take one flow in; returns what the server sent over it."""
     endpoint = str(flow.initiator)
     if records := read_records(flow.from_initiator):
@@ -168,7 +168,7 @@ def _listen(flow: Flow, found: Overheard) -> list[tuple[int, str, int]]:
 # --- plaintext, disguised or not --------------------------------------------------------------------------------------
 
 
-def _plain_reads(stream: Stream, found: Overheard) -> list[tuple[int, int, bytes, bytes]]:
+def _plain_reads(stream: Stream, found: Intercept) -> list[tuple[int, int, bytes, bytes]]:
     """(frame, time_ns, plaintext, payload) of each piece of one direction, any disguise undone."""
     if decoded := disguises.undo_base64(stream.data):
         found.disguise = "base64"
@@ -196,7 +196,7 @@ def _is_leak(data: bytes) -> bool:
     return len(data) >= SHORTEST_LEAK and _is_text(data, most_odd=0)
 
 
-def _listen_for_leaks(flow: Flow, reads: list, found: Overheard) -> None:
+def _listen_for_leaks(flow: Flow, reads: list, found: Intercept) -> None:
     """The stream as a whole could not be read; take those messages that can be."""
     endpoint, who = str(flow.initiator), None
     found.disguise = found.disguise or "unknown: no text, no TLS"
@@ -226,7 +226,7 @@ def _listen_for_leaks(flow: Flow, reads: list, found: Overheard) -> None:
         found.read_bytes += sum(map(len, [*leaks, *answers]))
 
 
-def _read_messages(endpoint: str, reads: list, found: Overheard) -> list[Message]:
+def _read_messages(endpoint: str, reads: list, found: Intercept) -> list[Message]:
     if reads and reads[0][2][:1] == b"{":
         found.wire = "json"
         return list(_read_lines(endpoint, reads))
@@ -278,7 +278,7 @@ def _read_lines(endpoint: str, reads: list, who: str | None = None):
 # --- TLS --------------------------------------------------------------------------------------------------------------
 
 
-def _listen_to_tls(flow: Flow, records: list[Record], found: Overheard) -> list[tuple[int, str, int]]:
+def _listen_to_tls(flow: Flow, records: list[Record], found: Intercept) -> list[tuple[int, str, int]]:
     session = open_flow(flow)
     version = session.version_name
     found.tls_version = version or found.tls_version
@@ -353,7 +353,7 @@ def _infer(number: int, count: int, length: int, spoken: str | None) -> tuple[st
 # --- who gets what ----------------------------------------------------------------------------------------------------
 
 
-def _follow_the_fan_out(found: Overheard, deliveries: list[tuple[int, str, int]]) -> None:
+def _follow_the_fan_out(found: Intercept, deliveries: list[tuple[int, str, int]]) -> None:
     """Fill in the recipients of each line: whom the server sends to between this message and the next."""
     spoken = {message.endpoint: "report" for message in found.messages if message.kind == "announce"}
     times = [time_ns for time_ns, _, _ in deliveries]
@@ -375,7 +375,7 @@ def _follow_the_fan_out(found: Overheard, deliveries: list[tuple[int, str, int]]
                 found.name_lengths.setdefault(message.endpoint, echo - message.length - ECHO_BYTES)
 
 
-def _others_present(found: Overheard, message: Message) -> int:
+def _others_present(found: Intercept, message: Message) -> int:
     """How many others were there when the message was sent."""
     there = set()
     for time_ns, endpoint, action in found.presence:
@@ -384,7 +384,7 @@ def _others_present(found: Overheard, message: Message) -> int:
     return len(there - {message.endpoint})
 
 
-def _as_private(message: Message, found: Overheard) -> Message:
+def _as_private(message: Message, found: Intercept) -> Message:
     """A line that one of several got: a private one, which also names its receiver, so that its text is shorter."""
     [receiver] = message.recipients
     text_length = None

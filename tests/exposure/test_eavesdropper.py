@@ -7,8 +7,8 @@ import pytest
 from lab.dissect.capture_file import CaptureError, CaptureWriter
 from lab.exposure import (
     CLASSES,
+    Intercept,
     Message,
-    Overheard,
     disguises,
     eavesdrop,
     guess_votes,
@@ -20,7 +20,7 @@ from lab.exposure.leaks import entropy_bits
 from lab.harness.script import make_script
 from lab.harness.session import MANIFEST, read_manifest, record
 from lab.harness.variant import Variant
-from tests.leaky_sessions import Case, record_all
+from tests.exposure.leaky_sessions import Case, record_all
 
 BARE = [Variant(), Variant(wire="json")]
 DISGUISED = [Variant(wire=wire, disguise=kind) for wire in ("report", "json") for kind in ("base64", "xor")]
@@ -55,7 +55,7 @@ def everything(total) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize("variant", [*BARE, *DISGUISED], ids=lambda variant: variant.name)
 def test_plaintext_and_its_disguises_give_everything_away(sessions, variant):
-    overheard, entry = sessions[variant]
+    intercept, entry = sessions[variant]
     lines = 18 if variant.wire == "report" else 20
     assert shares(sessions[variant]) == {
         "identities": everything(3),
@@ -67,14 +67,14 @@ def test_plaintext_and_its_disguises_give_everything_away(sessions, variant):
             3 * lines + 3 + 3 + 1
         ),  # length, time, direction a line; three users; the server
     }
-    assert overheard.wire == variant.wire
-    assert overheard.read_bytes == overheard.carried_bytes > 0
+    assert intercept.wire == variant.wire
+    assert intercept.read_bytes == intercept.carried_bytes > 0
 
 
 def test_the_disguises_are_named_with_the_key_that_was_used(sessions):
     for variant in DISGUISED:
-        overheard, entry = sessions[variant]
-        assert overheard.disguise == (
+        intercept, entry = sessions[variant]
+        assert intercept.disguise == (
             "base64" if variant.disguise == "base64" else f"XOR with the key 0x{entry['key']}"
         )
     assert all(sessions[variant][0].disguise is None for variant in BARE)
@@ -82,45 +82,45 @@ def test_the_disguises_are_named_with_the_key_that_was_used(sessions):
 
 @pytest.mark.parametrize("variant", [*TLS, PADDED], ids=lambda variant: variant.name)
 def test_tls_hides_what_is_said_and_not_who_is_there(sessions, variant):
-    overheard, entry = sessions[variant]
+    intercept, entry = sessions[variant]
     lines = 18 if variant.wire == "report" else 20
     got = shares(sessions[variant])
     for kind in ("identities", "content", "secrets"):
         assert got[kind][:2] == (0, 0) and got[kind][2] > 0
     assert got["presence"] == everything(6)
     assert got["relations"] == everything(lines)  # by the fan-out alone
-    assert overheard.tls_version == f"TLS {variant.tls}"
-    assert overheard.server_name == entry["server_name"] == "chat.lab.test"
-    assert overheard.read_bytes == 0
+    assert intercept.tls_version == f"TLS {variant.tls}"
+    assert intercept.server_name == entry["server_name"] == "chat.lab.test"
+    assert intercept.read_bytes == 0
     certificate_in_the_open = variant.tls == "1.2"  # TLS 1.3 encrypts it
-    assert (overheard.certificate_names == tuple(entry["certificate_names"])) == certificate_in_the_open
+    assert (intercept.certificate_names == tuple(entry["certificate_names"])) == certificate_in_the_open
 
 
 @pytest.mark.parametrize("variant", TLS, ids=lambda variant: variant.name)
 def test_without_padding_the_length_of_every_line_is_inferred_right(sessions, variant):
-    overheard, entry = sessions[variant]
+    intercept, entry = sessions[variant]
     true = [len(event["text"].encode()) for event in entry["events"] if event["action"] in ("say", "tell")]
-    assert [message.text_length for message in overheard.said] == true
+    assert [message.text_length for message in intercept.said] == true
 
 
 def test_padding_hides_the_lengths_and_costs_bytes(sessions):
-    overheard, _ = sessions[PADDED]
+    intercept, _ = sessions[PADDED]
     bare, _ = sessions[Variant("1.3", "json")]
-    assert overheard.padding == 128 and bare.padding == 0
-    assert all(message.text_length is None for message in overheard.said)
-    leak, leak_padded = (length_leak([message.length for message in one.said]) for one in (bare, overheard))
+    assert intercept.padding == 128 and bare.padding == 0
+    assert all(message.text_length is None for message in intercept.said)
+    leak, leak_padded = (length_leak([message.length for message in one.said]) for one in (bare, intercept))
     assert leak.bits > 2 and leak_padded.bits == 0
-    assert overheard.carried_bytes > bare.carried_bytes
+    assert intercept.carried_bytes > bare.carried_bytes
 
 
 @pytest.mark.parametrize("variant", EVERY, ids=lambda variant: variant.name)
 def test_who_said_yes_and_who_said_no(sessions, variant):
-    overheard, entry = sessions[variant]
+    intercept, entry = sessions[variant]
     endpoint = {user["name"]: f"{user['address']}:{user['port']}" for user in entry["users"]}
     votes = {endpoint[event["who"]]: event["text"] for event in entry["events"] if event.get("vote")}
     times = [event["time_ns"] for event in entry["events"] if event.get("vote")]
     following = min(event["time_ns"] for event in entry["events"] if event["time_ns"] > times[-1])
-    guessed = guess_votes(overheard, times[0], following - 1)
+    guessed = guess_votes(intercept, times[0], following - 1)
     assert len(votes) == 3
     if variant == PADDED:
         assert guessed == dict.fromkeys(votes)  # yes and no look the same
@@ -129,9 +129,9 @@ def test_who_said_yes_and_who_said_no(sessions, variant):
 
 
 def test_times_leak_to_a_fraction_of_the_session(sessions):
-    overheard, entry = sessions[Variant("1.3")]
+    intercept, entry = sessions[Variant("1.3")]
     sent = [event["time_ns"] for event in entry["events"] if event["action"] in ("say", "tell")]
-    leak = time_leak([message.time_ns for message in overheard.said], sent)
+    leak = time_leak([message.time_ns for message in intercept.said], sent)
     assert leak.count == 18 and leak.low <= leak.bits <= leak.high and leak.bits > 0
 
 
@@ -188,31 +188,31 @@ def test_a_cipher_that_leaks_one_message_in_ten_scores_in_between(leaky, share, 
     (The votes, "yes" and "no", are too short to be told from noise in the midst of noise, so they are not claimed; nor is
     a short name where nothing longer stands in the clear beside it.)
     """
-    overheard, entry = session = leaky(f"one line in {share}")
+    intercept, entry = session = leaky(f"one line in {share}")
     got = shares(session)
     assert got["content"] == (right, 0, 18)
     assert got["identities"] == (names, 0, 3)
     assert got["presence"] == everything(6)
     assert got["metadata"][1] <= len(NAMES)  # (how many lines each user sent is claimed too low)
-    assert 0 < overheard.read_bytes < overheard.carried_bytes / 2
+    assert 0 < intercept.read_bytes < intercept.carried_bytes / 2
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_and_its_twin_that_leaks_nothing_gives_nothing(leaky, seed):
-    overheard, entry = session = leaky(f"no leak {seed}")
+    intercept, entry = session = leaky(f"no leak {seed}")
     got = shares(session)
     assert got["content"][:2] == got["identities"][:2] == got["secrets"][:2] == (0, 0)
-    assert overheard.read_bytes == 0 and not overheard.said
+    assert intercept.read_bytes == 0 and not intercept.said
 
 
 def test_a_line_whose_speaker_is_hidden_is_read_but_claimed_of_nobody(leaky):
-    overheard, entry = session = leaky("no names")
-    assert len(overheard.lines) == 5 and all(who is None for who, _ in overheard.lines)
+    intercept, entry = session = leaky("no names")
+    assert len(intercept.lines) == 5 and all(who is None for who, _ in intercept.lines)
     assert shares(session)["content"] == (0, 0, 18)
 
 
 def test_what_stands_on_both_sides_of_something_hidden_is_not_put_together():
-    from lab.exposure.overhear import _listen_for_leaks
+    from lab.exposure.eavesdropper import _listen_for_leaks
 
     noise = bytes(range(128, 148))
     pieces = [
@@ -229,7 +229,7 @@ def test_what_stands_on_both_sides_of_something_hidden_is_not_put_together():
     class Flow:
         initiator, from_responder = "somebody", Side
 
-    found = Overheard()
+    found = Intercept()
     _listen_for_leaks(Flow, [(n, n, piece, piece) for n, piece in enumerate(pieces)], found)
     assert [text for _, text in found.lines] == ["eggs"] and found.wire == "json"
 
@@ -249,7 +249,7 @@ def test_times_that_were_made_up_are_not_right(recorded):
             Message(1, time_ns, endpoint, "say", 0, b"")
             for time_ns, endpoint in zip(times, who * 9, strict=False)
         ]
-        return {item.kind: item for item in score(Overheard(said, server=server), entry)}[
+        return {item.kind: item for item in score(Intercept(said, server=server), entry)}[
             "metadata"
         ].right - 1
 
@@ -259,7 +259,7 @@ def test_times_that_were_made_up_are_not_right(recorded):
     assert right([time - 10**10 for time in sent]) <= len(users)
     assert right([sent[-1] + 10**10 for _ in sent]) <= len(users)
     assert right(sent[1:]) < truth and right(sent * 2) <= truth
-    last = Overheard([Message(1, sent[-1], who[-1], "say", 0, b"")], server=server)
+    last = Intercept([Message(1, sent[-1], who[-1], "say", 0, b"")], server=server)
     missed = {item.kind: item for item in score(last, entry)}["metadata"]
     assert (
         missed.right == 3 and missed.wrong <= 1
@@ -272,7 +272,7 @@ def test_made_up_lines_count_against_the_eavesdropper(recorded):
     who, text = make_script(7).lines[0]
     claims = [(who, text), (who, text), (who, "never said"), ("Nobody", text)]
     names = [Message(1, 0, "x", "name", 0, b"", text=name) for name in ("Brandon", "Mallory")]
-    scores = {item.kind: item for item in score(Overheard(names + [line(*claim) for claim in claims]), entry)}
+    scores = {item.kind: item for item in score(Intercept(names + [line(*claim) for claim in claims]), entry)}
     assert (scores["content"].right, scores["content"].wrong) == (
         1,
         3,
@@ -285,13 +285,13 @@ def test_a_secret_counts_only_where_it_was_read(recorded):
     _, manifest = recorded
     entry = manifest["recordings"][0]
     [secret] = entry["secrets"]
-    assert shares((Overheard([line("John", f"I know {secret}!")]), entry))["secrets"] == (1, 0, 1)
-    assert shares((Overheard([line("John", "I know nothing")]), entry))["secrets"] == (0, 0, 1)
+    assert shares((Intercept([line("John", f"I know {secret}!")]), entry))["secrets"] == (1, 0, 1)
+    assert shares((Intercept([line("John", "I know nothing")]), entry))["secrets"] == (0, 0, 1)
 
 
 def test_the_classes_come_in_order(recorded):
     _, manifest = recorded
-    assert tuple(item.kind for item in score(Overheard(), manifest["recordings"][0])) == CLASSES
+    assert tuple(item.kind for item in score(Intercept(), manifest["recordings"][0])) == CLASSES
 
 
 def test_keys_in_the_file_do_not_help_the_eavesdropper(recorded, tmp_path):
@@ -367,11 +367,11 @@ def test_intervals_hold_the_truth_as_often_as_they_say(kinds, count):
 
 def test_ciphertext_that_is_not_broken_is_not_claimed(leaky):
     """A key too long for the attack: nothing is made up, and not a byte counts as read."""
-    overheard, entry = session = leaky("long key")
-    assert len(entry["key"]) == 2 * 40 and overheard.carried_bytes > 1000 and overheard.read_bytes == 0
+    intercept, entry = session = leaky("long key")
+    assert len(entry["key"]) == 2 * 40 and intercept.carried_bytes > 1000 and intercept.read_bytes == 0
     got = shares(session)
     assert got["content"][:2] == got["identities"][:2] == got["secrets"][:2] == (0, 0)
-    assert overheard.disguise.startswith("unknown")
+    assert intercept.disguise.startswith("unknown")
 
 
 @pytest.mark.records
@@ -400,8 +400,8 @@ def test_both_wires_in_one_room_over_tls(tmp_path):
             other.say("from report", wait=True)
             for client in (other, one):
                 client.leave()
-    overheard = eavesdrop(tmp_path / "both.pcapng")
-    assert sorted(message.text_length for message in overheard.said) == sorted(
+    intercept = eavesdrop(tmp_path / "both.pcapng")
+    assert sorted(message.text_length for message in intercept.said) == sorted(
         map(len, ("from lines", "from report"))
     )
 
@@ -424,4 +424,4 @@ def test_a_bad_file_is_a_capture_error(tmp_path):
 def test_a_capture_without_frames_gives_nothing(tmp_path):
     with CaptureWriter(tmp_path / "empty.pcapng") as writer:
         writer.add_interface("lo")
-    assert eavesdrop(tmp_path / "empty.pcapng") == Overheard()
+    assert eavesdrop(tmp_path / "empty.pcapng") == Intercept()

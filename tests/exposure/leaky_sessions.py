@@ -1,4 +1,4 @@
-"""Sessions under ciphers that the kit does not have: ``python -m tests.leaky_sessions FOLDER CASES``.
+"""Sessions under ciphers that the kit does not have: ``python -m tests.exposure.leaky_sessions FOLDER CASES``.
 
 The eavesdropper must also fail where it should: on a cipher that it cannot break. The kit ships none, so this module
 patches one into the tunnel. A patch in the test's process is not enough: where the user may not record, ``record`` starts
@@ -56,7 +56,7 @@ def record_all(folder: Path, cases: list[Case]) -> None:
         if obstacle := namespace.refusal():
             pytest.skip(f"{refused}, and no namespace can be made here: {obstacle}")
         command = namespace.launcher(command)
-    subprocess.run(command, cwd=Path(__file__).parents[1], check=True, timeout=100)
+    subprocess.run(command, cwd=Path(__file__).parents[2], check=True, timeout=100)
 
 
 def main(folder: str, cases: str) -> None:
