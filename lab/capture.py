@@ -119,8 +119,9 @@ def _given(options: argparse.Namespace, parser: argparse.ArgumentParser, names) 
 
 
 def _record_own(options: argparse.Namespace, silent: bool) -> int:
-    from lab.harness import roster, student_capture
+    from lab.harness import student_capture
     from lab.harness.tap import RecordingError
+    from lab.instructor import roster
 
     try:
         if options.roster is not None:
@@ -164,9 +165,9 @@ def _bar(done: int, total: int, what: str) -> None:
 
 def _record(options: argparse.Namespace, say) -> dict:
     if options.scenario == "report":
-        from lab.harness import scenario  # needs pyroute2, which only Linux has
+        from lab.harness.scenarios import report
 
-        return scenario.record_report(options.out, say)
+        return report.record_report(options.out, say)
     from lab.harness import script_file, session
 
     try:

@@ -215,13 +215,13 @@ def _tell_answers() -> None:
     """A line on each answers.toml of one's own: whether it can be read, and what cannot be an answer. Nobody here knows
     what is right in it."""
     from lab.checking.answers import AnswersError, read_answers
-    from lab.harness.student_capture import misfits
+    from lab.harness.student_capture import mistakes
 
     for path in sorted(PROGRESS.parent.glob("*/answers.toml")):
         try:
             answers = read_answers(path)
             count = len(answers.keys() - {"student"})
-            print(f"\n{path.relative_to(ROOT).as_posix()}: {count} answered", *misfits(answers), sep="\n  ")
+            print(f"\n{path.relative_to(ROOT).as_posix()}: {count} answered", *mistakes(answers), sep="\n  ")
         except (AnswersError, OSError) as error:
             print(f"\n{path.relative_to(ROOT).as_posix()} cannot be read: {error}")
 

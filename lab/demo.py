@@ -39,7 +39,9 @@ def main(argv: list[str] | None = None) -> int:
 
     from lab.commands import report
     from lab.dissect.capture_file import CaptureError
-    from lab.harness.session import MANIFEST, RecordingError, RecordingRefused, read_manifest, record
+    from lab.harness.manifest import MANIFEST, read_manifest
+    from lab.harness.session import record
+    from lab.harness.tap import RecordingError, RecordingRefused
     from lab.harness.variant import Variant
 
     def say(line: str = "") -> None:

@@ -141,7 +141,7 @@ def _recording(namespaces_refused: str | None) -> Finding:
         return Finding("ok", "recording", "this user may record on the machine's loopback")
     if namespaces_refused is None:
         return Finding("ok", "recording", "in a network of the kit's own (not on the machine's loopback)")
-    from lab.harness.advice import how_to_record
+    from lab.harness.tap import how_to_record
 
     return Finding("fault", "recording", refused, how_to_record())
 

@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         "--no-sandbox", action="store_true", help="limits only: a hand-in can read your files"
     )
     options = parser.parse_args(argv)
-    from lab.harness.roster import RosterError, read_roster
+    from lab.instructor.roster import RosterError, read_roster
 
     try:
         roster = read_roster(options.roster)

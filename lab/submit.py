@@ -109,7 +109,7 @@ def _describe_sheet(path: Path) -> str:
 
 def _describe_answers(path: Path, student: str) -> str:
     from lab.checking.answers import AnswersError, read_answers
-    from lab.harness.student_capture import misfits
+    from lab.harness.student_capture import mistakes
 
     try:
         answers = read_answers(path)
@@ -126,7 +126,7 @@ def _describe_answers(path: Path, student: str) -> str:
     told = f"there     answers.toml, {len(answers)} answered" + (
         f", {asked} lines still begin with #" if asked else ""
     )
-    return "\n          ".join([told, *misfits(answers)])
+    return "\n          ".join([told, *mistakes(answers)])
 
 
 def _template_lines(path: Path) -> list[str]:

@@ -61,7 +61,8 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
 @pytest.fixture(scope="session")
 def recorded(once):
     """(folder, manifest) of one fresh recording in each variant, seed 7, with keys."""
-    from lab.harness.session import MANIFEST, read_manifest, record
+    from lab.harness.manifest import MANIFEST, read_manifest
+    from lab.harness.session import record
     from lab.harness.tap import RecordingRefused
 
     try:

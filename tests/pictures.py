@@ -15,10 +15,12 @@ from pathlib import Path
 from lab.charts import draw_exposure, to_png
 from lab.chat import events
 from lab.exposure import eavesdrop, score
+from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.remote_chat import ROOT, RemoteClient, RemoteServer
-from lab.harness.scenario import HOST_OF
-from lab.harness.session import MANIFEST, REPORT_PORT, read_manifest
-from lab.net.lan import REPORT_LAN, Lan
+from lab.harness.scenarios.report import HOST_OF
+from lab.harness.variant import REPORT_PORT
+from lab.net.lan import Lan
+from lab.net.plan import REPORT_LAN
 from tests.chat import screen
 from tests.chat.rig import until
 

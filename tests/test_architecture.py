@@ -30,7 +30,7 @@ MAY_USE = {
         "lab.chat.events",
         "lab.chat.report_wire",
         "lab.harness.student_capture",
-        "lab.harness.roster",
+        "lab.harness.tap",
     },
     "lab.charts": {"lab.charts", "lab.exposure", "lab.dissect"},
 }

@@ -12,7 +12,7 @@ from lab.dissect.flows import find_flows
 from lab.dissect.segments import read_segments
 from lab.exposure import eavesdrop, score
 from lab.harness import report_frame
-from lab.harness.session import read_manifest
+from lab.harness.manifest import read_manifest
 from tests.conftest import ROOT
 
 CAPTURES = ROOT / "captures"

@@ -17,9 +17,10 @@ import pytest
 from lab.dissect.capture_file import read_capture
 from lab.dissect.flows import find_flows
 from lab.dissect.segments import read_segments
+from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.script import make_script
-from lab.harness.session import MANIFEST, RecordingError, read_manifest, record
-from lab.harness.tap import RecordingRefused, Tap, may_record
+from lab.harness.session import record
+from lab.harness.tap import RecordingError, RecordingRefused, Tap, may_record
 from lab.net import namespace
 from tests.conftest import ROOT
 

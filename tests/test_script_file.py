@@ -4,6 +4,7 @@ import pytest
 
 from lab import capture
 from lab.exposure import eavesdrop, score
+from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.script_file import (
     MAX_FILE_BYTES,
     MAX_STEPS,
@@ -12,7 +13,6 @@ from lab.harness.script_file import (
     parse_script,
     read_script,
 )
-from lab.harness.session import MANIFEST, read_manifest
 
 TALK = """# three friends
 Zoë joins

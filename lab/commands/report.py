@@ -118,7 +118,8 @@ def _finding(name: str, intercept) -> str:
 
 def manifest_entry(capture: Path) -> dict | None:
     """What the manifest beside a capture says of it, or None; a file that has changed since is not the one meant."""
-    from lab.harness.session import MANIFEST, RecordingError, read_manifest
+    from lab.harness.manifest import MANIFEST, read_manifest
+    from lab.harness.tap import RecordingError
 
     try:
         manifest = read_manifest(capture.parent / MANIFEST)

@@ -20,14 +20,16 @@ from pathlib import Path
 
 from lab.chat.server import ServerError
 from lab.harness.lan_tap import Recording
+from lab.harness.manifest import MANIFEST, make_way, write_manifest
 from lab.harness.remote_chat import ROOT, RemoteServer
-from lab.harness.scenario import HOST_OF, play_on
+from lab.harness.scenarios.report import HOST_OF, play_on
 from lab.harness.script import make_script
-from lab.harness.session import MANIFEST, REPORT_PORT, make_way, write_manifest
 from lab.harness.tap import RecordingError
+from lab.harness.variant import REPORT_PORT
 from lab.net import attach, namespace
-from lab.net.cable import ConditionError, Order
-from lab.net.lan import REPORT_LAN, Lan, LanError, LanRefused
+from lab.net.lan import Lan, LanRefused
+from lab.net.orders import ConditionError, Order
+from lab.net.plan import REPORT_LAN, LanError
 from lab.setup import first_use
 
 CAPTURE = "room.pcapng"

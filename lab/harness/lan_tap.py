@@ -25,7 +25,8 @@ from pathlib import Path
 from lab.dissect.capture_file import CaptureWriter
 from lab.harness.tap import RecordingError, open_interface, set_filter
 from lab.net import namespace
-from lab.net.lan import Lan, LanError
+from lab.net.lan import Lan
+from lab.net.plan import LanError
 
 SNAP_LENGTH = 2048  # bytes; more than any frame at an MTU of 1500
 LONG_SNAP_LENGTH = 65_600  # with the hosts' offloads left on

@@ -26,15 +26,17 @@ from lab.chat.json_wire import JsonWire
 from lab.chat.server import ServerError
 from lab.chat.wires import WIRES
 from lab.harness.bare_socket import BareSocket, BareSocketError
+from lab.harness.console_log import ConsoleLog
 from lab.harness.lan_tap import Recording
-from lab.harness.player import ConsoleLog
+from lab.harness.manifest import MANIFEST, make_way, read_manifest, write_manifest
 from lab.harness.remote_chat import ROOT, RemoteServer
-from lab.harness.scenario import CANNOT_MATCH, play_on
+from lab.harness.scenarios.report import CANNOT_MATCH, play_on
 from lab.harness.script import REPORT_SCRIPT
-from lab.harness.session import MANIFEST, REPORT_PORT, make_way, read_manifest, write_manifest
 from lab.harness.tap import RecordingError, RecordingRefused
+from lab.harness.variant import REPORT_PORT
 from lab.net import namespace
-from lab.net.lan import REPORT_LAN, Lan, LanRefused
+from lab.net.lan import Lan, LanRefused
+from lab.net.plan import REPORT_LAN
 
 CABLE_S = 0.03  # one way
 # Without a tail loss probe (RFC 8985 section 7), which would repeat a segment before the retransmission timer does.

@@ -6,7 +6,6 @@ is the one step that no client sees there; the server's console shows it.
 """
 
 import queue
-import threading
 import time
 from collections.abc import Callable, Iterable
 
@@ -14,29 +13,9 @@ from lab.chat import events
 from lab.chat.client import ChatClient
 from lab.chat.events import Event, Lost
 from lab.chat.wires import WIRES
+from lab.harness.console_log import STEP_S, ConsoleLog
 from lab.harness.script import Script, Step
 from lab.harness.tap import RecordingError
-
-STEP_S = 10  # until a step's broadcast must have reached everyone
-
-
-class ConsoleLog:
-    """Stands in for the server's console, and can wait for a line of it."""
-
-    def __init__(self):
-        self._changed = threading.Condition()
-        self.lines: list[str] = []
-
-    def console(self, line: str) -> None:
-        with self._changed:
-            self.lines.append(line)
-            self._changed.notify_all()
-
-    def wait_for(self, start: str) -> None:
-        """Until a line begins with ``start``; raises RecordingError where none does in time."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: any(line.startswith(start) for line in self.lines), STEP_S):
-                raise RecordingError(f"the server never printed {start!r}; it printed {self.lines}")
 
 
 class Player:

@@ -13,12 +13,10 @@ SHA-256 of each file, so that nobody analyses another recording by mistake.
 import argparse
 import hashlib
 import json
-import platform
-import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -31,10 +29,11 @@ from lab.chat.features.private import Private
 from lab.chat.private_file import make_private
 from lab.chat.server import ChatServer, ServerError
 from lab.chat.tls import client_context, server_context
-from lab.harness.advice import how_to_record
-from lab.harness.player import STEP_S, ConsoleLog, Player
+from lab.harness.console_log import ConsoleLog
+from lab.harness.manifest import MANIFEST, make_way, read_manifest, write_manifest
+from lab.harness.player import STEP_S, Player
 from lab.harness.script import Script, Step, make_script
-from lab.harness.tap import RecordingError, RecordingRefused, Tap, libpcap_version, loopback, may_record
+from lab.harness.tap import RecordingError, RecordingRefused, Tap, how_to_record, loopback, may_record
 from lab.harness.tunnel import Tunnel
 from lab.harness.variant import REPORT_PORT, Variant, as_variant, port_number
 from lab.net import namespace
@@ -45,8 +44,6 @@ SERVER_NAME = (
     "chat.lab.test"  # what the certificate is made for and the clients ask for (RFC 6761: never a real name)
 )
 CERTIFICATE_NAMES = (SERVER_NAME, "localhost", "127.0.0.1")
-MANIFEST = "manifest.json"
-HAND_OUT = ("answers.toml", "about.json")  # of a student's own conversation (lab.harness.student_capture)
 FAILED = "failed: "  # begins the line in which the harness inside a namespace says why
 KEY_LOG_NOTE = (
     "# The TLS secrets of one lab recording, written on purpose: they are public and protect nothing.\n"
@@ -145,41 +142,6 @@ def _record_here(out: Path, variants, script, port, key_log, say, where: str) ->
         ) from error
 
 
-def make_way(out: Path, names: Iterable[str], say: Callable[[str], None]) -> None:
-    """Say what a recording replaces in the folder ``out``, and remove its manifest, which will not be true any more.
-
-    Raises RecordingError for a folder that a student was given: it is handed in, and nobody can record it again.
-    """
-    if any((out / name).exists() for name in HAND_OUT):
-        raise RecordingError(
-            f"{out} holds recordings that were handed out, which are never replaced; take another --out"
-        )
-    if replaced := [name for name in (*names, MANIFEST) if (out / name).exists()]:
-        say(f"replacing {', '.join(replaced)} in {out}")
-    (out / MANIFEST).unlink(missing_ok=True)
-
-
-def write_manifest(path: Path, recordings: list[dict], where: str, **more) -> dict:
-    """Write what is true of these recordings, whole or not at all; gives it back. Raises OSError."""
-    manifest = {
-        "format": 1,
-        "made_by": "lab/capture.py",
-        **more,
-        "where": where,
-        "versions": {
-            "python": platform.python_version(),
-            "openssl": ssl.OPENSSL_VERSION,
-            "libpcap": libpcap_version(),
-            "system": f"{platform.system()} {platform.release()}",
-        },
-        "recordings": recordings,
-    }
-    partial = path.with_suffix(".json.part")
-    partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
-    return manifest
-
-
 def record_session(
     out: Path, script: Script, variant: Variant | str, port: int | None = None, key_log: bool = False
 ) -> dict:
@@ -271,22 +233,6 @@ def _contexts(stack: ExitStack, variant: Variant, key_log_path: Path | None) -> 
         server_context(made.certificate, made.key, variant.tls),
         client_context(made.ca, variant.tls, key_log_path),
     )
-
-
-def read_manifest(path: Path | str) -> dict:
-    """The manifest at ``path``. Raises RecordingError where there is none or it is not one."""
-    try:
-        manifest = json.loads(Path(path).read_text(encoding="utf-8"))
-        if manifest["format"] != 1 or not isinstance(manifest["recordings"], list):
-            raise ValueError("not the format that this kit writes")
-        for entry in manifest["recordings"]:
-            if entry.get("wire") == "lines":  # what the json wire was called before
-                entry["wire"] = "json"
-        return manifest
-    except OSError as error:
-        raise RecordingError(f"cannot read the manifest {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordingError(f"{path} is no manifest of a recording: {error}") from error
 
 
 def _started_server(

@@ -231,7 +231,7 @@ def answers_template(one: Profile) -> str:
     return "\n".join(lines) + "\n"
 
 
-def misfits(answers: dict) -> list[str]:
+def mistakes(answers: dict) -> list[str]:
     """A line on each answer that cannot be right: no such question, or a number where names are asked for."""
     asked = {question.key: question.kind for question in questions(profile("anyone"))}  # the same for all
     words = {int: "a whole number", str: "a text in quotes", list: 'a list like ["A", "B"]'}
@@ -293,8 +293,9 @@ def is_complete(folder: Path) -> bool:
 
 def _record_plain(one: Profile, folder: Path) -> str:
     try:
-        from lab.harness.scenario import play_on
-        from lab.net.lan import Lan, LanRefused, host
+        from lab.harness.scenarios.report import play_on
+        from lab.net.lan import Lan, LanRefused
+        from lab.net.plan import host
     except ImportError:  # pyroute2, which only Linux has
         _on_loopback(one, folder, "none")
         return "loopback"

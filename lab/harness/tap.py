@@ -22,6 +22,11 @@ from lab.dissect.capture_file import CaptureWriter
 SNAP_LENGTH = 65_700
 BUFFER_BYTES = 64 << 20  # about 1000 slots, so that a burst finds room
 END_MARK_S = 5  # how long the end mark may take
+HOW_TO_RECORD = {
+    "linux": "allow user namespaces (python3 lab doctor names the setting), or run this one command with sudo",
+    "darwin": "install Wireshark with its ChmodBPF package, which lets its users record, and log in again",
+    "win32": "install Npcap from npcap.com with loopback support, and without 'administrators only'",
+}
 
 
 class RecordingError(OSError):
@@ -184,3 +189,8 @@ def may_record(interface: str | None = None) -> str | None:
     except RecordingError as error:
         return str(error)
     return None
+
+
+def how_to_record() -> str:
+    """The one line for this system."""
+    return HOW_TO_RECORD.get(sys.platform, HOW_TO_RECORD["linux"])

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.chat.events import printable
-from lab.harness.roster import Entry
 from lab.instructor.copies import Pair
 from lab.instructor.marking import DONE, MISSING, NOT_ATTEMPTED, PARTLY, Result
+from lab.instructor.roster import Entry
 
 ASSIGNMENT = "Packet-capture lab"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

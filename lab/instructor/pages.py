@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.harness.roster import Entry
 from lab.instructor.copies import Pair
 from lab.instructor.marking import DONE, NOT_ATTEMPTED, PARTLY, WHY, WRONG, Mark, Result
 from lab.instructor.outputs import percent, readable, summary
+from lab.instructor.roster import Entry
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8886; }

@@ -20,8 +20,8 @@ from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
 from lab.checking.answers import SUBMISSION_NOTE
-from lab.harness.roster import Entry
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS
+from lab.instructor.roster import Entry
 
 MOST_FILES = 2_000  # looked at in one submission, the zips in it counted in
 MOST_BYTES = 48 << 20  # kept of one submission: two recordings, and the rest is small

@@ -15,7 +15,8 @@ import subprocess
 import threading
 
 from lab.net import namespace
-from lab.net.lan import Lan, LanError
+from lab.net.lan import Lan
+from lab.net.plan import LanError
 
 ANSWER_S = 10
 NO_ANSWER = "a room is running, but it does not answer; close it, or try again"

@@ -18,70 +18,13 @@ UDP); whatever else passes is just a "frame". VLAN tags and IP fragments are not
 
 import heapq
 import random
-import re
-import struct
 from collections import deque
 from dataclasses import dataclass, fields
 
+from lab.net.orders import KINDS, MAX_SECONDS, ConditionError, FrameKind, Order, classify
+
 REORDER_LIMIT_S = 0.1  # a frame kept back for the next one goes on alone after this long
-MAX_SECONDS = 600.0
 LOG_LENGTH = 10_000  # actions remembered for one line; the oldest are forgotten first
-
-SYN, FIN, RST, ACK = 0x02, 0x01, 0x04, 0x10
-
-
-class ConditionError(ValueError):
-    """A condition out of range or an order that cannot be carried out; one line that says which."""
-
-
-# What a frame is
-
-
-@dataclass(frozen=True)
-class FrameKind:
-    """What the headers of one frame say, as far as orders need it. ``seq`` is the raw number on the wire."""
-
-    kinds: frozenset[str]
-    seq: int | None = None
-    payload_length: int | None = None
-
-
-KINDS = ("frame", "segment", "data segment", "SYN", "SYN-ACK", "ACK", "FIN", "RST", "datagram", "ARP")
-
-
-def classify(frame: bytes) -> FrameKind:
-    """Look at a frame's headers; anything too short or unknown is just a "frame"."""
-    if len(frame) < 14:
-        return FrameKind(frozenset({"frame"}))
-    ether_type = frame[12:14]
-    if ether_type == b"\x08\x06":
-        return FrameKind(frozenset({"frame", "ARP"}))
-    if ether_type == b"\x08\x00" and len(frame) >= 34:  # RFC 791 section 3.1
-        total_length, header_length, protocol = frame[16] << 8 | frame[17], (frame[14] & 15) * 4, frame[23]
-        start, end = 14 + header_length, 14 + total_length
-    elif ether_type == b"\x86\xdd" and len(frame) >= 54:  # RFC 8200 section 3
-        protocol, start, end = frame[20], 54, 54 + (frame[18] << 8 | frame[19])
-    else:
-        return FrameKind(frozenset({"frame"}))
-    if protocol == 17:
-        return FrameKind(frozenset({"frame", "datagram"}), payload_length=end - start - 8)
-    if protocol != 6 or len(frame) < start + 20:
-        return FrameKind(frozenset({"frame"}))
-    seq, offset, flags = struct.unpack_from("!I4xBB", frame, start + 4)  # RFC 9293 section 3.1
-    payload_length = end - start - (offset >> 4) * 4
-    kinds = {"frame", "segment"}
-    if flags & SYN:
-        kinds.add("SYN-ACK" if flags & ACK else "SYN")
-    if flags & FIN:
-        kinds.add("FIN")
-    if flags & RST:
-        kinds.add("RST")
-    if payload_length > 0:
-        kinds.add("data segment")
-    elif flags & (SYN | FIN | RST | ACK) == ACK:
-        kinds.add("ACK")
-    return FrameKind(frozenset(kinds), seq, payload_length)
-
 
 # Rates
 
@@ -128,123 +71,6 @@ class Condition:
 
     def _chances(self):
         return self.loss, self.corrupt, self.duplicate, self.reorder
-
-
-# Exact orders
-
-ACTIONS = ("drop", "hold", "swap", "duplicate", "corrupt", "cut")
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-_TIME = re.compile(r" (?:for )?(?P<number>[0-9.]+) ?(?P<unit>s|ms)$")
-_WHERE = re.compile(r" (?P<way>from|to|of) (?P<host>.+)$")
-
-
-@dataclass(frozen=True)
-class Order:
-    """One exact thing to do to exactly these frames: the ``nth`` of ``kind`` (from now on) and ``count`` - 1
-    more.
-
-        ``host`` None is any host; ``direction`` is "from" or "to" the host. ``seconds`` belongs to "hold"
-        (each frame waits so long while others pass) and "cut" (both directions lose everything, from now).
-        Raises ConditionError.
-    """
-
-    action: str
-    kind: str = "frame"
-    nth: int = 1
-    count: int = 1
-    host: str | None = None
-    direction: str = "from"
-    seconds: float | None = None
-
-    def __post_init__(self):
-        if self.action not in ACTIONS:
-            raise ConditionError(f"unknown order {self.action!r}: it can be {', '.join(ACTIONS)}")
-        if self.kind not in KINDS:
-            raise ConditionError(f"unknown kind of frame {self.kind!r}: it can be {', '.join(KINDS)}")
-        if self.direction not in ("from", "to"):
-            raise ConditionError(f"direction must be 'from' or 'to', not {self.direction!r}")
-        if self.nth < 1 or self.count < 1:
-            raise ConditionError(f"impossible order: counting starts at 1, not {min(self.nth, self.count)}")
-        if self.action == "swap" and self.count != 2:
-            raise ConditionError(f"impossible order: a swap takes two frames, not {self.count}")
-        if self.action in ("hold", "cut"):
-            if self.seconds is None or not 0 < self.seconds <= MAX_SECONDS:
-                raise ConditionError(f"impossible order: {self.action} needs a time, up to {MAX_SECONDS:g} s")
-        elif self.seconds is not None:
-            raise ConditionError(f"impossible order: {self.action} takes no time")
-
-    @classmethod
-    def parse(cls, text: str) -> "Order":
-        """Read an order written in words, such as "hold the SYN-ACK from server 3 s". Raises ConditionError.
-
-        In full: ACTION [the] [third] [next two] [KIND] [from HOST | to HOST] [[for] 3 s]; or: cut the cable
-        [of HOST] for 2 s.
-        """
-        rest, seconds = _cut_off(_TIME, " ".join(text.split()))
-        rest, where = _cut_off(_WHERE, rest)
-        words = [word for word in rest.split() if word != "the"]
-        action = words.pop(0) if words else ""
-        nth = _number(words, ORDINALS)
-        count = None
-        if words[:1] == ["next"]:
-            del words[0]
-            count = _number(words, NUMBERS)
-        host = where["host"] if where else None
-        direction = where["way"] if where and where["way"] != "of" else "from"
-        time = _seconds(seconds)
-        if action == "cut" and words == ["cable"]:
-            return cls("cut", host=host, seconds=time)
-        if action not in ACTIONS or action == "cut":
-            raise ConditionError(
-                f"cannot read the order {text!r}: write for example 'drop the third data segment from PC1', "
-                "'swap the next two', 'hold the SYN-ACK 3 s', 'cut the cable of PC1 for 2 s'"
-            )
-        nth, count = (1 if number is None else number for number in (nth, count))
-        return cls(action, _kind(" ".join(words)), nth, count, host, direction, time)
-
-    def __str__(self):
-        if self.action == "cut":
-            return f"cut the cable{f' of {self.host}' if self.host else ''} for {self.seconds:g} s"
-        which = f"{ORDINALS[self.nth - 1] if self.nth <= 10 else f'{self.nth}th'} " if self.nth > 1 else ""
-        many = f"next {self.count} " if self.count > 1 else ""
-        where = f" {self.direction} {self.host}" if self.host else ""
-        time = f" {self.seconds:g} s" if self.seconds else ""
-        return f"{self.action} the {which}{many}{self.kind}{'s' if self.count > 1 else ''}{where}{time}"
-
-
-def _cut_off(pattern: re.Pattern, text: str) -> tuple[str, re.Match | None]:
-    match = pattern.search(text)
-    return (text[: match.start()], match) if match else (text, None)
-
-
-def _seconds(match: re.Match | None) -> float | None:
-    if match is None:
-        return None
-    try:
-        return float(match["number"]) / (1000 if match["unit"] == "ms" else 1)
-    except ValueError:
-        raise ConditionError(f"{match['number']!r} is not a time") from None
-
-
-def _number(words: list[str], names: tuple[str, ...]) -> int | None:
-    """Take a number off the front of the words: one of the names, "3" or "3rd"; None if there is none."""
-    if words and words[0] in names:
-        return names.index(words.pop(0)) + 1
-    if words and (match := re.fullmatch(r"(\d+)(st|nd|rd|th)?", words[0])):
-        del words[0]
-        return int(match[1])
-    return None
-
-
-def _kind(words: str) -> str:
-    for kind in KINDS:
-        if words.lower() in (kind.lower(), kind.lower() + "s", kind.lower().replace("-", "/")):
-            return kind
-    if not words:
-        return "frame"
-    raise ConditionError(f"unknown kind of frame {words!r}: it can be {', '.join(KINDS)}")
 
 
 # One direction of a cable

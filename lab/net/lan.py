@@ -16,83 +16,27 @@ it. The machine's own network is never touched. Linux only, needs pyroute2.
 import ipaddress
 import json
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 
 from lab.net import namespace
-from lab.net.cable import Condition, ConditionError, Order
+from lab.net.cable import Condition
+from lab.net.orders import ConditionError, Order
+from lab.net.plan import IPV6, NO_IPV6, SYSCTL, HostPlan, LanError, check_plan, plain, port_name
 
 MTU = 1500
-HOSTS_LIMIT = 200  # their descriptors must fit into one message (SCM_MAX_FD is 253)
 BUILD_LIMIT_S = 30  # a LAN takes a fraction of a second; far beyond that something is wrong
 STOP_LIMIT_S = 10
 ANSWER_LIMIT_S = 60  # a switch answers at once, but for frames under way, which an order may hold
 
-# What the report's trace was made with (no timestamps option; a receive buffer of up to 6 MiB, which makes the window
-# scale 7), whatever this machine's memory suggests; and nothing remembered of earlier connections, whose round-trip
-# time and window Linux would otherwise start the next one with.
-SYSCTL = {
-    "net.ipv4.tcp_timestamps": "0",
-    "net.ipv4.tcp_rmem": "4096 131072 6291456",
-    "net.ipv4.tcp_no_metrics_save": "1",
-}
-_IPV6 = {
-    "net.ipv6.conf.default.accept_ra": "0",  # nobody advertises routes here, so do not ask for them either
-    "net.ipv6.conf.default.router_solicitations": "0",
-    # No address is tried for duplicates, which the plan rules out: it would hold the first packets up for a second.
-    "net.ipv6.conf.all.accept_dad": "0",
-    "net.ipv6.conf.default.accept_dad": "0",
-}
-_NO_IPV6 = {"net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1"}
-_FORWARDING = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1"}
-
-
-class LanError(ValueError):
-    """A plan that cannot be built, or a host or switch that is not there; one line that says what is wrong."""
-
 
 class LanRefused(OSError):
     """This system does not let an ordinary user make namespaces; ``namespace.diagnosis`` knows more."""
-
-
-@dataclass(frozen=True)
-class Nic:
-    """One network card: the switch it is plugged into, its addresses ("10.0.0.1/24"), and its MAC or None."""
-
-    switch: str
-    addresses: tuple[str, ...]
-    mac: str | None = None
-
-
-@dataclass(frozen=True)
-class HostPlan:
-    """A host with its cards, and kernel settings of its own ("net.ipv4.tcp_sack": "0") on top of ``SYSCTL``."""
-
-    name: str
-    nics: tuple[Nic, ...]
-    sysctl: dict[str, str] = field(default_factory=dict, hash=False)
-    routes: bool = False
-
-
-def host(name: str, *addresses: str, mac: str | None = None, switch: str = "switch", sysctl=None) -> HostPlan:
-    """Plan a host with one card, for example ``host("PC1", "10.0.0.2/24", "fd00::2/64")``."""
-    return HostPlan(name, (Nic(switch, addresses, mac),), sysctl or {})
-
-
-def router(name: str, addresses: dict[str, str | Iterable[str]], sysctl=None) -> HostPlan:
-    """Plan a host with a card on each of several switches, which passes packets on between them.
-
-    ``addresses`` maps a switch's name to the router's address there, or to several. Hosts on these switches
-    get the router as their default gateway.
-    """
-    nics = (Nic(switch, (a,) if isinstance(a, str) else tuple(a)) for switch, a in addresses.items())
-    return HostPlan(name, tuple(nics), _FORWARDING | (sysctl or {}), routes=True)
 
 
 class Program(subprocess.Popen):
@@ -157,7 +101,7 @@ class Host(Place):
         self.plan = plan
         self.addresses = [address.split("/")[0] for nic in plan.nics for address in nic.addresses]
         self.interfaces = {f"eth{number}": nic.mac for number, nic in enumerate(plan.nics)}
-        self.ports = [_port_name(plan, number) for number in range(len(plan.nics))]
+        self.ports = [port_name(plan, number) for number in range(len(plan.nics))]
 
     @property
     def address(self) -> str:
@@ -237,7 +181,7 @@ class Lan:
         self.switches = None
 
     def __getitem__(self, name: str) -> Host:
-        found = self.hosts.get(_plain(name))
+        found = self.hosts.get(plain(name))
         if found is None:
             if self._keeper is None:
                 raise LanError("the LAN is not running")
@@ -320,7 +264,7 @@ class Lan:
         plan = {"switches": self.switch_names, "bridge": self.bridge, "hosts": []}
         for one in self.plans:
             ipv6 = any(":" in address for nic in one.nics for address in nic.addresses)
-            settings = SYSCTL | (_IPV6 if ipv6 else _NO_IPV6) | one.sysctl
+            settings = SYSCTL | (IPV6 if ipv6 else NO_IPV6) | one.sysctl
             if not ipv6:  # a kernel built without IPv6 has none of these
                 settings = {
                     name: value for name, value in settings.items() if name != "net.ipv6.conf.all.forwarding"
@@ -343,7 +287,7 @@ class Lan:
                 raise LanError(f"the switch {name!r} did not start")
         self.switches = Place(self, "switches", descriptors[2])
         for one, network in zip(self.plans, descriptors[3:], strict=False):
-            self.hosts[_plain(one.name)] = Host(self, one, network)
+            self.hosts[plain(one.name)] = Host(self, one, network)
 
     def descriptors(self) -> tuple[int | None, int]:
         """Descriptors of the LAN's user namespace (None where root did without one) and of its pid namespace."""
@@ -357,7 +301,7 @@ class Lan:
         return [
             {
                 "switch": nic.switch,
-                "port": _port_name(plan, number),
+                "port": port_name(plan, number),
                 "mac": nic.mac,
                 "mtu": MTU,
                 "offloads": self.offloads,
@@ -405,107 +349,3 @@ def _answer(control: socket.socket) -> dict:
     if "error" in answer:
         raise ConditionError(answer["error"])
     return answer
-
-
-def _port_name(plan: HostPlan, number: int) -> str:
-    """A port is named for its host, from the second card on with the card's number."""
-    return plan.name + (f".{number}" if number else "")
-
-
-def _plain(name: str) -> str:
-    return name.replace(" ", "").lower()
-
-
-# Checking a plan
-
-
-def check_plan(hosts: Iterable[HostPlan]) -> list[HostPlan]:
-    """The plans with every MAC filled in, or LanError: names, addresses and networks must not get in each other's
-    way."""
-    plans = [_with_macs(number, plan) for number, plan in enumerate(hosts, 1)]
-    names: dict[str, str] = {}
-    addresses: dict = {}
-    macs: dict[str, str] = {}
-    networks: dict = {}
-    if not plans:
-        raise LanError("a LAN needs at least one host")
-    if len(plans) > HOSTS_LIMIT:
-        raise LanError(f"a LAN takes up to {HOSTS_LIMIT} hosts, not {len(plans)}")
-    for plan in plans:
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,11}", plan.name) or plan.name == "lo":
-            raise LanError(
-                f"host name {plan.name!r}: up to 12 letters, digits, - and _, beginning with a letter"
-            )
-        if _plain(plan.name) in names:
-            raise LanError(f"two hosts are called {plan.name}")
-        names[_plain(plan.name)] = plan.name
-        if plan.routes and len(plan.nics) < 2:
-            raise LanError(f"{plan.name}: a router needs two switches to pass packets between")
-        for nic in plan.nics:
-            if nic.mac in macs:
-                raise LanError(f"{plan.name} and {macs[nic.mac]} have the same MAC {nic.mac}")
-            macs[nic.mac] = plan.name
-            if not nic.addresses:
-                raise LanError(f"{plan.name} has no address on {nic.switch}")
-            for text in nic.addresses:
-                interface = _interface(plan.name, text)
-                if interface.ip in addresses:
-                    raise LanError(
-                        f"{plan.name} and {addresses[interface.ip]} have the same address {interface.ip}"
-                    )
-                addresses[interface.ip] = plan.name
-                _keep_apart(networks, interface.network, nic.switch)
-    return plans
-
-
-def _keep_apart(networks: dict, network, switch: str) -> None:
-    for other, where in networks.items():
-        same_version = other.version == network.version
-        if same_version and other.overlaps(network) and (other, where) != (network, switch):
-            raise LanError(f"the networks {other} on {where} and {network} on {switch} overlap")
-    networks[network] = switch
-
-
-def _interface(host_name: str, text: str):
-    try:
-        interface = ipaddress.ip_interface(text)
-    except ValueError as error:
-        raise LanError(f"{host_name}: {error}") from None
-    network = interface.network
-    if "/" not in text:
-        raise LanError(
-            f"{host_name}: {text} needs a prefix length, such as {text}/{24 if interface.version == 4 else 64}"
-        )
-    if interface.ip.is_loopback or interface.ip.is_multicast or interface.ip.is_unspecified:
-        raise LanError(f"{host_name}: {interface.ip} cannot be a host's address")
-    if network.num_addresses > 2 and interface.ip == network.network_address:
-        raise LanError(f"{host_name}: {interface.ip} is the address of the network {network} itself")
-    if interface.version == 4 and network.num_addresses > 2 and interface.ip == network.broadcast_address:
-        raise LanError(f"{host_name}: {interface.ip} is the broadcast address of {network}")
-    return interface
-
-
-def _with_macs(number: int, plan: HostPlan) -> HostPlan:
-    """Cards without a MAC get 02:00:00:00:HOST:CARD (02: locally administered), the same in every run."""
-    nics = tuple(
-        replace(nic, mac=_mac(plan.name, nic.mac) if nic.mac else f"02:00:00:00:{number:02x}:{card:02x}")
-        for card, nic in enumerate(plan.nics, 1)
-    )
-    return replace(plan, nics=nics)
-
-
-def _mac(host_name: str, text: str) -> str:
-    mac = text.lower().replace("-", ":")
-    if not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", mac) or int(mac[:2], 16) & 1:
-        raise LanError(f"{host_name}: {text} is not the MAC of one card")
-    return mac
-
-
-# The report's network, with the two MACs that its frame 1193 shows
-
-REPORT_LAN = (
-    host("server", "10.27.27.131/24", mac="c6:fe:50:ad:ab:dc"),
-    host("PC1", "10.27.27.206/24", mac="18:c0:4d:df:aa:43"),
-    host("PC2", "10.27.27.49/24"),
-    host("laptop", "10.27.27.43/24"),
-)

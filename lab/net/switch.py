@@ -23,7 +23,8 @@ import socket
 import sys
 import time
 
-from lab.net.cable import CableDirection, Condition, ConditionError, Order, install
+from lab.net.cable import CableDirection, Condition, install
+from lab.net.orders import ConditionError, Order
 
 ETH_P_ALL = 0x0003
 SOL_PACKET, PACKET_STATISTICS, PACKET_IGNORE_OUTGOING = 263, 6, 23  # linux/if_packet.h

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.dissect.capture_file import CaptureWriter, read_capture
-from lab.harness.roster import Entry, record_roster
 from lab.harness.student_capture import PLAIN, TLS, profile
 from lab.instructor import answer_key, copies
+from lab.instructor.roster import Entry, record_roster
 from tests.bench import end_on_sigterm
 
 Frame = tuple[int, bytes]  # time in ns, bytes

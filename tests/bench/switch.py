@@ -13,7 +13,8 @@ import statistics
 import sys
 import time
 
-from lab.net.lan import Lan, host
+from lab.net.lan import Lan
+from lab.net.plan import host
 from tests.bench import end_on_sigterm
 
 HOSTS = (host("PC1", "10.0.0.1/24"), host("server", "10.0.0.2/24"))

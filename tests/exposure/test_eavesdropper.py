@@ -17,8 +17,9 @@ from lab.exposure import (
     time_leak,
 )
 from lab.exposure.leaks import entropy_bits
+from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.script import make_script
-from lab.harness.session import MANIFEST, read_manifest, record
+from lab.harness.session import record
 from lab.harness.variant import Variant
 from tests.exposure.leaky_sessions import Case, record_all
 

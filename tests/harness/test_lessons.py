@@ -18,7 +18,8 @@ from lab.dissect.flows import find_flow
 from lab.dissect.segments import read_segments
 from lab.harness.lan_tap import Recording
 from lab.net import namespace
-from lab.net.lan import Lan, host
+from lab.net.lan import Lan
+from lab.net.plan import host
 
 REFUSAL = namespace.refusal()
 pytestmark = pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}")

@@ -11,10 +11,11 @@ from lab.dissect.segments import read_segments
 from lab.harness import lessons
 from lab.harness.bare_socket import BareSocket, BareSocketError
 from lab.harness.lessons import LESSONS, record_lessons
-from lab.harness.session import read_manifest
+from lab.harness.manifest import read_manifest
 from lab.harness.tap import RecordingError, RecordingRefused
 from lab.net import namespace
-from lab.net.lan import Lan, LanRefused, host
+from lab.net.lan import Lan, LanRefused
+from lab.net.plan import host
 from tests.conftest import ROOT
 
 SHIPPED = ROOT / "captures" / "lessons"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lab.harness.roster import Entry, record_roster
 from lab.harness.student_capture import PLAIN
 from lab.instructor import copies
+from lab.instructor.roster import Entry, record_roster
 from tests.bench import captures_of_a_class as bench
 
 

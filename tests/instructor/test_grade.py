@@ -17,12 +17,12 @@ import pytest
 from lab.checking.child import RUNNER
 from lab.checking.tasks import STUBS, load_tasks
 from lab.grade import _in_processes
-from lab.harness.roster import Entry
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template, profile, record_student
 from lab.harness.tap import RecordingRefused
 from lab.instructor import outputs, pages, sandbox, submissions
 from lab.instructor.copies import Pair
 from lab.instructor.marking import Mark, Result, mark, secret_seeds
+from lab.instructor.roster import Entry
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench import submissions_of_a_class as bench
 from tests.conftest import ROOT

@@ -13,10 +13,10 @@ import pytest
 
 from lab.checking.child import StudentCode
 from lab.checking.tasks import Student, load_tasks
-from lab.harness.roster import Entry
 from lab.harness.student_capture import ANSWERS
 from lab.instructor import outputs, submissions
 from lab.instructor.marking import secret_seeds
+from lab.instructor.roster import Entry
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench.submissions_of_a_class import with_body
 from tests.instructor.test_hostile import SHEET, command, hand_in, marks, refused, roster, solution

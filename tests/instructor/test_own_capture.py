@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from lab.harness import student_capture
-from lab.harness.roster import RosterError, read_roster
 from lab.harness.student_capture import ANSWERS, FILES, PLAIN, TLS, profile, questions
 from lab.harness.tap import RecordingRefused
 from lab.instructor import answer_key
+from lab.instructor.roster import RosterError, read_roster
 from tests.conftest import ROOT
 
 
@@ -111,9 +111,9 @@ def test_who_has_answered_is_not_written_over(recorded_twice):
 
 def test_an_answer_of_another_kind_is_told_before_it_is_handed_in():
     right = {"student": "s1", "users": ["Ada"], "secret": "x", "client_isn": 5}
-    assert student_capture.misfits(right) == []
+    assert student_capture.mistakes(right) == []
     wrong = {"users": "Ada", "secret": 5, "client_isn": ["5"], "isn": 5}
-    assert [line.partition(":")[0] for line in student_capture.misfits(wrong)] == list(wrong)
+    assert [line.partition(":")[0] for line in student_capture.mistakes(wrong)] == list(wrong)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 from lab.commands import room
 from lab.net import attach, namespace
-from lab.net.lan import Lan, LanError, host
+from lab.net.lan import Lan
+from lab.net.plan import LanError, host
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "geteuid") or not hasattr(socket, "SOCK_SEQPACKET"), reason="Linux only"

@@ -4,16 +4,8 @@ import struct
 
 import pytest
 
-from lab.net.cable import (
-    KINDS,
-    REORDER_LIMIT_S,
-    CableDirection,
-    Condition,
-    ConditionError,
-    Order,
-    classify,
-    install,
-)
+from lab.net.cable import REORDER_LIMIT_S, CableDirection, Condition, install
+from lab.net.orders import KINDS, ConditionError, Order, classify
 
 SYN, FIN, RST, PSH, ACK = 0x02, 0x01, 0x04, 0x08, 0x10
 

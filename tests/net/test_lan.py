@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from lab.net import namespace
-from lab.net.cable import ConditionError
-from lab.net.lan import MTU, REPORT_LAN, Lan, LanError, LanRefused, host, router
+from lab.net.lan import MTU, Lan, LanRefused
+from lab.net.orders import ConditionError
+from lab.net.plan import REPORT_LAN, LanError, host, router
 
 ROOT = Path(__file__).resolve().parents[2]
 REFUSAL = namespace.refusal()
@@ -315,7 +316,8 @@ def test_a_setting_that_does_not_exist_is_said_and_leaves_nothing():
 
 STORY = """
 import json, os, sys
-from lab.net.lan import REPORT_LAN, Lan
+from lab.net.lan import Lan
+from lab.net.plan import REPORT_LAN
 
 how = sys.argv[1]
 with Lan(REPORT_LAN) as lan:
@@ -437,7 +439,8 @@ def in_namespace_with(setting: str, program: str) -> subprocess.CompletedProcess
 
 
 TRY = """
-from lab.net.lan import REPORT_LAN, Lan
+from lab.net.lan import Lan
+from lab.net.plan import REPORT_LAN
 with Lan(REPORT_LAN) as lan:
     print(lan["PC1"].run(["cat", "/proc/net/route"]).stdout.count("eth0"))
 """

@@ -17,14 +17,17 @@ from pathlib import Path
 from lab.chat.client import ChatError
 from lab.chat.connection import ConnectionLost
 from lab.chat.server import ServerError
+from lab.harness.console_log import ConsoleLog
 from lab.harness.lan_tap import Recording
-from lab.harness.player import ConsoleLog, Player
+from lab.harness.manifest import MANIFEST, make_way, write_manifest
+from lab.harness.player import Player
 from lab.harness.remote_chat import RemoteClient, RemoteServer, wait_until_acknowledged
 from lab.harness.script import REPORT_SCRIPT, Script
-from lab.harness.session import MANIFEST, REPORT_PORT, make_way, write_manifest
 from lab.harness.tap import RecordingError, RecordingRefused
+from lab.harness.variant import REPORT_PORT
 from lab.net import namespace
-from lab.net.lan import REPORT_LAN, Lan, LanRefused
+from lab.net.lan import Lan, LanRefused
+from lab.net.plan import REPORT_LAN
 
 HOST_OF = {"Brandon": "PC1", "John": "PC2", "Alice": "laptop"}
 SOURCE_PORTS = {"Brandon": 56228}

@@ -1,0 +1,1 @@
+"""What is recorded on a LAN of the kit: one function is one scenario and makes one recording."""
