@@ -25,9 +25,9 @@ class Command:
 
 COMMANDS = {
     "demo": Command(
-        "lab.demo", "record a chat in plaintext and over TLS, and show what an eavesdropper reads"
+        "lab.commands.demo", "record a chat in plaintext and over TLS, and show what an eavesdropper reads"
     ),
-    "test": Command("lab.test", "run the tests (arguments after it go to pytest)"),
+    "test": Command("lab.commands.test", "run the tests (arguments after it go to pytest)"),
     "capture": Command("lab.capture", "record sessions for a class, with their manifest"),
     "room": Command(
         "lab.commands.room", "the report's room on a LAN of its own, recorded: windows, a script, a shell"
@@ -38,19 +38,23 @@ COMMANDS = {
     "report": Command(
         "lab.commands.report", "one self-contained page about a capture, or a plaintext and TLS pair"
     ),
-    "check": Command("lab.check", "check your own exercises: a line a task, a story for each wrong one"),
-    "submit": Command("lab.submit", "pack what you hand in into one file"),
+    "check": Command(
+        "lab.commands.check", "check your own exercises: a line a task, a story for each wrong one"
+    ),
+    "submit": Command("lab.commands.submit", "pack what you hand in into one file"),
     "release": Command("lab.release", "make the students' copy, without solutions and grader"),
     "stubs": Command("lab.instructor.stubs", "make the students' sheets again, after a change to a solution"),
     "nbgrader": Command("lab.instructor.nbgrader", "write the sheets as nbgrader assignments"),
     "grade": Command("lab.grade", "grade what was handed in, each in a sandbox of its own"),
-    "notebooks": Command("lab.notebooks", "open the notebooks in JupyterLab"),
-    "certs": Command("lab.certs", "make a throw-away authority and a server certificate for TLS"),
-    "package": Command("lab.package", "make the chat client one file to hand out", needs_packages=False),
+    "notebooks": Command("lab.commands.notebooks", "open the notebooks in JupyterLab"),
+    "certs": Command("lab.commands.certs", "make a throw-away authority and a server certificate for TLS"),
+    "package": Command(
+        "lab.commands.package", "make the chat client one file to hand out", needs_packages=False
+    ),
     "server": Command("lab.server", "run the chat server", needs_packages=False),
     "client": Command("lab.client", "run the chat client", needs_packages=False),
     "doctor": Command(
-        "lab.doctor", "check this machine: one line a fault, each with its fix", needs_packages=False
+        "lab.commands.doctor", "check this machine: one line a fault, each with its fix", needs_packages=False
     ),
 }
 # The students' copy has none of the instructor's.

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from lab.__main__ import COMMANDS
-from lab.doctor import examine
+from lab.commands.doctor import examine
 from lab.net import namespace
 from tests.chat import screen
 from tests.conftest import ROOT
@@ -121,7 +121,7 @@ def test_demo_quiet_names_the_files(tmp_path):
 
 
 def test_demo_goes_on_with_the_shipped_captures_where_nobody_may_record(tmp_path, monkeypatch, capsys):
-    from lab import demo
+    from lab.commands import demo
 
     monkeypatch.setattr("lab.harness.session.may_record", lambda: "this user may not record on lo: refused")
     monkeypatch.setattr("lab.net.namespace.refusal", lambda: "unshare: Operation not permitted")

@@ -82,7 +82,9 @@ def kit(tmp_path):
     """The kit's code, one tiny package in its lock, and no environment."""
     kit = tmp_path / "Kit für mich"
     shutil.copytree(ROOT / "lab", kit / "lab", ignore=shutil.ignore_patterns("__pycache__"))
-    (kit / "lab" / "test.py").write_text("def main(argv):\n import sys; print(sys.prefix, argv)\n return 0\n")
+    (kit / "lab" / "commands" / "test.py").write_text(
+        "def main(argv):\n import sys; print(sys.prefix, argv)\n return 0\n"
+    )
     write_lock(kit, "1", digest_of(make_wheel(kit.parent, "1")))
     return kit
 

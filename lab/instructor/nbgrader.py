@@ -2,7 +2,7 @@
 writes COURSE/source/02_handshake/02_handshake.ipynb and so on; ``nbgrader generate_assignment`` takes it from there.
 
 Each task is a cell that nbgrader empties between its marks, and a locked cell behind it that is worth the task's points
-and asks ``lab.check.check_cells``, which tells the same story as ``python3 lab check``. The kit must be where the
+and asks ``lab.commands.check.check_cells``, which tells the same story as ``python3 lab check``. The kit must be where the
 notebook runs: in a folder above it, or named by the environment variable LAB_KIT.
 
 nbgrader runs what students write with the rights of whoever grades; ``python3 lab grade`` does not, and has the hidden
@@ -30,10 +30,10 @@ import sys
 from pathlib import Path
 
 places = [Path(os.environ.get("LAB_KIT", ".")).resolve(), *Path.cwd().parents]
-kit = next((place for place in places if (place / "lab" / "check.py").exists()), None)
+kit = next((place for place in places if (place / "lab" / "commands" / "check.py").exists()), None)
 assert kit, "where is the lab kit? Start Jupyter with LAB_KIT set to its folder"
 sys.path.insert(0, str(kit))
-from lab.check import check_cells"""
+from lab.commands.check import check_cells"""
 
 
 def make_notebook(path: Path) -> nbformat.NotebookNode:

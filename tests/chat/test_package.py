@@ -9,9 +9,10 @@ import sys
 
 import pytest
 
-from lab import certs, package
+from lab.commands import certs, package
 from tests.chat.rig import joined, until
 from tests.chat.test_programs import client_program, server_program
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_the_program_runs_without_python(serve, tmp_path, monkeypatch):
 
 
 def test_without_pyinstaller_it_says_how_to_get_it_in_an_environment(tmp_path):
-    command = [sys._base_executable, "-E", "-S", package.__file__, "--out", str(tmp_path)]
+    command = [sys._base_executable, "-E", "-S", str(ROOT / "lab"), "package", "--out", str(tmp_path)]
     done = subprocess.run(command, text=True, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
     making, getting, again = [line.strip() for line in done.stdout.splitlines()[-3:]]

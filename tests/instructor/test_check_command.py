@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from lab import check
 from lab.checking.answers import AnswersError, parse_answers
 from lab.checking.child import Died, NotAttempted, Raised, StudentCode, TimeUp
 from lab.checking.traffic import Talk, Tape
+from lab.commands import check
 from lab.instructor import stubs
 from tests.bench.misconceptions import all_tasks
 from tests.conftest import ROOT

@@ -3,7 +3,7 @@
 pytest does the work (``pytest tests/exercises`` is the same without the lines), in the order of the sheets. From a
 notebook:
 
-    from lab.check import check
+    from lab.commands.check import check
     check("02")
 
 The bar counts the whole course: what was found last time about sheets that are not checked now is kept in

@@ -4,9 +4,6 @@
 is installed, a program that needs not even Python is made as well, for this kind of system alone.
 """
 
-if not __package__:
-    from setup import bootstrap  # noqa: F401  the checkout's root in place of lab/ on the search path
-
 import argparse
 import importlib.util
 import shutil
@@ -16,7 +13,7 @@ import tempfile
 import zipapp
 from pathlib import Path
 
-LAB = Path(__file__).resolve().parent
+LAB = Path(__file__).resolve().parents[1]
 NAME = "chat-client"
 MAIN = """import sys
 
@@ -93,7 +90,3 @@ def main(argv: list[str] | None = None) -> int:
         print(f"package: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
