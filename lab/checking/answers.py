@@ -1,8 +1,8 @@
-"""``answers.toml``: a student's answers about the own capture, read strictly and with the line named where it cannot
-be.
+"""Read ``answers.toml``, a student's answers about their own capture; an error names the line.
 
-Only the little of TOML that the template uses: ``key = value`` on a line, with a whole number, a text in quotes or a
-list of texts; comments behind ``#``. (Python reads TOML by itself only from 3.11 on, and says less about mistakes.)
+The parser accepts the part of TOML that the template uses: ``key = value`` on one line, where the value is a whole
+number, a quoted text or a list of quoted texts, and comments after ``#``. (Python has a TOML parser only since 3.11,
+and its errors say less.)
 """
 
 import json
@@ -17,11 +17,11 @@ SUBMISSION_NOTE = "submission.json"  # what ``lab submit`` writes about what it 
 
 
 class AnswersError(ValueError):
-    """The file cannot be read; the text says which line and why."""
+    """The file cannot be read; the message names the line and the reason."""
 
 
 def parse_answers(text: str) -> dict:
-    """The answers by key. Raises AnswersError."""
+    """Return the answers by key. Raises AnswersError."""
     answers = {}
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
@@ -29,7 +29,7 @@ def parse_answers(text: str) -> dict:
             continue
         match = _LINE.fullmatch(line)
         if not match:
-            raise AnswersError(f"line {number}: expected  key = value  and found {line[:40]!r}")
+            raise AnswersError(f"line {number}: expected  key = value, found {line[:40]!r}")
         if match["key"] in answers:
             raise AnswersError(f"line {number}: {match['key']} is answered twice")
         answers[match["key"]] = _value(match["value"], number)
@@ -43,7 +43,7 @@ def _value(text: str, number: int):
         number_like = re.match(r"[+-]?[0-9][0-9_]*", text)
         if number_like and len(number_like[0]) > MOST_DIGITS:
             raise AnswersError(
-                f"line {number}: a number of {len(number_like[0])} digits; no answer needs {MOST_DIGITS}"
+                f"line {number}: a number of {len(number_like[0])} digits; no answer needs more than {MOST_DIGITS}"
             )
         if number_like:
             value, end = int(number_like[0].replace("_", "")), number_like.end()
@@ -52,16 +52,16 @@ def _value(text: str, number: int):
                 value, end = json.JSONDecoder().raw_decode(text)
             except (ValueError, RecursionError):
                 raise AnswersError(
-                    f"line {number}: {text[:40]!r} is no number, no text in quotes and no list of texts"
+                    f"line {number}: {text[:40]!r} is not a number, a quoted text or a list of quoted texts"
                 ) from None
     rest = text[end:].strip()
     plain = isinstance(value, (int, str)) and not isinstance(value, bool)
     if rest and not rest.startswith("#") or not (plain or _is_texts(value)):
         raise AnswersError(
-            f"line {number}: {text[:40]!r} is no number, no text in quotes and no list of texts"
+            f"line {number}: {text[:40]!r} is not a number, a quoted text or a list of quoted texts"
         )
     if not isinstance(value, int) and any("\ud800" <= character <= "\udfff" for character in "".join(value)):
-        raise AnswersError(f"line {number}: {text[:40]!r} holds half a character (a surrogate)")
+        raise AnswersError(f"line {number}: {text[:40]!r} contains half a character (a surrogate)")
     return value
 
 
@@ -70,7 +70,7 @@ def _is_texts(value) -> bool:
 
 
 def read_answers(path: Path | str) -> dict:
-    """The answers in a file. Raises AnswersError, OSError."""
+    """Return the answers in a file. Raises AnswersError, OSError."""
     with open(path, "rb") as file:
         data = file.read(LARGEST_FILE + 1)
     if len(data) > LARGEST_FILE:

@@ -1,20 +1,18 @@
-"""The asking side of ``runner``: a student's file in a process of its own, called like a function, bounded in
-everything.
+"""Call a student's functions in a process of their own, with every call limited in time, size and memory.
 
-``StudentCode(path)`` starts the process when it is first needed, again after it has died, and ends it with ``close``
-(it is a context manager). Each call has a time limit, each answer and everything printed a size limit. Whatever goes
-wrong comes as an exception that says so in one sentence:
+This is the calling side of ``runner``. ``StudentCode(path)`` starts the process when it is first needed, and again
+after it has died; ``close`` ends it (the class is a context manager). Each call has a time limit; each result and
+everything printed has a size limit. Every failure is an exception whose text is one sentence:
 
     NotAttempted   the stub's own NotImplementedError
-    Raised         the student's code raised; kind, text and line of it
-    TimeUp         no answer in time: an endless loop, or a wait that nobody ends
+    Raised         the student's code raised; has the exception's kind, text and line
+    TimeUp         no answer in time: an endless loop, or a wait that never ends
     Died           the process ended, flooded its output, took too much memory, or sent an invalid response
 
-The code may do anything to its process, so the asking side never waits on it without a deadline: a thread
-each writes the requests and reads the two outputs, the caller waits on a queue, and whatever arrives is
-bounded before it is used.
+The code may do anything to its process, so the caller never waits for it without a deadline. One thread writes the
+requests and two read the outputs; the caller waits on a queue, and everything that arrives is limited before it is used.
 
-``command`` turns the runner's argument list into the one to start: the grader puts its sandbox around it there.
+``command`` turns the runner's argument list into the command to start: this is where the grader adds its sandbox.
 """
 
 import functools
@@ -37,16 +35,16 @@ MEMORY_BYTES = 1 << 30  # address space
 MOST_PRINTED = 1 << 20  # bytes
 LONGEST_ANSWER = 4 << 20  # bytes
 LONGEST_NUMBER = 400  # digits; Python itself limits them only since 3.10.7
-WATCH_S = 0.05  # between two looks at the memory
+WATCH_S = 0.05  # between two checks of the memory
 SLACK_BYTES = 64 << 20  # for the processes between us and the code: the launcher and the first one inside
 INVALID = "the process sent an invalid response"
 RUNNER = Path(runner.__file__)
 
 
 class Failed(Exception):
-    """The student's code gave no result; the text says why."""
+    """The student's code returned no result; the text says why."""
 
-    loading = False  # it failed before anything was called: the same for every task of the sheet
+    loading = False  # whether it failed before anything was called: then every task of the sheet fails alike
 
 
 class NotAttempted(Failed):
@@ -68,12 +66,12 @@ class Died(Failed):
 
 
 def plain_command(arguments: Sequence[str]) -> list[str]:
-    """Python alone, without the site's packages and the user's settings, no sandbox."""
+    """Return the command for Python without site packages, user settings or a sandbox."""
     return [sys.executable, "-I", "-S", *arguments]
 
 
 class StudentCode:
-    """One student's sheet. Not thread-safe: one call at a time."""
+    """Run one student's sheet. Not thread-safe: make one call at a time."""
 
     def __init__(
         self,
@@ -83,7 +81,7 @@ class StudentCode:
         memory_bytes: int = MEMORY_BYTES,
         inside_path: str | None = None,
     ):
-        """``inside_path`` is where the file stands for the process, if ``command`` changes that."""
+        """Prepare; ``inside_path`` is the file's path as the process sees it, if ``command`` changes that."""
         self.path, self.time_s = Path(path), time_s
         self._arguments = [str(RUNNER), inside_path or str(self.path.resolve()), str(memory_bytes)]
         self._most_memory = memory_bytes + SLACK_BYTES
@@ -99,16 +97,16 @@ class StudentCode:
         self.close()
 
     def allow(self, seconds: float) -> None:
-        """From now on, all calls together may take this long: a task of many calls is bounded too."""
+        """Limit the time of all calls from now on together, so that a task of many calls is limited too."""
         self._deadline = time.monotonic() + seconds
 
     def call(self, function: str, *arguments):
-        """What the student's function gives for these arguments. Raises Failed."""
+        """Return the result of the student's function for these arguments. Raises Failed."""
         return self._ask({"call": function}, arguments)
 
     def session(self, cls: str, arguments: Sequence, calls: Sequence[tuple[str, Sequence]]) -> list:
-        """Make an object of the student's class and call methods: a list of results, ended by an exception if one
-        raised."""
+        """Create an object of the student's class and call its methods; return the results, the last of which is a
+        ``Raised`` if a method raised."""
         outcomes = self._ask(
             {"make": cls, "calls": [[method, runner.pack(list(given))] for method, given in calls]},
             arguments,
@@ -145,7 +143,7 @@ class StudentCode:
             return
         self.close()
         self._requests: queue.Queue = queue.Queue()
-        self._lines: queue.Queue = queue.Queue(3)  # an answer, the end, and a word on the other output
+        self._lines: queue.Queue = queue.Queue(3)  # an answer, the end, and a message about the other output
         self._process = subprocess.Popen(
             self._command(self._arguments),
             stdin=subprocess.PIPE,
@@ -192,19 +190,19 @@ class StudentCode:
             raise Died(INVALID) from None
 
     def _next_line(self, limit_s: float, what: str) -> bytes | str:
-        """The next answer, or in a str why there is none; meanwhile watch the memory."""
+        """Return the next answer, or a str that says why it is missing; watch the memory meanwhile."""
         deadline = time.monotonic() + limit_s
         while (left_s := deadline - time.monotonic()) > 0:
             try:
                 return self._lines.get(timeout=min(left_s, WATCH_S))
             except queue.Empty:
                 if process_tree.holds_more_than(self._process.pid, self._most_memory):
-                    return "it and what it started took more memory than there is for one task"
+                    return "it and the processes it started took more memory than one task may use"
         self.close()
-        raise TimeUp(f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that nobody ends")
+        raise TimeUp(f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that never ends")
 
     def close(self) -> None:
-        """End the process and all that it started; may be called twice."""
+        """End the process and everything that it started. May be called twice."""
         if self._process is None:
             return
         process, self._process = self._process, None
@@ -212,16 +210,18 @@ class StudentCode:
         process.wait()
         self._requests.put(None)
         for thread in self._threads:
-            thread.join(1)  # longer only where a process that left the tree holds a pipe: without a sandbox
+            thread.join(
+                1
+            )  # it takes longer only if a process that left the tree holds a pipe: without a sandbox
 
 
 def _serve(stream, serve: Callable, argument) -> None:
-    """Run one thread's work, and close its stream: nobody else may, while it reads or writes."""
+    """Do one thread's work and close its stream, which no other thread may close while it is in use."""
     try:
         with stream:
             serve(stream, argument)
     except (OSError, ValueError):
-        pass  # the process has ended, which the caller finds out by its output
+        pass  # the process has ended; the caller notices by its output
 
 
 def _write_requests(stream, requests: queue.Queue) -> None:
@@ -247,7 +247,7 @@ def _read_prints(stream, report: Callable[[bytes | str], None]) -> None:
 
 
 def _report(lines: queue.Queue, pid: int, line: bytes | str) -> None:
-    """Hand a line to the caller. A process that sends more of them than it was asked for is killed."""
+    """Hand a line to the caller. Kill a process that sends more of them than it was asked for."""
     try:
         lines.put_nowait(line)
     except queue.Full:
@@ -256,7 +256,7 @@ def _report(lines: queue.Queue, pid: int, line: bytes | str) -> None:
 
 def _number(digits: str) -> int:
     if len(digits) > LONGEST_NUMBER:
-        raise ValueError("a number too long")
+        raise ValueError("the number is too long")
     return int(digits)
 
 
@@ -273,7 +273,7 @@ def _failure(error: dict, path: Path) -> Failed:
         failure.loading = True
         return failure
     if kind == "SystemExit":
-        return Raised(f"it left the program (SystemExit{where}) instead of giving a result", kind, line)
+        return Raised(f"it left the program (SystemExit{where}) instead of returning a result", kind, line)
     if kind == "MemoryError":
-        return Raised(f"it needs more memory than there is for one task (MemoryError{where})", kind, line)
+        return Raised(f"it needs more memory than one task may use (MemoryError{where})", kind, line)
     return Raised(f"{kind}{where}: {text}", kind, line)

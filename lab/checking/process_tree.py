@@ -1,7 +1,7 @@
-"""A process and all that it started: who they are, what memory they hold, and their end. From /proc (Linux).
+"""List a process and everything that it started, measure their memory, and kill them. Uses /proc (Linux).
 
-Elsewhere the process itself is all that is known. A process whose parent has ended belongs to another parent,
-and is no longer found: the sandbox's pid namespace keeps such ones in the tree.
+On other systems only the process itself is known. A process whose parent has ended gets another parent and is no
+longer found; in the sandbox, the pid namespace keeps it in the tree.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ PROC = Path("/proc")
 
 
 def tree(pid: int) -> list[int]:
-    """The process and everything below it, parents first."""
+    """Return the process and all its descendants, parents first."""
     found = [pid]
     for one in found:
         with contextlib.suppress(OSError):  # it has just ended
@@ -23,10 +23,10 @@ def tree(pid: int) -> list[int]:
 
 
 def holds_more_than(pid: int, size: int) -> bool:
-    """Whether the tree holds more than ``size`` bytes of memory. What several share counts once (PSS)."""
+    """Return whether the tree uses more than ``size`` bytes of memory. Shared memory counts once (PSS)."""
     processes = tree(pid)
     if sum(map(_resident, processes)) <= size:
-        return False  # quick, and never less than what follows
+        return False  # quick, and never an underestimate
     return sum(map(_proportional, processes)) > size
 
 
@@ -46,7 +46,7 @@ def _proportional(pid: int) -> int:
 
 
 def kill(pid: int) -> None:
-    """Kill the tree, and what else is in the process group of ``pid``."""
+    """Kill the tree and everything else in the process group of ``pid``."""
     if os.name != "posix":
         os.kill(pid, signal.SIGTERM)  # which is TerminateProcess there
         return

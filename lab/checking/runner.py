@@ -1,17 +1,17 @@
-"""The process in which a student's code runs: calls in, plain results out. Standard library only, no kit needed.
+"""Run a student's code in this process: receive calls, return plain results. Standard library only, without the kit.
 
     python -I -S runner.py SHEET.py [MEMORY_BYTES]
 
-It reads one request a line (JSON) from standard input and writes one answer a line to what was standard output. Before
-the student's file is loaded, both are moved out of its way: what it prints goes where standard error goes, and what it
-reads is empty. Nothing in here decides whether a result is right: that is known only to the process that asks.
+The process reads one request (JSON) per line from standard input and writes one answer per line to the original
+standard output. Both are replaced before the student's file is loaded: whatever the file prints goes to standard error,
+and its input is empty. Nothing here decides whether a result is right: only the calling process knows that.
 
     {"id": 1, "call": "parse_tcp", "arguments": [...]}                        -> {"id": 1, "result": ...}
     {"id": 2, "make": "LineDecoder", "arguments": [], "calls": [["feed", [...]], ...]}
                                                                   -> {"id": 2, "result": [{"result": ...}, ...]}
-    either may be answered by {"id": 1, "error": {"kind", "text", "line", "not_attempted"}}
+    the answer to either may be {"id": 1, "error": {"kind", "text", "line", "not_attempted"}}
 
-JSON has no bytes, tuples or sets, so these are marked: see ``pack`` and ``unpack``, which are each other's inverse.
+JSON has no bytes, tuples or sets, so ``pack`` marks them, and its inverse ``unpack`` restores them.
 """
 
 import importlib.util
@@ -26,12 +26,11 @@ AS_IT_IS = frozenset((str, int, bool, type(None)))
 
 
 class Member:
-    """Somebody in the chat room, for the exercise on broadcasting; it stands for a socket that never waits.
+    """A member of the chat room, for the exercise on broadcasting; it stands for a non-blocking socket.
 
-    ``takes`` lists how many bytes each ``send`` in turn can take (the last number goes on for ever). Where that is 0,
-    ``send`` raises BlockingIOError as a full non-blocking socket does; a member that has ``gone`` raises
-    ConnectionResetError.
-    ``pending`` is what is still to be sent to it.
+    ``takes`` lists how many bytes each ``send`` can take, one after another (the last number repeats forever). If that
+    is 0, ``send`` raises BlockingIOError, as a full non-blocking socket does. If the member is ``gone``, ``send`` raises
+    ConnectionResetError. ``pending`` holds the bytes still to be sent to it.
     """
 
     def __init__(self, name, takes=(1 << 30,), gone=False, pending=b""):
@@ -43,7 +42,7 @@ class Member:
         return f"<Member {self.name}>"
 
     def send(self, data):
-        """Send what fits now and give the number of bytes that did, as ``socket.send`` does."""
+        """Send what fits now and return the number of bytes sent, as ``socket.send`` does."""
         self._sends += 1
         if self._gone:
             raise ConnectionResetError(104, "Connection reset by peer")
@@ -55,7 +54,7 @@ class Member:
         return len(sent)
 
     def sendall(self, data):
-        """Send everything, waiting for the other side as long as it takes, as ``socket.sendall`` does."""
+        """Send everything, however long the other side takes, as ``socket.sendall`` does."""
         data = bytes(data)
         while data:
             try:
@@ -63,7 +62,7 @@ class Member:
             except BlockingIOError:
                 if (
                     self._takes[0] <= 0 and len(self._takes) == 1
-                ):  # nobody will ever read: this is the frozen room
+                ):  # no reads will follow: this is the frozen room
                     import threading
 
                     threading.Event().wait()
@@ -81,8 +80,8 @@ class Member:
 
 
 def pack(value):
-    """A value as JSON can carry it. Raises TypeError for what is not plain data."""
-    if type(value) in AS_IT_IS:  # most values by far; what follows also takes their subclasses
+    """Return a value in a form that JSON can carry. Raises TypeError if it is not plain data."""
+    if type(value) in AS_IT_IS:  # most values by far; the tests below accept their subclasses too
         return value
     if value is None or isinstance(value, (bool, str)):
         return value if value is None or isinstance(value, bool) else str(value)
@@ -102,14 +101,14 @@ def pack(value):
         return {"s": [pack(item) for item in value]}
     if isinstance(value, dict):
         return {"d": [[pack(key), pack(item)] for key, item in value.items()]}
-    raise TypeError(f"a {type(value).__name__} came back, which is no plain Python value")
+    raise TypeError(f"the result contains a {type(value).__name__}, which is not plain Python data")
 
 
 def unpack(value, members=False):
-    """The way back. Raises ValueError for anything that ``pack`` does not write.
+    """Return the value that ``pack`` packed. Raises ValueError for anything that ``pack`` does not write.
 
-    Results are made up by the student's process. So only arguments may hold ``members``, which can be as large as
-    they claim; and sets and dicts are short, since they take quadratic time where all hashes are the same.
+    The student's process controls the results. So only arguments may contain ``members``, which can be as large as
+    they claim, and sets and dicts are short, since they take quadratic time if all hashes are equal.
     """
     if isinstance(value, list):
         return [unpack(item, members) for item in value]
@@ -134,7 +133,7 @@ def unpack(value, members=False):
 
 
 def load(path):
-    """The student's file as a module."""
+    """Return the student's file as a module."""
     specification = importlib.util.spec_from_file_location("sheet", path)
     module = importlib.util.module_from_spec(specification)
     sys.modules["sheet"] = module
@@ -143,7 +142,7 @@ def load(path):
 
 
 def describe(error, path):
-    """An exception as plain data: its kind and text, the line of the student's file, whether it is the stub's own."""
+    """Return an exception as plain data: kind, text, line of the student's file, and whether it is the stub's own."""
     line = None
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename == path:
@@ -166,7 +165,7 @@ def _named(module, name):
 
 
 def obey(module, request):
-    """What one request gives, packed."""
+    """Carry out one request and return the packed result."""
     arguments = unpack(request["arguments"], members=True)
     if "make" in request:
         made = _named(module, request["make"])(*arguments)
@@ -196,7 +195,7 @@ def limit_memory(size):
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (ImportError, OSError, ValueError):
-        pass  # not a Unix, or stricter limits hold already
+        pass  # not Unix, or stricter limits already apply
 
 
 def main(arguments):
@@ -225,7 +224,7 @@ def main(arguments):
                 answer["error"] = refusal
             else:
                 answer["result"] = obey(module, request)
-        except BaseException as error:  # SystemExit and KeyboardInterrupt too: leaving is not an answer
+        except BaseException as error:  # SystemExit and KeyboardInterrupt too: exiting is not an answer
             answer["error"] = describe(error, path)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()

@@ -1,8 +1,7 @@
-"""What is told of a wrong result: a story of what was given, step by step, what came back, and which rule that
-breaks.
+"""Report a wrong result as a story: the input, the steps, the result, and the rule that it breaks.
 
-Never the answer: a story names the place (a field, an item of a list) and shows what the student's code gave there.
-What would have been right stays in ``Wrong.right``, for the tests that make sure it is not in the text.
+A story never contains the answer. It names the place (a field, an item of a list) and shows what the student's code
+returned there. The right value is in ``Wrong.right`` only, for the tests that make sure it is not in the text.
 """
 
 import math
@@ -16,7 +15,7 @@ WIDTH = 110  # of a story, in characters
 
 
 class Wrong(AssertionError):
-    """A wrong result; its text is the story."""
+    """The result is wrong; the text is the story."""
 
     def __init__(self, story: "Story", right: Any = None, got: Any = None):
         super().__init__(str(story))
@@ -25,7 +24,7 @@ class Wrong(AssertionError):
 
 @dataclass
 class Story:
-    """One failure, ready to print. ``frame`` is a number, ``file`` the capture to open."""
+    """One failure, ready to print. ``frame`` is a frame number, ``file`` the capture to open."""
 
     task: str
     given: str
@@ -40,7 +39,7 @@ class Story:
         return self.text()
 
     def text(self, width: int = WIDTH) -> str:
-        """The story in lines of at most ``width`` characters; 0 for a line a part, which something else wraps."""
+        """Return the story in lines of at most ``width`` characters, or unwrapped, one part per line, if that is 0."""
         parts = [("given", self.given)]
         parts += [(f"step {number}", step) for number, step in enumerate(self.steps, 1)]
         parts += [("came back", self.came_back), ("frame", "" if self.frame is None else str(self.frame))]
@@ -57,8 +56,10 @@ class Story:
 
 @dataclass(frozen=True)
 class Difference:
-    """The first place where two values differ. ``path`` leads there, ``kind`` is value, type, missing, extra or
-    count."""
+    """The first place where two values differ.
+
+    ``path`` leads there; ``kind`` is value, type, missing, extra or count.
+    """
 
     path: tuple
     kind: str
@@ -67,21 +68,21 @@ class Difference:
 
     @property
     def field(self) -> str:
-        """The innermost name on the way, for looking up its rule."""
+        """The innermost name on the path, which selects the rule."""
         return next((step for step in reversed(self.path) if isinstance(step, str)), "")
 
     @property
     def item(self) -> int | None:
-        """The outermost place in a list on the way."""
+        """The outermost list index on the path."""
         return next((step for step in self.path if isinstance(step, int)), None)
 
     def __str__(self) -> str:
         place = "".join(f"[{step!r}]" for step in self.path)
         subject = f"result{place}"
         if self.kind == "missing":
-            return f"{subject} is not there"
+            return f"{subject} is missing"
         if self.kind == "extra":
-            return f"{subject} is there, and should not be: {show(self.got)}"
+            return f"{subject} should not exist: {show(self.got)}"
         if self.kind == "type":
             return f"{subject} is {_a(self.got)}: {show(self.got)}"
         if self.kind == "count":
@@ -90,7 +91,7 @@ class Difference:
 
 
 def show(value: Any) -> str:
-    """A value for people, not too long."""
+    """Return a value as text for people, shortened if it is long."""
     if isinstance(value, (bytes, bytearray)):
         text = f"{len(value)} bytes " + bytes(value[:24]).hex(" ") + (" ..." if len(value) > 24 else "")
         return text
@@ -106,8 +107,7 @@ def _a(value: Any) -> str:
 
 
 def difference(right: Any, got: Any, path: tuple = ()) -> Difference | None:
-    """The first difference, or None. Lists and tuples count as the same, as do bytes and bytearrays; numbers by
-    value."""
+    """Return the first difference, or None. Lists equal tuples, bytes equal bytearrays, and numbers compare by value."""
     if isinstance(right, Mapping):
         if not isinstance(got, Mapping):
             return Difference(path, "type", right, got)

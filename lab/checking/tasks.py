@@ -1,11 +1,10 @@
-"""The sheets and their tasks, found rather than listed; and ``Student``, through which a check asks.
+"""Find the sheets and their tasks, and give a check access to the student's code through ``Student``.
 
 A sheet ``NN_topic`` is a test file ``tests/exercises/test_NN_topic.py`` and a solution
 ``tests/solutions/sheet_NN_topic.py``,
 from which the stub ``lab/exercises/sheet_NN_topic.py`` is generated. Each function of the test file that is marked with
 ``@task("function")`` is a task: it takes a ``Student`` and a seed, and raises ``story.Wrong``. pytest runs it as a
-test, the grader as a check. Time, source and notebook of a task stand in the docstring of the student's function,
-where the student reads them:
+test, the grader as a check. The docstring of the student's function states the time, source and notebook of the task:
 
     Time: 15 minutes. Source: RFC 9293 section 3.1. Notebook: 02_handshake.
 """
@@ -28,7 +27,7 @@ KEPT_CASES = ROOT / "captures" / "mine" / "check"
 FACTS = re.compile(
     r"Time: (?P<minutes>\d+) minutes\. Source: (?P<source>.+?)\. Notebook: (?P<notebook>\w+)\.", re.DOTALL
 )
-MOST_TASKS = 4  # in a sheet: what fits into a session
+MOST_TASKS = 4  # in a sheet: as many as fit into a session
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the docstring says of a task."""
+    """The facts about a task that its docstring states."""
 
     minutes: int
     source: str
@@ -72,7 +71,7 @@ def module_name(sheet: str) -> str:
 
 
 def load_tasks(sheet: str, folder: Path = CHECKS) -> list[Task]:
-    """The tasks of one sheet, in the order of the file."""
+    """Return the tasks of one sheet, in the order of the file."""
     path = folder / f"test_{sheet}.py"
     name = f"lab_checks_{folder.name}_{sheet}"
     specification = importlib.util.spec_from_file_location(name, path)
@@ -86,7 +85,7 @@ def load_tasks(sheet: str, folder: Path = CHECKS) -> list[Task]:
 
 
 def facts(path: Path) -> dict[str, Facts]:
-    """The facts that the docstrings of a sheet's functions and classes state."""
+    """Return the facts that the docstrings of a sheet's functions and classes state."""
     found = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         text = (isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node)) or ""
@@ -96,8 +95,7 @@ def facts(path: Path) -> dict[str, Facts]:
 
 
 class Student:
-    """One student's sheet as a check sees it. ``keep_cases`` writes a made-up capture out for Wireshark when it is
-    failed."""
+    """One student's sheet as a check sees it. ``keep_cases`` saves a made-up capture for Wireshark after a failure."""
 
     def __init__(self, code: StudentCode, keep_cases: bool = False):
         self.code, self.keep_cases = code, keep_cases
@@ -113,8 +111,7 @@ class Student:
         filter="",
         steps=(),
     ):
-        """What the student's function gives; a failure to give anything is told as a story. Raises NotAttempted,
-        Wrong."""
+        """Return the result of the student's function; report the lack of one as a story. Raises NotAttempted, Wrong."""
         return self._attempt(
             lambda: self.code.call(function, *arguments), function, given, rule, case, frame, filter, steps
         )
@@ -122,7 +119,7 @@ class Student:
     def session(
         self, cls: str, arguments: Sequence, calls: Sequence, given: str, rule: str, steps=()
     ) -> list:
-        """The results of a class's methods, one after the other; the last may be a ``child.Raised``."""
+        """Return the results of calls to a class's methods, in order; the last may be a ``child.Raised``."""
         return self._attempt(
             lambda: self.code.session(cls, arguments, calls), cls, given, rule, None, None, "", steps
         )
@@ -151,7 +148,7 @@ class Student:
         frame: int | Callable[[Difference], int | None] | None = None,
         steps: Sequence[str] = (),
     ) -> None:
-        """Call and compare. ``rules`` holds the rule of each field, and under "" the one of everything else."""
+        """Call and compare. ``rules`` has a rule for each field, and under "" the one for everything else."""
         at_once = frame if isinstance(frame, int) else None
         got = self.call(
             function,
@@ -166,7 +163,7 @@ class Student:
         self.compare(function, right, got, given, rules, case, frame, steps)
 
     def compare(self, function, right, got, given, rules, case=None, frame=None, steps=()) -> None:
-        """Raise Wrong with a story where ``got`` is not ``right``."""
+        """Raise Wrong with a story if ``got`` differs from ``right``."""
         found = difference(right, got)
         if found is None:
             return
@@ -178,7 +175,7 @@ class Student:
         raise Wrong(story, found.right, found.got)
 
     def file(self, case: Case | None, function: str) -> str:
-        """The capture to open for this case, written out if it is a made-up one."""
+        """Return the capture to open for this case; save it if it is made up."""
         if case is None:
             return ""
         if case.path:
@@ -190,7 +187,7 @@ class Student:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(case.data)
         except OSError:
-            return ""  # a kit on a read-only disk: the story does without
+            return ""  # the kit is on a read-only disk: the story names no capture
         return path.relative_to(ROOT).as_posix()
 
 

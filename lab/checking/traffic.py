@@ -1,12 +1,11 @@
-"""Frames for checks: recordings that ship with the kit, and conversations made up with dice.
+"""Provide frames for checks: recordings that ship with the kit, and made-up conversations.
 
-A check must meet what a recording seldom has: a sequence number that wraps around, an IPv4 header with options, a SYN
-that had to be repeated. So checks make such frames up, from a seed, and say that they did. What is right about them
-is not worked out here: ``Case.segments`` and the rest ask ``lab.dissect``, which is held against Wireshark by its own
-tests.
+A check must cover what recordings seldom contain: a sequence number that wraps around, an IPv4 header with options, a
+SYN that was repeated. Checks make up such frames from a seed, and say so. The right results are not computed here:
+``Case.segments`` and the others ask ``lab.dissect``, whose own tests compare it with Wireshark.
 
-``Talk`` writes one TCP connection frame by frame; several may share one ``Tape`` and so run side by side. Sequence
-numbers are given as offsets into each side's stream: 0 is its SYN, 1 its first byte.
+``Talk`` writes one TCP connection frame by frame; several can share one ``Tape`` and so run side by side. Sequence
+numbers are offsets into each side's stream: 0 is its SYN, 1 its first byte.
 """
 
 import io
@@ -29,7 +28,7 @@ REPORT_FRAME = ROOT / "captures" / "report-frame-1193.pcapng"
 
 FLAGS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32}
 SHORTEST_FRAME = (
-    60  # bytes on an Ethernet cable without the check sequence (IEEE 802.3): shorter ones are filled up
+    60  # bytes on an Ethernet cable without the check sequence (IEEE 802.3): shorter ones are padded
 )
 WORDS = [
     "hello",
@@ -59,11 +58,11 @@ WORDS = [
 
 @dataclass
 class Case:
-    """A capture to ask questions about: where it comes from, and what ``lab.dissect`` says of it."""
+    """A capture to ask questions about: where it comes from, and what ``lab.dissect`` says about it."""
 
     name: str
     data: bytes  # the capture file
-    path: Path | None = None  # where it stands, if it is a recording that ships
+    path: Path | None = None  # where it is, if it is a recording that ships
 
     @cached_property
     def segments(self) -> Segments:
@@ -75,7 +74,7 @@ class Case:
 
     @cached_property
     def rows(self) -> list[dict]:
-        """Every TCP segment as the exercises get it."""
+        """Every TCP segment, as the exercises receive it."""
         segments = self.segments
         return [
             {
@@ -96,20 +95,20 @@ class Case:
         return bytes(self.segments.capture.frame(number))
 
     def side(self, stream) -> list[dict]:
-        """The rows of one direction (a ``lab.dissect.flows.Stream``)."""
+        """Return the rows of one direction (a ``lab.dissect.flows.Stream``)."""
         return [self.rows[row] for row in stream.rows.tolist()]
 
 
 @cache
 def shipped(path: Path) -> Case:
-    """A recording that ships with the kit."""
-    read_capture(path)  # refuses a damaged file with a reason
+    """Return a recording that ships with the kit."""
+    read_capture(path)  # rejects a damaged file and says why
     return Case(f"the recording {path.relative_to(ROOT).as_posix()}", path.read_bytes(), path)
 
 
 @dataclass
 class Tape:
-    """The frames of a made-up capture, in order, with the time."""
+    """The frames of a made-up capture, in order, with their times."""
 
     dice: random.Random
     frames: list[tuple[int, bytes]] = field(default_factory=list)
@@ -119,7 +118,7 @@ class Tape:
         self.now_us += microseconds
 
     def add(self, frame: bytes) -> int:
-        """Record a frame now; gives its number."""
+        """Record a frame now and return its number."""
         self.wait(self.dice.randrange(20, 900))
         self.frames.append((self.now_us * 1000, frame))
         return len(self.frames)
@@ -155,14 +154,13 @@ class Talk:
         isns = isns or (dice.randrange(1 << 32), dice.randrange(1 << 32))
         self.isn = dict(zip(("client", "server"), isns, strict=True))
         self.mac = {who: bytes([2, *dice.randbytes(5)]) for who in ("client", "server")}
-        self.sent = {"client": 1, "server": 1}  # the number behind what each side has said, the SYN counted
-        self.acknowledged = {"client": 1, "server": 1}  # what each side has told the other that it has
+        self.sent = {"client": 1, "server": 1}  # the next number of each side, the SYN counted
+        self.acknowledged = {"client": 1, "server": 1}  # what each side has acknowledged
 
     def segment(
         self, who: str, flags: str, seq: int, ack: int | None, payload: bytes = b"", window: int = 502
     ) -> int:
-        """Any segment at all: ``seq`` and ``ack`` are offsets, ``ack`` None for a segment without. Gives the frame
-        number."""
+        """Write any segment and return its frame number. ``seq`` and ``ack`` are offsets; ``ack`` None omits the ACK."""
         other = "server" if who == "client" else "client"
         bits = sum(FLAGS[name] for name in flags.split())
         options = b""
@@ -214,7 +212,7 @@ class Talk:
         return self
 
     def say(self, who: str, payload: bytes, lost: bool = False, push: bool = True) -> int:
-        """The next bytes of one side. ``lost`` before the capture point: no frame, but the numbers go on."""
+        """Send the next bytes of one side. If ``lost`` before the capture point, only the numbers advance."""
         other = "server" if who == "client" else "client"
         seq, self.sent[who] = self.sent[who], self.sent[who] + len(payload)
         if lost:
@@ -223,7 +221,7 @@ class Talk:
         return self.segment(who, "PSH ACK" if push else "ACK", seq, self.received(who, other), payload)
 
     def again(self, who: str, seq: int, payload: bytes) -> int:
-        """Bytes at an offset of the stream, whether they were said before or not."""
+        """Send bytes at an offset of the stream, whether they were sent before or not."""
         other = "server" if who == "client" else "client"
         return self.segment(who, "PSH ACK", seq, self.received(who, other), payload)
 
@@ -231,7 +229,7 @@ class Talk:
         return self.acknowledged[who]
 
     def acknowledge(self, who: str, up_to: int | None = None) -> int:
-        """A pure ACK of everything the other side has said, or up to an offset of its stream."""
+        """Acknowledge, without data, everything the other side has sent, or up to an offset of its stream."""
         other = "server" if who == "client" else "client"
         self.acknowledged[who] = self.sent[other] if up_to is None else up_to
         return self.segment(who, "ACK", self.sent[who], self.acknowledged[who])
@@ -246,7 +244,7 @@ class Talk:
 
 
 def _checksum(data: bytes) -> int:
-    """RFC 1071."""
+    """Return the Internet checksum (RFC 1071)."""
     data += b"\0" * (len(data) % 2)
     total = sum(struct.unpack(f">{len(data) // 2}H", data))
     total = (total >> 16) + (total & 0xFFFF)
@@ -254,10 +252,10 @@ def _checksum(data: bytes) -> int:
 
 
 def line(dice: random.Random, longest: int = 6) -> str:
-    """Something to say."""
+    """Return a random line of chat."""
     return " ".join(dice.choice(WORDS) for _ in range(dice.randint(1, longest)))
 
 
 def near_wrap(dice: random.Random, before: int = 60) -> int:
-    """An initial sequence number from which a few bytes lead over 2**32."""
+    """Return an initial sequence number from which a few bytes wrap around 2**32."""
     return (1 << 32) - dice.randrange(2, before)

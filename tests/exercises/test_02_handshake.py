@@ -1,4 +1,4 @@
-"""Checks of sheet 02: headers by hand, and the three frames that open a connection."""
+"""Checks of sheet 02: parsing headers, and finding the three frames that open a connection."""
 
 import random
 from functools import cache
@@ -11,7 +11,7 @@ ETHERNET_HEADER = 14
 
 @cache
 def made_up(seed: int) -> Case:
-    """A connection with what recordings seldom have: IPv4 options, TCP options on every segment, filled-up frames."""
+    """Return a connection with what recordings seldom have: IPv4 options, TCP options on every segment, padded frames."""
     dice = random.Random(f"sheet 02 {seed}")
     tape = Tape(dice)
     for options in (b"", b"\x94\x04\x00\x00", b"\x07\x0b\x04" + dice.randbytes(8) + b"\x00"):
@@ -42,7 +42,7 @@ def cases(seed: int) -> list[Case]:
 
 
 def some_frames(case: Case, dice: random.Random, most: int = 25) -> list[int]:
-    """Numbers of frames with TCP in them: the first ones, and others."""
+    """Return the numbers of frames that carry TCP: the first ones and a sample of the others."""
     numbers = [row["frame"] for row in case.rows]
     return sorted(set(numbers[:4] + dice.sample(numbers, min(most, len(numbers)))))
 
@@ -58,12 +58,12 @@ def each_frame(seed: int):
 def test_parse_ethernet(student, seed):
     rules = {
         "": "An Ethernet II header has 14 bytes: destination 6, source 6, type 2; the payload follows (RFC 894).",
-        "destination": "The destination stands in the first 6 bytes, so that a switch can decide early; each byte "
+        "destination": "The destination is in the first 6 bytes, so that a switch can decide early; each byte "
         "two hex digits.",
-        "source": "The source stands in bytes 6 to 11, behind the destination; each byte is written with two hex "
+        "source": "The source is in bytes 6 to 11, after the destination; each byte is written with two hex "
         "digits.",
         "type": "The type is a 16-bit number in network byte order: the high byte comes first (bytes 12 and 13).",
-        "payload": "The header has 14 bytes: 6 + 6 + 2. The payload begins right behind it, and nothing is cut off.",
+        "payload": "The header has 14 bytes: 6 + 6 + 2. The payload begins right after it, and nothing is cut off.",
     }
     for case, number, _, frame in each_frame(seed):
         right = {
@@ -87,12 +87,12 @@ def test_parse_ipv4(student, seed):
         "four are the version.",
         "total_length": "Bytes 2 and 3 hold the length of the whole packet, header included, high byte first.",
         "ttl": "The time to live is byte 8.",
-        "protocol": "The protocol is byte 9, behind the time to live.",
-        "source": "The source address stands in bytes 12 to 15, before the destination.",
-        "destination": "The destination address stands in bytes 16 to 19, behind the source.",
-        "payload": "The payload begins behind the header, options included, and the packet ends where its total "
+        "protocol": "The protocol is byte 9, after the time to live.",
+        "source": "The source address is in bytes 12 to 15, before the destination.",
+        "destination": "The destination address is in bytes 16 to 19, after the source.",
+        "payload": "The payload begins after the header, options included, and the packet ends where its total "
         "length says: "
-        "what stands behind that is filling of the Ethernet frame, and the header is counted in that length.",
+        "anything after that is padding of the Ethernet frame. That length includes the header.",
     }
     for case, number, segments, frame in each_frame(seed):
         packet = frame[ETHERNET_HEADER:]
@@ -119,15 +119,15 @@ def test_parse_tcp(student, seed):
     rules = {
         "": "A TCP header has at least 20 bytes, laid out as in RFC 9293 section 3.1, all numbers in network byte "
         "order.",
-        "source_port": "The source port stands in bytes 0 and 1, high byte first.",
-        "destination_port": "The destination port stands in bytes 2 and 3, behind the source port, high byte first.",
-        "seq": "The sequence number stands in bytes 4 to 7: 32 bits, high byte first, never negative.",
-        "ack": "The acknowledgement number stands in bytes 8 to 11: 32 bits, high byte first, never negative.",
+        "source_port": "The source port is in bytes 0 and 1, high byte first.",
+        "destination_port": "The destination port is in bytes 2 and 3, after the source port, high byte first.",
+        "seq": "The sequence number is in bytes 4 to 7: 32 bits, high byte first, never negative.",
+        "ack": "The acknowledgement number is in bytes 8 to 11: 32 bits, high byte first, never negative.",
         "header_length": "The high four bits of byte 12 (data offset) count 32-bit words, options included.",
-        "flags": "Byte 13, from its lowest bit: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; a set holds just those "
+        "flags": "Byte 13, from its lowest bit: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; the set holds exactly those "
         "that are set.",
-        "window": "The window stands in bytes 14 and 15, as on the wire, high byte first; nothing is scaled here.",
-        "payload": "The payload begins where the header ends, options included, and goes on to the end of the segment.",
+        "window": "The window is in bytes 14 and 15, as on the wire, high byte first; do not scale it.",
+        "payload": "The payload begins where the header ends, options included, and extends to the end of the segment.",
     }
     for case, number, segments, _ in each_frame(seed):
         i = int((segments.number == number).argmax())
@@ -152,7 +152,7 @@ def test_parse_tcp(student, seed):
 
 @cache
 def openings(seed: int) -> list[tuple[str, list[str], Case]]:
-    """Ways in which connections come about, each with the steps for the story."""
+    """Return ways in which connections are established, each with the steps for the story."""
     found = []
 
     def add(name, steps, play):
@@ -220,8 +220,7 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
         talk.segment("client", "ACK", 1, 1)
 
     def syn_twice(tape, dice):
-        """Both sides drew the same number, and the network sent the SYN twice: the server says once more where it
-        stands."""
+        """Open a connection whose sides drew the same number and whose SYN the network doubled: the server repeats its ACK."""
         isn = dice.randrange(1 << 32)
         talk = Talk(tape, isns=(isn, isn))
         talk.segment("client", "SYN", 0, None)
@@ -255,7 +254,7 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
         refused_first,
     )
     add(
-        "another connection under way",
+        "another connection in progress",
         ["data and an ACK of an older connection", "then a handshake"],
         in_the_middle,
     )
@@ -281,11 +280,11 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
 @task("find_handshake")
 def test_find_handshake(student, seed):
     one_rule = (
-        "A SYN-ACK answers the SYN of the other direction, same endpoints, whose sequence number + 1 it "
+        "A SYN-ACK answers the SYN from the other direction, with the same endpoints, whose sequence number + 1 it "
         "acknowledges; the third frame comes from "
         "the initiator, carries ACK and no SYN, and acknowledges the SYN-ACK's sequence number + 1 (RFC 9293 "
         "section 3.5, modulo 2**32). Of a SYN "
-        "that was repeated, the last before the answer counts. No answered SYN: None."
+        "that was repeated, the last before the answer counts. If no SYN was answered, the result is None."
     )
     recording = shipped(PLAIN)
     for name, steps, case in [("a chat", ["Brandon joins first"], recording), *openings(seed)]:
@@ -303,7 +302,7 @@ def test_find_handshake(student, seed):
 
 
 def _wrong_frame(right, got) -> int | None:
-    """The frame that the student named and that is not the one: it may be shown, the right one may not."""
+    """Return the wrong frame that the student named: it may be shown, the right one may not."""
     if right is None or not isinstance(got, (tuple, list)):
         return got[0] if isinstance(got, (tuple, list)) and got and isinstance(got[0], int) else None
     return next(

@@ -1,4 +1,4 @@
-"""Checks of sheet 03: relative numbers, round trips, and the report wire read off the payloads."""
+"""Checks of sheet 03: relative numbers, round trips, and reading the report wire from payloads."""
 
 import random
 from functools import cache
@@ -19,7 +19,7 @@ def chatter(tape: Tape, talk: Talk, turns: int) -> None:
 
 @cache
 def numbered(seed: int) -> list[Case]:
-    """Recordings, and made-up connections whose numbers wrap around, side by side."""
+    """Return recordings, and synthetic connections that run side by side and whose numbers wrap around."""
     dice = random.Random(f"sheet 03 numbers {seed}")
     tape = Tape(dice)
     wrapping = Talk(tape, isns=(near_wrap(dice), near_wrap(dice)))
@@ -36,7 +36,7 @@ def numbered(seed: int) -> list[Case]:
     return [
         shipped(PLAIN),
         shipped(TLS13),
-        tape.case(f"three connections, one of them wraps around, seed {seed}"),
+        tape.case(f"three connections, of which one wraps around, seed {seed}"),
     ]
 
 
@@ -73,7 +73,7 @@ def test_relative_numbers(student, seed):
 
 @cache
 def conversations_with_acks(seed: int) -> list[tuple[str, list[str], Case]]:
-    """What acknowledgements can look like, each with its steps."""
+    """Return conversations with different kinds of acknowledgement, each with its steps."""
     found = []
 
     def add(name, steps, play, wrap=False):
@@ -136,7 +136,7 @@ def conversations_with_acks(seed: int) -> list[tuple[str, list[str], Case]]:
     add("one ACK for several", ["the host sends several segments", "one ACK covers them all"], cumulative)
     add(
         "data crosses on the way",
-        ["the other side sends, with an old ack number", "then it acknowledges"],
+        ["the other side sends with an old ack number", "then it acknowledges"],
         other_data_first,
     )
     add(
@@ -159,9 +159,9 @@ def test_round_trip_times(student, seed):
     rule = (
         "An ACK covers a segment when its number is at or beyond the segment's last byte + 1, compared modulo "
         "2**32; one ACK may cover "
-        "several segments; a number that stands still covers nothing new. Microseconds from the segment to the "
-        "first such ACK; only "
-        "segments with payload; none for a segment sent more than once (Karn's rule, RFC 6298 section 3)."
+        "several segments; a repeated number covers nothing new. Count the microseconds from the segment to the "
+        "first such ACK. Only "
+        "segments with payload have an entry, unless they were sent more than once (Karn's rule, RFC 6298 section 3)."
     )
     for name, steps, case in conversations_with_acks(seed):
         host = case.rows[0]["source"]
@@ -187,7 +187,7 @@ def test_round_trip_times(student, seed):
 
 
 def _round_trips(case: Case, host: str) -> list[tuple[int, int]]:
-    """From the dissector's relative numbers, which do not wrap around here."""
+    """Compute the round trips from the dissector's relative numbers, which do not wrap around here."""
     segments = case.segments
     rows = list(enumerate(case.rows))
     sent: dict[int, list[int]] = {}
@@ -210,9 +210,9 @@ def _round_trips(case: Case, host: str) -> list[tuple[int, int]]:
 @task("decode_report")
 def test_decode_report(student, seed):
     rules = {
-        "": "The first read of a connection is the name, whatever it is; a command is exactly one of three texts; "
+        "": "The first read of a connection is the name, whatever it contains; a command is exactly one of three texts; "
         "anything else is "
-        "a line. Text is UTF-8 (RFC 3629), and a byte that is none becomes U+FFFD."
+        "a line. Text is UTF-8 (RFC 3629), and invalid bytes become U+FFFD."
     }
     dice = random.Random(f"sheet 03 report {seed}")
     case = shipped(PLAIN)

@@ -1,4 +1,4 @@
-"""Checks of sheet 04: what a byte stream does not keep, and a receiver that does without it."""
+"""Checks of sheet 04: a byte stream keeps no message boundaries, and a receiver must not need them."""
 
 import json
 import random
@@ -16,9 +16,9 @@ LIMIT = 200  # of the decoder in these checks, in bytes
 def test_another_reading(student, seed):
     dice = random.Random(f"sheet 04 readings {seed}")
     rule = (
-        "A sent text is its UTF-8 bytes and nothing else: no length, no end mark, no order but that of the bytes. "
+        "A sent text is its UTF-8 bytes and nothing else: no length, no end mark, nothing but the order of the bytes. "
         "Another reading has other "
-        "texts, none empty, whose bytes in a row are the same. One character alone has no other reading (RFC 9293 "
+        "texts, none of them empty, whose bytes in sequence are the same. A single character has no other reading (RFC 9293 "
         "section 3.8: "
         "the receiver gets bytes, not sends)."
     )
@@ -36,7 +36,7 @@ def test_another_reading(student, seed):
     ]
     given_lists += [[line(dice) for _ in range(dice.randint(1, 5))] for _ in range(12)]
     for messages in given_lists:
-        given = f"a client said, one after the other: {messages!r}"
+        given = f"a client said, in this order: {messages!r}"
         got = student.call("another_reading", messages, given=given, rule=rule)
         fault = _fault_of_reading(messages, got)
         if fault:
@@ -46,12 +46,12 @@ def test_another_reading(student, seed):
 
 
 def _fault_of_reading(messages: list[str], got) -> str:
-    """What is wrong with somebody's other reading; nothing if it is one."""
+    """Return what is wrong with a student's other reading, or "" if it is one."""
     stream = "".join(messages).encode()
     if got is None:
         return "" if len("".join(messages)) == 1 else "there is another reading"
     if not isinstance(got, (list, tuple)) or not all(isinstance(text, str) for text in got):
-        return "that is no list of texts"
+        return "that is not a list of texts"
     if list(got) == messages:
         return "that is the same conversation"
     if not all(got):
@@ -85,9 +85,9 @@ def streams(seed: int) -> list[Case]:
 @task("frames_carrying")
 def test_frames_carrying(student, seed):
     rule = (
-        "Byte 0 of a stream has the number behind the SYN's (the SYN takes one), modulo 2**32. A frame carries a "
-        "byte range if at least "
-        "one byte of the range was new in it; the byte behind the range is not part of it (RFC 9293 section 3.4)."
+        "Byte 0 of a stream has the sequence number after the SYN's (the SYN takes one), modulo 2**32. A frame carries a "
+        "byte range if "
+        "it brings at least one new byte of the range; the byte after the range is not part of it (RFC 9293 section 3.4)."
     )
     dice = random.Random(f"sheet 04 ranges {seed}")
     for case in streams(seed):
@@ -140,9 +140,9 @@ def _on_the_wire(message: dict) -> bytes:
 @task("LineDecoder")
 def test_line_decoder(student, seed):
     rule = (
-        "A message ends at the byte 10 and nowhere else; what follows the last one is kept for the next call; bytes "
-        "are decoded when their line "
-        "is whole, since a cut may fall inside a character (RFC 3629 section 3, RFC 8259 section 8)."
+        "A message ends at a byte 10 and nowhere else; what follows the last one is kept for the next call; bytes "
+        "are decoded once their line "
+        "is complete, since a cut may fall inside a character (RFC 3629 section 3, RFC 8259 section 8)."
     )
     dice = random.Random(f"sheet 04 lines {seed}")
     for longest in (1, 2, 5, 40, 1000):
@@ -164,7 +164,7 @@ def test_line_decoder(student, seed):
             _tell(given, pieces, len(got) - 1, f"feed raised {got[-1]}", rule)
         for place, (one, other) in enumerate(zip(right, got, strict=True)):
             if other != one:
-                _tell(given, pieces, place, f"feed gave {show(other)}", rule, one)
+                _tell(given, pieces, place, f"feed returned {show(other)}", rule, one)
     _check_limits(student, dice)
 
 
@@ -174,21 +174,23 @@ def _tell(given: str, pieces: list[bytes], place: int, came_back: str, rule: str
 
 
 def _check_limits(student, dice: random.Random) -> None:
-    """Whether what must be refused is, and what just fits is not."""
+    """Check that bad lines are refused and that a line that just fits is not."""
     head, tail = b'{"event":"say","text":"', b'"}'
 
     def sized(size: int, letter: str = "x") -> bytes:
-        """A whole line of just that many bytes, its newline counted."""
+        """Return a complete line of exactly that many bytes, including its newline."""
         room = size - len(head) - len(tail) - 1
         count, rest = divmod(room, len(letter.encode()))
         return head + (letter * count + "x" * rest).encode() + tail + b"\n"
 
-    too_long = f"A line has at most {LIMIT} bytes, its newline counted, whether the newline has come or not: "
-    "whoever never sends one must not fill the memory."
+    too_long = (
+        f"A line has at most {LIMIT} bytes, including its newline, whether the newline has arrived or not: "
+    )
+    "a sender that never sends one must not fill the memory."
     no_object = "A line that is not a JSON object in UTF-8 is refused with ValueError (RFC 8259)."
     stories = [
-        ("a line of just the limit", [sized(LIMIT)], None, too_long),
-        ("a line of just the limit, cut before its newline", [sized(LIMIT)[:-1], b"\n"], None, too_long),
+        ("a line of exactly the limit", [sized(LIMIT)], None, too_long),
+        ("a line of exactly the limit, cut before its newline", [sized(LIMIT)[:-1], b"\n"], None, too_long),
         ("a line one byte too long", [sized(LIMIT + 1)], 0, too_long),
         (
             "a line one byte too long, in two pieces",
@@ -197,14 +199,14 @@ def _check_limits(student, dice: random.Random) -> None:
             too_long,
         ),
         ("a line without end", [b"{" + b"x" * 99, b"x" * 99, b"x" * 99], 2, too_long),
-        ("a line without end that just cannot fit any more", [b"{" + b"x" * (LIMIT - 2), b"x"], 1, too_long),
+        ("an unfinished line that can no longer fit", [b"{" + b"x" * (LIMIT - 2), b"x"], 1, too_long),
         ("few characters, too many bytes", [sized(LIMIT + dice.randint(1, 9), "☕")], 0, too_long),
         ("many short lines at once", [sized(90) * 30], None, too_long),
-        ("a line too long behind a good one", [sized(60) + sized(LIMIT + 1)], 0, too_long),
+        ("a line that is too long after a good one", [sized(60) + sized(LIMIT + 1)], 0, too_long),
         ("a list", [b"[1, 2]\n"], 0, no_object),
         ("a number", [b"4\n"], 0, no_object),
         ("not JSON", [b"hello\n"], 0, no_object),
-        ("a character cut off for good", [b'{"event":"say","text":"\xc3"}\n'], 0, no_object),
+        ("a character that is never completed", [b'{"event":"say","text":"\xc3"}\n'], 0, no_object),
     ]
     for given, pieces, refused_at, rule in stories:
         got = student.session(
@@ -214,11 +216,7 @@ def _check_limits(student, dice: random.Random) -> None:
         if raised and got[-1].kind not in ("ValueError", "UnicodeDecodeError", "JSONDecodeError"):
             _tell(given, pieces, len(got) - 1, f"feed raised {got[-1]}", rule)
         if raised and refused_at is None:
-            _tell(given, pieces, len(got) - 1, "feed refused a line that keeps to the rules", rule)
+            _tell(given, pieces, len(got) - 1, "feed refused a valid line", rule)
         if refused_at is not None and (not raised or len(got) - 1 != refused_at):
-            what = (
-                "feed refused it too early"
-                if raised and len(got) - 1 < refused_at
-                else "feed took it without a word"
-            )
+            what = "feed refused it too early" if raised and len(got) - 1 < refused_at else "feed accepted it"
             _tell(given, pieces, min(len(got) - 1, refused_at), what, rule)

@@ -1,4 +1,4 @@
-"""Checks of sheet 05: records, the lengths that they betray, and a measure of what was learnt."""
+"""Checks of sheet 05: records, the lengths that they reveal, and a measure of exposure."""
 
 import json
 import random
@@ -14,14 +14,14 @@ RECORDED = {"TLS 1.2": TLS12, "TLS 1.3": TLS13}
 def test_parse_records(student, seed):
     rules = {
         "": "A record is type 1 byte, version 2, length 2 (high byte first), then that many bytes of fragment; the "
-        "next one begins right behind it, "
-        "wherever segments begin. One whose end is missing is not given yet (RFC 8446 section 5.1).",
-        "length": "The length stands in bytes 3 and 4, high byte first, and counts the fragment only, without the 5 "
+        "next one begins right after it, "
+        "wherever segments begin. Leave out a record whose end is missing (RFC 8446 section 5.1).",
+        "length": "The length is in bytes 3 and 4, high byte first, and counts the fragment only, without the 5 "
         "bytes of header.",
-        "fragment": "The fragment begins behind the 5 bytes of the header and has as many bytes as the length says.",
+        "fragment": "The fragment begins after the 5 bytes of the header and has as many bytes as the length says.",
         "type": "The type is the first byte of the record, and every type is a record; the next record begins "
-        "behind this one's fragment.",
-        "version": "The version stands in bytes 1 and 2, high byte first.",
+        "after this one's fragment.",
+        "version": "The version is in bytes 1 and 2, high byte first.",
     }
     dice = random.Random(f"sheet 05 records {seed}")
     for path in RECORDED.values():
@@ -114,14 +114,14 @@ def test_infer_lengths(student, seed):
 @task("exposure")
 def test_exposure(student, seed):
     rules = {
-        "": "Right is a line with the right speaker and the right text, as often as it was said; each time it was "
+        "": "A line with the right speaker and the right text is right, as often as it was said; each time it was "
         "said counts once.",
         "right": "A line is right if the speaker and the whole text are exactly the same, and no more often than it "
         "was said.",
-        "wrong": "What was read and never said, or read more often than it was said, counts as wrong: making things "
+        "wrong": "A line that was read but never said, or read more often than it was said, counts as wrong: making things "
         "up must not pay.",
-        "total": "The total is how many lines were said, repeated ones each time.",
-        "share": "The share is right of what was said, not of what was read; 0.0 where nothing was said.",
+        "total": "The total is the number of lines said; repeated ones count each time.",
+        "share": "The share is right divided by what was said, not by what was read; 0.0 if nothing was said.",
     }
     dice = random.Random(f"sheet 05 exposure {seed}")
     recorded = shipped(PLAIN)
@@ -142,9 +142,9 @@ def test_exposure(student, seed):
             lambda reads, said: reads.append((names.index(said[0][0]), said[0][1].encode())),
         ),
         ("a line that was never said", lambda reads, said: reads.append((0, b"buy my shares"))),
-        ("a line of somebody else", lambda reads, said: reads.append((1, b"that was me"))),
+        ("a line by somebody else", lambda reads, said: reads.append((1, b"that was me"))),
         (
-            "a line in other letters",
+            "a line in different case",
             lambda reads, said: (said.append(("Alice", "Hello")), reads.append((2, b"HELLO"))),
         ),
         (
@@ -156,7 +156,7 @@ def test_exposure(student, seed):
             lambda reads, said: said.extend([("Alice", "off the record"), ("Alice", "off the record")]),
         ),
         (
-            "a line with blanks around",
+            "a line with spaces around it",
             lambda reads, said: (said.append(("John", "hm")), reads.append((1, b" hm "))),
         ),
         (
@@ -172,7 +172,7 @@ def test_exposure(student, seed):
             for who in names
         ]
         reads += [(names.index(who), text.encode()) for who, text in said]
-        if name == "a line of somebody else":
+        if name == "a line by somebody else":
             said.append(("Brandon", "that was me"))
         spoil(reads, said)
         reads += [(place, b"!Exit") for place in range(3)] if reads else []

@@ -1,4 +1,4 @@
-"""Checks of sheet 06: what the receiver makes of loss, repetition, overlap and overtaking."""
+"""Checks of sheet 06: how the receiver deals with loss, repetition, overlap and reordering."""
 
 import random
 from functools import cache
@@ -7,11 +7,11 @@ from lab.checking.tasks import task
 from lab.checking.traffic import PLAIN, TLS13, Case, Talk, Tape, near_wrap, shipped
 
 RULES = {
-    "": "Number the bytes from behind the SYN, modulo 2**32, and deliver them in order of these numbers (RFC 9293 "
+    "": "Number the bytes from the one after the SYN, modulo 2**32, and deliver them in order of these numbers (RFC 9293 "
     "section 3.10.7.4).",
-    "data": "Every byte once, in the order of its number, counted from behind the SYN modulo 2**32; what was "
-    "received first stays; nothing is put "
-    "in for what is missing, and what comes behind a hole is not thrown away.",
+    "data": "Every byte once, in the order of its number, counted from the one after the SYN modulo 2**32; what was "
+    "received first is kept; nothing is "
+    "filled in for missing bytes, and bytes after a hole are kept.",
     "gaps": "A gap is (offset in the data where bytes are missing, how many), for every hole between bytes that "
     "were recorded, and for no other.",
 }
@@ -19,7 +19,7 @@ RULES = {
 
 @cache
 def weather(seed: int) -> list[tuple[str, list[str], Case]]:
-    """One direction each, spoilt in one way, and then in all of them."""
+    """Return streams of one direction, each damaged in one way, and then one damaged in all of them."""
     found = []
 
     def add(name, steps, plan, wrap=False):
@@ -65,7 +65,7 @@ def weather(seed: int) -> list[tuple[str, list[str], Case]]:
         return cut(dice, length)[1:]
 
     def glued(dice, length):
-        """Two lost segments come again as one, longer than the first of them."""
+        """Send two lost segments again as one, longer than the first of them."""
         pieces = cut(dice, length)
         place = dice.randrange(len(pieces) - 3)
         return [*pieces[: place + 1], *pieces[place + 2 :], (pieces[place][0], pieces[place + 1][1])]
@@ -77,7 +77,7 @@ def weather(seed: int) -> list[tuple[str, list[str], Case]]:
         return [*pieces[:place], (start, end, dice.randbytes(end - start)), *pieces[place:]]
 
     def contradicting_early(dice, length):
-        """What waits behind a hole, and what then fills the hole and more, do not agree."""
+        """Let the bytes after a hole and the segment that fills it, and more, contradict each other."""
         pieces = cut(dice, length)
         place = dice.randrange(1, len(pieces) - 2)
         start, end = pieces[place][0], pieces[place + 1][1]
@@ -101,7 +101,7 @@ def weather(seed: int) -> list[tuple[str, list[str], Case]]:
 
     add("in order", ["segments one after the other"], cut)
     add("two change places", ["the second of two segments arrives first"], swapped)
-    add("segments twice", ["some segments come twice, the first one once more at the end"], twice)
+    add("segments twice", ["some segments arrive twice, the first one once more at the end"], twice)
     add(
         "a hole that is filled later",
         ["a segment is lost", "the others arrive", "it is sent again"],
@@ -109,15 +109,15 @@ def weather(seed: int) -> list[tuple[str, list[str], Case]]:
     )
     add("holes that stay", ["two segments never arrive"], holes)
     add("the beginning is missing", ["the first data segment never arrives"], first_missing)
-    add("sent again as one", ["a segment is lost", "it comes again, glued to the one before it"], glued)
+    add("sent again as one", ["a segment is lost", "it is sent again, glued to the one before it"], glued)
     add(
         "an overlap that contradicts",
         ["a segment overlaps the one before it, with other bytes in it"],
         contradicting,
     )
     add(
-        "a contradiction behind a hole",
-        ["a hole is filled", "the same place comes again with other bytes"],
+        "a contradiction after a hole",
+        ["a hole is filled", "the same place is sent again with other bytes"],
         contradicting_early,
     )
     add("numbers that wrap around", ["the sequence number passes 2**32 on the way"], cut, wrap=True)
@@ -135,8 +135,8 @@ def weather(seed: int) -> list[tuple[str, list[str], Case]]:
     )
     add("everything at once", ["lost, twice, overtaken"], everything, wrap=bool(seed % 2))
     add(
-        "everything, and holes that stay",
-        ["lost for good, twice, overtaken"],
+        "everything at once, and holes that stay",
+        ["some lost for good, some sent twice, some overtaken"],
         everything_with_holes,
         wrap=not seed % 2,
     )
@@ -180,7 +180,7 @@ def _expect_stream(student, case, stream, name, steps) -> None:
 
 @cache
 def repetitions(seed: int) -> list[tuple[str, list[str], Case]]:
-    """Connections in which bytes are said again, or only seem to be."""
+    """Return connections in which bytes are sent again, or only seem to be."""
     found = []
 
     def add(name, steps, play, wrap=False):
@@ -231,7 +231,7 @@ def repetitions(seed: int) -> list[tuple[str, list[str], Case]]:
         talk.acknowledge("server")
 
     def both_sides(tape, talk, dice):
-        """Both sides may use the same numbers: each counts for itself."""
+        """Let both sides use the same numbers: each counts for itself."""
         start = dice.randrange(1 << 31)
         talk.isn = {"client": start, "server": start}
         tape.frames.clear()
@@ -272,8 +272,8 @@ def test_find_retransmissions(student, seed):
     rule = (
         "A segment is a retransmission if it carries payload and every byte of it has been recorded before, from "
         "the same side, by number modulo 2**32. A "
-        "pure ACK repeats no bytes; a late segment that fills a hole brings new ones, and so does one that goes on "
-        "behind the old."
+        "pure ACK repeats no bytes; a late segment that fills a hole brings new ones, and so does one that continues "
+        "past the old ones."
     )
     for name, steps, case in [("a recording", ["nothing went wrong"], shipped(PLAIN)), *repetitions(seed)]:
         for flow in case.flows:
@@ -292,7 +292,7 @@ def test_find_retransmissions(student, seed):
 
 
 def _all_old(case: Case, flow) -> list[int]:
-    """Frames with payload that add no byte to their stream: those in which the dissector found nothing to deliver."""
+    """Return the frames with payload that add no byte to their stream, according to the dissector."""
     segments, found = case.segments, []
     for stream in (flow.from_initiator, flow.from_responder):
         kept = {piece.row for piece in stream.pieces} if len(stream) else set()

@@ -1,4 +1,4 @@
-"""Checks of sheet 07: a broadcast that nobody can freeze."""
+"""Checks of sheet 07: a broadcast that no client can freeze."""
 
 import random
 
@@ -8,12 +8,12 @@ from lab.checking.tasks import task
 from lab.checking.traffic import line
 
 RULES = {
-    "": "A broadcast waits for nobody: send what fits, keep the rest in pending, go on to the next member.",
+    "": "A broadcast never waits: send what fits, keep the rest in pending, and go on to the next member.",
     "sent": "A member gets its bytes complete, once and in order: first what was pending, then the message; send "
-    "says how many of them fitted.",
+    "returns how many of them fitted.",
     "pending": "What a send did not take stays in pending, all of it and nothing else: a short send and "
-    "BlockingIOError are no loss.",
-    "dropped": "Dropped are just those who have gone (an OSError other than BlockingIOError) and those with more "
+    "BlockingIOError lose nothing.",
+    "dropped": "Drop exactly the members that are gone (an OSError other than BlockingIOError) and those with more "
     "than the limit pending; the others stay.",
 }
 FOR_EVER = 1 << 30
@@ -99,7 +99,7 @@ def rooms(dice: random.Random) -> list[tuple[str, list[str], bytes, list[tuple],
         ),
         (
             "just the limit",
-            [f"a full socket, and the message has just the limit of {size} bytes"],
+            [f"a full socket, and the message has exactly the limit of {size} bytes"],
             message,
             [("A", [0], False, b""), ready],
             size,
@@ -126,7 +126,7 @@ def rooms(dice: random.Random) -> list[tuple[str, list[str], bytes, list[tuple],
             3,
         ),
         (
-            "two have gone, one behind the other",
+            "two are gone, one right after the other",
             ["two neighbours were reset"],
             message,
             [("A", [FOR_EVER], True, b""), ("B", [FOR_EVER], True, b""), ready],
@@ -186,8 +186,8 @@ def test_broadcast(student, seed):
 
 @task("next_batch")
 def test_next_batch(student, seed):
-    rule = "Whole messages off the front, in order, as many as fit into the limit, the first one in any case; the "
-    "others are left as they were."
+    rule = "Take whole messages from the front, in order, as many as fit into the limit, the first one in any case; the "
+    "others stay as they are."
     dice = random.Random(f"sheet 07 batches {seed}")
     lists = [
         ([], 10),
