@@ -1,8 +1,8 @@
 """Read ``answers.toml``, a student's answers about their own capture; an error names the line.
 
-The parser accepts the part of TOML that the template uses: ``key = value`` on one line, where the value is a whole
-number, a quoted text or a list of quoted texts, and comments after ``#``. (Python has a TOML parser only since 3.11,
-and its errors say less.)
+The parser accepts the part of TOML that the template uses: ``key = value`` on one line, where the value is a
+whole number, a quoted text or a list of quoted texts, and comments after ``#``. (Python has a TOML parser
+only since 3.11, and its errors say less.)
 """
 
 import json

@@ -1,18 +1,20 @@
 """Call a student's functions in a process of their own, with every call limited in time, size and memory.
 
-This is the calling side of ``runner``. ``StudentCode(path)`` starts the process when it is first needed, and again
-after it has died; ``close`` ends it (the class is a context manager). Each call has a time limit; each result and
-everything printed has a size limit. Every failure is an exception whose text is one sentence:
+This is the calling side of ``runner``. ``StudentCode(path)`` starts the process when it is first needed, and
+again after it has died; ``close`` ends it (the class is a context manager). Each call has a time limit; each
+result and everything printed has a size limit. Every failure is an exception whose text is one sentence:
 
     NotAttempted   the stub's own NotImplementedError
     Raised         the student's code raised; has the exception's kind, text and line
     TimeUp         no answer in time: an endless loop, or a wait that never ends
     Died           the process ended, flooded its output, took too much memory, or sent an invalid response
 
-The code may do anything to its process, so the caller never waits for it without a deadline. One thread writes the
-requests and two read the outputs; the caller waits on a queue, and everything that arrives is limited before it is used.
+The code may do anything to its process, so the caller never waits for it without a deadline. One thread
+writes the requests and two read the outputs; the caller waits on a queue, and everything that arrives is
+limited before it is used.
 
-``command`` turns the runner's argument list into the command to start: this is where the grader adds its sandbox.
+``command`` turns the runner's argument list into the command to start: this is where the grader adds its
+sandbox.
 """
 
 import functools
@@ -105,8 +107,10 @@ class StudentCode:
         return self._ask({"call": function}, arguments)
 
     def session(self, cls: str, arguments: Sequence, calls: Sequence[tuple[str, Sequence]]) -> list:
-        """Create an object of the student's class and call its methods; return the results, the last of which is a
-        ``Raised`` if a method raised."""
+        """Create an object of the student's class, call its methods and return their results.
+
+        If a method raised, the last item is a ``Raised``.
+        """
         outcomes = self._ask(
             {"make": cls, "calls": [[method, runner.pack(list(given))] for method, given in calls]},
             arguments,

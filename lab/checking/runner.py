@@ -1,14 +1,15 @@
-"""Run a student's code in this process: receive calls, return plain results. Standard library only, without the kit.
+"""Run a student's code in this process: receive calls, return plain results. Needs no kit.
 
     python -I -S runner.py SHEET.py [MEMORY_BYTES]
 
-The process reads one request (JSON) per line from standard input and writes one answer per line to the original
-standard output. Both are replaced before the student's file is loaded: whatever the file prints goes to standard error,
-and its input is empty. Nothing here decides whether a result is right: only the calling process knows that.
+Standard library only. The process reads one request (JSON) per line from standard input and writes one answer
+per line to the original standard output. Both are replaced before the student's file is loaded: whatever the
+file prints goes to standard error, and its input is empty. Nothing here decides whether a result is right:
+only the calling process knows that.
 
     {"id": 1, "call": "parse_tcp", "arguments": [...]}                        -> {"id": 1, "result": ...}
     {"id": 2, "make": "LineDecoder", "arguments": [], "calls": [["feed", [...]], ...]}
-                                                                  -> {"id": 2, "result": [{"result": ...}, ...]}
+                                                           -> {"id": 2, "result": [{"result": ...}, ...]}
     the answer to either may be {"id": 1, "error": {"kind", "text", "line", "not_attempted"}}
 
 JSON has no bytes, tuples or sets, so ``pack`` marks them, and its inverse ``unpack`` restores them.
@@ -28,9 +29,9 @@ AS_IT_IS = frozenset((str, int, bool, type(None)))
 class Member:
     """A member of the chat room, for the exercise on broadcasting; it stands for a non-blocking socket.
 
-    ``takes`` lists how many bytes each ``send`` can take, one after another (the last number repeats forever). If that
-    is 0, ``send`` raises BlockingIOError, as a full non-blocking socket does. If the member is ``gone``, ``send`` raises
-    ConnectionResetError. ``pending`` holds the bytes still to be sent to it.
+    ``takes`` lists how many bytes each ``send`` can take, one after another (the last number repeats
+    forever). If that is 0, ``send`` raises BlockingIOError, as a full non-blocking socket does. If the member
+    is ``gone``, ``send`` raises ConnectionResetError. ``pending`` holds the bytes still to be sent to it.
     """
 
     def __init__(self, name, takes=(1 << 30,), gone=False, pending=b""):
@@ -107,8 +108,8 @@ def pack(value):
 def unpack(value, members=False):
     """Return the value that ``pack`` packed. Raises ValueError for anything that ``pack`` does not write.
 
-    The student's process controls the results. So only arguments may contain ``members``, which can be as large as
-    they claim, and sets and dicts are short, since they take quadratic time if all hashes are equal.
+    The student's process controls the results. So only arguments may contain ``members``, which can be as
+    large as they claim, and sets and dicts are short, since they take quadratic time if all hashes are equal.
     """
     if isinstance(value, list):
         return [unpack(item, members) for item in value]
@@ -142,7 +143,7 @@ def load(path):
 
 
 def describe(error, path):
-    """Return an exception as plain data: kind, text, line of the student's file, and whether it is the stub's own."""
+    """Return an exception as plain data: kind, text, line of the file, and whether it is the stub's own."""
     line = None
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename == path:

@@ -1,7 +1,8 @@
 """Report a wrong result as a story: the input, the steps, the result, and the rule that it breaks.
 
-A story never contains the answer. It names the place (a field, an item of a list) and shows what the student's code
-returned there. The right value is in ``Wrong.right`` only, for the tests that make sure it is not in the text.
+A story never contains the answer. It names the place (a field, an item of a list) and shows what the
+student's code returned there. The right value is in ``Wrong.right`` only, for the tests that make sure it is
+not in the text.
 """
 
 import math
@@ -39,7 +40,7 @@ class Story:
         return self.text()
 
     def text(self, width: int = WIDTH) -> str:
-        """Return the story in lines of at most ``width`` characters, or unwrapped, one part per line, if that is 0."""
+        """Return the story, wrapped at ``width`` characters, or with one line for each part if that is 0."""
         parts = [("given", self.given)]
         parts += [(f"step {number}", step) for number, step in enumerate(self.steps, 1)]
         parts += [("came back", self.came_back), ("frame", "" if self.frame is None else str(self.frame))]
@@ -107,7 +108,10 @@ def _a(value: Any) -> str:
 
 
 def difference(right: Any, got: Any, path: tuple = ()) -> Difference | None:
-    """Return the first difference, or None. Lists equal tuples, bytes equal bytearrays, and numbers compare by value."""
+    """Return the first difference, or None.
+
+    Lists equal tuples, bytes equal bytearrays, and numbers compare by value.
+    """
     if isinstance(right, Mapping):
         if not isinstance(got, Mapping):
             return Difference(path, "type", right, got)

@@ -1,10 +1,10 @@
 """Find the sheets and their tasks, and give a check access to the student's code through ``Student``.
 
 A sheet ``NN_topic`` is a test file ``tests/exercises/test_NN_topic.py`` and a solution
-``tests/solutions/sheet_NN_topic.py``,
-from which the stub ``lab/exercises/sheet_NN_topic.py`` is generated. Each function of the test file that is marked with
-``@task("function")`` is a task: it takes a ``Student`` and a seed, and raises ``story.Wrong``. pytest runs it as a
-test, the grader as a check. The docstring of the student's function states the time, source and notebook of the task:
+``tests/solutions/sheet_NN_topic.py``, from which the stub ``lab/exercises/sheet_NN_topic.py`` is generated.
+Each function of the test file that is marked with ``@task("function")`` is a task: it takes a ``Student`` and
+a seed, and raises ``story.Wrong``. pytest runs it as a test, the grader as a check. The docstring of the
+student's function states the time, source and notebook of the task:
 
     Time: 15 minutes. Source: RFC 9293 section 3.1. Notebook: 02_handshake.
 """
@@ -95,7 +95,7 @@ def facts(path: Path) -> dict[str, Facts]:
 
 
 class Student:
-    """One student's sheet as a check sees it. ``keep_cases`` saves a made-up capture for Wireshark after a failure."""
+    """One student's sheet as a check sees it. ``keep_cases`` saves the made-up capture of a failure."""
 
     def __init__(self, code: StudentCode, keep_cases: bool = False):
         self.code, self.keep_cases = code, keep_cases
@@ -111,7 +111,7 @@ class Student:
         filter="",
         steps=(),
     ):
-        """Return the result of the student's function; report the lack of one as a story. Raises NotAttempted, Wrong."""
+        """Return the result of the student's function. Raises NotAttempted, or Wrong if it has none."""
         return self._attempt(
             lambda: self.code.call(function, *arguments), function, given, rule, case, frame, filter, steps
         )

@@ -1,11 +1,12 @@
 """Provide frames for checks: recordings that ship with the kit, and made-up conversations.
 
-A check must cover what recordings seldom contain: a sequence number that wraps around, an IPv4 header with options, a
-SYN that was repeated. Checks make up such frames from a seed, and say so. The right results are not computed here:
-``Case.segments`` and the others ask ``lab.dissect``, whose own tests compare it with Wireshark.
+A check must cover what recordings seldom contain: a sequence number that wraps around, an IPv4 header with
+options, a SYN that was repeated. Checks make up such frames from a seed, and say so. The right results are
+not computed here: ``Case.segments`` and the others ask ``lab.dissect``, whose own tests compare it with
+Wireshark.
 
-``Talk`` writes one TCP connection frame by frame; several can share one ``Tape`` and so run side by side. Sequence
-numbers are offsets into each side's stream: 0 is its SYN, 1 its first byte.
+``Talk`` writes one TCP connection frame by frame; several can share one ``Tape`` and so run side by side.
+Sequence numbers are offsets into each side's stream: 0 is its SYN, 1 its first byte.
 """
 
 import io
@@ -160,7 +161,7 @@ class Talk:
     def segment(
         self, who: str, flags: str, seq: int, ack: int | None, payload: bytes = b"", window: int = 502
     ) -> int:
-        """Write any segment and return its frame number. ``seq`` and ``ack`` are offsets; ``ack`` None omits the ACK."""
+        """Write any segment and return its frame number. ``seq`` and ``ack`` are offsets."""
         other = "server" if who == "client" else "client"
         bits = sum(FLAGS[name] for name in flags.split())
         options = b""

@@ -10,8 +10,8 @@ import struct
 def parse_ethernet(frame):
     """Parse an Ethernet II frame (bytes).
 
-    Return a dict: "destination" and "source" as text like "18:c0:4d:df:aa:43", "type" as a number, and "payload" as
-    bytes: everything after the header.
+    Return a dict: "destination" and "source" as text like "18:c0:4d:df:aa:43", "type" as a number, and
+    "payload" as bytes: everything after the header.
 
     Time: 10 minutes. Source: RFC 894, IEEE 802.3 section 3. Notebook: 02_handshake.
     """
@@ -23,8 +23,8 @@ def parse_ipv4(packet):
     """Parse an IPv4 packet (bytes, as an Ethernet frame carries it).
 
     Return a dict: "header_length" and "total_length" in bytes, "ttl" and "protocol" as numbers, "source" and
-    "destination" as text like "10.27.27.206", and "payload" as bytes. Beware: a short Ethernet frame is padded to 60
-    bytes, and the padding comes after the packet.
+    "destination" as text like "10.27.27.206", and "payload" as bytes. Beware: a short Ethernet frame is
+    padded to 60 bytes, and the padding comes after the packet.
 
     Time: 15 minutes. Source: RFC 791 section 3.1. Notebook: 02_handshake.
     """
@@ -35,8 +35,8 @@ def parse_ipv4(packet):
 def parse_tcp(segment):
     """Parse a TCP segment (bytes).
 
-    Return a dict: "source_port", "destination_port", "seq", "ack", "header_length" in bytes, "flags" as a set of names
-    from FIN, SYN, RST, PSH, ACK and URG, "window" as on the wire, and "payload" as bytes.
+    Return a dict: "source_port", "destination_port", "seq", "ack", "header_length" in bytes, "flags" as a set
+    of names from FIN, SYN, RST, PSH, ACK and URG, "window" as on the wire, and "payload" as bytes.
 
     Time: 20 minutes. Source: RFC 9293 section 3.1. Notebook: 02_handshake.
     """
@@ -47,10 +47,10 @@ def parse_tcp(segment):
 def find_handshake(segments):
     """Return the frame numbers of the SYN, the SYN-ACK and the ACK of the first connection established.
 
-    ``segments`` is a list of dicts in the order of the recording, with "frame", "source" and "destination" (like
-    "10.27.27.206:56228"), "seq", "ack" and "flags" (a set of names). Return a tuple of three frame numbers, or None if
-    no SYN was answered. Several connections may be open at once. A SYN without an answer is sent again: return the
-    last one before the answer.
+    ``segments`` is a list of dicts in the order of the recording, with "frame", "source" and "destination"
+    (like "10.27.27.206:56228"), "seq", "ack" and "flags" (a set of names). Return a tuple of three frame
+    numbers, or None if no SYN was answered. Several connections may be open at once. A SYN without an answer
+    is sent again: return the last one before the answer.
 
     Time: 20 minutes. Source: RFC 9293 section 3.5. Notebook: 02_handshake.
     """

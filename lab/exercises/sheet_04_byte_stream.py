@@ -1,18 +1,18 @@
 """Sheet 04: TCP delivers a stream of bytes; where a message ends is the application's business.
 
-Notebook: 04_byte_stream. You show why the report's wire cannot be read reliably, and write the receiver for one that
-can: one JSON object per line.
+Notebook: 04_byte_stream. You show why the report's wire cannot be read reliably, and write the receiver for
+one that can: one JSON object per line.
 """
 
 import json
 
 
 def another_reading(messages):
-    """Return a different conversation that puts the same bytes on the report wire, or None if there is no other.
+    """Return another conversation that puts the same bytes on the report wire, or None if none exists.
 
-    ``messages`` is the list of texts that a client sent one after the other (not empty, each encoded as UTF-8, with
-    nothing between them). Return another list of texts, none of them empty, whose bytes are exactly the same. If you
-    can always find one, you have shown that a receiver cannot know what was said.
+    ``messages`` is the list of texts that a client sent one after the other (not empty, each encoded as
+    UTF-8, with nothing between them). Return another list of texts, none of them empty, whose bytes are
+    exactly the same. If you can always find one, you have shown that a receiver cannot know what was said.
 
     Time: 15 minutes. Source: RFC 9293 section 3.8. Notebook: 04_byte_stream.
     """
@@ -21,12 +21,13 @@ def another_reading(messages):
 
 
 def frames_carrying(segments, start, length):
-    """Return the numbers of the frames that carry ``length`` bytes of a stream, beginning with byte ``start``.
+    """Return the numbers of the frames that carry ``length`` bytes of a stream, from byte ``start`` on.
 
-    ``segments`` are those of one direction in the order of the recording, beginning with its SYN; each is a dict with
-    "frame", "seq", "flags" and "payload". Byte 0 of the stream is the first byte of data; ``length`` is at least 1.
-    A byte that arrived more than once belongs to the frame that carried it first. List the frames in the order of their
-    bytes. Nothing is lost or reordered here, but the numbers may wrap around.
+    ``segments`` are those of one direction in the order of the recording, beginning with its SYN; each is a
+    dict with "frame", "seq", "flags" and "payload". Byte 0 of the stream is the first byte of data;
+    ``length`` is at least 1. A byte that arrived more than once belongs to the frame that carried it first.
+    List the frames in the order of their bytes. Nothing is lost or reordered here, but the numbers may wrap
+    around.
 
     Time: 25 minutes. Source: RFC 9293 section 3.4. Notebook: 04_byte_stream.
     """
@@ -37,10 +38,11 @@ def frames_carrying(segments, start, length):
 class LineDecoder:
     """The receiver of the json wire: bytes in, messages out, however the stream was cut.
 
-    A message is one JSON object, in UTF-8, on a line that ends with a newline (byte 10, which JSON never contains
-    unescaped). A line has at most ``limit`` bytes, including its newline. ``feed(data)`` returns the list of messages
-    (dicts) that ``data`` completes; an incomplete line waits for the next call. ``feed`` raises ValueError for a line
-    that is not a JSON object, and for a line that is too long, as soon as that is known: with or without its newline.
+    A message is one JSON object, in UTF-8, on a line that ends with a newline (byte 10, which JSON never
+    contains unescaped). A line has at most ``limit`` bytes, including its newline. ``feed(data)`` returns the
+    list of messages (dicts) that ``data`` completes; an incomplete line waits for the next call. ``feed``
+    raises ValueError for a line that is not a JSON object, and for a line that is too long, as soon as that
+    is known: with or without its newline.
 
     Time: 35 minutes. Source: RFC 8259 section 8, RFC 3629 section 3. Notebook: 04_byte_stream.
     """

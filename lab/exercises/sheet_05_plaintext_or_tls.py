@@ -1,15 +1,15 @@
 """Sheet 05: what somebody on the path learns, in plaintext and over TLS.
 
-Notebook: 05_plaintext_or_tls. You ask the same three questions of both recordings: what is said, who says it, and how
-long it is.
+Notebook: 05_plaintext_or_tls. You ask the same three questions of both recordings: what is said, who says it,
+and how long it is.
 """
 
 
 def parse_records(stream):
     """Return the TLS records in one direction of a connection (bytes): a list of dicts.
 
-    Each dict has "type" and "version" as numbers, "length" of the fragment in bytes, and "fragment" as bytes. Leave out
-    a record whose end is missing.
+    Each dict has "type" and "version" as numbers, "length" of the fragment in bytes, and "fragment" as bytes.
+    Leave out a record whose end is missing.
 
     Time: 20 minutes. Source: RFC 8446 section 5.1. Notebook: 05_plaintext_or_tls.
     """
@@ -18,11 +18,11 @@ def parse_records(stream):
 
 
 def infer_lengths(records, version):
-    """Return the length in bytes of each message in these records, inferred without the keys: a list of numbers.
+    """Return the length in bytes of each message in these records, inferred without the keys: a list.
 
     ``records`` is a list of (type, length); ``version`` is "TLS 1.2" or "TLS 1.3", both with AES-GCM. Only
-    application data (type 23) counts. AES-GCM adds a tag of 16 bytes to the message. TLS 1.2 puts an explicit nonce
-    of 8 bytes before it. TLS 1.3 encrypts the real content type, one byte, along with it.
+    application data (type 23) counts. AES-GCM adds a tag of 16 bytes to the message. TLS 1.2 puts an explicit
+    nonce of 8 bytes before it. TLS 1.3 encrypts the real content type, one byte, along with it.
 
     Time: 15 minutes. Source: RFC 8446 section 5.2, RFC 5288 section 3. Notebook: 05_plaintext_or_tls.
     """
@@ -33,13 +33,13 @@ def infer_lengths(records, version):
 def exposure(payloads, said):
     """Measure how much of a conversation on the report wire an eavesdropper recovered.
 
-    ``payloads`` is a list of (connection, bytes), one for each read by the server, in order of time. The first one of
-    each connection is the user's name. One that begins with "!" is a command. Anything else is a line that this user
-    said (UTF-8, invalid bytes as U+FFFD). ``said`` is the truth: a list of (name, text).
+    ``payloads`` is a list of (connection, bytes), one for each read by the server, in order of time. The
+    first one of each connection is the user's name. One that begins with "!" is a command. Anything else is a
+    line that this user said (UTF-8, invalid bytes as U+FFFD). ``said`` is the truth: a list of (name, text).
 
-    Return a dict. "right" counts the lines read with the right speaker and text, each at most as often as it was said;
-    "wrong" counts the lines read that were never said, or not that often; "total" is the number of lines said; "share"
-    is right divided by total, or 0.0 if nothing was said.
+    Return a dict. "right" counts the lines read with the right speaker and text, each at most as often as it
+    was said; "wrong" counts the lines read that were never said, or not that often; "total" is the number of
+    lines said; "share" is right divided by total, or 0.0 if nothing was said.
 
     Time: 25 minutes. Source: RFC 7258 section 1. Notebook: 05_plaintext_or_tls.
     """

@@ -1,16 +1,17 @@
 """Sheet 03: what the numbers of a trace reveal, and what the payloads say.
 
 Notebook: 03_psh_and_payloads. A segment is a dict with "frame", "time_us" (microseconds since the first one),
-"source" and "destination" (like "10.27.27.206:56228"), "seq", "ack", "flags" (a set of names) and "payload" (bytes).
+"source" and "destination" (like "10.27.27.206:56228"), "seq", "ack", "flags" (a set of names) and "payload"
+(bytes).
 """
 
 
 def relative_numbers(segments):
     """Return the (relative seq, relative ack) of each segment, as Wireshark shows them: a list of pairs.
 
-    Each number counts from the initial sequence number of the side that it belongs to, which is in that side's SYN,
-    modulo 2**32. The relative ack of a segment without the ACK flag is 0. The recording may hold several connections;
-    their SYNs are all there.
+    Each number counts from the initial sequence number of the side that it belongs to, which is in that
+    side's SYN, modulo 2**32. The relative ack of a segment without the ACK flag is 0. The recording may hold
+    several connections; their SYNs are all there.
 
     Time: 20 minutes. Source: RFC 9293 section 3.4. Notebook: 03_psh_and_payloads.
     """
@@ -32,9 +33,10 @@ def relative_numbers(segments):
 def round_trip_times(segments, host):
     """Return the round trips as measured at ``host`` (an "address:port"): a list of (frame, microseconds).
 
-    The list has one entry for each segment with payload that ``host`` sent, in order: the time until the first ACK from
-    the other side whose number covers the segment's last byte. Leave out segments that were sent more than once (it is
-    unknown which copy was acknowledged) and segments that were never acknowledged. The recording holds one connection.
+    The list has one entry for each segment with payload that ``host`` sent, in order: the time until the
+    first ACK from the other side whose number covers the segment's last byte. Leave out segments that were
+    sent more than once (it is unknown which copy was acknowledged) and segments that were never acknowledged.
+    The recording holds one connection.
 
     Time: 30 minutes. Source: RFC 6298 section 3, RFC 9293 section 3.4. Notebook: 03_psh_and_payloads.
     """
@@ -61,10 +63,10 @@ def round_trip_times(segments, host):
 def decode_report(reads):
     """Return what a client said on the report wire: a list of tuples, one for each of ``reads``.
 
-    ``reads`` holds the bytes of each read by the server. The first read of the connection is the name, whatever it
-    contains: ("name", text). After that, a read that is exactly ``!ShowUserHasConnected`` becomes ("announce",),
-    ``!GetAllActiveUsers`` becomes ("list",) and ``!Exit`` becomes ("leave",); anything else becomes ("say", text).
-    Text is UTF-8; invalid bytes become U+FFFD.
+    ``reads`` holds the bytes of each read by the server. The first read of the connection is the name,
+    whatever it contains: ("name", text). After that, a read that is exactly ``!ShowUserHasConnected`` becomes
+    ("announce",), ``!GetAllActiveUsers`` becomes ("list",) and ``!Exit`` becomes ("leave",); anything else
+    becomes ("say", text). Text is UTF-8; invalid bytes become U+FFFD.
 
     Time: 15 minutes. Source: RFC 3629 section 3. Notebook: 03_psh_and_payloads.
     """

@@ -1,17 +1,17 @@
 """Sheet 06: segments get lost, arrive twice, overlap and overtake each other; the receiver sorts it out.
 
-Notebook: 06_bad_weather. A segment is a dict with "frame", "source", "destination", "seq", "flags" (a set of names)
-and "payload" (bytes).
+Notebook: 06_bad_weather. A segment is a dict with "frame", "source", "destination", "seq", "flags" (a set of
+names) and "payload" (bytes).
 """
 
 
 def reassemble(segments):
-    """Reassemble one direction of a connection: return a dict with "data" (bytes) and "gaps" (a list of pairs).
+    """Reassemble one direction of a connection into a dict of "data" (bytes) and "gaps" (a list of pairs).
 
-    ``segments`` are those of one direction in the order in which they were recorded, beginning with its SYN. The bytes
-    received first are kept: a later segment adds only new ones. Sequence numbers wrap around. Never make up what was
-    not recorded: "data" continues after a hole, and "gaps" holds (offset, length) for each hole: where in "data" the
-    missing bytes belong, and how many there are.
+    ``segments`` are those of one direction in the order in which they were recorded, beginning with its SYN.
+    The bytes received first are kept: a later segment adds only new ones. Sequence numbers wrap around. Never
+    make up what was not recorded: "data" continues after a hole, and "gaps" holds (offset, length) for each
+    hole: where in "data" the missing bytes belong, and how many there are.
 
     Time: 45 minutes. Source: RFC 9293 section 3.10.7.4. Notebook: 06_bad_weather.
     """
@@ -37,9 +37,9 @@ def reassemble(segments):
 def find_retransmissions(segments):
     """Return the frame numbers of all segments whose bytes the recording has already shown.
 
-    ``segments`` are all segments of one connection, in both directions, in the order of the recording, beginning with
-    the SYNs. Only segments with payload count. A late segment that fills a hole brings new bytes, and so does one that
-    continues past the old ones.
+    ``segments`` are all segments of one connection, in both directions, in the order of the recording,
+    beginning with the SYNs. Only segments with payload count. A late segment that fills a hole brings new
+    bytes, and so does one that continues past the old ones.
 
     Time: 25 minutes. Source: RFC 9293 section 3.8.1. Notebook: 06_bad_weather.
     """
