@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from lab.setup.folder_lock import folder_lock
+from tests.support import REFUSAL, ROOT, shared_folder
 
-ROOT = Path(__file__).resolve().parent.parent
 skipped: Counter[str] = Counter()  # reason: how many tests
 left_out: set[str] = set()  # by their marker
 
@@ -23,21 +23,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def a_third_of(values) -> list:
-    """The values as parameters of a test: every third for everyone, the others for maintainers."""
-    return [pytest.param(one, marks=pytest.mark.maintainers if i % 3 else ()) for i, one in enumerate(values)]
-
-
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
     return ROOT
-
-
-def shared_folder(tmp_path_factory) -> Path:
-    """A temporary folder that all workers of this run have in common."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
@@ -99,8 +88,8 @@ def pytest_pyfunc_call(pyfuncitem):
 
     if not pyfuncitem.get_closest_marker("records") or not (refused := may_record()):
         return None
-    if obstacle := namespace.refusal():
-        pytest.skip(f"{refused}, and the kit can make no namespace here: {obstacle}")
+    if REFUSAL:
+        pytest.skip(f"{refused}, and the kit can make no namespace here: {REFUSAL}")
     command = [
         sys.executable,
         "-m",

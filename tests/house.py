@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
 
 MOST_MODULE_LINES, MOST_FUNCTION_LINES, MOST_ROOMS = 300, 50, 14
 MOST_CORE_LINES, MOST_CHAT_LINES = 1_000, 2_400

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests import house
-from tests.house import ROOT
+from tests.support import ROOT
 
 # A room, and the rooms that it may stand on, besides lab.setup. Front doors (modules right below lab/) may use anything.
 MAY_USE = {

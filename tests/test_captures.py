@@ -13,7 +13,7 @@ from lab.dissect.segments import read_segments
 from lab.exposure import eavesdrop, score
 from lab.harness import report_frame
 from lab.harness.manifest import read_manifest
-from tests.conftest import ROOT
+from tests.support import ROOT
 
 CAPTURES = ROOT / "captures"
 REPORT = CAPTURES / report_frame.FILE_NAME

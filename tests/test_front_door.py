@@ -13,7 +13,7 @@ from lab.__main__ import COMMANDS
 from lab.commands.doctor import examine
 from lab.net import namespace
 from tests.chat import screen
-from tests.conftest import ROOT
+from tests.support import ROOT, needs_namespaces
 
 NARROW = {**os.environ, "PYTHONIOENCODING": "ascii"}  # a terminal's encoding that lacks many letters
 
@@ -176,7 +176,7 @@ def test_a_variant_asked_for_twice_is_recorded_once(tmp_path):
     assert [entry["file"] for entry in json.loads(done.stdout)["recordings"]] == ["plain.pcapng"]
 
 
-@pytest.mark.skipif(namespace.refusal() is not None, reason="this system refuses namespaces")
+@needs_namespaces
 def test_quiet_is_quiet_in_a_namespace_too(tmp_path, monkeypatch, capfd):
     from lab import capture
 
@@ -282,7 +282,6 @@ def test_doctor_knocks_at_the_screen_that_is_named(monkeypatch):
     ],
 )
 def test_doctor_names_what_forbids_namespaces(monkeypatch, path, value, fix):
-    from lab.net import namespace
 
     monkeypatch.setattr(namespace, "_read", lambda asked, line="": value if asked == path else None)
     sentence, cure = namespace.cause_of("unshare: Operation not permitted")

@@ -12,8 +12,7 @@ import urllib.request
 import pytest
 
 from tests.browser import browser, needs_browser
-from tests.conftest import ROOT
-from tests.test_readme import COMMANDS, as_typed
+from tests.support import COMMANDS, ROOT, as_typed
 
 START, SHEET = "notebooks/00_start_here.ipynb", "lab/exercises/sheet_02_handshake.py"
 BOUND_S = 60

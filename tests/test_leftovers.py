@@ -12,7 +12,7 @@ import pytest
 
 from tests import leftovers
 from tests.bench import servers
-from tests.conftest import ROOT
+from tests.support import ROOT
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="what is left behind is read off Linux's /proc"

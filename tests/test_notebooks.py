@@ -2,11 +2,10 @@
 
 import os
 import re
-import shutil
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support import ROOT, copy_kit
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_LINES = 10  # of code in a cell; anything longer is a function in lab/, with a test
@@ -23,10 +22,7 @@ AFRESH = {"04_byte_stream.ipynb"}  # (and 00 runs in the students' copy, see gra
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     """A copy of the kit to run them in: a student's own recordings in captures/mine stay as they are."""
-    copy = tmp_path_factory.mktemp("notebooks") / "kit"
-    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache", "dist")
-    shutil.copytree(ROOT, copy, ignore=ignored)
-    return copy
+    return copy_kit(tmp_path_factory.mktemp("notebooks"))
 
 
 def notebooks(for_everyone: set[str]) -> list:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from lab.net import namespace
 from tests import pictures
 from tests.chat import screen
+from tests.support import REFUSAL
 
 NAMES = {"chat.png", "exposure.png"}
 LIMIT_BYTES = 120_000
 MISSING = (
     screen.missing("openbox", "xdotool", "import", "convert")
-    or (refused := namespace.refusal())
+    or (refused := REFUSAL)
     and f"this system refuses namespaces: {refused}"
 )
 

@@ -1,40 +1,22 @@
 """Every command in the README is run, as it stands there. A command that no test knows how to run fails."""
 
 import re
-import shlex
-import shutil
 import signal
 import subprocess
-import sys
 
 import pytest
 
-from lab.net import namespace
-from tests.conftest import ROOT
+from tests.support import COMMANDS, README, ROOT, as_typed, copy_kit, needs_namespaces
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 [PROGRAM] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line.partition("#")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
 SERVES = ("lab/server.py", "lab notebooks")  # run until they are told to end
 MY_LAN = "my_lan"  # in the commands of the program
-REFUSAL = namespace.refusal()
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     """A clean copy of the kit, in which the commands may leave what they make."""
-    copy = tmp_path_factory.mktemp("readme") / "kit"
-    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache")
-    shutil.copytree(ROOT, copy, ignore=ignored)
-    return copy
-
-
-def as_typed(command: str) -> list[str]:
-    """Return the words of a command, with this Python for ``python3`` and for that of the set-up."""
-    words = shlex.split(command)
-    assert words[0] in ("python3", ".venv/bin/python"), f"what is this? {command}"
-    return [sys.executable, *words[1:]]
+    return copy_kit(tmp_path_factory.mktemp("readme"))
 
 
 def test_the_readme_begins_with_its_two_commands():
@@ -69,7 +51,7 @@ def test_a_command_that_ends(command, copy):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}")
+@needs_namespaces
 def test_the_lan_of_your_own_loses_a_segment_and_shows_it_again(copy):
     (copy / "my_lan.py").write_text(PROGRAM, encoding="utf-8")
     printed = []

@@ -22,14 +22,11 @@ from lab.harness.script import make_script
 from lab.harness.session import record
 from lab.harness.tap import RecordingError, RecordingRefused, Tap, may_record
 from lab.net import namespace
-from tests.conftest import ROOT
+from tests.support import ROOT, needs_namespaces
 
 VARIANTS = {"plain.pcapng": "none", "tls12.pcapng": "1.2", "tls13.pcapng": "1.3"}
 pytestmark = pytest.mark.as_root  # records on the machine's own loopback there
 needs_tshark = pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
-needs_namespaces = pytest.mark.skipif(
-    namespace.refusal() is not None, reason="this system refuses namespaces"
-)
 
 
 def tshark(path, *arguments) -> list[str]:

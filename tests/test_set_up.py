@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from lab.setup import first_use, system_packages
-from tests.conftest import ROOT
+from tests.support import ROOT
 
 ANOTHER_PYTHON = (  # of another version, as far as the kit can see
     "import sys; sys.version = '3.99'; sys.path.insert(0, ''); sys.argv[0] = 'lab'; import runpy; "

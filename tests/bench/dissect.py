@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import end_on_sigterm
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 FLOWS_PER_SEGMENT = 1 / 250  # a chat's connection lives for about 250 segments
 AT_ONCE = 200  # connections open at the same time
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from tests.bench import end_on_sigterm
 from tests.chat.report_peer import READ, ReportServer
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 BACKLOG = 4096
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 

@@ -1,14 +1,11 @@
 """Flows to draw: the shipped recordings, and a flow with loss."""
 
-from pathlib import Path
-
 import pytest
 
 from lab.dissect.flows import find_flow
 from lab.dissect.segments import read_segments
 from tests.charts.traffic import write_lossy_upload
-
-CHAT = Path(__file__).resolve().parents[2] / "captures" / "chat"
+from tests.support import CHAT
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """The byte strip: each byte once, under the name of its field, marked by who can read it."""
 
-from pathlib import Path
-
 import pytest
 
 from lab.charts import Span, describe_byte_strip, draw_byte_strip, frame_spans, payload_spans
@@ -10,8 +8,7 @@ from lab.charts.figure import BLACK
 from lab.dissect.capture_file import read_capture
 from lab.dissect.fields import dissect_frame
 from tests.charts.looks import contrast, grey, inspect_text
-
-CAPTURES = Path(__file__).resolve().parents[2] / "captures"
+from tests.support import CAPTURES
 
 
 @pytest.fixture(scope="module")

@@ -31,9 +31,9 @@ from lab.charts.one_way import (
 from lab.charts.time_sequence import MOST_TOLD, _some
 from lab.dissect.flows import find_flow
 from lab.dissect.segments import read_segments
-from tests.charts.conftest import CHAT
 from tests.charts.looks import grey, inspect_text
 from tests.charts.traffic import LAST, LOST, MSS, ROUND_TRIP_MS
+from tests.support import CHAT
 
 
 def line(ax, label):

@@ -25,9 +25,10 @@ from lab.chat.features.private import Private
 from lab.chat.features.typed_commands import TypedCommands, enter
 from lab.chat.server import ServerError
 from lab.chat.tls import client_context, server_context
+from tests.chat.programs import client_program, server_program
 from tests.chat.report_peer import ReportClient
 from tests.chat.rig import BOUND_S, JSON, joined, json_client, until
-from tests.chat.test_programs import ROOT, client_program, server_program
+from tests.support import ROOT
 
 
 class TestPrivate:

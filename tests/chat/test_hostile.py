@@ -17,9 +17,9 @@ from lab.chat.client import ChatClient, Login
 from lab.chat.events import Lost
 from lab.chat.features.accounts import Accounts
 from lab.chat.tls import client_context, server_context
-from tests.chat import test_json_wire, test_report_wire
+from tests.chat import json_samples, report_samples
+from tests.chat.programs import BY_PATH, server_program
 from tests.chat.rig import BOUND_S, JSON, joined, json_client, raw, read_to_end, until
-from tests.chat.test_programs import BY_PATH, server_program
 
 
 def still_works(server, **options) -> None:
@@ -208,8 +208,8 @@ def fuzz_server(server, count: int, seed: int, tls=None) -> None:
     listener.start()
     inputs = iter(
         [
-            *test_json_wire.fuzz_inputs(count // 2, seed),
-            *test_report_wire.fuzz_inputs(count - count // 2, seed),
+            *json_samples.fuzz_inputs(count // 2, seed),
+            *report_samples.fuzz_inputs(count - count // 2, seed),
         ]
     )
     for data in inputs:
@@ -277,7 +277,7 @@ def main(argv: list[str]) -> int:
     from tests.chat.rig import Console
 
     count, seed = int(argv[0]) if argv else 100_000, int(argv[1]) if len(argv) > 1 else 9898
-    for name, module in (("report", test_report_wire), ("json", test_json_wire)):
+    for name, module in (("report", report_samples), ("json", json_samples)):
         for data in module.fuzz_inputs(count, seed):
             module.read_anything(data)
         print(f"{name}: {count:,} inputs read, seed {seed}")

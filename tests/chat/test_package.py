@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from lab.commands import certs, package
+from tests.chat.programs import client_program, server_program
 from tests.chat.rig import joined, until
-from tests.chat.test_programs import client_program, server_program
-from tests.conftest import ROOT
+from tests.support import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -1,60 +1,18 @@
 """The two programs as a person starts them: by path, by ``-m``, from another folder, ended by a signal."""
 
-import contextlib
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from lab.chat import events
 from lab.chat.client import ChatClient, Login
+from tests.chat.programs import BY_PATH, client_program, server_program
 from tests.chat.rig import until
-
-ROOT = Path(__file__).parents[2]
-BY_PATH = {
-    "by path": lambda name: ([sys.executable, str(ROOT / "lab" / f"{name}.py")], "/"),
-    "by module": lambda name: ([sys.executable, "-m", f"lab.{name}"], ROOT),
-    "from lab": lambda name: ([sys.executable, f"{name}.py"], ROOT / "lab"),
-}
-
-
-@contextlib.contextmanager
-def server_program(*arguments: str, start=BY_PATH["by path"]):
-    """The server as a process of its own; yields it and the port it took."""
-    command, folder = start("server")
-    process = subprocess.Popen(
-        [*command, "--port", "0", *arguments],
-        cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-    )  # fmt: skip
-    try:
-        seen = []
-        for line in process.stdout:
-            seen.append(line)
-            if match := re.search(r"Listening on .* port (\d+)", line):
-                process.seen = seen
-                yield process, int(match[1])
-                break
-        else:
-            pytest.fail(f"the server never listened: {seen} {process.stderr.read()}")
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdout, process.stderr):
-            pipe.close()
-
-
-def client_program(*arguments: str, script: str = "", start=BY_PATH["by path"]):
-    command, folder = start("client")
-    return subprocess.run(
-        [*command, "--terminal", *arguments],
-        input=script, cwd=folder, text=True, capture_output=True, timeout=60,
-    )  # fmt: skip
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize("start", BY_PATH.values(), ids=BY_PATH)

@@ -8,8 +8,8 @@ import pytest
 from lab.commands import report
 from lab.dissect.capture_file import CaptureError
 from tests.browser import BROWSER, browser, needs_browser
-from tests.conftest import ROOT, a_third_of
 from tests.dissect import links, packets
+from tests.support import ROOT, a_third_of
 
 CHAT = ROOT / "captures" / "chat"
 

@@ -25,11 +25,11 @@ from lab.dissect.records import APPLICATION_DATA
 from lab.dissect.segments import read_segments
 from lab.dissect.tls_session import certificate_names, open_flow
 from tests.dissect import links, packets
+from tests.dissect.frames import other_frames
 from tests.dissect.generator import LINKS, Conversation
-from tests.dissect.test_fields import other_frames
 from tests.dissect.tls_traffic import play, write_capture
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 10  # for one mutant; they take milliseconds
 MEMORY = 1 << 30  # bytes on top of what the process has when the fuzzing begins
 INTERESTING = (0, 1, 2, 3, 4, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF)

@@ -10,10 +10,9 @@ from lab.dissect.flows import find_flow, find_flows
 from lab.dissect.segments import read_segments
 from lab.dissect.streams import BEFORE_BEGINNING, CONFLICT, DUPLICATE
 from tests.dissect import packets
+from tests.dissect.frames import frame, some
 from tests.dissect.packets import ACK, FIN, PSH, RST, SYN
 from tests.dissect.refused import Refused
-from tests.dissect.test_hostile import some
-from tests.dissect.test_segments import frame
 from tests.dissect.witness import EVENT_FIELDS, MARKER, check_events
 
 GIB = 1 << 30

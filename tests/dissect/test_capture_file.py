@@ -12,13 +12,13 @@ import subprocess
 import sys
 import tracemalloc
 import zlib
-from pathlib import Path
 
 import pytest
 
 from lab.dissect import capture_file, oracle
 from lab.dissect.capture_file import CaptureError, CaptureWriter, parse_capture, read_capture
 from tests.dissect import packets
+from tests.support import ROOT
 
 FRAMES = [(1_683_600_000_123_456_789 + i * 1000, bytes([i]) * (20 + i), 20 + i) for i in range(10)]
 T0 = FRAMES[0][0]
@@ -401,8 +401,7 @@ def test_a_killed_recorder_leaves_a_whole_file(tmp_path):
         "print('half', flush=True)\n"
         "while True: writer.write(b'more', 1)\n"
     )
-    root = Path(__file__).parents[2]
-    child = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=root)
+    child = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=ROOT)
     assert child.stdout.readline() == b"half\n"
     os.kill(child.pid, signal.SIGKILL)
     child.wait()

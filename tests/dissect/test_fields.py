@@ -12,28 +12,12 @@ from lab.dissect import checksums, oracle
 from lab.dissect.capture_file import CaptureWriter, read_capture
 from lab.dissect.fields import Part, dissect_frame
 from tests.dissect import packets
+from tests.dissect.frames import check_cover, other_frames
 from tests.dissect.generator import LINKS, Conversation
 from tests.dissect.tls_traffic import play_apart, write_capture
+from tests.support import FRAME_1193
 
-FRAME_1193 = bytes.fromhex(
-    "18c04ddfaa43c6fe50adabdc080045000037cb454000400623f50a1b1b830a1b"
-    "1bce26aadba406e51bfa68086395501801f6630c00003c4272616e646f6e3e2068656c6c6f"
-)
 ALL_LINKS = sorted(set(LINKS))
-
-
-def check_cover(tree, length: int) -> None:
-    """Leaves follow one another without a gap or an overlap, from the first bit to the last."""
-    place = 0
-    for leaf in tree.leaves():
-        assert leaf.bit_start == place, (leaf, place)
-        place += leaf.bit_length
-    assert place == length * 8
-    for one in tree.walk():
-        if one.children:
-            assert one.bit_start == one.children[0].bit_start
-            last = one.children[-1]
-            assert one.bit_start + one.bit_length == last.bit_start + last.bit_length, one
 
 
 def test_the_reports_frame():
@@ -105,27 +89,6 @@ def test_as_json():
 
 
 # --- against tshark ---
-
-
-def other_frames():
-    """ARP, ICMP, ICMPv6, fragments, tags in tags, and what is none of these."""
-    mac, zero = bytes.fromhex("c6fe50adabdc"), bytes(6)
-    arp = struct.pack(
-        ">HHBBH6s4s6s4s", 1, 0x800, 6, 4, 1, mac, packets.packed("10.0.0.1"), zero, packets.packed("10.0.0.2")
-    )
-    yield b"\xff" * 6 + mac + b"\x08\x06" + arp + bytes(18)
-    echo = struct.pack(">BBHHH", 8, 0, 0, 7, 1) + b"abcdefgh"
-    echo = echo[:2] + struct.pack(">H", packets.checksum(echo)) + echo[4:]
-    yield packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", echo, 1))
-    echo6 = struct.pack(">BBHHH", 128, 0, 0, 7, 1) + b"abcdefgh"
-    pseudo = packets.packed("fd00::1") + packets.packed("fd00::2") + struct.pack(">II", len(echo6), 58)
-    echo6 = echo6[:2] + struct.pack(">H", packets.checksum(pseudo + echo6)) + echo6[4:]
-    yield packets.link(1, packets.ipv6("fd00::1", "fd00::2", echo6, 58))
-    segment = packets.tcp("10.0.0.1", "10.0.0.2", 1, 2, 3, 4, 24, payload=b"x" * 28)
-    yield packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", segment[:24], fragment=0x2000))
-    yield packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", segment[24:], fragment=3))
-    yield packets.link(1, packets.ipv4("10.0.0.1", "10.0.0.2", segment), tags=(5, 6, 7), pad=True)
-    yield b"\0" * 12 + b"\x88\xb5" + b"nothing known"
 
 
 @pytest.fixture(scope="module")

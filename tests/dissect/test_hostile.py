@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.dissect import key_schedule
@@ -23,9 +23,8 @@ from lab.dissect.tcp_options import read_options, walk_options
 from lab.dissect.tls_fields import dissect_handshake
 from lab.dissect.tls_session import certificate_names, open_flow
 from tests.dissect import fuzz, packets
-from tests.dissect.test_fields import check_cover
+from tests.dissect.frames import check_cover, some
 
-some = settings(max_examples=150, deadline=None)
 MAGICS = st.sampled_from(
     [b"", packets.section(), packets.section(">"), packets.pcap([]), packets.pcap([], order=">")]
 )

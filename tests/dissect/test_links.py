@@ -10,8 +10,8 @@ from lab.dissect.fields import dissect_frame
 from lab.dissect.other_frames import describe
 from lab.dissect.segments import read_segments
 from tests.dissect import links, packets
-from tests.dissect.fuzz import ROOT
-from tests.dissect.test_fields import check_cover
+from tests.dissect.frames import check_cover
+from tests.support import ROOT
 
 
 def write(path, frames):

@@ -8,8 +8,8 @@ import pytest
 
 from lab.dissect import oracle
 from tests.dissect import packets
-from tests.dissect.fuzz import ROOT
 from tests.dissect.generator import Conversation
+from tests.support import CAPTURES, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +109,8 @@ def test_reasons_are_sentences():
 @pytest.mark.parametrize("times", [3, pytest.param(12, marks=pytest.mark.maintainers)])
 def test_pyshark_answers_every_time(times):
     """Its worker thread once took tshark's orderly end for a crash, three times in eight."""
-    from pathlib import Path
 
     from lab.dissect.oracle import pyshark_rows
 
-    path = Path(__file__).parents[2] / "captures" / "report-frame-1193.pcapng"
+    path = CAPTURES / "report-frame-1193.pcapng"
     assert [len(pyshark_rows(path)) for _ in range(times)] == [1] * times

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +13,8 @@ from lab.dissect.fields import Part
 from lab.dissect.program import LONG_TEXT, main, printable
 from tests.dissect import links, packets
 from tests.dissect.generator import Conversation
-from tests.dissect.test_fields import FRAME_1193
 from tests.dissect.tls_traffic import play_apart, write_capture
-
-ROOT = Path(__file__).parents[2]
+from tests.support import FRAME_1193, ROOT
 
 
 @pytest.fixture(scope="module")

@@ -25,15 +25,8 @@ from lab.dissect.segments import (
     read_segments,
 )
 from tests.dissect import packets
-from tests.dissect.test_fields import FRAME_1193
-
-A, B = "10.0.0.1", "10.0.0.2"
-
-
-def frame(who, seq, ack, flags, payload=b"", sport=1111, dport=9898, options=b"", **more):
-    ends = (A, B, sport, dport) if who == 0 else (B, A, dport, sport)
-    segment = packets.tcp(*ends, seq, ack, flags, payload=payload, options=options)
-    return packets.link(1, packets.ipv4(*ends[:2], segment, **more))
+from tests.dissect.frames import A, B, frame
+from tests.support import FRAME_1193
 
 
 def save(tmp_path, frames, step_ns=1_000_000):

@@ -2,18 +2,15 @@
 streams equal tshark's, and every TLS session opens with its keys as it does there.
 """
 
-from pathlib import Path
-
 import pytest
 
 from lab.dissect import oracle
 from lab.dissect.flows import find_flows
 from lab.dissect.segments import CUT, read_segments
 from lab.dissect.tls_session import open_flow
-from tests.conftest import a_third_of
 from tests.dissect.witness import EVENT_FIELDS, check_events, check_streams
+from tests.support import CAPTURES, a_third_of
 
-CAPTURES = Path(__file__).parents[2] / "captures"
 OWN = ("demo", "mine")  # made by whoever uses this checkout
 FILES = [
     path

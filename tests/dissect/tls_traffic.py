@@ -21,8 +21,8 @@ from pathlib import Path
 
 from lab.dissect.capture_file import CaptureWriter
 from tests.dissect import packets
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 CLIENT, SERVER = ("10.27.27.206", 56228), ("10.27.27.131", 9898)
 
 

@@ -19,6 +19,7 @@ from lab.harness.session import record
 from lab.harness.tap import may_record
 from lab.harness.variant import Variant
 from lab.net import namespace
+from tests.support import REFUSAL, ROOT
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ def record_all(folder: Path, cases: list[Case]) -> None:
     """Record each into a folder of its name, in a process that may. Raises CalledProcessError."""
     command = [sys.executable, "-m", __name__, str(folder), json.dumps([asdict(case) for case in cases])]
     if refused := may_record():
-        if obstacle := namespace.refusal():
-            pytest.skip(f"{refused}, and no namespace can be made here: {obstacle}")
+        if REFUSAL:
+            pytest.skip(f"{refused}, and no namespace can be made here: {REFUSAL}")
         command = namespace.launcher(command)
-    subprocess.run(command, cwd=Path(__file__).parents[2], check=True, timeout=100)
+    subprocess.run(command, cwd=ROOT, check=True, timeout=100)
 
 
 def main(folder: str, cases: str) -> None:

@@ -17,12 +17,11 @@ from lab.dissect.capture_file import read_capture
 from lab.dissect.flows import find_flow
 from lab.dissect.segments import read_segments
 from lab.harness.lan_tap import Recording
-from lab.net import namespace
 from lab.net.lan import Lan
 from lab.net.plan import host
+from tests.support import needs_namespaces
 
-REFUSAL = namespace.refusal()
-pytestmark = pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}")
+pytestmark = needs_namespaces
 
 SYN, FIN, ACK = 0x02, 0x01, 0x10
 # Without a tail loss probe, which would be the first retransmission in place of the timer's (RFC 8985 section 7)

@@ -13,16 +13,11 @@ from lab.harness.bare_socket import BareSocket, BareSocketError
 from lab.harness.lessons import LESSONS, record_lessons
 from lab.harness.manifest import read_manifest
 from lab.harness.tap import RecordingError, RecordingRefused
-from lab.net import namespace
 from lab.net.lan import Lan, LanRefused
 from lab.net.plan import host
-from tests.conftest import ROOT
+from tests.support import ROOT, needs_namespaces
 
 SHIPPED = ROOT / "captures" / "lessons"
-REFUSAL = namespace.refusal()
-needs_namespaces = pytest.mark.skipif(
-    REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}"
-)
 
 
 # What ships

@@ -17,10 +17,9 @@ from lab.dissect.segments import flag_names, read_segments
 from lab.harness.report_frame import FRAME_1193
 from lab.harness.script import REPORT_SCRIPT
 from lab.net import namespace
+from tests.support import ROOT, needs_namespaces
 
-ROOT = Path(__file__).resolve().parents[2]
-REFUSAL = namespace.refusal()
-pytestmark = pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}")
+pytestmark = needs_namespaces
 
 PC1, SERVER = ("10.27.27.206", 56228), ("10.27.27.131", 9898)
 # from, to, flags, relative seq, relative ack (0 where the flag is not set), payload length, frame length

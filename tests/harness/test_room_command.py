@@ -19,15 +19,12 @@ from lab.commands import room
 from lab.dissect.capture_file import read_capture
 from lab.exposure import eavesdrop
 from lab.harness.script import make_script
-from lab.net import namespace
 from lab.setup.folder_lock import folder_lock
 from tests.chat import screen
 from tests.chat.screen import press, settled_picture, until_running, windows_called, xdotool
-from tests.conftest import shared_folder
+from tests.support import ROOT, needs_namespaces, shared_folder
 
-ROOT = Path(__file__).resolve().parents[2]
-REFUSAL = namespace.refusal()
-pytestmark = pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}")
+pytestmark = needs_namespaces
 ROOM = [sys.executable, str(ROOT / "lab"), "room"]
 BOUND_S = 60
 

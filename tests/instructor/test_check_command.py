@@ -15,7 +15,7 @@ from lab.checking.traffic import Talk, Tape
 from lab.commands import check
 from lab.instructor import stubs
 from tests.bench.misconceptions import all_tasks
-from tests.conftest import ROOT
+from tests.support import ROOT, copy_kit
 
 
 def lab_check(*words, cwd=ROOT):
@@ -55,11 +55,7 @@ def test_done_wrong_and_not_attempted_a_line_each_and_a_bar(sheets, tmp_path):
 
 
 def test_a_sheet_that_is_no_python_is_a_story_and_the_others_are_checked(tmp_path):
-    kit = tmp_path / "kit"
-    left = shutil.ignore_patterns(
-        ".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache", "dist", ".hypothesis"
-    )
-    shutil.copytree(ROOT, kit, ignore=left)
+    kit = copy_kit(tmp_path)
     sheets = kit / "lab" / "exercises"
     with (sheets / "sheet_02_handshake.py").open("a") as file:
         file.write("def x(:\n")

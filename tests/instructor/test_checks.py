@@ -17,8 +17,8 @@ from lab.checking.tasks import MOST_TASKS, STUBS, Student, module_name, sheet_na
 from lab.instructor import stubs
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench.misconceptions import STYLES, all_tasks, answer_given_away, run, run_misconception
-from tests.conftest import ROOT
 from tests.solutions.misconceptions import MISCONCEPTIONS
+from tests.support import ROOT
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::RuntimeWarning"

@@ -25,7 +25,7 @@ from lab.instructor.marking import Mark, Result, mark, secret_seeds
 from lab.instructor.roster import Entry
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench import submissions_of_a_class as bench
-from tests.conftest import ROOT
+from tests.support import ROOT
 
 
 @pytest.fixture(scope="module")

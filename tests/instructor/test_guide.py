@@ -14,7 +14,7 @@ from lab.checking import tasks as sheets
 from lab.checking.tasks import STUBS, module_name
 from lab.exposure import eavesdrop
 from tests.bench.misconceptions import all_tasks
-from tests.conftest import ROOT
+from tests.support import ROOT
 
 GUIDE = (STUBS / "README.md").read_text(encoding="utf-8")
 ANSWERS = (STUBS / "ANSWERS.md").read_text(encoding="utf-8")

@@ -6,7 +6,6 @@ descendants.
 """
 
 import json
-import os
 import platform
 import struct
 import subprocess
@@ -15,54 +14,30 @@ import zipfile
 
 import pytest
 
-from lab.checking.child import RUNNER
 from lab.harness.student_capture import ANSWERS, PLAIN
-from lab.instructor import sandbox
-from lab.instructor.stubs import SOLUTIONS
 from lab.net import namespace
 from tests.bench.submissions_of_a_class import with_body
-from tests.conftest import ROOT
+from tests.instructor.hand_ins import (
+    ADD_KEY,
+    HONEST,
+    KEYCTL,
+    SHEET,
+    TASK,
+    command,
+    expensive_capture,
+    hand_in,
+    marks,
+    refused,
+    roster,
+    solution,
+    watched,
+)
+from tests.support import needs_namespaces
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sandbox is Linux only")
 
-HONEST = ["a-honest", "m-honest", "z-honest"]
-TASK, SHEET = "07_threads.next_batch", "sheet_07_threads.py"
-ADD_KEY, KEYCTL = (248, 250) if platform.machine() == "x86_64" else (217, 219)
 SHMGET, MSGGET = (29, 68) if platform.machine() == "x86_64" else (194, 186)
 
-WATCHER = f"""
-import ctypes, json, os, resource, subprocess, sys, time
-libc = ctypes.CDLL(None)
-libc.prctl(36, 1)
-libc.syscall({KEYCTL}, 1, b"graders")
-libc.syscall({ADD_KEY}, b"user", b"secret", b"42", 2, -3)
-started = time.monotonic()
-done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
-seconds, peak = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
-
-def below(pid):
-    children = []
-    try:
-        for task in os.listdir(f"/proc/{{pid}}/task"):
-            children += open(f"/proc/{{pid}}/task/{{task}}/children").read().split()
-    except OSError:
-        pass
-    return children + [one for child in children for one in below(child)]
-
-def name(pid):
-    try:
-        return open(f"/proc/{{pid}}/cmdline").read().replace(chr(0), " ")
-    except OSError:
-        return ""
-
-deadline = time.monotonic() + 3
-while (left := [n for n in map(name, below(os.getpid())) if n]) and time.monotonic() < deadline:
-    time.sleep(0.02)
-found = [libc.syscall({KEYCTL}, 10, -3, b"user", key, 0) > 0 for key in (b"secret", b"planted")]
-print(json.dumps([done.returncode, done.stdout, done.stderr, seconds, peak, left, found]))
-for pid in below(os.getpid()):
-    os.kill(int(pid), 9)
-"""
 
 # Each a body of next_batch, and what its feedback says.
 BODIES = {
@@ -122,74 +97,6 @@ for n in range(3, 10):
         pass
 time.sleep(10**6)
 """
-
-
-def refused():
-    """Why there is no sandbox here, or None."""
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        return sandbox.refusal(RUNNER, Path(folder))
-
-
-def solution(name: str = SHEET) -> str:
-    return (SOLUTIONS / name).read_text(encoding="utf-8")
-
-
-def expensive_capture(frames: int = 50_000) -> bytes:
-    """A pcap file of empty TLS records: 57 in each frame, which cost a hundred times their size in memory."""
-    packets = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)]
-    payload = b"\x17\x03\x03\0\0" * 57
-    ip = struct.pack(
-        ">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0x4000, 64, 6, 0, b"\n\0\0\1", b"\n\0\0\2"
-    )
-    for number in range(frames):
-        tcp = struct.pack(">HHIIBBHHH", 40000, 9898, 1000 + number * len(payload), 1, 0x50, 0x18, 500, 0, 0)
-        frame = b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + ip + tcp + payload
-        packets.append(struct.pack("<IIII", 1_700_000_000, number, len(frame), len(frame)) + frame)
-    return b"".join(packets)
-
-
-def hand_in(inbox, student: str, files: dict) -> None:
-    (inbox / student).mkdir(parents=True)
-    for name, data in files.items():
-        (inbox / student / name).write_bytes(data if isinstance(data, bytes) else data.encode())
-
-
-def roster(folder, students) -> None:
-    (folder / "roster.csv").write_text("Name,SIS User ID\n" + "".join(f"N,{one}\n" for one in students))
-
-
-def command(folder, *more: str) -> list[str]:
-    words = [
-        str(folder / "in"),
-        "--roster",
-        str(folder / "roster.csv"),
-        "--out",
-        str(folder / "out"),
-        "--jobs",
-        "2",
-    ]
-    return [sys.executable, str(ROOT / "lab"), "grade", *words, *more]
-
-
-def watched(folder, words: list[str]) -> dict:
-    """Run a command below WATCHER with a temporary folder of its own."""
-    (folder / "tmp").mkdir(exist_ok=True)
-    environment = {**os.environ, "TMPDIR": str(folder / "tmp")}
-    done = subprocess.run(
-        [sys.executable, "-c", WATCHER, *words], capture_output=True, text=True, env=environment, timeout=110
-    )
-    assert done.stdout, done.stderr
-    names = ("code", "stdout", "stderr", "seconds", "peak_mb", "left", "keys")
-    return dict(zip(names, json.loads(done.stdout), strict=True))
-
-
-def marks(folder, student: str) -> dict:
-    told = json.loads((folder / "out" / "results" / f"{student}.json").read_text())
-    return {f"{mark['sheet']}.{mark['task']}": mark for mark in told["marks"]} | {"remarks": told["remarks"]}
 
 
 def bomb(kind: int) -> bytes:
@@ -310,9 +217,8 @@ grader.wait()
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@needs_namespaces
 def test_without_namespaces_nothing_is_graded_unless_asked_for(tmp_path):
-    if reason := namespace.refusal():
-        pytest.skip(reason)
     hand_in(tmp_path / "in", "one", {SHEET: solution()})
     roster(tmp_path, ["one"])
     inside = "echo 0 > /proc/sys/user/max_user_namespaces; exec "

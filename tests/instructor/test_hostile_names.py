@@ -19,7 +19,7 @@ from lab.instructor.marking import secret_seeds
 from lab.instructor.roster import Entry
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench.submissions_of_a_class import with_body
-from tests.instructor.test_hostile import SHEET, command, hand_in, marks, refused, roster, solution
+from tests.instructor.hand_ins import SHEET, command, hand_in, marks, refused, roster, solution
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sandbox is Linux only")
 

@@ -9,7 +9,7 @@ import pytest
 
 from lab.harness.student_capture import ANSWERS, PLAIN
 from tests.bench.submissions_of_a_class import with_body
-from tests.instructor.test_hostile import (
+from tests.instructor.hand_ins import (
     HONEST,
     SHEET,
     TASK,

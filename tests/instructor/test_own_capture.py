@@ -11,7 +11,7 @@ from lab.harness.student_capture import ANSWERS, FILES, PLAIN, TLS, profile, que
 from lab.harness.tap import RecordingRefused
 from lab.instructor import answer_key
 from lab.instructor.roster import RosterError, read_roster
-from tests.conftest import ROOT
+from tests.support import ROOT
 
 
 @pytest.fixture(scope="module")

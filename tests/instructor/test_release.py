@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from lab import release
 from lab.instructor import stubs
 from tests.bench.misconceptions import all_tasks
-from tests.conftest import ROOT
+from tests.support import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ import threading
 import pytest
 
 from lab.commands import room
-from lab.net import attach, namespace
+from lab.net import attach
 from lab.net.lan import Lan
 from lab.net.plan import LanError, host
+from tests.support import needs_namespaces
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "geteuid") or not hasattr(socket, "SOCK_SEQPACKET"), reason="Linux only"
@@ -29,9 +30,8 @@ def visitor(address: str) -> socket.socket:
     return one
 
 
+@needs_namespaces
 def test_silent_visitors_keep_nobody_waiting(address):
-    if refused := namespace.refusal():
-        pytest.skip(f"this system refuses namespaces: {refused}")
     with Lan([host("A", "10.0.0.1/24"), host("B", "10.0.0.2/24")]) as lan, attach.AttachPoint(lan) as way_in:
         assert way_in.open
         silent = [visitor(address) for _ in range(64)]

@@ -16,12 +16,11 @@ from lab.net import namespace
 from lab.net.lan import MTU, Lan, LanRefused
 from lab.net.orders import ConditionError
 from lab.net.plan import REPORT_LAN, LanError, host, router
+from tests.support import ROOT, needs_namespaces
 
-ROOT = Path(__file__).resolve().parents[2]
-REFUSAL = namespace.refusal()
 pytestmark = [
     pytest.mark.as_root,
-    pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}"),
+    needs_namespaces,
 ]
 BOUND_S = 30
 

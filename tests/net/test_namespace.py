@@ -3,17 +3,15 @@
 import platform
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from lab.net import namespace
+from tests.support import ROOT, needs_namespaces
 
-ROOT = Path(__file__).resolve().parents[2]
-REFUSAL = namespace.refusal()
 pytestmark = [
     pytest.mark.as_root,
-    pytest.mark.skipif(REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}"),
+    needs_namespaces,
 ]
 
 

@@ -1,0 +1,56 @@
+"""What tests of several rooms use: paths, the README's commands, a copy of the kit, reasons to skip."""
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.net import namespace
+
+ROOT = Path(__file__).resolve().parent.parent
+CAPTURES = ROOT / "captures"
+CHAT = CAPTURES / "chat"
+FRAME_1193 = bytes.fromhex(
+    "18c04ddfaa43c6fe50adabdc080045000037cb454000400623f50a1b1b830a1b"
+    "1bce26aadba406e51bfa68086395501801f6630c00003c4272616e646f6e3e2068656c6c6f"
+)
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.partition("#")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
+REFUSAL = namespace.refusal()
+needs_namespaces = pytest.mark.skipif(
+    REFUSAL is not None, reason=f"this system refuses namespaces: {REFUSAL}"
+)
+NOT_OF_THE_KIT = (".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache", ".hypothesis", "dist")
+
+
+def a_third_of(values) -> list:
+    """The values as parameters of a test: every third for everyone, the others for maintainers."""
+    return [pytest.param(one, marks=pytest.mark.maintainers if i % 3 else ()) for i, one in enumerate(values)]
+
+
+def shared_folder(tmp_path_factory) -> Path:
+    """A temporary folder that all workers of this run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def as_typed(command: str) -> list[str]:
+    """Return the words of a command, with this Python for ``python3`` and for that of the set-up."""
+    words = shlex.split(command)
+    assert words[0] in ("python3", ".venv/bin/python"), f"what is this? {command}"
+    return [sys.executable, *words[1:]]
+
+
+def copy_kit(folder: Path) -> Path:
+    """Copy the kit without what running it has made; return the copy, ``folder / "kit"``."""
+    return shutil.copytree(ROOT, folder / "kit", ignore=shutil.ignore_patterns(*NOT_OF_THE_KIT))
