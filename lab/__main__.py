@@ -33,7 +33,7 @@ COMMANDS = {
         "lab.commands.room", "the report's room on a LAN of its own, recorded: windows, a script, a shell"
     ),
     "dissect": Command(
-        "lab.chat_fields", "what a capture says: flows, handshakes, streams, one frame bit by bit"
+        "lab.commands.dissect", "what a capture says: flows, handshakes, streams, one frame bit by bit"
     ),
     "report": Command(
         "lab.commands.report", "one self-contained page about a capture, or a plaintext and TLS pair"

@@ -14,7 +14,7 @@ MAY_USE = {
     "lab.dissect": {"lab.dissect"},
     "lab.setup": {"lab.setup"},  # which everybody may use
     "lab.net": {"lab.net"},
-    "lab.harness": {"lab.harness", "lab.net", "lab.chat", "lab.dissect.capture_file"},
+    "lab.harness": {"lab.harness", "lab.net", "lab.chat", "lab.dissect.files"},
     "lab.exposure": {
         "lab.exposure",
         "lab.dissect",

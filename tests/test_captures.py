@@ -6,10 +6,10 @@ import struct
 
 import pytest
 
-from lab.dissect.capture_file import read_capture
-from lab.dissect.fields import dissect_frame
-from lab.dissect.flows import find_flows
-from lab.dissect.segments import read_segments
+from lab.dissect.fields.frame import dissect_frame
+from lab.dissect.files.capture_file import read_capture
+from lab.dissect.tcp.flows import find_flows
+from lab.dissect.tcp.segments import read_segments
 from lab.exposure import eavesdrop, score
 from lab.harness import report_frame
 from lab.harness.manifest import read_manifest

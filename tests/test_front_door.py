@@ -150,7 +150,7 @@ def test_ctrl_c_leaves_no_process_and_no_broken_file(tmp_path):
     assert process.returncode and "Traceback" not in errors
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
-    from lab.dissect.capture_file import read_capture
+    from lab.dissect.files.capture_file import read_capture
 
     captures = list(tmp_path.glob("*.pcapng"))
     assert captures and all(read_capture(path).truncated is None for path in captures)

@@ -14,9 +14,9 @@ from dataclasses import asdict
 
 import pytest
 
-from lab.dissect.capture_file import read_capture
-from lab.dissect.flows import find_flows
-from lab.dissect.segments import read_segments
+from lab.dissect.files.capture_file import read_capture
+from lab.dissect.tcp.flows import find_flows
+from lab.dissect.tcp.segments import read_segments
 from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.script import make_script
 from lab.harness.session import record

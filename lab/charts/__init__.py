@@ -19,12 +19,12 @@ from lab.charts.byte_strip import Span, describe_byte_strip, draw_byte_strip, fr
 from lab.charts.entropy import describe_entropy, draw_entropy
 from lab.charts.exposure import describe_exposure, draw_exposure
 from lab.charts.figure import describe_page, draw_page, new_axes, to_png
-from lab.charts.flow_rows import plain_text
 from lab.charts.in_flight import describe_in_flight, draw_in_flight
 from lab.charts.ladder import describe_ladder, draw_ladder
 from lab.charts.length_leak import describe_length_leak, draw_length_leak
 from lab.charts.round_trips import describe_round_trips, draw_round_trips
 from lab.charts.time_sequence import describe_time_sequence, draw_time_sequence
+from lab.dissect.tcp.flow_rows import plain_text
 
 __all__ = [
     "Span",

@@ -24,9 +24,9 @@ from lab.charts.figure import (
     new_axes,
     text_width,
 )
-from lab.charts.flow_rows import plain_text
-from lab.dissect.field_tree import Cursor, Field, Layer
-from lab.dissect.tls_fields import dissect_tls, looks_like_tls
+from lab.dissect.fields.tls import dissect_tls, looks_like_tls
+from lab.dissect.fields.tree import Cursor, Field, Layer
+from lab.dissect.tcp.flow_rows import plain_text
 
 
 class Span(NamedTuple):
@@ -63,7 +63,7 @@ CELL, HIGH, BAND, NAMES, OFFSET = 0.42, 0.44, 0.09, 0.3, 0.55
 
 
 def frame_spans(frame: Field) -> list[Span]:
-    """Who reads what of a frame, from its field tree (``lab.dissect.fields.dissect_frame``): one span a field.
+    """Who reads what of a frame, from its field tree (``lab.dissect.fields.frame.dissect_frame``): one span a field.
 
     Fields that share a byte become one span; a name that comes in several layers gets its layer's put before it. What
     TLS has encrypted is ciphertext; the headers of Ethernet, IP, TCP and TLS records are headers; the rest is plaintext.

@@ -17,9 +17,9 @@ from lab.charts.figure import (
     tidy,
     whole_numbers,
 )
-from lab.charts.flow_rows import time_unit
-from lab.charts.one_way import in_flight, one_way
-from lab.dissect.flows import Flow
+from lab.dissect.tcp.flow_rows import time_unit
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tcp.one_way import in_flight, one_way
 
 NEAR = 1.3  # how far above the most that was in flight the picture goes, at the most, to show the window
 

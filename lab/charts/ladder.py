@@ -31,8 +31,8 @@ from lab.charts.figure import (
     new_axes,
     text_width,
 )
-from lab.charts.flow_rows import MOST_ROWS, LeftOut, PayloadText, Row, ladder_rows, time_unit
-from lab.dissect.flows import Flow
+from lab.dissect.tcp.flow_rows import MOST_ROWS, LeftOut, PayloadText, Row, ladder_rows, time_unit
+from lab.dissect.tcp.flows import Flow
 
 
 class Mark(NamedTuple):

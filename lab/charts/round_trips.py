@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from lab.charts.figure import SERIES, SMALL, new_axes, side_key, tidy
-from lab.charts.flow_rows import time_unit
-from lab.charts.one_way import DIRECTIONS, one_way, round_trips
-from lab.dissect.flows import Flow
+from lab.dissect.tcp.flow_rows import time_unit
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tcp.one_way import DIRECTIONS, one_way, round_trips
 
 WIDE = 50  # from a spread of this factor on, the axis is logarithmic
 

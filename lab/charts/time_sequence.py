@@ -28,9 +28,9 @@ from lab.charts.figure import (
     tidy,
     whole_numbers,
 )
-from lab.charts.flow_rows import time_unit
-from lab.charts.one_way import OneWay, Sent, burst_times, densest_burst, one_way
-from lab.dissect.flows import Flow
+from lab.dissect.tcp.flow_rows import time_unit
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tcp.one_way import OneWay, Sent, burst_times, densest_burst, one_way
 
 SEQUENCE = "relative sequence number, bytes"
 MOST_TOLD = 12

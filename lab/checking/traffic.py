@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
-from lab.dissect.capture_file import CaptureWriter, parse_capture, read_capture
-from lab.dissect.flows import Flow, find_flows
-from lab.dissect.segments import Segments, read_segments
+from lab.dissect.files.capture_file import CaptureWriter, parse_capture, read_capture
+from lab.dissect.tcp.flows import Flow, find_flows
+from lab.dissect.tcp.segments import Segments, read_segments
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN = ROOT / "captures" / "chat" / "plain.pcapng"
@@ -96,7 +96,7 @@ class Case:
         return bytes(self.segments.capture.frame(number))
 
     def side(self, stream) -> list[dict]:
-        """Return the rows of one direction (a ``lab.dissect.flows.Stream``)."""
+        """Return the rows of one direction (a ``lab.dissect.tcp.flows.Stream``)."""
         return [self.rows[row] for row in stream.rows.tolist()]
 
 

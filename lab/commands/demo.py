@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
 
     from lab.commands import report
-    from lab.dissect.capture_file import CaptureError
+    from lab.dissect.files.capture_file import CaptureError
     from lab.harness.manifest import MANIFEST, read_manifest
     from lab.harness.session import record
     from lab.harness.tap import RecordingError, RecordingRefused
@@ -107,8 +107,8 @@ def main(argv: list[str] | None = None) -> int:
 def _facts(folder: Path, manifest: dict) -> dict:
     """All that the demo shows, as plain data; under "_scores" the Score objects that the chart wants."""
     from lab.charts import describe_exposure
-    from lab.dissect.flows import find_flows
-    from lab.dissect.segments import flag_names, read_segments
+    from lab.dissect.tcp.flows import find_flows
+    from lab.dissect.tcp.segments import flag_names, read_segments
     from lab.exposure import eavesdrop, score
 
     sessions, scores = [], {}

@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="default: %(default)s")
     options = parser.parse_args(argv)
 
-    from lab.dissect.capture_file import CaptureError, read_frames
+    from lab.dissect.files.capture_file import CaptureError, read_frames
 
     try:
         for path in options.captures:
@@ -158,8 +158,8 @@ def _exposure(scores: dict) -> str:
 
 def _section(path: Path, label: str, intercept, entry: dict | None) -> str:
     from lab.charts import describe_ladder, draw_ladder
-    from lab.dissect.flows import find_flows
-    from lab.dissect.segments import read_segments
+    from lab.dissect.tcp.flows import find_flows
+    from lab.dissect.tcp.segments import read_segments
 
     segments = read_segments(path)
     flows = find_flows(segments)
@@ -178,7 +178,7 @@ def _section(path: Path, label: str, intercept, entry: dict | None) -> str:
 
 
 def _facts(path: Path, segments, flows: list, intercept, entry: dict | None) -> str:
-    from lab.dissect.other_frames import describe
+    from lab.dissect.packets.other_frames import describe
     from lab.exposure import length_leak
 
     rows = [

@@ -20,7 +20,7 @@ import threading
 from dataclasses import dataclass
 from os import PathLike, fspath
 
-from lab.dissect.segments import NO_LENGTH, read_segments
+from lab.dissect.tcp.segments import NO_LENGTH, read_segments
 
 TIMEOUT_S = 600
 

@@ -1,6 +1,6 @@
 """The eavesdropper: a capture file in, everything that can be known from it out.
 
-Theory of operation. Every flow is put together (``lab.dissect.flows``) and its way to the server is looked at:
+Theory of operation. Every flow is put together (``lab.dissect.tcp.flows``) and its way to the server is looked at:
 
     TLS records?           count them; take the ciphertext's overhead off their lengths: what is left is the length of
                            a message, exactly, unless it was padded
@@ -13,7 +13,7 @@ does. That needs no plaintext either. Nothing is guessed beyond that: where two 
 for the earlier one, and may be wrong, which the score then counts.
 
 Not supported: flows whose beginning is not in the capture, and TLS that the capture's own secrets could open (the
-eavesdropper has no secrets; see ``lab.dissect.tls_session`` for reading with keys).
+eavesdropper has no secrets; see ``lab.dissect.tls.session`` for reading with keys).
 """
 
 import bisect
@@ -27,11 +27,11 @@ from lab.chat import events
 from lab.chat.events import WireError
 from lab.chat.json_wire import JsonWire
 from lab.chat.report_wire import COMMANDS, ReportWire
-from lab.dissect.flows import Flow, find_flows
-from lab.dissect.records import APPLICATION_DATA, Record, read_records
-from lab.dissect.segments import read_segments
-from lab.dissect.streams import Stream
-from lab.dissect.tls_session import certificate_names, open_flow
+from lab.dissect.tcp.flows import Flow, find_flows
+from lab.dissect.tcp.segments import read_segments
+from lab.dissect.tcp.streams import Stream
+from lab.dissect.tls.records import APPLICATION_DATA, Record, read_records
+from lab.dissect.tls.session import certificate_names, open_flow
 from lab.exposure import disguises
 
 # What TLS adds to a message, beside the record's header of 5 bytes. TLS 1.3: a tag of 16 and the true content type of 1
@@ -125,7 +125,7 @@ class Intercept:
 
 
 def eavesdrop(path: Path | str) -> Intercept:
-    """Read a capture as an eavesdropper does. Raises ``lab.dissect.capture_file.CaptureError`` for a bad file."""
+    """Read a capture as an eavesdropper does. Raises ``lab.dissect.files.capture_file.CaptureError`` for a bad file."""
     found = Intercept()
     deliveries: list[tuple[int, str, int]] = []  # (time_ns, endpoint, length) of all that the server sent
     for flow in find_flows(read_segments(path)):

@@ -22,7 +22,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab.dissect.capture_file import CaptureWriter
+from lab.dissect.files.capture_file import CaptureWriter
 from lab.harness.tap import RecordingError, open_interface, set_filter
 from lab.net import namespace
 from lab.net.lan import Lan

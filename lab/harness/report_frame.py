@@ -6,7 +6,7 @@ says 1970 and a comment says why.
 
 from pathlib import Path
 
-from lab.dissect.capture_file import CaptureWriter
+from lab.dissect.files.capture_file import CaptureWriter
 
 FRAME_1193 = bytes.fromhex("""
     18 c0 4d df aa 43 c6 fe 50 ad ab dc 08 00 45 00

@@ -16,7 +16,7 @@ import threading
 import time
 from pathlib import Path
 
-from lab.dissect.capture_file import CaptureWriter
+from lab.dissect.files.capture_file import CaptureWriter
 
 # Bytes kept of a frame: the largest that a loopback carries. In immediate mode each of the ring's slots is this big.
 SNAP_LENGTH = 65_700

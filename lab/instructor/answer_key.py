@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.chat import events, report_wire
-from lab.dissect.flows import Flow, find_flows
-from lab.dissect.records import APPLICATION_DATA, read_records
-from lab.dissect.segments import FIN, read_segments
+from lab.dissect.tcp.flows import Flow, find_flows
+from lab.dissect.tcp.segments import FIN, read_segments
+from lab.dissect.tls.records import APPLICATION_DATA, read_records
 from lab.harness.student_capture import PLAIN, TLS, Profile, questions
 
 TLS13_OVERHEAD = 16 + 1  # tag and content type (RFC 8446 section 5.2)

@@ -20,9 +20,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.dissect.flows import find_flows
-from lab.dissect.records import HANDSHAKE, read_records
-from lab.dissect.segments import SYN, read_segments
+from lab.dissect.tcp.flows import find_flows
+from lab.dissect.tcp.segments import SYN, read_segments
+from lab.dissect.tls.records import HANDSHAKE, read_records
 
 ENOUGH = {
     "isn": 2,

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lab.checking.tasks import ROOT
-from lab.dissect.capture_file import CaptureError, read_capture
+from lab.dissect.files.capture_file import CaptureError, read_capture
 from lab.harness.student_capture import PLAIN, TLS, profile
 from lab.instructor import answer_key, copies
 

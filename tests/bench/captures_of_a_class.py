@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.dissect.capture_file import CaptureWriter, read_capture
+from lab.dissect.files.capture_file import CaptureWriter, read_capture
 from lab.harness.student_capture import PLAIN, TLS, profile
 from lab.instructor import answer_key, copies
 from lab.instructor.roster import Entry, record_roster

@@ -62,7 +62,7 @@ TSHARK_FIELDS = (
 
 def make(path: Path, count: int, seed: int = 1) -> None:
     """COUNT segments of many chat connections, interleaved: handshake, lines and acknowledgements, close."""
-    from lab.dissect.capture_file import CaptureWriter
+    from lab.dissect.files.capture_file import CaptureWriter
 
     rng = random.Random(seed)
     ip, tcp = struct.Struct(">BBHHHBBH4s4s"), struct.Struct(">HHIIHHHHBBBBII")
@@ -148,7 +148,7 @@ def timed(work, *arguments):
 
 def columns_of(path: str):
     """The row's columns, all of them computed."""
-    from lab.dissect.segments import read_segments
+    from lab.dissect.tcp.segments import read_segments
 
     segments = read_segments(path)
     return segments, [
@@ -171,7 +171,7 @@ def child_ours(path: str) -> dict:
 
 def child_streams(path: str) -> dict:
     """Decode, then every stream of every flow as bytes; then one flow looked up and followed."""
-    from lab.dissect.flows import find_flow, find_flows
+    from lab.dissect.tcp.flows import find_flow, find_flows
 
     start, clock = processor_s(), time.perf_counter()
     segments, _ = columns_of(path)
@@ -188,7 +188,7 @@ def child_streams(path: str) -> dict:
 
 def make_one_sided(path: Path) -> None:
     """One connection in which only the initiator writes: 16.8 MB in 11,600 segments."""
-    from lab.dissect.capture_file import CaptureWriter
+    from lab.dissect.files.capture_file import CaptureWriter
     from tests.dissect import packets
 
     ends = "10.0.0.1", "10.0.0.2"
@@ -206,7 +206,7 @@ def make_one_sided(path: Path) -> None:
 
 def child_follow(path: str) -> dict:
     """``lab dissect --follow 0``, printed to nowhere."""
-    from lab.dissect.program import main
+    from lab.commands.dissect import main
 
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         seconds = min(timed(main, [path, "--follow", "0"])[0] for _ in range(3))
@@ -274,7 +274,7 @@ def child_read(path: str) -> dict:
 
 
 def child_walk(path: str) -> dict:
-    from lab.dissect.capture_file import read_capture
+    from lab.dissect.files.capture_file import read_capture
 
     return {"seconds": min(timed(read_capture, path)[0] for _ in range(3))}
 
@@ -343,7 +343,7 @@ def ask(what: str, *arguments: str) -> dict:
 def ours_whole(path: Path) -> Cost:
     """A process that does nothing but start and compute all columns."""
     code = (
-        "import sys; from lab.dissect.segments import read_segments\n"
+        "import sys; from lab.dissect.tcp.segments import read_segments\n"
         "segments = read_segments(sys.argv[1]); segments.time_ns"
     )
     return run([sys.executable, "-c", code, str(path)])

@@ -37,7 +37,7 @@ HOSTILE = [
     ("reads the solutions", "06_bad_weather.reassemble", f"exec(open({str(SOLUTIONS / 'sheet_06_bad_weather.py')!r}).read(), globals())\nreturn reassemble(segments)", "FileNotFound"),
     ("reads the hidden checks", "06_bad_weather.reassemble", f"return open({str(ROOT / 'tests' / 'hidden' / 'test_06_bad_weather.py')!r}).read()", "FileNotFound"),
     ("looks for other submissions", "06_bad_weather.reassemble", "import os\nfound = [f for top in ('/work', '/home', '/tmp', '/kit', '/mnt', '/root') for d, _, fs in os.walk(top) if '.pyenv' not in d for f in fs if f.startswith('sheet_') or f == 'roster.csv']\nassert len(found) == 6 and 'roster.csv' not in found, found\nraise RuntimeError('nobody else is here')", "nobody else is here"),
-    ("imports the kit", "05_plaintext_or_tls.parse_records", "from lab.dissect.records import parse_records\nreturn parse_records(stream)", "ModuleNotFound"),
+    ("imports the kit", "05_plaintext_or_tls.parse_records", "from lab.dissect.tls.records import parse_records\nreturn parse_records(stream)", "ModuleNotFound"),
     ("patches pytest", "05_plaintext_or_tls.infer_lengths", "import pytest, sys\npytest.fail = lambda *a, **k: None\nreturn []", "ModuleNotFound"),
     ("patches the comparison", "05_plaintext_or_tls.infer_lengths", "class Equal(list):\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\n    def __len__(self): return 11\nreturn Equal()", ""),
     ("patches the runner", "05_plaintext_or_tls.infer_lengths", "import sys\nmain = sys.modules['__main__']\nmain.pack = lambda value: True\nreturn None", ""),

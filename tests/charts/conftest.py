@@ -2,8 +2,8 @@
 
 import pytest
 
-from lab.dissect.flows import find_flow
-from lab.dissect.segments import read_segments
+from lab.dissect.tcp.flows import find_flow
+from lab.dissect.tcp.segments import read_segments
 from tests.charts.traffic import write_lossy_upload
 from tests.support import CHAT
 

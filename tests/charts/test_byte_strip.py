@@ -5,8 +5,8 @@ import pytest
 from lab.charts import Span, describe_byte_strip, draw_byte_strip, frame_spans, payload_spans
 from lab.charts.byte_strip import READERS
 from lab.charts.figure import BLACK
-from lab.dissect.capture_file import read_capture
-from lab.dissect.fields import dissect_frame
+from lab.dissect.fields.frame import dissect_frame
+from lab.dissect.files.capture_file import read_capture
 from tests.charts.looks import contrast, grey, inspect_text
 from tests.support import CAPTURES
 

@@ -6,7 +6,7 @@ import pytest
 
 from lab.charts import describe_entropy, describe_length_leak, draw_entropy, draw_length_leak
 from lab.charts.entropy import VALUES, entropy_bits, random_entropy_bits
-from lab.dissect.records import APPLICATION_DATA, read_records
+from lab.dissect.tls.records import APPLICATION_DATA, read_records
 from tests.charts.looks import inspect_text
 
 

@@ -5,10 +5,10 @@ import re
 import pytest
 
 from lab.charts import describe_ladder, draw_ladder, new_axes, plain_text
-from lab.charts.flow_rows import LeftOut, ladder_rows, time_unit
 from lab.charts.ladder import MARKS, _spread
-from lab.dissect.flows import find_flow
-from lab.dissect.segments import read_segments
+from lab.dissect.tcp.flow_rows import LeftOut, ladder_rows, time_unit
+from lab.dissect.tcp.flows import find_flow
+from lab.dissect.tcp.segments import read_segments
 from tests.charts.looks import inspect_text
 from tests.dissect.packets import ACK, PSH, RST, SYN, ipv6, link, pcap, tcp
 

@@ -17,7 +17,9 @@ from lab.charts import (
     draw_time_sequence,
     new_axes,
 )
-from lab.charts.one_way import (
+from lab.charts.time_sequence import MOST_TOLD, _some
+from lab.dissect.tcp.flows import find_flow
+from lab.dissect.tcp.one_way import (
     Acknowledged,
     InFlight,
     OneWay,
@@ -28,9 +30,7 @@ from lab.charts.one_way import (
     one_way,
     round_trips,
 )
-from lab.charts.time_sequence import MOST_TOLD, _some
-from lab.dissect.flows import find_flow
-from lab.dissect.segments import read_segments
+from lab.dissect.tcp.segments import read_segments
 from tests.charts.looks import grey, inspect_text
 from tests.charts.traffic import LAST, LOST, MSS, ROUND_TRIP_MS
 from tests.support import CHAT

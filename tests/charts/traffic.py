@@ -7,7 +7,7 @@ sent again after a timeout of 300 ms. In between the server's window closes and 
 
 import struct
 
-from lab.dissect.capture_file import CaptureWriter
+from lab.dissect.files.capture_file import CaptureWriter
 from tests.dissect.packets import ACK, FIN, PSH, SYN, ipv4, link, tcp
 
 CLIENT, SERVER = ("10.27.27.206", 56228), ("10.27.27.131", 9898)

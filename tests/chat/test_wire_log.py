@@ -8,8 +8,8 @@ from lab.chat.client import ChatClient
 from lab.chat.server import ChatServer
 from lab.chat.tls import client_context, server_context
 from lab.chat.wire_log import MAX_PIECES, SHOWN_BYTES, WireLog
-from lab.dissect.flows import find_flows
-from lab.dissect.segments import read_segments
+from lab.dissect.tcp.flows import find_flows
+from lab.dissect.tcp.segments import read_segments
 from lab.harness import certificates
 from lab.harness.tap import Tap
 from tests.chat.rig import Console, joined, json_client

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from lab.commands import report
-from lab.dissect.capture_file import CaptureError
+from lab.dissect.files.capture_file import CaptureError
 from tests.browser import BROWSER, browser, needs_browser
 from tests.dissect import links, packets
 from tests.support import ROOT, a_third_of

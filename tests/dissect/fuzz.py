@@ -17,13 +17,13 @@ import traceback
 import warnings
 from pathlib import Path
 
-from lab.dissect.capture_file import CaptureError, parse_capture
-from lab.dissect.fields import dissect_frame
-from lab.dissect.flows import find_flows
-from lab.dissect.other_frames import describe
-from lab.dissect.records import APPLICATION_DATA
-from lab.dissect.segments import read_segments
-from lab.dissect.tls_session import certificate_names, open_flow
+from lab.dissect.fields.frame import dissect_frame
+from lab.dissect.files.capture_file import CaptureError, parse_capture
+from lab.dissect.packets.other_frames import describe
+from lab.dissect.tcp.flows import find_flows
+from lab.dissect.tcp.segments import read_segments
+from lab.dissect.tls.records import APPLICATION_DATA
+from lab.dissect.tls.session import certificate_names, open_flow
 from tests.dissect import links, packets
 from tests.dissect.frames import other_frames
 from tests.dissect.generator import LINKS, Conversation

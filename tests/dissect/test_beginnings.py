@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.dissect import oracle
-from lab.dissect.capture_file import parse_capture
-from lab.dissect.flows import find_flow, find_flows
-from lab.dissect.segments import read_segments
-from lab.dissect.streams import BEFORE_BEGINNING, CONFLICT, DUPLICATE
+from lab.dissect.files.capture_file import parse_capture
+from lab.dissect.tcp.flows import find_flow, find_flows
+from lab.dissect.tcp.segments import read_segments
+from lab.dissect.tcp.streams import BEFORE_BEGINNING, CONFLICT, DUPLICATE
 from tests.dissect import packets
 from tests.dissect.frames import frame, some
 from tests.dissect.packets import ACK, FIN, PSH, RST, SYN
 from tests.dissect.refused import Refused
-from tests.dissect.witness import EVENT_FIELDS, MARKER, check_events
+from tests.dissect.tshark_check import EVENT_FIELDS, MARKER, check_events
 
 GIB = 1 << 30
 SEEDS = 300

@@ -15,8 +15,9 @@ import zlib
 
 import pytest
 
-from lab.dissect import capture_file, oracle
-from lab.dissect.capture_file import CaptureError, CaptureWriter, parse_capture, read_capture
+from lab.dissect import oracle
+from lab.dissect.files import capture_file
+from lab.dissect.files.capture_file import CaptureError, CaptureWriter, parse_capture, read_capture
 from tests.dissect import packets
 from tests.support import ROOT
 
@@ -395,7 +396,7 @@ def test_a_killed_recorder_leaves_a_whole_file(tmp_path):
     """The child is killed without warning in the middle of writing; every block on disk is whole."""
     path = tmp_path / "killed.pcapng"
     code = (
-        "import sys; from lab.dissect.capture_file import CaptureWriter\n"
+        "import sys; from lab.dissect.files.capture_file import CaptureWriter\n"
         "writer = CaptureWriter(sys.argv[1]); writer.add_interface('lo')\n"
         "for i in range(500): writer.write(bytes(i % 1500), i)\n"
         "print('half', flush=True)\n"

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from lab.dissect import oracle
-from lab.dissect.capture_file import read_capture
-from lab.dissect.flows import Flow, find_flows
-from lab.dissect.segments import ACK, CUT, SYN, Segments, read_segments
+from lab.dissect.files.capture_file import read_capture
+from lab.dissect.tcp.flows import Flow, find_flows
+from lab.dissect.tcp.segments import ACK, CUT, SYN, Segments, read_segments
 from tests.dissect import packets
 from tests.dissect.generator import LINKS, Conversation
-from tests.dissect.witness import EVENT_FIELDS, check_events, check_streams
+from tests.dissect.tshark_check import EVENT_FIELDS, check_events, check_streams
 
 pytestmark = pytest.mark.tshark
 

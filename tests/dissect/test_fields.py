@@ -8,9 +8,10 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from lab.dissect import checksums, oracle
-from lab.dissect.capture_file import CaptureWriter, read_capture
-from lab.dissect.fields import Part, dissect_frame
+from lab.dissect import oracle
+from lab.dissect.fields import checksums
+from lab.dissect.fields.frame import Part, dissect_frame
+from lab.dissect.files.capture_file import CaptureWriter, read_capture
 from tests.dissect import packets
 from tests.dissect.frames import check_cover, other_frames
 from tests.dissect.generator import LINKS, Conversation

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.dissect import key_schedule
-from lab.dissect.capture_file import CaptureError, CaptureWriter, parse_capture
-from lab.dissect.field_tree import Cursor
-from lab.dissect.fields import dissect_frame
-from lab.dissect.flows import find_flow, find_flows
-from lab.dissect.link_layer import LINK_SLL2
-from lab.dissect.records import parse_records
-from lab.dissect.segments import read_segments
-from lab.dissect.tcp_options import read_options, walk_options
-from lab.dissect.tls_fields import dissect_handshake
-from lab.dissect.tls_session import certificate_names, open_flow
+from lab.dissect.fields.frame import dissect_frame
+from lab.dissect.fields.tls import dissect_handshake
+from lab.dissect.fields.tree import Cursor
+from lab.dissect.files.capture_file import CaptureError, CaptureWriter, parse_capture
+from lab.dissect.packets.link_layer import LINK_SLL2
+from lab.dissect.tcp.flows import find_flow, find_flows
+from lab.dissect.tcp.options import read_options, walk_options
+from lab.dissect.tcp.segments import read_segments
+from lab.dissect.tls import key_schedule
+from lab.dissect.tls.records import parse_records
+from lab.dissect.tls.session import certificate_names, open_flow
 from tests.dissect import fuzz, packets
 from tests.dissect.frames import check_cover, some
 

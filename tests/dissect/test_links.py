@@ -5,10 +5,10 @@ from xml.etree import ElementTree
 import pytest
 
 from lab.dissect import oracle
-from lab.dissect.capture_file import CaptureWriter, parse_capture, read_capture
-from lab.dissect.fields import dissect_frame
-from lab.dissect.other_frames import describe
-from lab.dissect.segments import read_segments
+from lab.dissect.fields.frame import dissect_frame
+from lab.dissect.files.capture_file import CaptureWriter, parse_capture, read_capture
+from lab.dissect.packets.other_frames import describe
+from lab.dissect.tcp.segments import read_segments
 from tests.dissect import links, packets
 from tests.dissect.frames import check_cover
 from tests.support import ROOT

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from lab.dissect import oracle
-from lab.dissect.capture_file import parse_capture
-from lab.dissect.fields import dissect_frame
-from lab.dissect.flow_numbers import FlowNumbers
-from lab.dissect.flows import find_flow, find_flows
-from lab.dissect.segments import (
+from lab.dissect.fields.frame import dissect_frame
+from lab.dissect.files.capture_file import parse_capture
+from lab.dissect.tcp.flow_numbers import FlowNumbers
+from lab.dissect.tcp.flows import find_flow, find_flows
+from lab.dissect.tcp.segments import (
     ACK,
     BAD_HEADER,
     CUT,
@@ -249,7 +249,7 @@ def test_more_than_a_chunk(tmp_path):
 
 def test_mixed_numbers_that_collide_are_told_apart(monkeypatch):
     """Endpoints are hashed; if all hashes were equal, flows would still be right."""
-    from lab.dissect import flow_numbers
+    from lab.dissect.tcp import flow_numbers
 
     monkeypatch.setattr(flow_numbers, "_MIX_LOW", np.uint64(0))
     monkeypatch.setattr(flow_numbers, "_MIX_HIGH", np.uint64(0))

@@ -5,10 +5,10 @@ streams equal tshark's, and every TLS session opens with its keys as it does the
 import pytest
 
 from lab.dissect import oracle
-from lab.dissect.flows import find_flows
-from lab.dissect.segments import CUT, read_segments
-from lab.dissect.tls_session import open_flow
-from tests.dissect.witness import EVENT_FIELDS, check_events, check_streams
+from lab.dissect.tcp.flows import find_flows
+from lab.dissect.tcp.segments import CUT, read_segments
+from lab.dissect.tls.session import open_flow
+from tests.dissect.tshark_check import EVENT_FIELDS, check_events, check_streams
 from tests.support import CAPTURES, a_third_of
 
 OWN = ("demo", "mine")  # made by whoever uses this checkout

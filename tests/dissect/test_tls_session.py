@@ -6,12 +6,13 @@ import subprocess
 
 import pytest
 
-from lab.dissect import key_schedule, oracle
-from lab.dissect.capture_file import CaptureWriter, read_capture
-from lab.dissect.flows import find_flows
-from lab.dissect.records import APPLICATION_DATA, HANDSHAKE, parse_records
-from lab.dissect.segments import read_segments
-from lab.dissect.tls_session import certificate_names, open_flow
+from lab.dissect import oracle
+from lab.dissect.files.capture_file import CaptureWriter, read_capture
+from lab.dissect.tcp.flows import find_flows
+from lab.dissect.tcp.segments import read_segments
+from lab.dissect.tls import key_schedule
+from lab.dissect.tls.records import APPLICATION_DATA, HANDSHAKE, parse_records
+from lab.dissect.tls.session import certificate_names, open_flow
 from tests.dissect.tls_traffic import play_apart, play_early_data, write_capture
 
 VARIANTS = {

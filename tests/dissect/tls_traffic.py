@@ -19,7 +19,7 @@ import threading
 import warnings
 from pathlib import Path
 
-from lab.dissect.capture_file import CaptureWriter
+from lab.dissect.files.capture_file import CaptureWriter
 from tests.dissect import packets
 from tests.support import ROOT
 

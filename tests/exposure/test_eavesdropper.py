@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from lab.dissect.capture_file import CaptureError, CaptureWriter
+from lab.dissect.files.capture_file import CaptureError, CaptureWriter
 from lab.exposure import (
     CLASSES,
     Intercept,
@@ -298,7 +298,7 @@ def test_the_classes_come_in_order(recorded):
 def test_keys_in_the_file_do_not_help_the_eavesdropper(recorded, tmp_path):
     folder, manifest = recorded
     entry = manifest["recordings"][2]
-    from lab.dissect.capture_file import read_capture
+    from lab.dissect.files.capture_file import read_capture
 
     capture = read_capture(folder / entry["file"])
     with CaptureWriter(tmp_path / "with-keys.pcapng") as writer:

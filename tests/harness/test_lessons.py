@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.dissect.capture_file import read_capture
-from lab.dissect.flows import find_flow
-from lab.dissect.segments import read_segments
+from lab.dissect.files.capture_file import read_capture
+from lab.dissect.tcp.flows import find_flow
+from lab.dissect.tcp.segments import read_segments
 from lab.harness.lan_tap import Recording
 from lab.net.lan import Lan
 from lab.net.plan import host

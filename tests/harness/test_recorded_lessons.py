@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from lab.dissect.flows import find_flow, find_flows
-from lab.dissect.segments import read_segments
+from lab.dissect.tcp.flows import find_flow, find_flows
+from lab.dissect.tcp.segments import read_segments
 from lab.harness import lessons
 from lab.harness.bare_socket import BareSocket, BareSocketError
 from lab.harness.lessons import LESSONS, record_lessons

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.dissect.capture_file import read_capture
-from lab.dissect.segments import flag_names, read_segments
+from lab.dissect.files.capture_file import read_capture
+from lab.dissect.tcp.segments import flag_names, read_segments
 from lab.harness.report_frame import FRAME_1193
 from lab.harness.script import REPORT_SCRIPT
 from lab.net import namespace

@@ -16,7 +16,7 @@ import pytest
 from lab.chat import events
 from lab.chat.report_wire import ReportWire
 from lab.commands import room
-from lab.dissect.capture_file import read_capture
+from lab.dissect.files.capture_file import read_capture
 from lab.exposure import eavesdrop
 from lab.harness.script import make_script
 from lab.setup.folder_lock import folder_lock

@@ -116,7 +116,7 @@ def test_answers_are_counted_and_a_broken_line_is_named(tmp_path, monkeypatch, c
 
 
 def test_a_story_of_made_up_frames_leaves_a_capture_to_open(sheets):
-    from lab.dissect.capture_file import read_capture
+    from lab.dissect.files.capture_file import read_capture
 
     plant(
         sheets / "sheet_06_bad_weather.py",

@@ -173,8 +173,8 @@ def test_the_command_refuses_in_one_line(tmp_path):
 
 def test_tls_and_plain_are_the_same_conversation(recorded_twice):
     one, first, _ = recorded_twice
-    from lab.dissect.flows import find_flows
-    from lab.dissect.segments import read_segments
+    from lab.dissect.tcp.flows import find_flows
+    from lab.dissect.tcp.segments import read_segments
 
     plain, tls = (find_flows(read_segments(first / name)) for name in (PLAIN, TLS))
     assert len(plain) == len(tls) == len(one.script.users)

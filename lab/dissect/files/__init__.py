@@ -1,0 +1,1 @@
+"""Capture files: pcap and pcapng, read as columns and written a block at a time."""

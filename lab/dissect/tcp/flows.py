@@ -1,0 +1,286 @@
+"""Flows: who opened a connection, how the handshake went, what each side sent, how it ended.
+
+    initiator                         responder
+       | --- SYN, seq = x ----------------> |      the first time numbers are named: x and y are the initial
+       | <-- SYN, ACK, seq = y, ack = x+1 - |      sequence numbers (RFC 9293 section 3.5)
+       | --- ACK, seq = x+1, ack = y+1 ---> |
+       |               ...                  |
+       | --- FIN -------------------------> |      each side closes its own direction (section 3.6);
+       | <-- ACK, later FIN ---------------- |      a RST ends both at once
+
+Times are those of the capture point. From there a handshake shows two round trips: SYN to SYN-ACK is the
+way to the responder and back, SYN-ACK to ACK the way to the initiator and back; together they make one from
+end to end.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.dissect.tcp.analysis import Event, analyse
+from lab.dissect.tcp.directions import sort_directions
+from lab.dissect.tcp.options import LARGEST_SHIFT
+from lab.dissect.tcp.segments import ACK, FIN, RST, SYN, Segments
+from lab.dissect.tcp.streams import Excluded, Gap, Piece, Stream
+
+__all__ = [
+    "Endpoint",
+    "Event",
+    "Excluded",
+    "Flow",
+    "Gap",
+    "Handshake",
+    "Offer",
+    "Piece",
+    "Stream",
+    "find_flow",
+    "find_flows",
+]
+
+
+class Endpoint(NamedTuple):
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What one side said in its SYN. None where it did not offer the option."""
+
+    mss: int | None  # bytes
+    window_shift: int | None
+    sack_permitted: bool
+    timestamps: bool
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """The three frames that open a flow. ``syn`` is the last SYN before the answer, had it to be repeated."""
+
+    syn: int  # frame numbers
+    syn_ack: int
+    ack: int | None  # None where the third frame was not captured
+    syn_retransmissions: int
+    initiator_isn: int  # initial sequence numbers, as on the wire
+    responder_isn: int
+    initiator: Offer
+    responder: Offer
+    responder_rtt_s: float  # SYN to SYN-ACK
+    initiator_rtt_s: float | None  # SYN-ACK to ACK
+    rtt_s: float | None  # both
+
+    @property
+    def agreed(self) -> dict[str, bool]:
+        """Which options both sides offered and the flow therefore uses (a maximum segment size needs no
+        consent).
+        """
+        ours, theirs = self.initiator, self.responder
+        return {
+            "window_scaling": ours.window_shift is not None and theirs.window_shift is not None,
+            "sack": ours.sack_permitted and theirs.sack_permitted,
+            "timestamps": ours.timestamps and theirs.timestamps,
+        }
+
+
+class Flow:
+    """Both directions between two endpoints. ``rows`` are indices into the segments, in file order."""
+
+    def __init__(
+        self, segments: Segments, number: int, initiator_direction: int, streams: tuple[Stream, Stream]
+    ):
+        """STREAMS by direction, 0 and 1; ``find_flows`` and ``find_flow`` make flows."""
+        self.segments = segments
+        self.number = number
+        self._initiator_direction = initiator_direction
+        self.from_initiator = streams[initiator_direction]
+        self.from_responder = streams[1 - initiator_direction]
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """int64, in file order."""
+        return np.sort(np.concatenate([self.from_initiator.rows, self.from_responder.rows]))
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.number}: {self.initiator} to {self.responder}, {len(self.rows)} segments>"
+
+    @property
+    def initiator_known(self) -> bool:
+        """False where no SYN was captured: then the sender of the first segment is called initiator."""
+        return bool((self.segments.flags[self.rows] & SYN).any())
+
+    @cached_property
+    def _ends(self) -> tuple[Endpoint, Endpoint]:
+        row = int(self.rows[0])
+        ends = (
+            Endpoint(*self.segments.endpoint(row)),
+            Endpoint(*self.segments.endpoint(row, destination=True)),
+        )
+        return ends if self.segments.direction[row] == self._initiator_direction else ends[::-1]
+
+    @property
+    def initiator(self) -> Endpoint:
+        return self._ends[0]
+
+    @property
+    def responder(self) -> Endpoint:
+        return self._ends[1]
+
+    @property
+    def start_ns(self) -> int:
+        return int(self.segments.time_ns[self.rows[0]])
+
+    @property
+    def duration_s(self) -> float:
+        return self._between(self.rows[0], self.rows[-1])
+
+    def _between(self, earlier: int, later: int) -> float:
+        """Seconds from one row to another. As Python numbers: a hostile file's times may be 500 years
+        apart.
+        """
+        times = self.segments.time_ns
+        return (int(times[later]) - int(times[earlier])) / 1e9
+
+    @cached_property
+    def _opening(self) -> tuple[list[int], int, int | None] | None:
+        """The rows of the handshake: the SYNs, the SYN-ACK, and the ACK if it was captured."""
+        segments, rows = self.segments, self.rows
+        flags = segments.flags[rows]
+        acks: dict[int, list[int]] = {}  # the numbers that pure ACKs of the initiator acknowledge: rows
+        pure = rows[flags & (SYN | RST | ACK) == ACK]
+        pure = pure[segments.direction[pure] == self._initiator_direction]
+        for number, row in zip(segments.ack[pure].tolist(), pure.tolist(), strict=True):
+            acks.setdefault(number, []).append(row)
+        syns, found = [], None
+        for row in rows[flags & SYN != 0].tolist():
+            if not segments.flags[row] & ACK:
+                syns.append(row)
+            elif syns and int(segments.ack[row]) == (int(segments.seq[syns[-1]]) + 1) % (1 << 32):
+                later = acks.get((int(segments.seq[row]) + 1) % (1 << 32), [])
+                place = bisect_right(later, row)
+                if place < len(later):
+                    return syns, row, later[place]
+                found = found or (list(syns), row, None)
+        return found
+
+    @cached_property
+    def handshake(self) -> Handshake | None:
+        """The opening handshake, or None where SYN and SYN-ACK were not both captured. Of several SYN-ACKs
+        the first one that the initiator acknowledges.
+        """
+        if self._opening is None:
+            return None
+        segments = self.segments
+        syns, answer, ack = self._opening
+        syn = syns[-1]
+        return Handshake(
+            syn=int(segments.number[syn]),
+            syn_ack=int(segments.number[answer]),
+            ack=None if ack is None else int(segments.number[ack]),
+            syn_retransmissions=len(syns) - 1,
+            initiator_isn=int(segments.seq[syn]),
+            responder_isn=int(segments.seq[answer]),
+            initiator=self._offer(syn),
+            responder=self._offer(answer),
+            responder_rtt_s=self._between(syn, answer),
+            initiator_rtt_s=None if ack is None else self._between(answer, ack),
+            rtt_s=None if ack is None else self._between(syn, ack),
+        )
+
+    def _offer(self, row: int) -> Offer:
+        segments = self.segments
+        mss, shift = int(segments.mss[row]), int(segments.window_shift[row])
+        return Offer(
+            mss=None if mss < 0 else mss,
+            window_shift=None if shift < 0 else min(shift, LARGEST_SHIFT),
+            sack_permitted=bool(segments.sack_permitted[row]),
+            timestamps=bool(segments.timestamp[row] >= 0),
+        )
+
+    @cached_property
+    def closing(self) -> str:
+        """How the flow ended, in words; begins with "closed", "half-closed", "reset" or "still open"."""
+        segments = self.segments
+        since = (
+            self._opening[1] if self._opening else -1
+        )  # what went before the handshake ended something else
+
+        def sent(rows: np.ndarray, flag: int) -> list[tuple[int, str]]:
+            """(row, sender and frame) of the first segment of ROWS with this flag."""
+            found = rows[(segments.flags[rows] & flag != 0) & (rows > since)][:1].tolist()
+            return [
+                (row, f"{Endpoint(*segments.endpoint(row))} (frame {int(segments.number[row])})")
+                for row in found
+            ]
+
+        fins = sorted(sent(self.from_initiator.rows, FIN) + sent(self.from_responder.rows, FIN))
+        resets = sent(self.rows, RST)
+        if len(fins) == 2:
+            text = f"closed: FIN from {fins[0][1]}, then from {fins[1][1]}"
+        elif resets:
+            text = f"reset: RST from {resets[0][1]}"
+            return text + (
+                f" {'after' if fins[0] < resets[0] else 'before'} FIN from {fins[0][1]}" if fins else ""
+            )
+        elif fins:
+            sender, frame = fins[0][1].split(" ", 1)
+            return f"half-closed: FIN from {sender} only {frame}"
+        else:
+            return "still open when the capture ends"
+        if not resets:
+            return text
+        frame = int(segments.number[resets[0][0]])
+        return text + (
+            f", then RST (frame {frame})" if resets[0] > fins[1] else f", RST before (frame {frame})"
+        )
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """Retransmissions, duplicate ACKs, zero windows and the like, named as Wireshark names them."""
+        return analyse(self.segments, self.rows)
+
+
+def find_flows(segments: Segments) -> list[Flow]:
+    """All flows of a capture, in the order of their numbers."""
+    rows, begins, in_order = sort_directions(segments)
+    edges = begins.tolist()
+    streams = [Stream(segments, rows[edges[i] : edges[i + 1]], ready) for i, ready in enumerate(in_order)]
+    initiators = _initiators(segments, np.arange(len(segments)), segments.flow, segments.flow_count)
+    return [
+        Flow(segments, number, direction, (streams[2 * number], streams[2 * number + 1]))
+        for number, direction in enumerate(initiators.tolist())
+    ]
+
+
+def find_flow(segments: Segments, number: int) -> Flow:
+    """Flow NUMBER alone: quicker than all of them. IndexError if there is no such flow."""
+    if not 0 <= number < segments.flow_count:
+        raise IndexError(f"flow {number} of a capture with {segments.flow_count} flows")
+    rows = np.flatnonzero(segments.flow == number)
+    upper = segments.direction[rows] == 1
+    streams = Stream(segments, rows[~upper]), Stream(segments, rows[upper])
+    return Flow(segments, number, int(_initiators(segments, rows, np.zeros_like(rows), 1)[0]), streams)
+
+
+def _initiators(segments: Segments, rows: np.ndarray, flow: np.ndarray, count: int) -> np.ndarray:
+    """For each of COUNT flows the direction (0 or 1) in which its initiator sends; FLOW is that of each of
+    ROWS.
+
+    The sender of the first SYN; failing that, the receiver of the first SYN-ACK; failing that, whoever
+    speaks first.
+    """
+    direction, flags = segments.direction[rows], segments.flags[rows]
+    found = np.zeros(count, np.uint8)
+    # Later statements override earlier ones; written backwards, of several rows of one flow the first one
+    # stays.
+    found[flow[::-1]] = direction[::-1]
+    answer = np.flatnonzero(flags & SYN)[::-1]
+    found[flow[answer]] = 1 - direction[answer]
+    opening = np.flatnonzero(flags & (SYN | ACK) == SYN)[::-1]
+    found[flow[opening]] = direction[opening]
+    return found

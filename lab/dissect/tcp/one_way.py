@@ -1,0 +1,230 @@
+"""One direction of a flow as its numbers: what was sent when, and what the other side said about it. Draws nothing.
+
+Times are seconds since the flow's first segment, at the point of capture. Numbers are relative to the sender's initial
+sequence number, and unwrapped: they go on rising where those on the wire begin again at zero (RFC 9293 section 3.4).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lab.dissect.tcp.flows import Endpoint, Flow
+from lab.dissect.tcp.segments import ACK, FIN, RST, SYN
+
+REPEATED = {"retransmission", "fast_retransmission", "spurious_retransmission"}
+DIRECTIONS = ("initiator", "responder")
+LEAST_BURST = 4  # segments
+UNSEEN = 1 / 1000  # of a flow's duration: half a point in a picture that is ten inches wide
+NARROW = 1 / 25  # of a flow's duration; segments that fill more of it are no burst but a steady upload
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A segment that takes up sequence numbers START to END (SYN and FIN take one each)."""
+
+    frame: int
+    time_s: float
+    start: int
+    end: int
+    payload_length: int  # bytes
+    syn: bool
+    fin: bool
+    repeated: bool  # sent before, as far as an observer can tell
+    overtaken: bool  # arrives behind a later one
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """What a segment from the other side says: everything before ACK arrived, and WINDOW more bytes may come."""
+
+    frame: int
+    time_s: float
+    ack: int
+    window: int  # bytes, scaled
+    duplicate: bool
+    blocks: tuple[tuple[int, int], ...]  # SACK: these numbers arrived as well (RFC 2018)
+
+    @property
+    def edge(self) -> int:
+        """The first number that may not be sent yet."""
+        return self.ack + self.window
+
+
+@dataclass
+class OneWay:
+    """All of one direction, in file order."""
+
+    sender: Endpoint
+    receiver: Endpoint
+    sent: list[Sent] = field(default_factory=list)
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+    order: list[Sent | Acknowledged] = field(default_factory=list)  # both, as recorded
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """From a segment to the acknowledgement that covers it, both as they passed the point of capture."""
+
+    frame: int  # of the segment
+    ack_frame: int
+    time_s: float  # when the acknowledgement passed
+    rtt_s: float
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """From TIME_S on so many bytes were sent and not yet acknowledged; the receiver would take WINDOW."""
+
+    time_s: float
+    in_flight: int
+    window: int | None  # None before the receiver has said anything
+
+
+def one_way(flow: Flow, direction: str = "initiator") -> OneWay:
+    """What the ``direction`` ("initiator" or "responder": who sends) of a flow looks like. ValueError for another."""
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction {direction!r}; there are 'initiator' and 'responder', for who sends")
+    ends = (flow.initiator, flow.responder)
+    streams = (flow.from_initiator, flow.from_responder)
+    if direction == "responder":
+        ends, streams = ends[::-1], streams[::-1]
+    segments = flow.segments
+    names: dict[int, set[str]] = {}
+    for event in flow.events:
+        names.setdefault(event.row, set()).add(event.name)
+    way = OneWay(*ends)
+    own = streams[0].rows[segments.length_known[streams[0].rows]]
+    back = streams[1].rows[(segments.flags[streams[1].rows] & (ACK | RST)) == ACK]
+    by_row: dict[int, Sent | Acknowledged] = {}
+    for row, start in zip(own.tolist(), _unwrap(segments.relative_seq[own]), strict=True):
+        flags, length = int(segments.flags[row]), int(segments.payload_length[row])
+        taken = length + bool(flags & SYN) + bool(flags & FIN)
+        if not taken or flags & RST:
+            continue
+        events = names.get(row, set())
+        by_row[row] = Sent(
+            frame=int(segments.number[row]),
+            time_s=_seconds(flow, row),
+            start=start,
+            end=start + taken,
+            payload_length=length,
+            syn=bool(flags & SYN),
+            fin=bool(flags & FIN),
+            repeated=bool(events & REPEATED),
+            overtaken="out_of_order" in events,
+        )
+    for row, ack in zip(back.tolist(), _unwrap(segments.relative_ack[back]), strict=True):
+        edges = [
+            (
+                ack + _distance(segments.sack_left[row, block], segments.ack[row]),
+                ack + _distance(segments.sack_right[row, block], segments.ack[row]),
+            )
+            for block in range(int(segments.sack_count[row]))
+        ]
+        by_row[row] = Acknowledged(
+            frame=int(segments.number[row]),
+            time_s=_seconds(flow, row),
+            ack=ack,
+            window=int(segments.scaled_window[row]),
+            duplicate="duplicate_ack" in names.get(row, set()),
+            blocks=tuple(edges),
+        )
+    way.order = [by_row[row] for row in sorted(by_row)]
+    way.sent = [item for item in way.order if isinstance(item, Sent)]
+    way.acknowledged = [item for item in way.order if isinstance(item, Acknowledged)]
+    return way
+
+
+def round_trips(way: OneWay) -> tuple[list[RoundTrip], int]:
+    """The round trips of a direction, and how many acknowledgements gave none.
+
+    An acknowledgement measures the last segment that it covers. It measures nothing if any segment that it covers was
+    sent twice (nobody can say which of the two it answers: Karn's algorithm, RFC 6298 section 3).
+    """
+    found: list[RoundTrip] = []
+    waiting: list[tuple[int, Sent]] = []  # (end, segment), the numbers rising
+    doubtful: set[int] = set()  # ends of segments that were sent twice
+    highest = left_out = 0
+    for item in way.order:
+        if isinstance(item, Sent):
+            if item.start < highest:
+                doubtful |= {end for end, old in waiting if old.start < item.end and item.start < end}
+            if item.end > highest:
+                waiting.append((item.end, item))
+                if item.start < highest:
+                    doubtful.add(item.end)
+                highest = item.end
+            continue
+        covered = [entry for entry in waiting if entry[0] <= item.ack]
+        if not covered:
+            continue
+        waiting = waiting[len(covered) :]
+        if any(end in doubtful for end, _ in covered):
+            left_out += 1
+            continue
+        segment = covered[-1][1]
+        found.append(RoundTrip(segment.frame, item.frame, item.time_s, item.time_s - segment.time_s))
+    return found, left_out
+
+
+def in_flight(way: OneWay) -> list[InFlight]:
+    """Sent and not yet acknowledged, in bytes, after each segment (FlightSize, RFC 5681 section 2)."""
+    steps: list[InFlight] = []
+    first = way.sent[0].start if way.sent else 0
+    highest, ack, edge = first, first, None
+    for item in way.order:
+        if isinstance(item, Sent):
+            highest = max(highest, item.end)
+        else:
+            ack, edge = max(ack, item.ack), item.edge
+        steps.append(
+            InFlight(item.time_s, max(0, highest - ack), None if edge is None else max(0, edge - ack))
+        )
+    return steps
+
+
+def densest_burst(way: OneWay, duration_s: float) -> list[Sent]:
+    """Return the most data segments that stand so close together that a picture of ``duration_s`` shows one line.
+
+    Each is less than UNSEEN of the duration away from the one before, and all are within NARROW of it. The first of
+    several bursts of one size; an empty list if none has LEAST_BURST segments, or if all of one have the same time.
+    """
+    runs: list[list[Sent]] = []
+    for item in way.sent:
+        if not item.payload_length:
+            continue
+        if runs and abs(item.time_s - runs[-1][-1].time_s) < UNSEEN * duration_s:
+            runs[-1].append(item)
+        else:
+            runs.append([item])
+    bursts = []
+    for run in runs:
+        first, last = burst_times(run)
+        if len(run) >= LEAST_BURST and 0 < last - first < NARROW * duration_s:
+            bursts.append(run)
+    return max(bursts, key=len, default=[])
+
+
+def burst_times(burst: list[Sent]) -> tuple[float, float]:
+    """Return the first and the last time of a burst, in seconds; a file need not be in the order of its times."""
+    times = [item.time_s for item in burst]
+    return min(times), max(times)
+
+
+def _seconds(flow: Flow, row: int) -> float:
+    return (int(flow.segments.time_ns[row]) - flow.start_ns) / 1e9
+
+
+def _distance(number: int, base: int) -> int:
+    """How far NUMBER is ahead of BASE, both modulo 2**32; negative if it is behind."""
+    return (int(number) - int(base) + 2**31) % 2**32 - 2**31
+
+
+def _unwrap(numbers: np.ndarray) -> list[int]:
+    """uint32 numbers as they go on, without beginning again at zero."""
+    if not len(numbers):
+        return []
+    wide = numbers.astype(np.int64)
+    steps = (np.diff(wide) + 2**31) % 2**32 - 2**31
+    first = _distance(int(wide[0]), 0)
+    return np.concatenate([[first], first + np.cumsum(steps)]).tolist()

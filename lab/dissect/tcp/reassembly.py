@@ -1,0 +1,136 @@
+"""Where a stream begins, and which segment brings which of its bytes: the receiver's rules.
+
+**The beginning.** A direction begins behind its last SYN or SYN-ACK before its first payload; where there
+are several, behind the one that the payload follows. So a connection that was refused first, with a RST of
+number 0, begins where it was accepted. A capture that begins in the middle shows no SYN: then the stream
+begins at the first segment that is not a RST, or at the first payload where that is farther away than a window.
+
+**The bytes.** RFC 9293 section 3.10.7.4: a segment that begins where the bytes so far end is taken; one from
+further on waits; of one that begins earlier only the part beyond the end is new. The rest of it is noted as
+an overlap. Numbers are compared modulo 2**32: what is more than 2 GiB ahead counts as behind.
+"""
+
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.dissect.tcp.flow_numbers import ahead
+from lab.dissect.tcp.segments import RST, SYN
+
+LARGEST_WINDOW = 1 << 30  # bytes (RFC 7323 section 2.3)
+
+
+class Overlap(NamedTuple):
+    """LENGTH bytes of a segment's payload, from byte SKIP on, that are not taken: ``Stream.data`` has bytes
+    for their numbers at OFFSET already. OFFSET -1: they lie before the beginning of the stream.
+    """
+
+    row: int
+    skip: int
+    length: int
+    offset: int
+
+
+class Layout(NamedTuple):
+    """Which segments bring the bytes of a stream: the row of each, how much of its payload to skip, and its
+    offset in the stream; the stream's length; (offset, length) of what is missing; and what is not taken.
+    """
+
+    rows: list[int]
+    skips: list[int]
+    offsets: list[int]
+    length: int
+    gaps: list[tuple[int, int]]
+    overlaps: list[Overlap]
+
+
+def lay_out(segments, rows: np.ndarray) -> Layout:
+    """The layout of a direction whose segments are ROWS, in file order."""
+    carriers = rows[segments.payload_captured[rows] > 0]
+    if len(carriers) == 0:
+        return lay_out_in_order(carriers, carriers)
+    lengths, claimed = segments.payload_captured[carriers], segments.payload_length[carriers]
+    starts = number_of_payload(segments, carriers)
+    beginning = _beginning(segments, rows, int(carriers[0]), int(starts[0]))
+    ends = starts + lengths.astype(np.uint32)
+    if starts[0] == beginning and (starts[1:] == ends[:-1]).all() and claimed[-1] == lengths[-1]:
+        return lay_out_in_order(carriers, lengths)
+    return _put_together(carriers.tolist(), starts.tolist(), lengths.tolist(), claimed.tolist(), beginning)
+
+
+def lay_out_in_order(rows: np.ndarray, lengths: np.ndarray) -> Layout:
+    """The layout of segments that came in order, each beginning where the one before ended."""
+    offsets = np.cumsum(lengths, dtype=np.int64)
+    total = int(offsets[-1]) if len(offsets) else 0
+    return Layout(rows.tolist(), [0] * len(rows), [0, *offsets[:-1].tolist()] if total else [], total, [], [])
+
+
+def number_of_payload(segments, rows) -> np.ndarray:
+    """The sequence number (uint32) of the first payload byte of ROWS: a SYN takes a number for itself."""
+    return segments.seq[rows] + (segments.flags[rows] & SYN != 0).astype(np.uint32)
+
+
+def _beginning(segments, rows: np.ndarray, carrier: int, start: int) -> int:
+    """The number of the first byte of a direction whose first payload, in row CARRIER, begins at START."""
+    flags = segments.flags[rows]
+    syns = rows[flags & SYN != 0]
+    before = number_of_payload(segments, syns[syns <= carrier])
+    if len(before):
+        return start if (before == start).any() else int(before[-1])
+    late = number_of_payload(segments, syns[:1])  # the file has the SYN behind its data
+    if len(late) and 0 <= ahead(start, int(late[0])) < LARGEST_WINDOW:
+        return int(late[0])
+    others = segments.seq[rows[(flags & RST == 0) & (rows < carrier)]][:1]
+    if len(others) and abs(ahead(start, int(others[0]))) < LARGEST_WINDOW:
+        return int(others[0])
+    return start
+
+
+def _put_together(rows, starts, lengths, claimed, beginning) -> Layout:
+    """Go through segments in the order of arrival as a receiver would.
+
+    CLAIMED is each segment's length on the wire, more than its length where the snap length cut it.
+    """
+    found = Layout([], [], [], 0, [], [])
+    total = 0
+    waiting: list[tuple[int, int, int, int]] = []  # a heap of (position, arrival, length, row)
+    position = farthest = 0  # in the sender's stream, gaps included, not wrapped
+
+    def take(row, start, length):
+        nonlocal total, position
+        skip = min(position - start, length)
+        before = min(max(-start, 0), skip)
+        if before:
+            found.overlaps.append(Overlap(row, 0, before, -1))
+        if skip > before:
+            found.overlaps.append(Overlap(row, before, skip - before, total - position + start + before))
+        if skip < length:
+            found.rows.append(row)
+            found.skips.append(skip)
+            found.offsets.append(total)
+            total += length - skip
+            position += length - skip
+
+    def take_what_fits():
+        while waiting and waiting[0][0] <= position:
+            start, _, length, row = heappop(waiting)
+            take(row, start, length)
+
+    for arrival, (row, number, length, on_wire) in enumerate(
+        zip(rows, starts, lengths, claimed, strict=True)
+    ):
+        start = position + ahead(number, beginning + position)
+        farthest = max(farthest, start + on_wire)
+        if start > position:
+            heappush(waiting, (start, arrival, length, row))
+        else:
+            take(row, start, length)
+            take_what_fits()
+    while waiting:
+        found.gaps.append((total, waiting[0][0] - position))
+        position = waiting[0][0]
+        take_what_fits()
+    if farthest > position:
+        found.gaps.append((total, farthest - position))
+    return found._replace(length=total)

@@ -1,0 +1,173 @@
+"""One direction of a flow put back together: the bytes that its sender wrote, in the order in which they
+were written.
+
+TCP numbers every byte, so segments may be lost, come twice, overlap or overtake each other; the receiver
+sorts that out, and so do we, with the receiver's rules (``reassembly``): **what was delivered first stays**.
+
+What the capture does not hold is not made up: a gap has a place and a length, and no bytes. What it holds
+and the stream does not, because it came twice or lies before the beginning, is listed in ``excluded``.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from lab.dissect.tcp.directions import InOrder
+from lab.dissect.tcp.reassembly import Layout, lay_out, lay_out_in_order
+
+_PSH = 0x08
+DUPLICATE, CONFLICT, BEFORE_BEGINNING = "duplicate", "conflict", "before the beginning"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of bytes that one segment brought. OFFSET counts bytes of ``Stream.data``; ROW is the segment's
+    index.
+    """
+
+    offset: int
+    length: int
+    frame_number: int
+    time_ns: int
+    push: bool
+    row: int
+
+
+@dataclass(frozen=True)
+class Gap:
+    """LENGTH bytes that were never captured, missing before byte OFFSET of ``Stream.data``."""
+
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """LENGTH bytes of segment ROW, from byte START of its payload on, that are not in ``Stream.data``.
+
+    ``reason`` is DUPLICATE (the stream has the same bytes from an earlier segment), CONFLICT (it has other
+    ones, which were delivered first) or BEFORE_BEGINNING.
+    """
+
+    row: int
+    frame_number: int
+    start: int
+    length: int
+    reason: str
+
+
+class Stream:
+    """The bytes of one direction. ``data`` holds what was captured; offsets everywhere count bytes of
+    ``data``.
+    """
+
+    def __init__(self, segments, rows: np.ndarray, in_order: InOrder | None = None):
+        """ROWS are the indices (int64, in file order) of all segments of this direction; IN_ORDER is what
+        ``sort_directions`` found out about them, if it was asked.
+        """
+        self._segments = segments
+        self.rows = rows
+        self._in_order = in_order
+
+    def __len__(self) -> int:
+        return self._layout.length
+
+    def __repr__(self) -> str:
+        return f"<Stream of {len(self)} bytes in {len(self._layout.rows)} pieces, {len(self.gaps)} gaps>"
+
+    @cached_property
+    def _layout(self) -> Layout:
+        if self._in_order is None:
+            return lay_out(self._segments, self.rows)
+        carriers = self._in_order.payloads.rows[self._in_order.first : self._in_order.last]
+        return lay_out_in_order(carriers, self._segments.payload_captured[carriers])
+
+    @cached_property
+    def data(self) -> bytes:
+        """All captured bytes in order, gaps left out."""
+        if self._in_order is not None:
+            ready = self._in_order
+            return ready.payloads.join(ready.first, ready.last, ready.begin, ready.end)
+        rows, skips = self._layout.rows, self._layout.skips
+        raw, offset = self._segments.capture.raw, self._segments.payload_offset[rows]
+        starts = (offset + np.array(skips, np.int64)).tolist()
+        ends = (offset + self._segments.payload_captured[rows]).tolist()
+        return b"".join([raw[start:end] for start, end in zip(starts, ends, strict=True)])
+
+    @cached_property
+    def gaps(self) -> list[Gap]:
+        """What is missing, in order."""
+        return [Gap(offset, length) for offset, length in self._layout.gaps]
+
+    @cached_property
+    def excluded(self) -> list[Excluded]:
+        """Every captured payload byte that is not in ``data``, and why, in file order."""
+        found, segments = [], self._segments
+        for row, skip, length, offset in sorted(self._layout.overlaps):
+            if offset < 0:
+                reason = BEFORE_BEGINNING
+            else:
+                bytes_of_segment = segments.payload(row)[skip : skip + length]
+                same = bytes_of_segment == self.data[offset : offset + length]
+                reason = DUPLICATE if same else CONFLICT
+            found.append(Excluded(row, int(segments.number[row]), skip, length, reason))
+        return found
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        """Which segment brought which bytes, in order of offset."""
+        rows, offsets, total = self._layout.rows, self._layout.offsets, self._layout.length
+        segments = self._segments
+        ends = [*offsets[1:], total] if rows else []
+        return [
+            Piece(
+                offset,
+                end - offset,
+                int(segments.number[row]),
+                int(segments.time_ns[row]),
+                bool(segments.flags[row] & _PSH),
+                row,
+            )
+            for row, offset, end in zip(rows, offsets, ends, strict=True)
+        ]
+
+    def arrivals(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Three arrays with an item a piece, in order of offset: the row of the segment with which it and all
+        pieces before it had come, its offset, and the number of the frame that brought it.
+        """
+        rows = np.array(self._layout.rows, np.int64)
+        return (
+            np.maximum.accumulate(rows),
+            np.array(self._layout.offsets, np.int64),
+            self._segments.number[rows],
+        )
+
+    def row_at(self, offset: int) -> int:
+        """The index of the segment that brought byte OFFSET of ``data``. IndexError outside it."""
+        rows, offsets, total = self._layout.rows, self._layout.offsets, self._layout.length
+        if not 0 <= offset < total:
+            raise IndexError(f"byte {offset} of a stream of {total}")
+        return rows[bisect_right(offsets, offset) - 1]
+
+    def frame_at(self, offset: int) -> int:
+        """The number of the frame that brought byte OFFSET of ``data``."""
+        return int(self._segments.number[self.row_at(offset)])
+
+    def time_at(self, offset: int) -> int:
+        """When byte OFFSET of ``data`` was recorded, in nanoseconds since 1970."""
+        return int(self._segments.time_ns[self.row_at(offset)])
+
+    def frames(self, offset: int, length: int) -> list[int]:
+        """The numbers of all frames that brought bytes OFFSET to OFFSET + LENGTH of ``data``, in order of
+        bytes.
+        """
+        rows, offsets = self._layout.rows, self._layout.offsets
+        first, last = bisect_right(offsets, offset) - 1, bisect_right(offsets, offset + max(length, 1) - 1)
+        return [int(self._segments.number[row]) for row in rows[max(first, 0) : last]]
+
+    def runs(self) -> list[tuple[int, int]]:
+        """(start, end) in ``data`` of each stretch without a gap inside."""
+        edges = sorted({0, len(self), *(gap.offset for gap in self.gaps)})
+        return [(start, end) for start, end in zip(edges, edges[1:], strict=False) if end > start]

@@ -1,0 +1,56 @@
+"""A flow as a dialogue: what each side wrote until the other one wrote something.
+
+A byte counts as written when it and everything before it in its stream has been captured, so that a turn has
+its bytes in the order of the stream, however the segments came.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tls.session import TlsSession
+
+
+class Turn(NamedTuple):
+    """DATA of the initiator (WAY 0) or the responder (1), from frame FRAME on; before it MISSING bytes were
+    not captured. At the end of a stream there may be a gap and no frame (0).
+    """
+
+    way: int
+    frame: int
+    data: bytes
+    missing: int
+
+
+def flow_turns(flow: Flow) -> Iterator[Turn]:
+    """What both sides wrote, as it is on the wire; a gap begins a new turn. Linear in segments and bytes."""
+    streams = flow.from_initiator, flow.from_responder
+    missing = [{gap.offset: gap.length for gap in stream.gaps} for stream in streams]
+    arrived = [stream.arrivals() for stream in streams]
+    rows, starts, frames = (np.concatenate(column) for column in zip(*arrived, strict=True))
+    way = np.repeat([0, 1], [len(offsets) for _, offsets, _ in arrived])
+    gap = np.concatenate(
+        [np.isin(one[1], np.fromiter(gaps, np.int64)) for one, gaps in zip(arrived, missing, strict=True)]
+    )
+    order = np.argsort(rows, kind="stable")
+    way, starts, gap = way[order], starts[order], gap[order]
+    begins = np.flatnonzero(np.concatenate([[True], (way[1:] != way[:-1]) | gap[1:]])[: len(way)])
+    ways, starts, frames = way[begins].tolist(), starts[begins].tolist(), frames[order][begins].tolist()
+    ends, following = [0] * len(ways), [len(stream) for stream in streams]
+    for i in range(len(ways) - 1, -1, -1):
+        ends[i], following[ways[i]] = following[ways[i]], starts[i]
+    written = [stream.data for stream in streams]
+    for one, frame, start, end in zip(ways, frames, starts, ends, strict=True):
+        yield Turn(one, frame, written[one][start:end], missing[one].get(start, 0))
+    for one, stream in enumerate(streams):
+        if lost := missing[one].get(len(stream)):
+            yield Turn(one, 0, b"", lost)
+
+
+def decrypted_turns(session: TlsSession) -> Iterator[Turn]:
+    """What both sides wrote inside TLS, a record a turn."""
+    for one in session.records:
+        if one.content_type == 23 and one.plaintext:
+            yield Turn(0 if one.from_initiator else 1, one.record.frame_number, one.plaintext, 0)

@@ -1,0 +1,1 @@
+"""TLS: records, what their handshake says, and their contents where the keys are known."""

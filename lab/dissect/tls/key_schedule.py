@@ -1,0 +1,181 @@
+"""From secrets to keys: the key schedules of TLS 1.3 (RFC 8446 section 7) and TLS 1.2 (RFC 5246 section 6.3).
+
+              0                                         TLS 1.3, names as in the RFC
+              |
+    PSK or 0 -> HKDF-Extract = Early Secret
+              |
+         Derive-Secret(., "derived", "")
+              |
+    (EC)DHE -> HKDF-Extract = Handshake Secret --+--> "c hs traffic", "s hs traffic": handshake traffic secrets
+              |
+         Derive-Secret(., "derived", "")
+              |
+         0 -> HKDF-Extract = Master Secret ------+--> "c ap traffic", "s ap traffic": application traffic secrets
+
+A key log (``SSLKEYLOGFILE``) holds the traffic secrets at the right; each gives a key and an IV. TLS 1.2
+has one master secret a session, from which one long key block is cut. The primitives (HMAC, the ciphers)
+are those of the standard library and of the ``cryptography`` package; only the order of the steps is ours.
+"""
+
+import hashlib
+import hmac
+import struct
+from dataclasses import dataclass
+
+from lab.dissect.tls import names as tls_names
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a cipher suite needs: lengths in bytes."""
+
+    name: str
+    cipher: str  # "AES-GCM" or "CHACHA20-POLY1305"
+    key_length: int
+    hash_name: str
+
+    @property
+    def fixed_iv_length(self) -> int:
+        """The part of the nonce that TLS 1.2 takes from the key block: RFC 5288 section 3, RFC 7905 section
+        2.
+        """
+        return 4 if self.cipher == "AES-GCM" else 12
+
+
+def find_suite(number: int) -> Suite | None:
+    """The suite that a ServerHello names, or None if it is not one of those that this kit opens."""
+    name = tls_names.CIPHERS.get(number, "")
+    hash_name = "sha384" if name.endswith("SHA384") else "sha256"
+    if "AES_128_GCM" in name:
+        return Suite(name, "AES-GCM", 16, hash_name)
+    if "AES_256_GCM" in name:
+        return Suite(name, "AES-GCM", 32, hash_name)
+    if "CHACHA20_POLY1305" in name:
+        return Suite(name, "CHACHA20-POLY1305", 32, hash_name)
+    return None
+
+
+# --- TLS 1.3 ---
+
+
+def hkdf_extract(salt: bytes, input_key: bytes, hash_name: str) -> bytes:
+    """HKDF-Extract (RFC 5869 section 2.2)."""
+    return hmac.digest(salt, input_key, hash_name)
+
+
+def hkdf_expand(secret: bytes, info: bytes, length: int, hash_name: str) -> bytes:
+    """HKDF-Expand (RFC 5869 section 2.3)."""
+    output, block, counter = b"", b"", 1
+    while len(output) < length:
+        block = hmac.digest(secret, block + info + bytes([counter]), hash_name)
+        output += block
+        counter += 1
+    return output[:length]
+
+
+def hkdf_expand_label(secret: bytes, label: str, context: bytes, length: int, hash_name: str) -> bytes:
+    """HKDF-Expand-Label (RFC 8446 section 7.1)."""
+    full = b"tls13 " + label.encode()
+    info = struct.pack(">HB", length, len(full)) + full + bytes([len(context)]) + context
+    return hkdf_expand(secret, info, length, hash_name)
+
+
+def derive_secret(secret: bytes, label: str, messages: bytes, hash_name: str) -> bytes:
+    """Derive-Secret (RFC 8446 section 7.1); MESSAGES is the handshake so far, whole messages end to end."""
+    digest = hashlib.new(hash_name, messages).digest()
+    return hkdf_expand_label(secret, label, digest, len(digest), hash_name)
+
+
+def early_secret(psk: bytes | None, hash_name: str) -> bytes:
+    """The Early Secret; PSK is None where there is none."""
+    zeros = bytes(hashlib.new(hash_name).digest_size)
+    return hkdf_extract(zeros, zeros if psk is None else psk, hash_name)
+
+
+def handshake_secret(early: bytes, shared: bytes, hash_name: str) -> bytes:
+    """The Handshake Secret; SHARED is what the (EC)DHE key agreement gave."""
+    return hkdf_extract(derive_secret(early, "derived", b"", hash_name), shared, hash_name)
+
+
+def master_secret(handshake: bytes, hash_name: str) -> bytes:
+    """The Master Secret of TLS 1.3."""
+    zeros = bytes(hashlib.new(hash_name).digest_size)
+    return hkdf_extract(derive_secret(handshake, "derived", b"", hash_name), zeros, hash_name)
+
+
+def traffic_key(secret: bytes, suite: Suite) -> tuple[bytes, bytes]:
+    """(key, IV) of a traffic secret (RFC 8446 section 7.3)."""
+    key = hkdf_expand_label(secret, "key", b"", suite.key_length, suite.hash_name)
+    return key, hkdf_expand_label(secret, "iv", b"", 12, suite.hash_name)
+
+
+def next_traffic_secret(secret: bytes, suite: Suite) -> bytes:
+    """The secret after a KeyUpdate (RFC 8446 section 7.2)."""
+    return hkdf_expand_label(secret, "traffic upd", b"", len(secret), suite.hash_name)
+
+
+def finished_13(secret: bytes, messages: bytes, hash_name: str) -> bytes:
+    """What a Finished message must contain (RFC 8446 section 4.4.4); SECRET is the sender's handshake
+    secret.
+    """
+    digest = hashlib.new(hash_name, messages).digest()
+    key = hkdf_expand_label(secret, "finished", b"", len(digest), hash_name)
+    return hmac.digest(key, digest, hash_name)
+
+
+# --- TLS 1.2 ---
+
+
+def prf(secret: bytes, label: str, seed: bytes, length: int, hash_name: str) -> bytes:
+    """The pseudo-random function of TLS 1.2 (RFC 5246 section 5)."""
+    seed = label.encode() + seed
+    output, block = b"", seed
+    while len(output) < length:
+        block = hmac.digest(secret, block, hash_name)
+        output += hmac.digest(secret, block + seed, hash_name)
+    return output[:length]
+
+
+def key_block(master: bytes, client_random: bytes, server_random: bytes, suite: Suite):
+    """((client's key, client's IV), (server's key, server's IV)), cut in the order of RFC 5246 section
+    6.3.
+    """
+    key, iv = suite.key_length, suite.fixed_iv_length
+    block = prf(master, "key expansion", server_random + client_random, 2 * (key + iv), suite.hash_name)
+    client_key, server_key = block[:key], block[key : 2 * key]
+    client_iv, server_iv = block[2 * key : 2 * key + iv], block[2 * key + iv :]
+    return (client_key, client_iv), (server_key, server_iv)
+
+
+def finished_12(master: bytes, label: str, messages: bytes, hash_name: str) -> bytes:
+    """What a Finished message must contain (RFC 5246 section 7.4.9); LABEL says whose it is."""
+    return prf(master, label, hashlib.new(hash_name, messages).digest(), 12, hash_name)
+
+
+# --- key logs ---
+
+KEY_LOG_LABELS = {
+    "CLIENT_RANDOM",
+    "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+    "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+    "CLIENT_TRAFFIC_SECRET_0",
+    "SERVER_TRAFFIC_SECRET_0",
+}
+
+
+def parse_key_log(text: bytes) -> dict[tuple[str, bytes], bytes]:
+    """{(label, client random): secret} of a key log in the NSS format; lines that are nothing of the kind
+    are skipped.
+
+    One line a secret: a label, the ClientHello's 32 random bytes and the secret, both in hexadecimal.
+    """
+    secrets = {}
+    for line in text.decode("ascii", "replace").splitlines():
+        words = line.split()
+        if len(words) != 3 or words[0] not in KEY_LOG_LABELS:
+            continue
+        try:
+            secrets[words[0], bytes.fromhex(words[1])] = bytes.fromhex(words[2])
+        except ValueError:
+            continue
+    return secrets
