@@ -11,7 +11,7 @@ Beside other work on the same cores, trust the lines per second of the server's 
     --latency         p50 and p99 at fixed rates, 100 clients
     --idle N          N idle connections: the storm of their arrival, memory each (10,000 unless said otherwise)
     --overload        torn and lost lines when clients send faster than anyone can read
-    --story           the five steps from the report's server to ours, each measured
+    --story           the stages from the report's server to ours (lab/stages), each measured
 """
 
 import argparse
@@ -29,18 +29,19 @@ from tests.bench.load import Crowd
 
 OURS = ("ours, report wire", "ours, json wire")
 BEFORE = ("before, report wire", "before, json wire")
-OTHERS = ("report", "report, no delay", "asyncio", "websockets", "ngircd")
+OTHERS = ("report", "nodelay", "asyncio", "websockets", "ngircd")
 STORY = (
     ("report", "one lock, one send for each message and client, Nagle's algorithm left on"),
-    ("report, no delay", "TCP_NODELAY: no message waits for the acknowledgement of the one before"),
-    ("report, no delay, backlog", "listen(4096): the kernel lets a crowd in at once"),
-    ("report, no delay, backlog, framed", "whole lines are forwarded, not reads"),
-    ("ours, json wire", "one broadcaster that joins what is queued and waits for nobody"),
+    ("nodelay", "TCP_NODELAY: no message waits for the acknowledgement of the one before"),
+    ("backlog", "listen(4096): the kernel lets a crowd in at once"),
+    ("framed", "the json wire: messages are forwarded, not reads"),
+    ("broadcaster", "one thread delivers, and waits for nobody"),
+    ("ours, json wire", "the broadcaster joins what is queued into one send for each client"),
 )
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 STORM = 1_000  # so many knock at once, all the time, until all are in
 CROWD_S = 20  # longer than this nobody waits at a door
-SMALL_BACKLOG = ("report", "report, no delay")
+SMALL_BACKLOG = ("report", "nodelay")
 
 
 def available(names) -> list[str]:
@@ -223,7 +224,7 @@ def ratio(results: dict[str, list[dict]], ours: str, name: str, key: str) -> str
 
 
 def story(seconds: float) -> list[dict]:
-    """The five steps, each with what it mends; the order is the lesson."""
+    """The stages, each with what it mends; the order is the lesson."""
     told = []
     for name, change in STORY:
         step = {"server": name, "change": change}

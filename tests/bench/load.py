@@ -96,6 +96,8 @@ class Irc(Protocol):
 PROTOCOLS = {
     "ours, json wire": Lines(),
     "before, json wire": Lines(),
+    "framed": Lines(),
+    "broadcaster": Lines(),
     "websockets": WebSocket(),
     "ngircd": Irc(),
 }

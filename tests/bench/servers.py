@@ -1,7 +1,7 @@
 """The servers that the chat is measured against, each a process of its own: ``python -m tests.bench.servers NAME``.
 
-They print the port that they took and serve until they are ended. The first four are the steps of the story, one change
-each, on the way from the report's server to ours; ``--port 9898`` makes them recordable as they are.
+They print the port that they took and serve until they are ended; ``--port 9898`` makes them recordable as they are.
+The kit's own programs (``lab/server.py``, and the stages from the report's server to it) are measured beside them.
 """
 
 import argparse
@@ -17,40 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from lab.stages.compare import STAGES
 from tests.bench import end_on_sigterm
-from tests.chat.report_peer import READ, ReportServer
 from tests.support import ROOT
 
 BACKLOG = 4096
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-
-
-class FramedServer(ReportServer):
-    """The report's server with the framing mended: whole lines are forwarded, whatever a read has cut or glued."""
-
-    def _serve(self, client):
-        try:
-            name, rest = None, b""
-            while data := client.recv(65_536 if name else READ):
-                if name is None:
-                    name = data.decode().strip()
-                    self.clients.add(client)
-                    self.users.append(name)
-                    continue
-                *received, rest = (rest + data).split(b"\n")
-                for line in received:
-                    self._send_all(f"<{name}> {line.decode(errors='replace')}\n".encode())
-        except OSError:
-            pass
-        finally:
-            self.clients.discard(client)
-            client.close()
-
-
-def run_report(port: int, kind=ReportServer, **options) -> None:
-    with kind(port, **options) as server:
-        print(server.port, flush=True)
-        sys.stdin.read()
 
 
 async def run_asyncio(port: int) -> None:
@@ -58,7 +30,7 @@ async def run_asyncio(port: int) -> None:
     writers: set[asyncio.StreamWriter] = set()
 
     async def serve(reader, writer):
-        name = (await reader.read(READ)).decode().strip()
+        name = (await reader.read(1024)).decode().strip()
         writers.add(writer)
         try:
             while line := await reader.readline():
@@ -157,12 +129,6 @@ def ngircd_path() -> str | None:
 
 
 SERVERS = {
-    "report": lambda port: run_report(port),
-    "report, no delay": lambda port: run_report(port, no_delay=True),
-    "report, no delay, backlog": lambda port: run_report(port, no_delay=True, backlog=BACKLOG),
-    "report, no delay, backlog, framed": lambda port: run_report(
-        port, FramedServer, no_delay=True, backlog=BACKLOG
-    ),
     "asyncio": lambda port: asyncio.run(run_asyncio(port)),
     "websockets": lambda port: asyncio.run(run_websockets(port)),
     "ngircd": run_ngircd,
@@ -193,12 +159,14 @@ earlier: Path | None = None  # a checkout to compare with
 def running(name: str):
     """Start one in a process of its own, on a core of its own; yields its port and process id.
 
-    ``ours`` is the program of the lab; ``before`` is that of an earlier checkout, in the folder ``earlier``.
+    ``ours`` is the program of the lab; ``before`` is that of an earlier checkout, in the folder ``earlier``; ``report``,
+    ``nodelay``, ... are the stages.
     """
-    is_program = name.startswith(("ours", "before"))
+    is_program = name in STAGES or name.startswith(("ours", "before"))
     if is_program:
-        root = earlier if name.startswith("before") else ROOT
-        command = [sys.executable, str(root / "lab" / "server.py"), "--port", "0"]
+        lab = (earlier if name.startswith("before") else ROOT) / "lab"
+        program = lab / "stages" / f"{name}.py" if name in STAGES else lab / "server.py"
+        command = [sys.executable, str(program), "--port", "0"]
     else:
         command = [sys.executable, "-m", "tests.bench.servers", name]
     with a_core_each():

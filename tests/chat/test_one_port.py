@@ -9,8 +9,10 @@ from lab.chat.client import ChatClient, ChatError, Login
 from lab.chat.events import Lost
 from lab.chat.report_wire import as_text
 from lab.chat.tls import client_context, server_context
+from lab.stages import report
 from tests.chat.report_peer import ReportClient
 from tests.chat.rig import joined, json_client, raw, read_to_end, until
+from tests.stages.rig import serving
 
 
 def test_everybody_in_one_room(serve, ours):
@@ -145,9 +147,7 @@ def test_one_wire_alone(serve, only):
 
 
 def test_lines_to_a_server_of_the_report():
-    from tests.chat.report_peer import ReportServer
-
-    with ReportServer() as server:
+    with serving(report) as server:
         with ReportClient("John", server.port) as john:
             client = ChatClient(Login("Alice", "127.0.0.1", server.port, wire="json"))
             import lab.chat.client as module

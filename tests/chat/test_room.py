@@ -11,8 +11,10 @@ from lab.chat.connection import ConnectionLost
 from lab.chat.events import Lost
 from lab.chat.features import Feature
 from lab.chat.server import ChatServer, ServerError
-from tests.chat.report_peer import ReportClient, ReportServer
+from lab.stages import report
+from tests.chat.report_peer import ReportClient
 from tests.chat.rig import BOUND_S, joined, raw, read_to_end, until
+from tests.stages.rig import serving
 
 
 def test_a_conversation(serve):
@@ -151,7 +153,7 @@ def test_ipv6(serve):
 
 
 def test_one_silent_reader_freezes_nobody(serve):
-    """The report's server holds one lock while it sends: its twin below stands still."""
+    """The report's server holds a lock while it sends, and stands still: tests/stages has its twin."""
     server = serve()
     silent = raw(server.port)
     silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -171,46 +173,13 @@ def test_one_silent_reader_freezes_nobody(serve):
     john.leave()
 
 
-def test_and_the_twin_the_report_stands_still():
-    """One client does not read. The others do, and yet nothing reaches them until it reads, too."""
-
-    def holds(text):
-        return lambda message: text in str(message)
-
-    with ReportServer() as server, raw(server.port) as silent:
-        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
-        silent.sendall(b"silent")
-        with ReportClient("Alice", server.port) as alice, ReportClient("John", server.port) as john:
-            everyone = {"silent", "Alice", "John"}  # in whatever order the server read their names
-            john.until(lambda message: set(message or "") == everyone)
-            [to_silent] = [one for one in server.clients if one.getpeername() == silent.getsockname()]
-            to_silent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
-            texts = ["x" * 900] * 400 + [
-                "the end"
-            ]  # 360 kB: more than the buffers on the way to the silent one hold
-            threading.Thread(target=lambda: [alice.send(text) for text in texts], daemon=True).start()
-            john.until(holds("x" * 900))
-            with pytest.raises(AssertionError, match="never came"):
-                john.until(holds("the end"), bound_s=2)
-            assert server.lock.locked()
-            john.send("anybody?")
-            with pytest.raises(AssertionError, match="never came"):
-                alice.until(holds("anybody?"), bound_s=1)
-            reader = threading.Thread(target=read_to_end, args=[silent])
-            reader.start()
-            john.until(holds("the end"), BOUND_S)
-            alice.until(holds("anybody?"), BOUND_S)
-            silent.shutdown(socket.SHUT_RDWR)
-            reader.join(BOUND_S)
-
-
 class TestTheReportsOwnPrograms:
     def test_its_client_with_our_server(self, serve):
         server = serve()
         with ReportClient("Brandon", server.port) as brandon:
             brandon.until("*** Brandon Connected ***")
             brandon.until(["Brandon"])
-            assert brandon.reads == [
+            assert brandon.messages_read == [
                 "*** Brandon Connected ***",
                 ["Brandon"],
             ]  # it asked for one after the other
@@ -223,7 +192,7 @@ class TestTheReportsOwnPrograms:
             brandon.until(["Brandon"])
 
     def test_our_client_with_its_server(self):
-        with ReportServer() as server:
+        with serving(report) as server:
             brandon = joined("Brandon", server)
             with ReportClient("John", server.port) as john:
                 john.until(["Brandon", "John"])
