@@ -27,9 +27,9 @@ from lab.harness.script import make_script
 from lab.harness.tap import RecordingError
 from lab.harness.variant import REPORT_PORT
 from lab.net import attach, namespace
-from lab.net.lan import Lan, LanRefused
+from lab.net.lan import Lan
 from lab.net.orders import ConditionError, Order
-from lab.net.plan import REPORT_LAN, LanError
+from lab.net.plan import REPORT_LAN, LanError, LanRefused
 from lab.setup import first_use
 
 CAPTURE = "room.pcapng"
@@ -207,7 +207,7 @@ def _report_orders(lan: Lan, orders: list[Order]) -> None:
     actions = lan.state()["actions"]
     for action in actions:
         seq = f", seq {action['seq']}" if action["seq"] is not None else ""
-        print(f"switch | {action['did']}: frame {action['frame']} {action['line']}, {action['kind']}{seq}")
+        print(f"switch | {action['did']}: frame {action['frame']} {action['cable']}, {action['kind']}{seq}")
     for order in orders:
         if str(order) not in {action["did"] for action in actions}:
             print(f"switch | {order}: never came about, no such frame has passed")

@@ -35,8 +35,8 @@ from lab.harness.script import REPORT_SCRIPT
 from lab.harness.tap import RecordingError, RecordingRefused
 from lab.harness.variant import REPORT_PORT
 from lab.net import namespace
-from lab.net.lan import Lan, LanRefused
-from lab.net.plan import REPORT_LAN
+from lab.net.lan import Lan
+from lab.net.plan import REPORT_LAN, LanRefused
 
 CABLE_S = 0.03  # one way
 # Without a tail loss probe (RFC 8985 section 7), which would repeat a segment before the retransmission timer does.

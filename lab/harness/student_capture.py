@@ -294,8 +294,8 @@ def is_complete(folder: Path) -> bool:
 def _record_plain(one: Profile, folder: Path) -> str:
     try:
         from lab.harness.scenarios.report import play_on
-        from lab.net.lan import Lan, LanRefused
-        from lab.net.plan import host
+        from lab.net.lan import Lan
+        from lab.net.plan import LanRefused, host
     except ImportError:  # pyroute2, which only Linux has
         _on_loopback(one, folder, "none")
         return "loopback"

@@ -1,20 +1,22 @@
 """A way into a running room from another terminal: ``python3 lab room --shell PC1``.
 
-The room listens on a Unix socket in Linux's abstract name space, which has no file and is gone with the room. It is
-named for the user and the checkout, and the kernel tells who knocks (``SO_PEERCRED``): nobody else gets in. Who knocks
-names a host and gets descriptors of its namespaces, with which a program can be started there
-(``namespace.join_launcher``). The first room has the door; further ones of the same checkout go without.
+The room listens on a Unix socket in Linux's abstract name space, which has no file and disappears with the room. The
+socket is named after the user and the checkout, and the kernel says which user connects (``SO_PEERCRED``): nobody else
+gets in. The visitor names a host and receives descriptors of its namespaces, with which it can start a program there
+(``namespace.join_launcher``). Of several rooms of one checkout, the first has the attach point.
 """
 
 import hashlib
-import json
 import os
 import socket
 import struct
 import subprocess
 import threading
+import time
+from typing import Any
 
 from lab.net import namespace
+from lab.net.host_agent import Answer, Caller, Channel, HostAgentError, answer
 from lab.net.lan import Lan
 from lab.net.plan import LanError
 
@@ -23,12 +25,12 @@ NO_ANSWER = "a room is running, but it does not answer; close it, or try again"
 
 
 class AttachPoint:
-    """Lets the same user in at ``lan`` while it is entered as a context. ``open`` says whether it could be had."""
+    """Lets the same user in at ``lan`` while it is entered as a context. ``open`` says whether no other room has it."""
 
     def __init__(self, lan: Lan):
-        self.lan = lan
         self.open = False
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._reception = _Reception(lan)
+        self._socket = socket.socket(socket.AF_UNIX)
 
     def __enter__(self) -> "AttachPoint":
         try:
@@ -37,74 +39,81 @@ class AttachPoint:
             return self  # another room has it
         self._socket.listen()
         self.open = True
-        threading.Thread(target=self._answer_all, daemon=True).start()
+        threading.Thread(target=self._accept, daemon=True).start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.open:
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which close() alone would not
         self._socket.close()
 
-    def _answer_all(self) -> None:
+    def _accept(self) -> None:
         while True:
             try:
                 visitor, _ = self._socket.accept()
             except OSError:
                 return
-            # A thread for each: a silent one keeps nobody waiting.
-            threading.Thread(target=self._answer_one, args=[visitor], daemon=True).start()
+            # A thread for each visitor: a silent one delays nobody.
+            threading.Thread(target=self._receive_visitor, args=[visitor], daemon=True).start()
 
-    def _answer_one(self, visitor: socket.socket) -> None:
+    def _receive_visitor(self, visitor: socket.socket) -> None:
         with visitor:
-            visitor.settimeout(ANSWER_S)
             try:
-                if _user_at(visitor) == os.geteuid():
-                    self._answer(visitor)
+                if _user_at(visitor) != os.geteuid():
+                    return
+                channel = Channel(visitor)
+                if received := channel.receive(time.monotonic() + ANSWER_S):
+                    answer(channel, received[0], self._reception)
             except OSError:
-                pass  # it has gone again
+                pass  # the visitor has gone
 
-    def _answer(self, visitor: socket.socket) -> None:
-        try:
-            host = self.lan[visitor.recv(1000).decode()]
-            user, pid = self.lan.descriptors()
-        except (LanError, UnicodeDecodeError) as error:
-            visitor.send(json.dumps({"error": str(error)}).encode())
-            return
+
+class _Reception:
+    """What a visitor may call."""
+
+    def __init__(self, lan: Lan):
+        self._lan = lan
+
+    def attach(self, host_name: str) -> Answer:
+        host = self._lan[host_name]
+        user, pid = self._lan.descriptors()
         descriptors = [one for one in (user, pid, host.network) if one is not None]
-        answer = {"name": host.name, "addresses": host.addresses, "new_user": user is not None}
-        socket.send_fds(visitor, [json.dumps(answer).encode()], descriptors)
+        about = {"name": host.name, "addresses": host.addresses, "new_user": user is not None}
+        return Answer(about, descriptors)
 
 
-def attach_to(host_name: str) -> tuple[dict, list[int | None]] | None:
-    """(what the room says of the host, its descriptors: user, pid, network) or None where no room is running.
+def attach_to(host_name: str) -> tuple[dict[str, Any], list[int | None]] | None:
+    """Return what the room says about the host and descriptors of its user, pid and network namespace.
 
-    Raises LanError for a host that the room does not have, and for a room that does not answer.
+    Return None where no room is running. Raises LanError for a host that the room does not have, and for a room that
+    does not answer.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
-        door.settimeout(ANSWER_S)
+    with socket.socket(socket.AF_UNIX) as visitor:
+        visitor.settimeout(ANSWER_S)
         try:
-            door.connect(_address())
+            visitor.connect(_address())
         except ConnectionRefusedError:
             return None
         except OSError as error:  # its queue of visitors is full
             raise LanError(NO_ANSWER) from error
-        if _user_at(door) != os.geteuid():
-            return None  # somebody else has taken the name, which anybody can
+        if _user_at(visitor) != os.geteuid():
+            return None  # another user has taken the name, as anybody can
+        caller = Caller(visitor, "the room", [LanError])
         try:
-            door.send(host_name.encode())
-            text, descriptors, *_ = socket.recv_fds(door, 10_000, 3)
-        except OSError as error:
+            about = caller.call("attach", within_s=ANSWER_S, host_name=host_name)
+        except HostAgentError as error:
             raise LanError(NO_ANSWER) from error
-    answer = json.loads(text or b'{"error": "the room closed the door"}')
-    if "error" in answer:
-        raise LanError(answer["error"])
-    return answer, descriptors if answer["new_user"] else [None, *descriptors]
+    return about, [*([] if about["new_user"] else [None]), *caller.descriptors]
 
 
-def popen_at(descriptors: list[int | None], command: list[str], **options) -> subprocess.Popen:
+def popen_at(descriptors: list[int | None], command: list[str], **options: Any) -> "subprocess.Popen[Any]":
     """Start a program at the host whose descriptors these are."""
+    user, pid, network = descriptors
+    assert pid is not None and network is not None
     inherited = [one for one in descriptors if one is not None]
-    return subprocess.Popen(namespace.join_launcher(command, *descriptors), pass_fds=inherited, **options)
+    return subprocess.Popen(
+        namespace.join_launcher(command, user, pid, network), pass_fds=inherited, **options
+    )
 
 
 def _address() -> str:
@@ -113,6 +122,6 @@ def _address() -> str:
 
 
 def _user_at(connection: socket.socket) -> int:
-    """The user id at the other end."""
+    """Return the user id at the other end."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return struct.unpack("3i", credentials)[1]
+    return int(struct.unpack("3i", credentials)[1])

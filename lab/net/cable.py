@@ -1,30 +1,28 @@
-"""What a cable does to frames: delay, jitter, rate, loss, duplication, reordering, corruption - and exact
-orders.
+"""What a cable does to frames: delay, jitter, rate, loss, duplication, reordering, corruption, and exact orders.
 
-A ``CableDirection`` is one direction of one host's cable. Frames are pushed in with the time, and come out when they
-are due; there is no socket and no clock in here, so every rule can be tried with made-up times. A
-``Condition`` gives rates (probabilities) and a seed: the same frames then meet the same fate. An ``Order`` is
-exact ("drop the third data segment from PC1"): it counts the frames that pass from the moment it is given,
-and is spent once it is carried out.
+A ``CableDirection`` is one direction of one host's cable. Frames are pushed in with the time and come out when they are
+due. It has neither a socket nor a clock, so every rule can be tried with made-up times. A ``Condition`` gives rates
+(probabilities) and a seed: with the same seed, the same thing happens to the same frames. An ``orders.Order`` is exact.
 
-A frame meets, in this order: orders - loss - corruption - duplication - the rate with its queue - delay and
-jitter - reordering. Jitter alone never reorders, as on a real cable, where frames wait in one queue. The
-cable's check sequence is not part of what a host sees, so a corrupted frame arrives, and its IP or TCP
-checksum is wrong.
+What happens to a frame, from left to right:
 
-Frames are told apart by a classify at their headers (Ethernet II, IPv4 and IPv6 without extension headers, TCP,
-UDP); whatever else passes is just a "frame". VLAN tags and IP fragments are not looked into.
+    push -> orders -> loss -> corruption -> duplication -> rate, queue -> delay, jitter -> reordering -> pop
+            exact     |---------------- probabilities ---------------|    seconds          probability
+
+Jitter alone never reorders, as on a real cable, where frames wait in one queue. The cable's check sequence is not part
+of what a host sees, so a corrupted frame arrives, and its IP or TCP checksum is wrong.
 """
 
 import heapq
 import random
 from collections import deque
 from dataclasses import dataclass, fields
+from typing import Any
 
 from lab.net.orders import KINDS, MAX_SECONDS, ConditionError, FrameKind, Order, classify
 
 REORDER_LIMIT_S = 0.1  # a frame kept back for the next one goes on alone after this long
-LOG_LENGTH = 10_000  # actions remembered for one line; the oldest are forgotten first
+LOG_LENGTH = 10_000  # actions remembered for one direction; the oldest are forgotten first
 
 # Rates
 
@@ -49,7 +47,7 @@ class Condition:
     corrupt: float = 0.0
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int if field.type is int else (int, float)):
@@ -66,19 +64,17 @@ class Condition:
             raise ConditionError(f"queue_frames must be 1 or more, not {self.queue_frames}")
 
     def is_perfect(self) -> bool:
-        """Whether nothing ever happens to a frame."""
-        return not any((self.delay_s, self.jitter_s, self.rate_bits_per_s, *self._chances()))
-
-    def _chances(self):
-        return self.loss, self.corrupt, self.duplicate, self.reorder
+        """Return whether nothing ever happens to a frame."""
+        times = (self.delay_s, self.jitter_s, self.rate_bits_per_s)
+        return not any((*times, self.loss, self.corrupt, self.duplicate, self.reorder))
 
 
 # One direction of a cable
 
 
 @dataclass
-class _Standing:
-    """An order at work: how many frames of its kind have passed, until when a cut lasts, and a swap's first."""
+class _Installed:
+    """An order in force: how many frames of its kind have passed, until when a cut lasts, and a swap's first."""
 
     order: Order
     seen: int = 0
@@ -94,16 +90,15 @@ class _Standing:
 class CableDirection:
     """One direction of one cable. ``push`` frames in, ``pop`` those that are due; times in seconds, any clock.
 
-    ``name`` (say "from PC1") and the condition's seed choose the dice; ``counts`` says how often each thing
-    was done, ``actions`` to which frames. Frames kept back for a swap leave with the frame that they are
-    swapped with.
+    ``name`` ("from PC1") and the condition's seed determine the random numbers; ``counts`` says how often each thing
+    was done, ``actions`` to which frames. A frame kept back for a swap leaves with the frame that it is swapped with.
     """
 
     def __init__(self, name: str = "", condition: Condition = Condition()):
         self.name = name
-        self.orders: list[_Standing] = []
+        self.orders: list[_Installed] = []
         self.counts: dict[str, int] = {}
-        self.actions: deque[dict] = deque(maxlen=LOG_LENGTH)
+        self.actions: deque[dict[str, Any]] = deque(maxlen=LOG_LENGTH)
         self._frames = 0
         self._waiting: list[tuple[float, int, bytes]] = []  # a heap: due time, order of arrival, frame
         self._pushed = 0
@@ -111,77 +106,77 @@ class CableDirection:
         self.set(condition)
 
     def set(self, condition: Condition) -> None:
-        """Put another condition in force, its dice at their start; frames under way keep their times."""
+        """Put another condition in force, its random numbers from the start; frames under way keep their times."""
         self.condition = condition
-        self._dice = random.Random(f"{condition.seed}/{self.name}")
+        self._random = random.Random(f"{condition.seed}/{self.name}")
         self._perfect = condition.is_perfect()
         self._last_due = self._sent_until = 0.0
         self._queue: deque[float] = deque()  # when each frame in the queue will have been sent
 
     def is_idle(self, now: float) -> bool:
-        """Whether this line does nothing any more, so that frames may pass it by."""
-        self._strike_off(now)
+        """Return whether it does nothing any more, so that frames may bypass it."""
+        self.orders = [installed for installed in self.orders if not installed.done(now)]
         return self._perfect and not (self.orders or self._waiting or self._kept)
 
     def push(self, frame: bytes, now: float) -> None:
-        """A frame enters the cable."""
+        """Let a frame enter the cable."""
         self._frames += 1
-        for passed, held_s in self._obey(frame, now) if self.orders else ((frame, 0.0),):
-            self._roll(passed, now, held_s)
+        for passed, held_s in self._carry_out(frame, now) if self.orders else ((frame, 0.0),):
+            self._apply_rates(passed, now, held_s)
 
     def pop(self, now: float) -> list[bytes]:
-        """The frames that are due, in the order in which they leave the cable."""
+        """Return the frames that are due, in the order in which they leave the cable."""
         if self._kept and self._kept[0] <= now:
-            self._let_go(self._kept[0])
+            self._release(*self._kept)
         due = []
         while self._waiting and self._waiting[0][0] <= now:
             due.append(heapq.heappop(self._waiting)[2])
         return due
 
     def next_due(self) -> float | None:
-        """When there will be something to pop, or None."""
+        """Return when there will be something to pop, or None."""
         times = [self._waiting[0][0]] if self._waiting else []
         if self._kept:
             times.append(self._kept[0])
         return min(times, default=None)
 
-    def _obey(self, frame: bytes, now: float) -> list[tuple[bytes, float]]:
-        """Show the frame to every order; gives what is left: frames, each with the seconds it is held."""
+    def _carry_out(self, frame: bytes, now: float) -> list[tuple[bytes, float]]:
+        """Show the frame to every order; return the frames that remain, each with the seconds that it is held."""
         seen = classify(frame)
         left = [(frame, 0.0)]
-        taken = False  # one frame is one order's; the others only count it
-        for standing in self.orders:
-            order = standing.order
-            if standing.done(now) or order.kind not in seen.kinds:
+        taken = False  # only one order takes a frame; the others count it
+        for installed in self.orders:
+            order = installed.order
+            if installed.done(now) or order.kind not in seen.kinds:
                 continue
-            if standing.swapped and standing.swapped[0] is not self:
+            if installed.swapped and installed.swapped[0] is not self:
                 continue  # two frames can only change places on the same cable
-            standing.seen += 1
-            if standing.seen < order.nth or taken:
+            installed.seen += 1
+            if installed.seen < order.nth or taken:
                 continue
             taken = True
             self._note(str(order), seen)
             if order.action in ("drop", "cut"):
                 left = []
             elif order.action == "hold":
-                left = [(frame, order.seconds)]
+                left = [(frame, order.seconds or 0.0)]
             elif order.action == "duplicate":
                 left *= 2
             elif order.action == "corrupt":
                 left = [(_flip(frame, len(frame) * 8 - 1), 0.0)]
-            elif standing.swapped is None:
-                standing.swapped, left = (self, frame), []
+            elif installed.swapped is None:
+                installed.swapped, left = (self, frame), []
             else:
-                left = [(frame, 0.0), (standing.swapped[1], 0.0)]
+                left = [(frame, 0.0), (installed.swapped[1], 0.0)]
         return left
 
-    def _roll(self, frame: bytes, now: float, held_s: float) -> None:
-        """The rates. Every frame takes six throws, so that one rate does not change what another one hits."""
+    def _apply_rates(self, frame: bytes, now: float, held_s: float) -> None:
+        """Apply the rates. Every frame takes six random numbers, so that one rate does not change what another one hits."""
         condition = self.condition
         if self._perfect:
             self._wait(frame, max(now, self._last_due) if not held_s else now + held_s)
             return
-        loss, corrupt, bit, duplicate, jitter, reorder = (self._dice.random() for _ in range(6))
+        loss, corrupt, bit, duplicate, jitter, reorder = (self._random.random() for _ in range(6))
         if loss < condition.loss:
             self._note("lost", classify(frame))
             return
@@ -207,10 +202,10 @@ class CableDirection:
             self._last_due = max(due, self._last_due)
             self._wait(frame, self._last_due)
             if self._kept:
-                self._let_go(self._last_due)
+                self._release(self._last_due, self._kept[1])
 
     def _transmit(self, frame: bytes, now: float) -> float | None:
-        """When the last bit of the frame is on the cable, given its rate; None where the queue is full."""
+        """Return when the last bit of the frame is on the cable, given its rate; None where the queue is full."""
         if not self.condition.rate_bits_per_s:
             return now
         while self._queue and self._queue[0] <= now:
@@ -226,27 +221,24 @@ class CableDirection:
         self._pushed += 1
         heapq.heappush(self._waiting, (due, self._pushed, frame))
 
-    def _let_go(self, due: float) -> None:
-        frame, self._kept = self._kept[1], None
-        self._wait(frame, due)
-
-    def _strike_off(self, now: float) -> None:
-        self.orders = [standing for standing in self.orders if not standing.done(now)]
+    def _release(self, due: float, kept: bytes) -> None:
+        self._kept = None
+        self._wait(kept, due)
 
     def _note(self, action: str, seen: FrameKind) -> None:
         self.counts[action] = self.counts.get(action, 0) + 1
         kind = max(seen.kinds, key=KINDS.index)
         self.actions.append({
-            "line": self.name, "did": action, "frame": self._frames, "kind": kind,
+            "cable": self.name, "did": action, "frame": self._frames, "kind": kind,
             "seq": seen.seq, "payload_length": seen.payload_length,
         })  # fmt: skip
 
 
-def install(order: Order, lines: list[CableDirection], now: float) -> None:
-    """Give one order to one line or several: what any of them sees counts for all, and it is done once."""
-    standing = _Standing(order, until=now + (order.seconds or 0.0))
-    for line in lines:
-        line.orders.append(standing)
+def install(order: Order, directions: list[CableDirection], now: float) -> None:
+    """Put one order in force on one or several directions: what any sees counts for all, and it is done once."""
+    installed = _Installed(order, until=now + (order.seconds or 0.0))
+    for direction in directions:
+        direction.orders.append(installed)
 
 
 def _flip(frame: bytes, bit: int) -> bytes:

@@ -1,21 +1,19 @@
-"""The first process of a LAN: builds hosts, cables and switches, then keeps them alive until it is told to
-stop.
+"""The first process of a LAN: builds hosts, cables and switches, then keeps them alive until its socket is closed.
 
-``lan.Lan`` starts it and talks to it over a socket; nobody else need to. It enters a user, a network and a
-pid namespace of its own (``namespace.enter``), and as process number 1 of the last it is what everything in
-the LAN lives by: when it ends, for whatever reason, the kernel kills every process started on a host, the
-namespaces go with their last process, and the interfaces with the namespaces. It ends when its socket is
-closed or the process that started it is gone, which a pidfd tells even after SIGKILL.
+``lan.Lan`` starts it as a host agent. It enters a user, a network and a pid namespace of its own (``namespace.enter``).
+As process number 1 of the last, it holds the LAN together: when it ends, for whatever reason, the kernel kills every
+process that was started on a host, the namespaces disappear with their last process, and the interfaces with the
+namespaces. It ends when its socket is closed or when the process that started it has gone, which a pidfd reports even
+after SIGKILL.
 
-A host is a network namespace with one veth pair for each of its cables: ``eth0`` (``eth1``, ...) in the host,
-the other end in the keeper's own namespace, where a switch picks it up. The descriptors of the namespaces go
-to ``Lan``, which can then start programs in them. Netlink work is pyroute2's.
+A host is a network namespace with one veth pair for each of its cables: ``eth0`` (``eth1``, ...) in the host, and the
+other end in the keeper's own namespace, where a switch picks it up. The descriptors of the namespaces go to ``Lan``,
+which can then start programs in them. Netlink work is pyroute2's.
 """
 
 import array
 import contextlib
 import fcntl
-import json
 import os
 import select
 import signal
@@ -23,67 +21,65 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
+from typing import Any
 
 from lab.net import namespace
+from lab.net.host_agent import Answer
+from lab.net.plan import LanRefused
 
 SIOCETHTOOL = 0x8946
-# linux/ethtool.h: receive and transmit checksums, scatter-gather, and segments put together or cut by the "card"
+# linux/ethtool.h: receive and transmit checksums, scatter-gather, and segments joined or cut by the "card"
 ETHTOOL_SET = {"rx": 0x15, "tx": 0x17, "sg": 0x19, "tso": 0x1F, "gso": 0x24, "gro": 0x2C}
 
 # Ports are numbered from here, unlike any card in a host: where both ends of a veth pair have the same number, the
-# kernel (linkwatch) takes them for a real card and may tell them only a second later that the cable is plugged in.
+# kernel (linkwatch) takes them for a real card and may report only a second later that the cable is plugged in.
 FIRST_PORT_INDEX = 101
 
-PERMANENT, NO_DAD = (
-    0x80,
-    0x02,
-)  # IFA_F_*: no duplicate address detection, so that an address is usable at once
+# IFA_F_*: no duplicate address detection, so that an address is usable at once
+PERMANENT, NO_DAD = 0x80, 0x02
+
+Plan = dict[str, Any]  # a part of what ``Lan`` sends: JSON
 
 
-def main(arguments: list[str]) -> int:
-    control = socket.socket(fileno=int(arguments[0]))
-    starter = os.pidfd_open(os.getppid()) if hasattr(os, "pidfd_open") else None
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C is the starter's business, which then closes the socket
-    try:
+class Keeper:
+    """What ``Lan`` calls."""
+
+    def build(self, plan: Plan) -> Answer:
+        """Make the whole LAN; hand out all descriptors that ``Lan`` needs. Raises LanRefused.
+
+        These are the user and the pid namespace, the network namespace of the switches, that of each host, and the
+        control socket of each switch (with the kernel's bridge: none).
+        """
+        starter = os.pidfd_open(os.getppid()) if hasattr(os, "pidfd_open") else None
         before = os.stat("/proc/self/ns/user").st_ino
-        namespace.enter(own_processes=True)
-        user = os.open("/proc/self/ns/user", os.O_RDONLY)
-        first = os.fork()
-    except OSError as error:
-        _send(control, {"error": error.strerror or error.args[0], "refused": True})
-        return namespace.EXIT_REFUSED
-    if first:
-        control.close()
-        os.waitpid(first, 0)  # returns when the whole pid namespace is empty
-        return 0
-    namespace.die_with_parent()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # orphans come to process 1: let the kernel reap them
-    with control:
-        with control.makefile() as requests:
-            plan = json.loads(requests.readline() or "null")
-        if plan is None:
-            return 0
         try:
-            answer, descriptors = build(plan)
-        except Exception as error:  # whatever it is, the starter has to hear of it
-            _send(control, {"error": f"{type(error).__name__}: {error}"})
-            return 1
-        answer["new_user"] = os.fstat(user).st_ino != before  # root may have gone without
-        _send(control, answer, [user, os.open("/proc/self/ns/pid", os.O_RDONLY), *descriptors])
-        select.select([control, *([starter] if starter is not None else [])], [], [])
-    return 0
+            namespace.enter(own_processes=True)
+            user = os.open("/proc/self/ns/user", os.O_RDONLY)
+            first = os.fork()
+        except OSError as error:
+            raise LanRefused(error.strerror or error.args[0]) from error
+        if first:
+            os.waitpid(first, 0)  # returns when the whole pid namespace is empty
+            os._exit(0)
+        namespace.die_with_parent()
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # orphans come to process 1: let the kernel reap them
+        descriptors = [user, os.open("/proc/self/ns/pid", os.O_RDONLY), *_build(plan)]
+        if starter is not None:
+            threading.Thread(target=_end_with, args=[starter], daemon=True).start()
+        new_user = os.fstat(user).st_ino != before  # root may have gone without
+        return Answer({"new_user": new_user}, descriptors)
 
 
-def build(plan: dict) -> tuple[dict, list[int]]:
-    """Make the whole LAN; gives the answer for the starter and the descriptors that go with it.
+def _end_with(process: int) -> None:
+    """End when the process behind a pidfd has ended."""
+    select.select([process], [], [])
+    os._exit(0)
 
-    These are: the namespace of the switches, that of each host, the control socket of each switch (if not a
-    bridge).
-    """
+
+def _build(plan: Plan) -> list[int]:
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    _set("ipv6/conf/all/disable_ipv6", 1)  # the switches' end of a cable must not speak by itself
+    _set("ipv6/conf/all/disable_ipv6", 1)  # the switches' end of a cable must not send anything by itself
     _set("ipv6/conf/default/disable_ipv6", 1)
     networks = []
     for host in plan["hosts"]:
@@ -91,40 +87,40 @@ def build(plan: dict) -> tuple[dict, list[int]]:
         for name, value in host["sysctl"].items():
             _set(name.replace(".", "/").removeprefix("net/"), value)
     namespace.join(home, namespace.CLONE_NEWNET)
-    ports: dict[str, list[tuple[str, str]]] = {name: [] for name in plan["switches"]}
+    plugged: dict[str, list[str]] = {name: [] for name in plan["switches"]}
     indices: dict[str, int] = {}
     with _netlink() as ip:
         for host, network in zip(plan["hosts"], networks, strict=True):
             for number, nic in enumerate(host["nics"]):
                 indices[nic["port"]] = FIRST_PORT_INDEX + len(indices)
                 _add_cable(ip, indices[nic["port"]], f"eth{number}", nic, network)
-                ports[nic["switch"]].append((nic["port"], nic["port"]))
+                plugged[nic["switch"]].append(nic["port"])
         for host, network in zip(plan["hosts"], networks, strict=True):
             namespace.join(network, namespace.CLONE_NEWNET)
             _configure(host)
         namespace.join(home, namespace.CLONE_NEWNET)
         if plan["bridge"]:
-            for name, plugged in ports.items():
-                _bridge(ip, name, [indices[port] for port, _ in plugged])
-            return {}, [home, *networks]
-    return {}, [home, *networks, *(_start_switch(name, plugged) for name, plugged in ports.items())]
+            for name, ports in plugged.items():
+                _bridge(ip, name, [indices[port] for port in ports])
+            return [home, *networks]
+    return [home, *networks, *map(_start_switch, plugged.values())]
 
 
-def _netlink():
+def _netlink() -> Any:
     from pyroute2 import IPRoute  # takes a while to import, and only the building needs it
 
     return IPRoute()
 
 
-def _add_cable(ip, index: int, interface: str, nic: dict, network: int) -> None:
-    """A veth pair: ``interface`` in the host's namespace, and the port, named for the host, in the switch's."""
+def _add_cable(ip: Any, index: int, interface: str, nic: Plan, network: int) -> None:
+    """Add a veth pair: ``interface`` in the host's namespace, and the port, named after the host, at the switch."""
     host_end = {"ifname": interface, "net_ns_fd": network, "address": nic["mac"], "mtu": nic["mtu"]}
     ip.link("add", index=index, ifname=nic["port"], kind="veth", mtu=nic["mtu"], peer=host_end)
     ip.link("set", index=index, state="up")
 
 
-def _configure(host: dict) -> None:
-    """Addresses, offloads and routes of the host whose namespace this process is in."""
+def _configure(host: Plan) -> None:
+    """Set addresses, offloads and routes of the host whose namespace this process is in."""
     with _netlink() as ip:
         for number, nic in enumerate(host["nics"]):
             name = f"eth{number}"
@@ -132,9 +128,8 @@ def _configure(host: dict) -> None:
                 _offloads_off(name)
             index = ip.link_lookup(ifname=name)[0]
             for address in nic["addresses"]:
-                flags = PERMANENT | NO_DAD if ":" in address["ip"] else PERMANENT
-                where = {"index": index, "prefixlen": address["prefix"], "broadcast": address["broadcast"]}
-                ip.addr("add", address=address["ip"], flags=flags, **where)
+                flags = PERMANENT | NO_DAD if ":" in address["address"] else PERMANENT
+                ip.addr("add", index=index, flags=flags, **address)
             ip.link("set", index=index, state="up")
         for gateway in host["gateways"]:
             ip.route("add", dst="::/0" if ":" in gateway else "0.0.0.0/0", gateway=gateway)
@@ -148,12 +143,12 @@ def _offloads_off(interface: str) -> None:
             request = struct.pack("16sP16x", interface.encode(), value.buffer_info()[0])
             with contextlib.suppress(
                 OSError
-            ):  # a feature that this kernel's veth cannot switch is not on either
+            ):  # a feature that this kernel's veth cannot switch is off anyway
                 fcntl.ioctl(any_socket, SIOCETHTOOL, request)
 
 
-def _bridge(ip, name: str, ports: list[int]) -> None:
-    """The kernel's own switch, to compare with."""
+def _bridge(ip: Any, name: str, ports: list[int]) -> None:
+    """Make the kernel's own switch, to compare with."""
     ip.link("add", ifname=name, kind="bridge")
     bridge = ip.link_lookup(ifname=name)[0]
     for index in ports:
@@ -161,30 +156,19 @@ def _bridge(ip, name: str, ports: list[int]) -> None:
     ip.link("set", index=bridge, state="up")
 
 
-def _start_switch(name: str, plugged: list[tuple[str, str]]) -> int:
-    """Start one switch as a process of its own; gives our end of its control socket."""
+def _start_switch(ports: list[str]) -> int:
+    """Start one switch as a process of its own; return our end of its control socket."""
     ours, its = socket.socketpair()
     with its:
-        command = [sys.executable, "-m", "lab.net.switch", "--control", str(its.fileno())]
-        command += [f"{port}={interface}" for port, interface in plugged]
+        command = [sys.executable, "-m", "lab.net.switch", "--control", str(its.fileno()), *ports]
         subprocess.Popen(command, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL)
     return ours.detach()
 
 
-def _set(name: str, value) -> None:
-    path = f"/proc/sys/net/{name}"
+def _set(name: str, value: object) -> None:
     try:
-        with open(path, "w") as file:
+        with open(f"/proc/sys/net/{name}", "w") as file:
             file.write(str(value))
     except FileNotFoundError:
         if not name.startswith("ipv6/"):  # a kernel without IPv6 has nothing to switch off
             raise
-
-
-def _send(control: socket.socket, answer: dict, descriptors: list[int] | None = None) -> None:
-    with contextlib.suppress(ConnectionError):  # the starter has gone: so do we
-        socket.send_fds(control, [json.dumps(answer).encode() + b"\n"], descriptors or [])
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

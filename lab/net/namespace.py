@@ -1,19 +1,19 @@
-"""A network of one's own, made by an ordinary user: Linux user, network and process namespaces.
+"""Linux user, network and process namespaces: a network of its own for a program of an ordinary user.
 
 Linux lets any user make a *user namespace* (in which that user is root over what it owns) and, inside it, a
-*network namespace*: an empty network stack with nothing but its own loopback. A process in there may record
+*network namespace*: an empty network stack with nothing but its own loopback. A process in it may record
 every packet without sudo, and can neither see nor touch the machine's real network. A *process (pid)
-namespace* beside them ties lives together: when its first process ends, the kernel kills all the others. See
+namespace* ties processes together: when its first process ends, the kernel kills all the others. See
 ``user_namespaces(7)``, ``network_namespaces(7)`` and ``pid_namespaces(7)``.
 
-As a program, this file makes or joins namespaces and then becomes COMMAND (``launcher`` and ``join_launcher``
-give the command lines):
+As a program, this file makes or joins namespaces and then becomes the command that it is given (``launcher`` and
+``join_launcher`` return its command line):
 
     namespace.py COMMAND ...                 a new user and network namespace, loopback up
     namespace.py --join 5,6,7 COMMAND ...    the user, pid and network namespaces behind these descriptors
 
 A namespace lives as long as a process in it or a descriptor on it, so nothing has to be cleared away
-afterwards. COMMAND is killed with the process that started it (``PR_SET_PDEATHSIG``). Standard library only;
+afterwards. The command is killed with the process that started it (``PR_SET_PDEATHSIG``). Standard library only;
 Linux only. Some systems forbid it (AppArmor on recent Ubuntu, seccomp in containers): ``diagnosis`` names the
 cause and the cure.
 """
@@ -25,6 +25,7 @@ import select
 import signal
 import subprocess
 import sys
+from typing import Any
 
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
@@ -32,12 +33,12 @@ CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
-EXIT_REFUSED = 125  # what the launcher ends with when the system refuses the namespace
-EXIT_NOT_FOUND = 127  # ... and when COMMAND cannot be started, as a shell does
+EXIT_REFUSED = 125  # exit code of the launcher when the system refuses the namespace
+EXIT_NOT_FOUND = 127  # ... and when the command cannot be started, as a shell does
 KILL_COMMAND = getattr(
     signal, "SIGRTMIN", 0
-)  # asks the stand-in of --join to kill COMMAND (and then to end itself)
-SENT_BY_KERNEL = 0x80  # si_code of a signal that a terminal's key made, siginfo: SI_KERNEL
+)  # asks the stand-in of --join to kill the command, and so to end
+SENT_BY_KERNEL = 0x80  # si_code of a signal from a key of the terminal (sigaction(2), SI_KERNEL)
 
 
 class NamespaceError(OSError):
@@ -47,9 +48,9 @@ class NamespaceError(OSError):
 def enter(own_processes: bool = False) -> None:
     """Move the calling process (single-threaded) into a new user and network namespace, loopback up.
 
-    ``own_processes`` adds a pid namespace: the *next child* is its first process, and takes all the others
-    with it. Root goes without a user namespace where those are switched off and it needs none. Raises
-    NamespaceError where the system refuses.
+    ``own_processes`` adds a pid namespace: the *next child* is its first process, and ends all the others
+    with it. Root does without a user namespace where these are switched off. Raises NamespaceError where the system
+    refuses.
     """
     if not sys.platform.startswith("linux"):
         raise NamespaceError("network namespaces exist on Linux only")
@@ -75,7 +76,7 @@ def enter(own_processes: bool = False) -> None:
 
 
 def new_network() -> int:
-    """Move into one more, empty network namespace, loopback up; gives a descriptor that keeps it alive."""
+    """Move into one more, empty network namespace, loopback up; return a descriptor that keeps it alive."""
     _call("unshare", CLONE_NEWNET)
     loopback_up()
     return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -90,18 +91,23 @@ def join(descriptor: int, kind: int) -> None:
 
 
 def launcher(command: list[str]) -> list[str]:
-    """The argument list that runs COMMAND inside a new namespace, for ``subprocess``."""
+    """Return the argument list that runs a command inside a new namespace, for ``subprocess``."""
     return [sys.executable, "-I", "-S", os.path.abspath(__file__), *command]
 
 
+def popen(command: list[str], **options: Any) -> "subprocess.Popen[Any]":
+    """Start a command inside a new namespace; ``options`` as for ``subprocess.Popen``."""
+    return subprocess.Popen(launcher(command), **options)
+
+
 def join_launcher(command: list[str], user: int | None, pid: int, network: int) -> list[str]:
-    """The argument list that runs COMMAND inside existing namespaces (descriptors, which it must inherit)."""
+    """Return the argument list that runs a command in existing namespaces (descriptors, which it must inherit)."""
     descriptors = f"{'-' if user is None else user},{pid},{network}"
     return launcher(["--join", descriptors, *command])
 
 
 def refusal() -> str | None:
-    """Why this system refuses namespaces, or None where it allows them (tried, not guessed)."""
+    """Return why this system refuses namespaces, or None where it allows them (tried, not guessed)."""
     if not sys.platform.startswith("linux"):
         return "network namespaces exist on Linux only"
     done = subprocess.run(launcher(["true"]), capture_output=True, text=True, timeout=30)
@@ -109,26 +115,28 @@ def refusal() -> str | None:
 
 
 def diagnosis() -> tuple[str, str] | None:
-    """What forbids namespaces to this user, and the one way out, each in a sentence; None where they are allowed."""
+    """Return what forbids namespaces to this user and the remedy, each in a sentence; None where they are allowed."""
     refused = refusal()
     return None if refused is None else cause_of(refused)
 
 
-def cause_of(
-    refused: str, otherwise: str = "use the captures in captures/, or a virtual machine"
-) -> tuple[str, str]:
-    """What is behind a refusal (as ``refusal`` words it), and the one way out: read off the system's settings.
+OTHERWISE = "use the captures in captures/, or a virtual machine"
 
-    ``otherwise`` is the way out where no setting is to blame.
+
+def cause_of(refused: str, otherwise: str = OTHERWISE) -> tuple[str, str]:
+    """Return the cause of a refusal (as ``refusal`` words it) and the remedy, from the system's settings.
+
+    ``otherwise`` is the remedy where no setting is the cause.
     """
     if not sys.platform.startswith("linux"):
         return (
             "network namespaces exist on Linux only",
             "record on the loopback, or use the captures in captures/",
         )
-    for setting, forbidding, sentence, fix in _FORBIDDEN_BY:
-        if _read(setting) == forbidding:
-            return sentence, fix
+    for forbidding, sentence, remedy in _FORBIDDEN_BY:
+        setting, _, value = forbidding.partition("=")
+        if _read(f"/proc/sys/{setting}") == value:
+            return sentence, f"sudo sysctl -w {remedy}"
     if _read("/proc/self/status", "Seccomp:") == "2":
         return (
             f"a container's seccomp filter forbids namespaces ({refused})",
@@ -137,36 +145,33 @@ def cause_of(
     return f"this system refuses namespaces ({refused})", otherwise
 
 
+# A setting below /proc/sys, the value that forbids namespaces, and what is then the case
 _FORBIDDEN_BY = [
     (
-        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-        "1",
+        "kernel/apparmor_restrict_unprivileged_userns=1",
         "AppArmor keeps user namespaces from ordinary users (Ubuntu 23.10 and later)",
-        "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        "kernel.apparmor_restrict_unprivileged_userns=0",
     ),
     (
-        "/proc/sys/kernel/unprivileged_userns_clone",
-        "0",
+        "kernel/unprivileged_userns_clone=0",
         "this kernel keeps user namespaces from ordinary users (older Debian, hardened kernels)",
-        "sudo sysctl -w kernel.unprivileged_userns_clone=1",
+        "kernel.unprivileged_userns_clone=1",
     ),
     (
-        "/proc/sys/user/max_user_namespaces",
-        "0",
+        "user/max_user_namespaces=0",
         "user namespaces are switched off (their number is limited to 0)",
-        "sudo sysctl -w user.max_user_namespaces=10000",
+        "user.max_user_namespaces=10000",
     ),
     (
-        "/proc/sys/user/max_net_namespaces",
-        "0",
+        "user/max_net_namespaces=0",
         "network namespaces are switched off (their number is limited to 0)",
-        "sudo sysctl -w user.max_net_namespaces=10000",
+        "user.max_net_namespaces=10000",
     ),
 ]
 
 
 def _read(path: str, line: str = "") -> str | None:
-    """What stands in a file of /proc, or behind the name ``line`` in it; None where there is no such thing."""
+    """Return the first line of a file of /proc that begins with ``line``, without that; None where there is none."""
     try:
         with open(path) as file:
             return next((one.removeprefix(line).strip() for one in file if one.startswith(line)), None)
@@ -220,7 +225,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run_joined(descriptors: str, command: list[str]) -> int:
-    """Start COMMAND as a child in the namespaces, stand in for it towards our parent, end as it ends."""
+    """Start the command as a child in the namespaces, represent it to our parent, and end as it ends."""
     try:
         kinds = (CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET)
         for text, kind in zip(descriptors.split(","), kinds, strict=True):
@@ -230,7 +235,7 @@ def _run_joined(descriptors: str, command: list[str]) -> int:
     except NamespaceError as error:
         return _refused(error)
     # Blocked and then fetched one by one, so that the child gets each signal once: a Ctrl-C at the terminal
-    # reaches it by itself (same process group), one sent to us by kill(2) does not.
+    # reaches it directly (same process group), one sent to us by kill(2) does not.
     forwarded = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
     fetched = {*forwarded, signal.SIGCHLD, KILL_COMMAND}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, fetched)
@@ -249,6 +254,17 @@ def _run_joined(descriptors: str, command: list[str]) -> int:
         os.close(alive)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return _become(command)
+    code = _forward_until_end(child, fetched)
+    if code < 0:  # end by the same signal, so that our parent sees what happened
+        if -code not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(-code, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.kill(os.getpid(), -code)
+    return code
+
+
+def _forward_until_end(child: int, fetched: set[Any]) -> int:
+    """Pass signals on to the child until it ends; return its exit code, negative for a signal."""
     while True:
         arrived = signal.sigwaitinfo(fetched)
         if arrived.si_signo == KILL_COMMAND:
@@ -257,23 +273,16 @@ def _run_joined(descriptors: str, command: list[str]) -> int:
             if arrived.si_code != SENT_BY_KERNEL:
                 os.kill(child, arrived.si_signo)
         elif os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            break
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if code < 0:  # end by the same signal, so that our parent sees what happened
-        signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.kill(os.getpid(), -code)
-    return code
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def _become(command: list[str]) -> int:
     try:
         os.execvp(command[0], command)
-    except FileNotFoundError:
-        print(f"no program {command[0]!r} on this machine", file=sys.stderr)
-        return EXIT_NOT_FOUND
     except OSError as error:
-        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        missing = isinstance(error, FileNotFoundError)
+        text = f"no program {command[0]!r} on this machine" if missing else f"{command[0]}: {error.strerror}"
+        print(text, file=sys.stderr)
         return EXIT_NOT_FOUND
 
 

@@ -73,18 +73,25 @@ ACTIONS = ("drop", "hold", "swap", "duplicate", "corrupt", "cut")
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
-_TIME = re.compile(r" (?:for )?(?P<number>[0-9.]+) ?(?P<unit>s|ms)$")
-_WHERE = re.compile(r" (?P<way>from|to|of) (?P<host>.+)$")
+_ORDER = re.compile(
+    rf"""
+    (?P<action> {"|".join(ACTIONS)} )
+    (\  (?P<nth> {"|".join(ORDINALS)} | \d+(st|nd|rd|th)? ) )?
+    (\  next ( \  (?P<count> {"|".join(NUMBERS)} | \d+ ) )? )?
+    (\  (?P<kind> .+? ) )?
+    (\  (?P<way> from | to | of ) \  (?P<host> .+? ) )?
+    (\  (for\ )? (?P<time> [0-9.]+ ) \ ? (?P<unit> s | ms ) )?
+    """,
+    re.VERBOSE,
+)
 
 
 @dataclass(frozen=True)
 class Order:
-    """One exact thing to do to exactly these frames: the ``nth`` of ``kind`` (from now on) and ``count`` - 1
-    more.
+    """One exact action on exact frames: the ``nth`` of ``kind`` (from now on) and ``count`` - 1 more.
 
-        ``host`` None is any host; ``direction`` is "from" or "to" the host. ``seconds`` belongs to "hold"
-        (each frame waits so long while others pass) and "cut" (both directions lose everything, from now).
-        Raises ConditionError.
+    ``host`` None is any host; ``direction`` is "from" or "to" the host. ``seconds`` belongs to "hold" (each frame waits
+    so long while others pass) and "cut" (both directions lose everything, from now on). Raises ConditionError.
     """
 
     action: str
@@ -95,7 +102,7 @@ class Order:
     direction: str = "from"
     seconds: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.action not in ACTIONS:
             raise ConditionError(f"unknown order {self.action!r}: it can be {', '.join(ACTIONS)}")
         if self.kind not in KINDS:
@@ -116,32 +123,23 @@ class Order:
     def parse(cls, text: str) -> "Order":
         """Read an order written in words, such as "hold the SYN-ACK from server 3 s". Raises ConditionError.
 
-        In full: ACTION [the] [third] [next two] [KIND] [from HOST | to HOST] [[for] 3 s]; or: cut the cable
-        [of HOST] for 2 s.
+        In full, either of
+
+            ACTION [the] [third] [next two] [KIND] [from HOST | to HOST] [[for] 3 s]
+            cut the cable [of HOST] for 2 s
         """
-        rest, seconds = _cut_off(_TIME, " ".join(text.split()))
-        rest, where = _cut_off(_WHERE, rest)
-        words = [word for word in rest.split() if word != "the"]
-        action = words.pop(0) if words else ""
-        nth = _number(words, ORDINALS)
-        count = None
-        if words[:1] == ["next"]:
-            del words[0]
-            count = _number(words, NUMBERS)
-        host = where["host"] if where else None
-        direction = where["way"] if where and where["way"] != "of" else "from"
-        time = _seconds(seconds)
-        if action == "cut" and words == ["cable"]:
-            return cls("cut", host=host, seconds=time)
-        if action not in ACTIONS or action == "cut":
+        found = _ORDER.fullmatch(" ".join(word for word in text.split() if word != "the"))
+        if found is None or (found["action"] == "cut") != (found["kind"] == "cable"):
             raise ConditionError(
                 f"cannot read the order {text!r}: write for example 'drop the third data segment from PC1', "
                 "'swap the next two', 'hold the SYN-ACK 3 s', 'cut the cable of PC1 for 2 s'"
             )
-        nth, count = (1 if number is None else number for number in (nth, count))
-        return cls(action, _kind(" ".join(words)), nth, count, host, direction, time)
+        kind = "frame" if found["kind"] in (None, "cable") else _kind(found["kind"])
+        nth, count = _number(found["nth"], ORDINALS), _number(found["count"], NUMBERS)
+        direction = "to" if found["way"] == "to" else "from"
+        return cls(found["action"], kind, nth, count, found["host"], direction, _seconds(found))
 
-    def __str__(self):
+    def __str__(self) -> str:
         if self.action == "cut":
             return f"cut the cable{f' of {self.host}' if self.host else ''} for {self.seconds:g} s"
         which = f"{ORDINALS[self.nth - 1] if self.nth <= 10 else f'{self.nth}th'} " if self.nth > 1 else ""
@@ -151,34 +149,24 @@ class Order:
         return f"{self.action} the {which}{many}{self.kind}{'s' if self.count > 1 else ''}{where}{time}"
 
 
-def _cut_off(pattern: re.Pattern, text: str) -> tuple[str, re.Match | None]:
-    match = pattern.search(text)
-    return (text[: match.start()], match) if match else (text, None)
-
-
-def _seconds(match: re.Match | None) -> float | None:
-    if match is None:
+def _seconds(found: re.Match[str]) -> float | None:
+    if found["time"] is None:
         return None
     try:
-        return float(match["number"]) / (1000 if match["unit"] == "ms" else 1)
+        return float(found["time"]) / (1000 if found["unit"] == "ms" else 1)
     except ValueError:
-        raise ConditionError(f"{match['number']!r} is not a time") from None
+        raise ConditionError(f"{found['time']!r} is not a time") from None
 
 
-def _number(words: list[str], names: tuple[str, ...]) -> int | None:
-    """Take a number off the front of the words: one of the names, "3" or "3rd"; None if there is none."""
-    if words and words[0] in names:
-        return names.index(words.pop(0)) + 1
-    if words and (match := re.fullmatch(r"(\d+)(st|nd|rd|th)?", words[0])):
-        del words[0]
-        return int(match[1])
-    return None
+def _number(word: str | None, names: tuple[str, ...]) -> int:
+    """Return the number that is one of the names, "3" or "3rd"; 1 where there is no word."""
+    if word is None:
+        return 1
+    return names.index(word) + 1 if word in names else int(word.rstrip("stndrh"))
 
 
 def _kind(words: str) -> str:
     for kind in KINDS:
         if words.lower() in (kind.lower(), kind.lower() + "s", kind.lower().replace("-", "/")):
             return kind
-    if not words:
-        return "frame"
     raise ConditionError(f"unknown kind of frame {words!r}: it can be {', '.join(KINDS)}")

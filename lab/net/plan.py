@@ -7,9 +7,11 @@ be unique, and networks on different switches must not overlap. ``REPORT_LAN`` i
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+MTU = 1500
 HOSTS_LIMIT = 200  # their descriptors must fit into one message (SCM_MAX_FD is 253)
 
 # What the report's trace was made with (no timestamps option; a receive buffer of up to 6 MiB, which makes the window
@@ -35,6 +37,10 @@ class LanError(ValueError):
     """A plan that cannot be built, or a host or switch that is not there; one line that says what is wrong."""
 
 
+class LanRefused(OSError):
+    """This system does not let an ordinary user make namespaces; ``namespace.diagnosis`` knows more."""
+
+
 @dataclass(frozen=True)
 class Nic:
     """One network card: the switch it is plugged into, its addresses ("10.0.0.1/24"), and its MAC or None."""
@@ -54,23 +60,31 @@ class HostPlan:
     routes: bool = False
 
 
-def host(name: str, *addresses: str, mac: str | None = None, switch: str = "switch", sysctl=None) -> HostPlan:
+def host(
+    name: str,
+    *addresses: str,
+    mac: str | None = None,
+    switch: str = "switch",
+    sysctl: dict[str, str] | None = None,
+) -> HostPlan:
     """Plan a host with one card, for example ``host("PC1", "10.0.0.2/24", "fd00::2/64")``."""
     return HostPlan(name, (Nic(switch, addresses, mac),), sysctl or {})
 
 
-def router(name: str, addresses: dict[str, str | Iterable[str]], sysctl=None) -> HostPlan:
+def router(
+    name: str, addresses: Mapping[str, str | Iterable[str]], sysctl: dict[str, str] | None = None
+) -> HostPlan:
     """Plan a host with a card on each of several switches, which passes packets on between them.
 
     ``addresses`` maps a switch's name to the router's address there, or to several. Hosts on these switches
-    get the router as their default gateway.
+    use the router as their default gateway.
     """
     nics = (Nic(switch, (a,) if isinstance(a, str) else tuple(a)) for switch, a in addresses.items())
     return HostPlan(name, tuple(nics), FORWARDING | (sysctl or {}), routes=True)
 
 
 def port_name(plan: HostPlan, number: int) -> str:
-    """A port is named for its host, from the second card on with the card's number."""
+    """Return the name of a port: its host's, from the second card on with the card's number."""
     return plan.name + (f".{number}" if number else "")
 
 
@@ -80,15 +94,17 @@ def plain(name: str) -> str:
 
 # Checking a plan
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+
 
 def check_plan(hosts: Iterable[HostPlan]) -> list[HostPlan]:
-    """The plans with every MAC filled in, or LanError: names, addresses and networks must not get in each other's
-    way."""
+    """Return the plans with every MAC filled in. Raises LanError where names, addresses or networks collide."""
     plans = [_with_macs(number, plan) for number, plan in enumerate(hosts, 1)]
-    names: dict[str, str] = {}
-    addresses: dict = {}
-    macs: dict[str, str] = {}
-    networks: dict = {}
+    names: set[str] = set()
+    addresses: dict[object, str] = {}
+    macs: dict[str | None, str] = {}
+    networks: dict[Network, str] = {}
     if not plans:
         raise LanError("a LAN needs at least one host")
     if len(plans) > HOSTS_LIMIT:
@@ -100,7 +116,7 @@ def check_plan(hosts: Iterable[HostPlan]) -> list[HostPlan]:
             )
         if plain(plan.name) in names:
             raise LanError(f"two hosts are called {plan.name}")
-        names[plain(plan.name)] = plan.name
+        names.add(plain(plan.name))
         if plan.routes and len(plan.nics) < 2:
             raise LanError(f"{plan.name}: a router needs two switches to pass packets between")
         for nic in plan.nics:
@@ -110,17 +126,15 @@ def check_plan(hosts: Iterable[HostPlan]) -> list[HostPlan]:
             if not nic.addresses:
                 raise LanError(f"{plan.name} has no address on {nic.switch}")
             for text in nic.addresses:
-                interface = _interface(plan.name, text)
-                if interface.ip in addresses:
-                    raise LanError(
-                        f"{plan.name} and {addresses[interface.ip]} have the same address {interface.ip}"
-                    )
-                addresses[interface.ip] = plan.name
-                _keep_apart(networks, interface.network, nic.switch)
+                ip, network = _interface(plan.name, text)
+                if ip in addresses:
+                    raise LanError(f"{plan.name} and {addresses[ip]} have the same address {ip}")
+                addresses[ip] = plan.name
+                _keep_apart(networks, network, nic.switch)
     return plans
 
 
-def _keep_apart(networks: dict, network, switch: str) -> None:
+def _keep_apart(networks: dict[Network, str], network: Network, switch: str) -> None:
     for other, where in networks.items():
         same_version = other.version == network.version
         if same_version and other.overlaps(network) and (other, where) != (network, switch):
@@ -128,27 +142,27 @@ def _keep_apart(networks: dict, network, switch: str) -> None:
     networks[network] = switch
 
 
-def _interface(host_name: str, text: str):
+def _interface(host_name: str, text: str) -> tuple[object, Network]:
+    """Return the address and the network of "10.0.0.1/24". Raises LanError where no host can have it."""
     try:
-        interface = ipaddress.ip_interface(text)
+        interface: Interface = ipaddress.ip_interface(text)
     except ValueError as error:
         raise LanError(f"{host_name}: {error}") from None
-    network = interface.network
+    network, ip = interface.network, interface.ip
     if "/" not in text:
-        raise LanError(
-            f"{host_name}: {text} needs a prefix length, such as {text}/{24 if interface.version == 4 else 64}"
-        )
-    if interface.ip.is_loopback or interface.ip.is_multicast or interface.ip.is_unspecified:
-        raise LanError(f"{host_name}: {interface.ip} cannot be a host's address")
-    if network.num_addresses > 2 and interface.ip == network.network_address:
-        raise LanError(f"{host_name}: {interface.ip} is the address of the network {network} itself")
-    if interface.version == 4 and network.num_addresses > 2 and interface.ip == network.broadcast_address:
-        raise LanError(f"{host_name}: {interface.ip} is the broadcast address of {network}")
-    return interface
+        length = 24 if interface.version == 4 else 64
+        raise LanError(f"{host_name}: {text} needs a prefix length, such as {text}/{length}")
+    if ip.is_loopback or ip.is_multicast or ip.is_unspecified:
+        raise LanError(f"{host_name}: {ip} cannot be a host's address")
+    if network.num_addresses > 2 and ip == network.network_address:
+        raise LanError(f"{host_name}: {ip} is the address of the network {network} itself")
+    if interface.version == 4 and network.num_addresses > 2 and ip == network.broadcast_address:
+        raise LanError(f"{host_name}: {ip} is the broadcast address of {network}")
+    return ip, network
 
 
 def _with_macs(number: int, plan: HostPlan) -> HostPlan:
-    """Cards without a MAC get 02:00:00:00:HOST:CARD (02: locally administered), the same in every run."""
+    """Give cards without a MAC 02:00:00:00:HOST:CARD (02: locally administered), the same in every run."""
     nics = tuple(
         replace(nic, mac=_mac(plan.name, nic.mac) if nic.mac else f"02:00:00:00:{number:02x}:{card:02x}")
         for card, nic in enumerate(plan.nics, 1)
@@ -161,6 +175,50 @@ def _mac(host_name: str, text: str) -> str:
     if not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", mac) or int(mac[:2], 16) & 1:
         raise LanError(f"{host_name}: {text} is not the MAC of one card")
     return mac
+
+
+# For the keeper
+
+
+def as_data(plans: list[HostPlan], bridge: bool, offloads: bool) -> dict[str, Any]:
+    """Return what the keeper needs to build the hosts, as JSON."""
+    switches = list(dict.fromkeys(nic.switch for plan in plans for nic in plan.nics))
+    return {"switches": switches, "bridge": bridge, "hosts": [_host(plan, plans, offloads) for plan in plans]}
+
+
+def _host(plan: HostPlan, plans: list[HostPlan], offloads: bool) -> dict[str, Any]:
+    has_ipv6 = any(interface.version == 6 for interface in _interfaces(plan))
+    mine = [interface.network for interface in _interfaces(plan)]
+    offered = [interface for one in plans if one.routes for interface in _interfaces(one)]
+    # The address of the router on each network of the host; a router needs none.
+    gateways = [str(one.ip) for one in offered if one.network in mine and not plan.routes]
+    nics = [
+        {
+            "switch": nic.switch,
+            "port": port_name(plan, number),
+            "mac": nic.mac,
+            "mtu": MTU,
+            "offloads": offloads,
+            "addresses": [
+                {
+                    "address": str(one.ip),
+                    "prefixlen": one.network.prefixlen,
+                    "broadcast": str(one.network.broadcast_address),
+                }
+                for one in map(ipaddress.ip_interface, nic.addresses)
+            ],
+        }
+        for number, nic in enumerate(plan.nics)
+    ]
+    return {
+        "sysctl": SYSCTL | (IPV6 if has_ipv6 else NO_IPV6) | plan.sysctl,
+        "nics": nics,
+        "gateways": gateways,
+    }
+
+
+def _interfaces(plan: HostPlan) -> list[Interface]:
+    return [ipaddress.ip_interface(address) for nic in plan.nics for address in nic.addresses]
 
 
 # The report's network, with the two MACs that its frame 1193 shows

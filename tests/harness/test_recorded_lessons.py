@@ -13,8 +13,8 @@ from lab.harness.bare_socket import BareSocket, BareSocketError
 from lab.harness.lessons import LESSONS, record_lessons
 from lab.harness.manifest import read_manifest
 from lab.harness.tap import RecordingError, RecordingRefused
-from lab.net.lan import Lan, LanRefused
-from lab.net.plan import host
+from lab.net.lan import Lan
+from lab.net.plan import LanRefused, host
 from tests.support import ROOT, needs_namespaces
 
 SHIPPED = ROOT / "captures" / "lessons"

@@ -287,7 +287,7 @@ def test_the_deeds_say_what_was_done_to_what():
     line = CableDirection("from PC1")
     ordered("drop the third data segment", FIVE, line)
     assert list(line.actions) == [
-        {"line": "from PC1", "did": "drop the third data segment", "frame": 3, "kind": "data segment",
+        {"cable": "from PC1", "did": "drop the third data segment", "frame": 3, "kind": "data segment",
          "seq": 3, "payload_length": 9}
     ]  # fmt: skip
 

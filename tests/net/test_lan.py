@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from lab.net import namespace
-from lab.net.lan import MTU, Lan, LanRefused
+from lab.net.lan import Lan
 from lab.net.orders import ConditionError
-from lab.net.plan import REPORT_LAN, LanError, host, router
+from lab.net.plan import MTU, REPORT_LAN, LanError, LanRefused, host, router
 from tests.support import ROOT, needs_namespaces
 
 pytestmark = [
@@ -322,8 +322,9 @@ how = sys.argv[1]
 with Lan(REPORT_LAN) as lan:
     shell = lan["PC1"].popen(["sh", "-c", "setsid sleep 1000 & sleep 1000 & echo ready; wait"], stdout=-1, text=True)
     shell.stdout.readline()
-    seen = [os.fstat(descriptor).st_ino for descriptor in lan._held]
-    print(json.dumps({"namespaces": seen, "processes": [lan._keeper.pid, shell.pid]}), flush=True)
+    networks = [place.network for place in (lan.switches, *lan.hosts.values())]
+    seen = [os.fstat(descriptor).st_ino for descriptor in (*lan.descriptors(), *networks) if descriptor is not None]
+    print(json.dumps({"namespaces": seen, "processes": [shell.pid]}), flush=True)
     sys.stdin.readline()
     if how == "failure":
         raise RuntimeError("on purpose")

@@ -15,7 +15,7 @@ A, B, C = (bytes([2, 0, 0, 0, 0, last]) for last in (1, 2, 3))
 class FakePort:
     def __init__(self, name: str):
         self.name = name
-        self.lines: dict[str, CableDirection | None] = {"from": None, "to": None}
+        self.active: dict[str, CableDirection | None] = {"from": None, "to": None}
         self.frames: list[bytes] = []
 
     def send(self, frame):
@@ -87,7 +87,7 @@ def test_a_full_table_floods_and_keeps_what_it_knows(monkeypatch):
 def test_without_an_interface_it_ends_with_one_line(capsys):
     if not hasattr(socket, "AF_PACKET"):
         pytest.skip("raw frames exist on Linux only")
-    assert main(["PC1=nothere0"]) == 1
+    assert main(["nothere1"]) == 1
     assert main(["nothere0"]) == 1
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 2 and all(line.startswith("the switch cannot start: ") for line in errors)

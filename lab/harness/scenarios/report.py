@@ -26,8 +26,8 @@ from lab.harness.script import REPORT_SCRIPT, Script
 from lab.harness.tap import RecordingError, RecordingRefused
 from lab.harness.variant import REPORT_PORT
 from lab.net import namespace
-from lab.net.lan import Lan, LanRefused
-from lab.net.plan import REPORT_LAN
+from lab.net.lan import Lan
+from lab.net.plan import REPORT_LAN, LanRefused
 
 HOST_OF = {"Brandon": "PC1", "John": "PC2", "Alice": "laptop"}
 SOURCE_PORTS = {"Brandon": 56228}
