@@ -14,12 +14,8 @@ MAY_USE = {
     "lab.dissect": {"lab.dissect"},
     "lab.setup": {"lab.setup"},  # which everybody may use
     "lab.net": {"lab.net"},
-<<<<<<< Updated upstream
-    "lab.harness": {"lab.harness", "lab.net", "lab.chat", "lab.dissect.files"},
-=======
     "lab.stages": {"lab.stages", "lab.chat.events", "lab.chat.report_wire", "lab.chat.json_wire"},
-    "lab.harness": {"lab.harness", "lab.stages", "lab.net", "lab.chat", "lab.dissect.capture_file"},
->>>>>>> Stashed changes
+    "lab.harness": {"lab.harness", "lab.stages", "lab.net", "lab.chat", "lab.dissect.files"},
     "lab.exposure": {
         "lab.exposure",
         "lab.dissect",
