@@ -9,9 +9,9 @@ import importlib
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from lab.setup import first_use
+from lab.setup.paths import ROOT
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,33 @@ class Command:
     needs_packages: bool = True
 
 
-COMMANDS = {
+STUDENTS = {
     "demo": Command(
         "lab.commands.demo", "record a chat in plaintext and over TLS, and show what an eavesdropper reads"
     ),
-    "test": Command("lab.commands.test", "run the tests (arguments after it go to pytest)"),
-    "capture": Command("lab.capture", "record sessions for a class, with their manifest"),
+    "notebooks": Command("lab.commands.notebooks", "open the notebooks in JupyterLab"),
+    "check": Command(
+        "lab.commands.check", "check your own exercises: a line a task, a story for each wrong one"
+    ),
+    "submit": Command("lab.commands.submit", "pack what you hand in into one file"),
+}
+INSTRUCTORS = {
+    "release": Command(
+        "lab.instructor.commands.release", "make the students' copy, without solutions and grader"
+    ),
+    "grade": Command(
+        "lab.instructor.commands.grade", "grade what was handed in, each in a sandbox of its own"
+    ),
+    "stubs": Command(
+        "lab.instructor.commands.stubs", "make the students' sheets again, after a change to a solution"
+    ),
+    "nbgrader": Command("lab.instructor.commands.nbgrader", "write the sheets as nbgrader assignments"),
+}
+EVERYONE = {
+    "server": Command("lab.server", "run the chat server", needs_packages=False),
+    "client": Command("lab.client", "run the chat client", needs_packages=False),
+    "certs": Command("lab.commands.certs", "make a throw-away authority and a server certificate for TLS"),
+    "capture": Command("lab.capture", "record chat sessions, with a manifest of what was said"),
     "room": Command(
         "lab.commands.room", "the report's room on a LAN of its own, recorded: windows, a script, a shell"
     ),
@@ -38,37 +59,29 @@ COMMANDS = {
     "report": Command(
         "lab.commands.report", "one self-contained page about a capture, or a plaintext and TLS pair"
     ),
-    "check": Command(
-        "lab.commands.check", "check your own exercises: a line a task, a story for each wrong one"
-    ),
-    "submit": Command("lab.commands.submit", "pack what you hand in into one file"),
-    "release": Command("lab.release", "make the students' copy, without solutions and grader"),
-    "stubs": Command("lab.instructor.stubs", "make the students' sheets again, after a change to a solution"),
-    "nbgrader": Command("lab.instructor.nbgrader", "write the sheets as nbgrader assignments"),
-    "grade": Command("lab.grade", "grade what was handed in, each in a sandbox of its own"),
-    "notebooks": Command("lab.commands.notebooks", "open the notebooks in JupyterLab"),
-    "certs": Command("lab.commands.certs", "make a throw-away authority and a server certificate for TLS"),
     "package": Command(
         "lab.commands.package", "make the chat client one file to hand out", needs_packages=False
     ),
-    "server": Command("lab.server", "run the chat server", needs_packages=False),
-    "client": Command("lab.client", "run the chat client", needs_packages=False),
     "doctor": Command(
         "lab.commands.doctor", "check this machine: one line a fault, each with its fix", needs_packages=False
     ),
+    "test": Command("lab.commands.test", "run the kit's tests (arguments after it go to pytest)"),
 }
-# The students' copy has none of the instructor's.
-COMMANDS = {
-    name: command
-    for name, command in COMMANDS.items()
-    if (first_use.ROOT / Path(*command.module.split("."))).with_suffix(".py").exists()
-}
+READERS = {"For students": STUDENTS, "For instructors": INSTRUCTORS, "For everyone": EVERYONE}
+if not (ROOT / "lab" / "instructor").is_dir():  # the students' copy
+    del READERS["For instructors"]
+COMMANDS = {name: command for commands in READERS.values() for name, command in commands.items()}
 
 
 def usage() -> str:
-    """What ``python3 lab`` alone prints."""
-    lines = ["usage: python3 lab COMMAND [options]      (COMMAND --help says more)", ""]
-    lines += [f"  {name:<10} {command.summary}" for name, command in COMMANDS.items()]
+    """Return what ``python3 lab`` alone prints: the commands by reader."""
+    lines = ["usage: python3 lab COMMAND [options]      (COMMAND --help says more)"]
+    for reader, commands in READERS.items():
+        lines += [
+            "",
+            f"{reader}:",
+            *(f"  {name:<10} {command.summary}" for name, command in commands.items()),
+        ]
     lines += ["", "  --no-system, before COMMAND: as root, do not install system packages on first use"]
     return "\n".join(lines)
 
@@ -105,7 +118,7 @@ def run(command: Command, argv: list[str], system: bool = True) -> int:
 
 
 def _help_without_set_up(command: Command, argv: list[str]) -> bool:
-    """Whether only help is wanted, and can be given before anything is installed."""
+    """Return whether only help is wanted, and can be printed before anything is installed."""
     if not {"-h", "--help"} & set(argv):
         return False
     try:

@@ -57,9 +57,14 @@ def main(argv: list[str] | None = None) -> int:
     )
     own = parser.add_argument_group("a conversation of one's own for each student")
     own.add_argument("--student", metavar="ID", help="record this student's conversation, into DIR/ID")
-    own.add_argument(
-        "--roster", type=Path, metavar="CSV", help="the same for everyone on a class list; goes on if cut off"
-    )
+    if (first_use.ROOT / "lab" / "instructor").is_dir():  # not in the students' copy
+        own.add_argument(
+            "--roster",
+            type=Path,
+            metavar="CSV",
+            help="the same for everyone on a class list; goes on if cut off",
+        )
+    parser.set_defaults(roster=None)
     own.add_argument(
         "--course", metavar="KEY", default="lab", help="the course's key: another one, other conversations"
     )
@@ -121,32 +126,34 @@ def _given(options: argparse.Namespace, parser: argparse.ArgumentParser, names) 
 def _record_own(options: argparse.Namespace, silent: bool) -> int:
     from lab.harness import student_capture
     from lab.harness.tap import RecordingError
-    from lab.instructor import roster
 
     try:
         if options.roster is not None:
-            entries = roster.read_roster(options.roster)
-        else:
-            entries = [roster.Entry(student_capture.check_id(options.student))]
-        if options.student:
-            profile = student_capture.profile(entries[0].id, options.course)
-            about = student_capture.record_student(profile, options.out / entries[0].id)
-            failed = {}
-        else:
-            tell = (lambda *_: None) if silent else _bar
-            failed = roster.record_roster(entries, options.course, options.out, max(1, options.jobs), tell)
+            return _record_class(options, silent)
+        name = student_capture.check_id(options.student)
+        profile = student_capture.profile(name, options.course)
+        about = student_capture.record_student(profile, options.out / name)
     except (ValueError, RecordingError) as error:
         print(f"capture: {error}", file=sys.stderr)
         return 2
     if options.json:
-        print(
-            json.dumps(
-                about if options.student else {"failed": failed, "recorded": len(entries) - len(failed)}
-            )
-        )
+        print(json.dumps(about))
     elif not silent:
-        where = options.out / entries[0].id if options.student else options.out
-        print(f"\n{where}: {', '.join(student_capture.FILES)}{'' if options.student else ' for each'}")
+        print(f"\n{options.out / name}: {', '.join(student_capture.FILES)}")
+    return 0
+
+
+def _record_class(options: argparse.Namespace, silent: bool) -> int:
+    from lab.harness import student_capture
+    from lab.instructor import roster
+
+    entries = roster.read_roster(options.roster)
+    say = (lambda *_: None) if silent else _bar
+    failed = roster.record_roster(entries, options.course, options.out, max(1, options.jobs), say)
+    if options.json:
+        print(json.dumps({"failed": failed, "recorded": len(entries) - len(failed)}))
+    elif not silent:
+        print(f"\n{options.out}: {', '.join(student_capture.FILES)} for each")
     for name, reason in failed.items():
         print(f"capture: {name}: {reason}", file=sys.stderr)
     return 2 if failed else 0

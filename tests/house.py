@@ -28,7 +28,13 @@ ACCOUNT = {
     "what the repairs before it added": 2_244,
 }
 TABLE_OF_DATA = "# A table of data."
-NOT_COUNTED = ("exercises/sheet_", "instructor/solutions/", "instructor/hidden/", "instructor/misconceptions")
+NOT_COUNTED = (
+    "exercises/sheet_",
+    "instructor/solutions/",
+    "instructor/styles/",
+    "instructor/hidden/",
+    "instructor/misconceptions",
+)
 CORE = ("lab.chat.server", "lab.chat.client")
 OUTSIDE_CORE = ("lab.chat.features", "lab.chat.tls")
 

@@ -23,24 +23,14 @@ MAY_USE = {
         "lab.chat.report_wire",
         "lab.chat.json_wire",
     },
-    "lab.checking": {"lab.checking", "lab.dissect"},
-    "lab.instructor": {
-        "lab.instructor",
-        "lab.checking",
-        "lab.dissect",
-        "lab.chat.events",
-        "lab.chat.report_wire",
-        "lab.harness.student_capture",
-        "lab.harness.tap",
-    },
+    "lab.exercises": {"lab.exercises", "lab.dissect", "lab.exposure", "lab.harness"},
     "lab.charts": {"lab.charts", "lab.exposure", "lab.dissect"},
 }
 MAY_DRAW = {"lab.charts"}
 
 
-MODULES = {
-    name: module.path for name, module in house.modules().items() if "exercises" not in module.path.parts
-}
+MODULES = {name: module.path for name, module in house.modules().items() if ".sheet_" not in name}
+MAY_USE["lab.instructor"] = {name for name in MODULES if not name.startswith("lab.commands")}
 MAY_USE["lab.commands"] = {name for name in MODULES if not name.startswith("lab.instructor")}
 imports = house.imported_names
 

@@ -1,22 +1,15 @@
 """``python3 lab check [SHEET ...]``: one's own exercises checked, a line a task, and a story for each wrong one.
 
-pytest does the work (``pytest tests/exercises`` is the same without the lines), in the order of the sheets. From a
-notebook:
-
-    from lab.commands.check import check
-    check("02")
+pytest does the work (``pytest tests/exercises`` is the same without the lines), in the order of the sheets. In a
+notebook, ``lab.exercises.check("02")`` does the same.
 
 The bar counts the whole course: what was found last time about sheets that are not checked now is kept in
 ``captures/mine/progress.json``, which may be deleted.
 """
 
 import argparse
-import ast
 import json
-import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from lab.setup.paths import ROOT
@@ -28,7 +21,7 @@ CALL_S = 10.0
 
 
 def main(argv: list[str] | None = None) -> int:
-    from lab.checking.tasks import CHECKS, sheet_names
+    from lab.exercises.checks.tasks import CHECKS, sheet_names
 
     parser = argparse.ArgumentParser(
         prog="lab check", description="Check your own exercises, in lab/exercises."
@@ -48,54 +41,6 @@ def main(argv: list[str] | None = None) -> int:
     arguments += ["--time-limit", str(options.time_limit)]
     arguments += ["--sheets", str(options.sheets.resolve())] if options.sheets else []
     return _run(arguments, remember=options.sheets is None)
-
-
-def check(*sheets: str) -> None:
-    """The same from a notebook cell: prints what the command prints. A fresh process, so that a saved file counts at
-    once."""
-    command = [sys.executable, str(ROOT / "lab"), "check", *sheets]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
-    print(done.stdout + done.stderr, end="")
-
-
-def check_cells(sheet: str, task: str, cells: Sequence[str]) -> None:
-    """Check one function of a sheet that was written in a notebook; ``cells`` is IPython's ``In``.
-
-    Raises AssertionError with the story where it is wrong, NotImplementedError where it was not attempted.
-    """
-    from lab.checking.child import NotAttempted, StudentCode
-    from lab.checking.story import Wrong
-    from lab.checking.tasks import Student, load_tasks, module_name
-
-    [chosen] = [one for one in load_tasks(sheet) if one.name == task]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{module_name(sheet)}.py"
-        path.write_text("\n".join(map(_definitions, cells)), encoding="utf-8")
-        with StudentCode(path, time_s=CALL_S) as code:
-            try:
-                chosen.check(Student(code), 0)
-            except NotAttempted:
-                raise NotImplementedError(f"{task}: {NOT_ATTEMPTED}") from None
-            except Wrong as wrong:
-                raise AssertionError(str(wrong)) from None
-    print(f"{task}: {DONE}")
-
-
-def _definitions(cell: str) -> str:
-    """What a cell defines. What it tries out, and what is no Python, is left out: it may fail, and need not count."""
-    if check_cells.__name__ in cell:  # the kit's own cells, which the student's code can do without
-        return ""
-    try:
-        body = ast.parse(cell).body
-    except SyntaxError:
-        return ""
-    kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-    kept = [
-        n
-        for n in body
-        if isinstance(n, kinds) or (isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant))
-    ]
-    return "\n".join(map(ast.unparse, kept))
 
 
 def _find_sheet(word: str, names: list[str]) -> str:
@@ -196,14 +141,14 @@ class Reporter:
 
 def _all_tasks() -> list[str]:
     """Every task of the course, as its checks say: a sheet that cannot be read still has its tasks."""
-    from lab.checking.tasks import load_tasks, sheet_names
+    from lab.exercises.checks.tasks import load_tasks, sheet_names
 
     return [task.id for sheet in sheet_names() for task in load_tasks(sheet)]
 
 
 def _facts_of(sheet: str) -> dict:
     """What the students' sheet states of its tasks; nothing where it cannot be read, which each task then tells."""
-    from lab.checking.tasks import STUBS, facts, module_name
+    from lab.exercises.checks.tasks import STUBS, facts, module_name
 
     try:
         return facts(STUBS / f"{module_name(sheet)}.py")
@@ -214,7 +159,7 @@ def _facts_of(sheet: str) -> dict:
 def _tell_answers() -> None:
     """A line on each answers.toml of one's own: whether it can be read, and what cannot be an answer. Nobody here knows
     what is right in it."""
-    from lab.checking.answers import AnswersError, read_answers
+    from lab.exercises.checks.answers import AnswersError, read_answers
     from lab.harness.student_capture import mistakes
 
     for path in sorted(PROGRESS.parent.glob("*/answers.toml")):

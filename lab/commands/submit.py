@@ -69,7 +69,7 @@ def _only_student() -> str:
 
 def gather(student: str, captures: Path) -> tuple[dict[str, Path], list[str]]:
     """(name in the zip: file) of everything that is there, and a line on each thing that should be."""
-    from lab.checking.tasks import STUBS, module_name, sheet_names
+    from lab.exercises.checks.tasks import STUBS, module_name, sheet_names
 
     files, remarks = {}, []
     for sheet in sheet_names():
@@ -108,7 +108,7 @@ def _describe_sheet(path: Path) -> str:
 
 
 def _describe_answers(path: Path, student: str) -> str:
-    from lab.checking.answers import AnswersError, read_answers
+    from lab.exercises.checks.answers import AnswersError, read_answers
     from lab.harness.student_capture import mistakes
 
     try:
@@ -140,7 +140,7 @@ def _template_lines(path: Path) -> list[str]:
 
 def pack(out: Path, student: str, files: dict[str, Path]) -> None:
     """Write the zip, whole or not at all."""
-    from lab.checking.answers import SUBMISSION_NOTE
+    from lab.exercises.checks.answers import SUBMISSION_NOTE
 
     note = {
         "format": 1,

@@ -264,7 +264,7 @@ def _limits_only(program: list[str]) -> None:
     try:
         _filter_system_calls()
     except (SandboxError, AttributeError):
-        pass  # another system or machine: the watch over memory holds (``lab.checking.process_tree``)
+        pass  # another system or machine: the watch over memory holds (``lab.exercises.checks.process_tree``)
     os.execv(program[0], program)
 
 

@@ -5,7 +5,7 @@ The student's text is shown for visible checks alone: from a hidden one it could
 hidden. So all visible checks of a sheet run first, in a process that has never seen a hidden one.
 
 A task's points are a fifth of its estimated minutes. Full points where the visible check and the hidden ones pass
-(the same check with seeds that only the course's key gives, and those of ``tests/hidden``); ``VISIBLE_ONLY`` of them
+(the same check with seeds that only the course's key gives, and those of ``lab/instructor/hidden``); ``VISIBLE_ONLY`` of them
 where only the visible one does, which is what hard-wired answers get; otherwise none, with the story. One broken task
 costs that task: the process is started anew for the next one.
 """
@@ -19,14 +19,24 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
-from lab.checking.answers import AnswersError, read_answers
-from lab.checking.child import RUNNER, Died, Failed, NotAttempted, Raised, StudentCode, TimeUp
-from lab.checking.story import Story, Wrong
-from lab.checking.tasks import CHECKS, ROOT, STUBS, Student, Task, facts, load_tasks, module_name, sheet_names
+from lab.exercises.checks.answers import AnswersError, read_answers
+from lab.exercises.checks.child import RUNNER, Died, Failed, NotAttempted, Raised, StudentCode, TimeUp
+from lab.exercises.checks.story import Story, Wrong
+from lab.exercises.checks.tasks import (
+    CHECKS,
+    STUBS,
+    Student,
+    Task,
+    facts,
+    load_tasks,
+    module_name,
+    sheet_names,
+)
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS, Question, profile, questions
 from lab.instructor import answer_key, recordings, sandbox
+from lab.setup.paths import ROOT
 
-HIDDEN = ROOT / "tests" / "hidden"
+HIDDEN = Path(__file__).with_name("hidden")
 VISIBLE_ONLY = 0.5  # share of the points
 MINUTES_PER_POINT = 5
 QUESTION_POINTS = 1
@@ -103,7 +113,7 @@ def all_tasks() -> tuple[tuple[Task, ...], dict[tuple[str, str], list[Task]], di
 def rules_fingerprint(key: str) -> str:
     """Changes when a check, a stub or the course's key does: then everything is graded again."""
     digest = hashlib.sha256(key.encode())
-    for folder in (CHECKS, HIDDEN, STUBS, ROOT / "lab" / "checking", ROOT / "lab" / "grading"):
+    for folder in (CHECKS, HIDDEN, STUBS, STUBS / "checks", Path(__file__).parent):
         for path in sorted(folder.glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -13,8 +13,8 @@ import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from lab.checking.tasks import ROOT
 from lab.dissect.files.capture_file import CaptureError, read_capture
+from lab.exercises.checks.tasks import ROOT
 from lab.harness.student_capture import PLAIN, TLS, profile
 from lab.instructor import answer_key, copies
 

@@ -4,7 +4,7 @@
 
 ``launcher`` makes the processes, each the parent of the next:
 
-    grader's worker    asks, and watches time and memory (``lab.checking.child``)
+    grader's worker    asks, and watches time and memory (``lab.exercises.checks.child``)
       launcher         outside; waits. Killed by the kernel when the worker ends (PR_SET_PDEATHSIG)
         first          process 1 inside; waits. Killed by the kernel when the launcher ends
           runner       the student's code
@@ -27,7 +27,7 @@ What makes each guarantee hold:
                       the bound is 1 process x MEMORY_BYTES; files (4 MB, 4,096 inodes) and pipes fit in what
                       is left of 512 MB. The worker also adds up the tree, with a filter or without.
     keys              A session keyring of its own, and the filter refuses keyctl.
-    output            Bounded by who reads it (``lab.checking.child``).
+    output            Bounded by who reads it (``lab.exercises.checks.child``).
 
 What the code does to its own process is its own affair: results are compared elsewhere. Started by root it builds
 the new root as root and then becomes the user "nobody": root is above the limit on processes. Where namespaces or

@@ -1,8 +1,8 @@
-"""The students' sheets, generated from the solutions: ``python3 lab stubs`` writes them, ``--check`` compares.
+"""The students' sheets, generated from the solutions.
 
 A sheet that differs, since somebody has worked on it, is kept beside the new one as ``.py.old``.
 
-A solution is a complete, working module under ``tests/solutions``. What students are to write stands between two
+A solution is a complete, working module under ``lab/instructor/solutions``. What students are to write stands between two
 marks:
 
     # solution:
@@ -14,15 +14,13 @@ at the left margin (helpers, imports that would give it away) it becomes nothing
 stays.
 """
 
-import argparse
 import ast
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.checking.tasks import ROOT, STUBS
+from lab.exercises.checks.tasks import STUBS
 
-SOLUTIONS = ROOT / "tests" / "solutions"
+SOLUTIONS = Path(__file__).with_name("solutions")
 BEGIN, END = "# solution:", "# :solution"
 
 
@@ -99,27 +97,3 @@ def _free_name(stub: Path) -> Path:
         stub.with_name(f"{stub.stem}{number}.py.old") for number in ("", *(f".{n}" for n in range(2, 1_000)))
     )
     return next(name for name in names if not name.exists())
-
-
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab stubs", description="Generate the students' sheets.")
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit code 1 where a stub is out of date"
-    )
-    options = parser.parse_args(argv)
-    try:
-        if options.check:
-            names = stale()
-            print("\n".join(f"out of date: {name}" for name in names) or "every stub is up to date")
-            return 1 if names else 0
-        for path, aside in write().items():
-            moved = f"; what was there, and differed, is now {aside.name}" if aside else ""
-            print(f"{path.relative_to(ROOT)}{moved}")
-        return 0
-    except MarkError as error:
-        print(f"stubs: {error}", file=sys.stderr)
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
-from lab.checking.answers import SUBMISSION_NOTE
+from lab.exercises.checks.answers import SUBMISSION_NOTE
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS
 from lab.instructor.roster import Entry
 

@@ -14,15 +14,15 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab.checking.child import StudentCode
-from lab.checking.story import Wrong, show
-from lab.checking.tasks import Student, Task, load_tasks, module_name, sheet_names
+from lab.exercises.checks.child import StudentCode
+from lab.exercises.checks.story import Wrong, show
+from lab.exercises.checks.tasks import Student, Task, load_tasks, module_name, sheet_names
+from lab.instructor.misconceptions import MISCONCEPTIONS, Misconception, planted
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench import end_on_sigterm
-from tests.solutions.misconceptions import MISCONCEPTIONS, Misconception, planted
 
 STYLES = sorted(
-    path for path in (SOLUTIONS / "styles").glob("*") if path.is_dir() and path.name != "__pycache__"
+    path for path in SOLUTIONS.with_name("styles").glob("*") if path.is_dir() and path.name != "__pycache__"
 )
 TIME_S = 1.5  # for one call: one misconception waits for ever, and is to say so soon
 

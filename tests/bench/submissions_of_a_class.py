@@ -14,11 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab.checking.tasks import ROOT, STUBS, module_name
+from lab.exercises.checks.tasks import ROOT, STUBS, module_name
+from lab.instructor.misconceptions import MISCONCEPTIONS, planted
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench import end_on_sigterm
 from tests.bench.misconceptions import STYLES, all_tasks
-from tests.solutions.misconceptions import MISCONCEPTIONS, planted
 
 # What hostile code does instead of a task's work: (name, task it stands in, code of the body, word of the reason).
 HOSTILE = [

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.checking.child import NotAttempted, StudentCode
-from lab.checking.story import Wrong
-from lab.checking.tasks import ROOT, STUBS, Student, module_name
+from lab.exercises.checks.child import NotAttempted, StudentCode
+from lab.exercises.checks.story import Wrong
+from lab.exercises.checks.tasks import ROOT, STUBS, Student, module_name
 
-SOLUTIONS = ROOT / "tests" / "solutions"  # not in the students' copy
+SOLUTIONS = ROOT / "lab" / "instructor" / "solutions"  # not in the students' copy
 CALLS_WORTH = 3
 
 

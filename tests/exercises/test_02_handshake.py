@@ -3,8 +3,8 @@
 import random
 from functools import cache
 
-from lab.checking.tasks import task
-from lab.checking.traffic import PLAIN, REPORT_FRAME, Case, Talk, Tape, line, shipped
+from lab.exercises.checks.tasks import task
+from lab.exercises.checks.traffic import PLAIN, REPORT_FRAME, Case, Talk, Tape, line, shipped
 
 ETHERNET_HEADER = 14
 

@@ -4,8 +4,8 @@ import random
 from functools import cache
 
 from lab.chat import events, report_wire
-from lab.checking.tasks import task
-from lab.checking.traffic import PLAIN, TLS13, Case, Talk, Tape, line, near_wrap, shipped
+from lab.exercises.checks.tasks import task
+from lab.exercises.checks.traffic import PLAIN, TLS13, Case, Talk, Tape, line, near_wrap, shipped
 
 
 def chatter(tape: Tape, talk: Talk, turns: int) -> None:

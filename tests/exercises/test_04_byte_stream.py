@@ -4,10 +4,10 @@ import json
 import random
 from functools import cache
 
-from lab.checking.child import Raised
-from lab.checking.story import Story, Wrong, show
-from lab.checking.tasks import task
-from lab.checking.traffic import PLAIN, Case, Talk, Tape, line, near_wrap, shipped
+from lab.exercises.checks.child import Raised
+from lab.exercises.checks.story import Story, Wrong, show
+from lab.exercises.checks.tasks import task
+from lab.exercises.checks.traffic import PLAIN, Case, Talk, Tape, line, near_wrap, shipped
 
 LIMIT = 200  # of the decoder in these checks, in bytes
 

@@ -3,9 +3,9 @@
 import json
 import random
 
-from lab.checking.tasks import task
-from lab.checking.traffic import PLAIN, TLS12, TLS13, line, shipped
 from lab.dissect.tls.records import APPLICATION_DATA, parse_records, read_records
+from lab.exercises.checks.tasks import task
+from lab.exercises.checks.traffic import PLAIN, TLS12, TLS13, line, shipped
 
 RECORDED = {"TLS 1.2": TLS12, "TLS 1.3": TLS13}
 

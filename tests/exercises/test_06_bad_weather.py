@@ -3,8 +3,8 @@
 import random
 from functools import cache
 
-from lab.checking.tasks import task
-from lab.checking.traffic import PLAIN, TLS13, Case, Talk, Tape, near_wrap, shipped
+from lab.exercises.checks.tasks import task
+from lab.exercises.checks.traffic import PLAIN, TLS13, Case, Talk, Tape, near_wrap, shipped
 
 RULES = {
     "": "Number the bytes from the one after the SYN, modulo 2**32, and deliver them in order of these numbers (RFC 9293 "

@@ -2,10 +2,10 @@
 
 import random
 
-from lab.checking.runner import Member
-from lab.checking.story import show
-from lab.checking.tasks import task
-from lab.checking.traffic import line
+from lab.exercises.checks.runner import Member
+from lab.exercises.checks.story import show
+from lab.exercises.checks.tasks import task
+from lab.exercises.checks.traffic import line
 
 RULES = {
     "": "A broadcast never waits: send what fits, keep the rest in pending, and go on to the next member.",

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab.checking.child import RUNNER
+from lab.exercises.checks.child import RUNNER
 from lab.instructor import sandbox
 from lab.instructor.stubs import SOLUTIONS
 from tests.support import ROOT

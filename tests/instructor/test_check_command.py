@@ -9,10 +9,11 @@ import time
 
 import pytest
 
-from lab.checking.answers import AnswersError, parse_answers
-from lab.checking.child import Died, NotAttempted, Raised, StudentCode, TimeUp
-from lab.checking.traffic import Talk, Tape
+from lab import exercises
 from lab.commands import check
+from lab.exercises.checks.answers import AnswersError, parse_answers
+from lab.exercises.checks.child import Died, NotAttempted, Raised, StudentCode, TimeUp
+from lab.exercises.checks.traffic import Talk, Tape
 from lab.instructor import stubs
 from tests.bench.misconceptions import all_tasks
 from tests.support import ROOT, copy_kit
@@ -95,7 +96,7 @@ def test_a_file_that_cannot_be_loaded_is_told_with_its_line(sheets):
 def test_from_a_notebook_cell():
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        check.check("07")
+        exercises.check("07")
     assert "not attempted  broadcast" in printed.getvalue() and "tasks done" in printed.getvalue()
 
 

@@ -11,13 +11,13 @@ import sys
 
 import pytest
 
-from lab.checking import tasks as sheets
-from lab.checking.child import NotAttempted, StudentCode
-from lab.checking.tasks import MOST_TASKS, STUBS, Student, module_name, sheet_names
+from lab.exercises.checks import tasks as sheets
+from lab.exercises.checks.child import NotAttempted, StudentCode
+from lab.exercises.checks.tasks import MOST_TASKS, STUBS, Student, module_name, sheet_names
 from lab.instructor import stubs
+from lab.instructor.misconceptions import MISCONCEPTIONS
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench.misconceptions import STYLES, all_tasks, answer_given_away, run, run_misconception
-from tests.solutions.misconceptions import MISCONCEPTIONS
 from tests.support import ROOT
 
 pytestmark = pytest.mark.filterwarnings(
@@ -149,11 +149,13 @@ def test_solutions_have_a_docstring_a_question_and_marked_regions():
 
 
 def test_what_a_new_stub_replaces_is_kept_and_said(tmp_path, capsys, monkeypatch):
+    from lab.instructor.commands import stubs as command
+
     solutions, folder = tmp_path / "solutions", tmp_path / "sheets"
     for path in (solutions, folder):
         path.mkdir()
     (solutions / "sheet_99_x.py").write_text("x = 1\n")
-    monkeypatch.setattr(stubs, "ROOT", tmp_path)
+    monkeypatch.setattr(command, "ROOT", tmp_path)
     monkeypatch.setattr(stubs.write, "__defaults__", (solutions, folder))
     sheet = folder / "sheet_99_x.py"
     for text, said in (
@@ -161,7 +163,7 @@ def test_what_a_new_stub_replaces_is_kept_and_said(tmp_path, capsys, monkeypatch
     ):  # fmt: skip
         if text:
             sheet.write_text(text)
-        assert stubs.main([]) == 0
+        assert command.main([]) == 0
         printed = capsys.readouterr().out
         assert (
             printed.startswith(f"sheets{os.sep}sheet_99_x.py")

@@ -14,12 +14,12 @@ import time
 
 import pytest
 
-from lab.checking.child import RUNNER
-from lab.checking.tasks import STUBS, load_tasks
-from lab.grade import _in_processes
+from lab.exercises.checks.child import RUNNER
+from lab.exercises.checks.tasks import STUBS, load_tasks
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template, profile, record_student
 from lab.harness.tap import RecordingRefused
 from lab.instructor import outputs, pages, sandbox, submissions
+from lab.instructor.commands.grade import _in_processes
 from lab.instructor.copies import Pair
 from lab.instructor.marking import Mark, Result, mark, secret_seeds
 from lab.instructor.roster import Entry

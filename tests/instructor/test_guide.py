@@ -9,15 +9,16 @@ import sys
 import nbformat
 import pytest
 
-from lab import release
-from lab.checking import tasks as sheets
-from lab.checking.tasks import STUBS, module_name
+from lab.exercises.checks import tasks as sheets
+from lab.exercises.checks.tasks import STUBS, module_name
 from lab.exposure import eavesdrop
+from lab.instructor.commands import release
 from tests.bench.misconceptions import all_tasks
 from tests.support import ROOT
 
-GUIDE = (STUBS / "README.md").read_text(encoding="utf-8")
-ANSWERS = (STUBS / "ANSWERS.md").read_text(encoding="utf-8")
+INSTRUCTOR = ROOT / "lab" / "instructor"
+GUIDE = (INSTRUCTOR / "README.md").read_text(encoding="utf-8")
+ANSWERS = (INSTRUCTOR / "ANSWERS.md").read_text(encoding="utf-8")
 
 
 def test_its_times_are_those_of_the_sheets():
@@ -80,7 +81,7 @@ def kit_with_a_new_sheet(tmp_path_factory):
         (kit / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, kit / name)
     recipe = GUIDE[GUIDE.index("## How to add a sheet") :]
-    blocks = re.findall(r"`(tests/\S+\.py)`;.*?```python\n(.*?)```", recipe, re.DOTALL)
+    blocks = re.findall(r"`((?:lab|tests)/\S+\.py)`;.*?```python\n(.*?)```", recipe, re.DOTALL)
     assert len(blocks) == 2
     for name, code in blocks:
         (kit / name).write_text(code, encoding="utf-8")
@@ -123,7 +124,7 @@ def test_a_sheet_added_by_the_recipe_works(kit_with_a_new_sheet):
 def test_the_new_sheet_is_graded(kit_with_a_new_sheet):
     kit = kit_with_a_new_sheet
     (kit / "inbox" / "s1").mkdir(parents=True)
-    shutil.copy(kit / "tests/solutions/sheet_08_ports.py", kit / "inbox" / "s1")
+    shutil.copy(kit / "lab/instructor/solutions/sheet_08_ports.py", kit / "inbox" / "s1")
     (kit / "roster.csv").write_text("id\ns1\n")
     code, printed = run_in(kit, "lab", "grade", "inbox", "--roster", "roster.csv")
     assert code == 0 and "s1  1 of " in printed, printed

@@ -11,8 +11,8 @@ import zipfile
 
 import pytest
 
-from lab.checking.child import StudentCode
-from lab.checking.tasks import Student, load_tasks
+from lab.exercises.checks.child import StudentCode
+from lab.exercises.checks.tasks import Student, load_tasks
 from lab.harness.student_capture import ANSWERS
 from lab.instructor import outputs, submissions
 from lab.instructor.marking import secret_seeds

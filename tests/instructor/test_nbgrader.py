@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.checking.tasks import ROOT, facts
-from lab.instructor import nbgrader, stubs
+from lab.exercises.checks.tasks import facts
+from lab.instructor import stubs
+from lab.setup.paths import ROOT
 
 SHEET = "02_handshake"
 WRONG = ('">6s6sH"', '"<6s6sH"')  # a misconception: the type in the wrong byte order
@@ -26,7 +27,9 @@ def nbformat():
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     folder = tmp_path_factory.mktemp("course")
-    nbgrader.write(folder)
+    from lab.instructor import assignments
+
+    assignments.write(folder)
     return folder
 
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from lab.checking.child import INVALID, Died, StudentCode, TimeUp
-from lab.checking.story import difference
+from lab.exercises.checks.child import INVALID, Died, StudentCode, TimeUp
+from lab.exercises.checks.story import difference
 
 FORGE = """
 import os, sys, time

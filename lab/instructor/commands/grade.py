@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _grade(options: argparse.Namespace, roster: list, work: Path) -> int:
-    from lab.checking.child import RUNNER
+    from lab.exercises.checks.child import RUNNER
     from lab.instructor import copies, outputs, pages, sandbox, submissions
 
     sandboxed = not options.no_sandbox

@@ -1,7 +1,7 @@
 """Find the sheets and their tasks, and give a check access to the student's code through ``Student``.
 
 A sheet ``NN_topic`` is a test file ``tests/exercises/test_NN_topic.py`` and a solution
-``tests/solutions/sheet_NN_topic.py``, from which the stub ``lab/exercises/sheet_NN_topic.py`` is generated.
+``lab/instructor/solutions/sheet_NN_topic.py``, from which the stub ``lab/exercises/sheet_NN_topic.py`` is generated.
 Each function of the test file that is marked with ``@task("function")`` is a task: it takes a ``Student`` and
 a seed, and raises ``story.Wrong``. pytest runs it as a test, the grader as a check. The docstring of the
 student's function states the time, source and notebook of the task:
@@ -17,9 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.checking.child import Failed, NotAttempted, StudentCode
-from lab.checking.story import Difference, Story, Wrong, difference
-from lab.checking.traffic import ROOT, Case
+from lab.exercises.checks.child import Failed, NotAttempted, StudentCode
+from lab.exercises.checks.story import Difference, Story, Wrong, difference
+from lab.exercises.checks.traffic import Case
+from lab.setup.paths import ROOT
 
 CHECKS = ROOT / "tests" / "exercises"
 STUBS = ROOT / "lab" / "exercises"

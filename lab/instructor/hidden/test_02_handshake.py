@@ -2,8 +2,8 @@
 
 import random
 
-from lab.checking.tasks import task
-from lab.checking.traffic import Talk, Tape
+from lab.exercises.checks.tasks import task
+from lab.exercises.checks.traffic import Talk, Tape
 
 
 @task("parse_ipv4")

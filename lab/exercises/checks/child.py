@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.checking import process_tree, runner
+from lab.exercises.checks import process_tree, runner
 
 TIME_S = 10.0  # for one call; the solutions take milliseconds
 START_S = 30.0  # until Python has started, on a busy machine

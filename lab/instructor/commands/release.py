@@ -17,14 +17,7 @@ from pathlib import Path
 
 from lab.setup.paths import ROOT
 
-# What stays behind, by path in the kit: folders with all that is in them, or files.
-INSTRUCTOR_ONLY = (
-    "lab/instructor",
-    "lab/grade.py",
-    "lab/release.py",
-    "lab/exercises/README.md",
-    "lab/exercises/ANSWERS.md",
-)
+INSTRUCTORS = "lab/instructor"
 CHECKS = "tests/exercises/"  # all that students get of tests/
 # What lies beside these is the instructor's own: submissions, grades, recordings.
 TOP_LEVEL = {
@@ -144,8 +137,7 @@ def _without_dead_links(page: Path, copy: Path) -> str:
 def files_for_students() -> Iterator[str]:
     """The names (with /) of all files of the copy."""
     for name in sorted(_files_of_the_kit()):
-        instructors = any(name == left or name.startswith(left + "/") for left in INSTRUCTOR_ONLY)
-        instructors |= name.startswith("tests/") and not name.startswith(CHECKS)
+        instructors = name.startswith((INSTRUCTORS + "/", "tests/")) and not name.startswith(CHECKS)
         of_a_student = (
             (ROOT / name).with_name("about.json").exists()
         )  # recordings of a class, kept under captures/
@@ -185,18 +177,16 @@ def secret_lines() -> dict[str, str]:
                 if len(line.strip()) >= TELLING_LINE
             }
     visible = {
-        line.strip()
-        for path in _checks("exercises")
-        for line in path.read_text(encoding="utf-8").splitlines()
+        line.strip() for path in _checks(CHECKS) for line in path.read_text(encoding="utf-8").splitlines()
     }
-    for path in _checks("hidden"):
+    for path in _checks("lab/instructor/hidden"):
         lines = {line.strip() for line in path.read_text(encoding="utf-8").splitlines()} - visible
         found |= {line: path.name for line in lines if len(line) >= TELLING_LINE and "import" not in line}
     return found
 
 
 def _checks(kind: str) -> list[Path]:
-    return sorted((ROOT / "tests" / kind).glob("*.py"))
+    return sorted((ROOT / kind).glob("*.py"))
 
 
 def secret_regions() -> dict[str, str]:
@@ -244,6 +234,6 @@ def leaks(copy: Path) -> list[str]:
             for region, where in regions.items()
             if region in whole
         ]
-    left = [name for name in INSTRUCTOR_ONLY if (copy / name).exists()]
+    left = [INSTRUCTORS] if (copy / INSTRUCTORS).exists() else []
     left += [f"tests/{path.name}" for path in sorted(copy.glob("tests/*")) if f"tests/{path.name}/" != CHECKS]
     return found + [f"{name} is in the copy" for name in left]

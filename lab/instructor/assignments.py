@@ -2,23 +2,21 @@
 writes COURSE/source/02_handshake/02_handshake.ipynb and so on; ``nbgrader generate_assignment`` takes it from there.
 
 Each task is a cell that nbgrader empties between its marks, and a locked cell behind it that is worth the task's points
-and asks ``lab.commands.check.check_cells``, which tells the same story as ``python3 lab check``. The kit must be where the
+and asks ``lab.exercises.check_cells``, which tells the same story as ``python3 lab check``. The kit must be where the
 notebook runs: in a folder above it, or named by the environment variable LAB_KIT.
 
 nbgrader runs what students write with the rights of whoever grades; ``python3 lab grade`` does not, and has the hidden
 checks too. So use this for practice, and that for marks.
 """
 
-import argparse
 import ast
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from lab.checking.tasks import Facts, facts
+from lab.exercises.checks.tasks import Facts, facts
 from lab.instructor import stubs
 from lab.instructor.marking import MINUTES_PER_POINT
 
@@ -30,10 +28,10 @@ import sys
 from pathlib import Path
 
 places = [Path(os.environ.get("LAB_KIT", ".")).resolve(), *Path.cwd().parents]
-kit = next((place for place in places if (place / "lab" / "commands" / "check.py").exists()), None)
+kit = next((place for place in places if (place / "lab" / "exercises" / "checks").exists()), None)
 assert kit, "where is the lab kit? Start Jupyter with LAB_KIT set to its folder"
 sys.path.insert(0, str(kit))
-from lab.commands.check import check_cells"""
+from lab.exercises import check_cells"""
 
 
 def make_notebook(path: Path) -> nbformat.NotebookNode:
@@ -104,22 +102,3 @@ def write(course: Path) -> list[Path]:
         nbformat.write(make_notebook(path), target)
         written.append(target)
     return written
-
-
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="lab nbgrader", description="Write the sheets as nbgrader assignments."
-    )
-    parser.add_argument("course", type=Path, metavar="COURSE", help="nbgrader's course folder")
-    options = parser.parse_args(argv)
-    try:
-        for path in write(options.course):
-            print(path)
-    except (OSError, stubs.MarkError) as error:
-        print(f"nbgrader: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

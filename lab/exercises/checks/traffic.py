@@ -20,8 +20,8 @@ from pathlib import Path
 from lab.dissect.files.capture_file import CaptureWriter, parse_capture, read_capture
 from lab.dissect.tcp.flows import Flow, find_flows
 from lab.dissect.tcp.segments import Segments, read_segments
+from lab.setup.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PLAIN = ROOT / "captures" / "chat" / "plain.pcapng"
 TLS12 = ROOT / "captures" / "chat" / "tls12.pcapng"
 TLS13 = ROOT / "captures" / "chat" / "tls13.pcapng"

@@ -3,8 +3,8 @@
 import json
 import random
 
-from lab.checking.story import Story, Wrong
-from lab.checking.tasks import task
+from lab.exercises.checks.story import Story, Wrong
+from lab.exercises.checks.tasks import task
 
 
 @task("LineDecoder")

@@ -1,0 +1,61 @@
+"""Checks from a notebook: ``check("02")`` does what ``python3 lab check 02`` does, ``check_cells`` asks one task."""
+
+import ast
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.exercises.checks.child import NotAttempted, StudentCode
+from lab.exercises.checks.story import Wrong
+from lab.exercises.checks.tasks import Student, load_tasks, module_name
+from lab.setup.paths import ROOT
+
+CALL_S = 10.0
+DONE, NOT_ATTEMPTED = "done", "not attempted"
+
+
+def check(*sheets: str) -> None:
+    """The same from a notebook cell: prints what the command prints. A fresh process, so that a saved file counts at
+    once."""
+    command = [sys.executable, str(ROOT / "lab"), "check", *sheets]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
+    print(done.stdout + done.stderr, end="")
+
+
+def check_cells(sheet: str, task: str, cells: Sequence[str]) -> None:
+    """Check one function of a sheet that was written in a notebook; ``cells`` is IPython's ``In``.
+
+    Raises AssertionError with the story where it is wrong, NotImplementedError where it was not attempted.
+    """
+
+    [chosen] = [one for one in load_tasks(sheet) if one.name == task]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{module_name(sheet)}.py"
+        path.write_text("\n".join(map(_definitions, cells)), encoding="utf-8")
+        with StudentCode(path, time_s=CALL_S) as code:
+            try:
+                chosen.check(Student(code), 0)
+            except NotAttempted:
+                raise NotImplementedError(f"{task}: {NOT_ATTEMPTED}") from None
+            except Wrong as wrong:
+                raise AssertionError(str(wrong)) from None
+    print(f"{task}: {DONE}")
+
+
+def _definitions(cell: str) -> str:
+    """What a cell defines. What it tries out, and what is no Python, is left out: it may fail, and need not count."""
+    if check_cells.__name__ in cell:  # the kit's own cells, which the student's code can do without
+        return ""
+    try:
+        body = ast.parse(cell).body
+    except SyntaxError:
+        return ""
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    kept = [
+        n
+        for n in body
+        if isinstance(n, kinds) or (isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant))
+    ]
+    return "\n".join(map(ast.unparse, kept))

@@ -1,0 +1,1 @@
+"""The instructor's commands, one file each, named as typed."""
