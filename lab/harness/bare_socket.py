@@ -1,52 +1,46 @@
-"""A bare TCP socket on a host of a LAN, moved by hand: connect, send, hear, fall silent.
+"""A bare TCP socket on a host of a LAN, moved by hand: connect, say, hear, fall silent.
 
-The chat's own client is polite: it waits, sets TCP_NODELAY, always reads. A lesson sometimes needs a peer without these
-manners, and needs to know at every moment what it does. ``BareSocket`` starts this module as a program on the host
-(``python -m lab.harness.bare_socket``), which carries out one JSON command a line and answers each; so a lesson reads like what
-happens, one line after the other, with no thread and no guess about time in it.
+The chat's own client is polite: it waits, sets TCP_NODELAY, always reads. A scenario sometimes needs a peer without
+these manners, and needs to know at every moment what it does. ``BareSocket`` has a host agent carry out its calls on the
+host; so a scenario reads like what happens, one line after the other, without threads or guesses about time.
 
     with BareSocket(lan["PC1"]) as brandon:
         brandon.connect("10.27.27.131", 9898)
         brandon.say(b"hello", b"bye")          # two sends, one right after the other
         brandon.hear(until=b"bye")
 
-A puppet holds one connection. It reads nothing that it is not told to read.
+A socket holds one connection and reads only when it is asked to.
 """
 
-import contextlib
-import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
+from lab.harness.tap import RecordingError
+from lab.net.host_agent import ANSWER_S, HostAgent, HostAgentError
 from lab.net.lan import Host
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 20  # until something must have been heard, accepted or probed
-POLL_S = 0.01  # how often the kernel's table of sockets is looked at; nothing tells of a change in it
+WAIT_S = 20  # until something must have been heard, accepted or probed
+POLL_S = 0.01  # how often the kernel's table of sockets is read; nothing notifies of a change in it
 
 
-class BareSocketError(OSError):
-    """What was asked of a puppet cannot be done; one line that says why."""
+class BareSocketError(RecordingError):
+    """A bare socket cannot do what it was asked; one line that says why."""
 
 
 class BareSocket:
-    """A socket on HOST. Every method returns when it is done there, and raises BareSocketError where it cannot be."""
+    """A socket on ``host``. Every method returns when it is done there; it raises BareSocketError where it fails."""
 
     def __init__(self, host: Host):
         self.host = host
-        self._process = host.popen(
-            [sys.executable, "-m", "lab.harness.bare_socket"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
-        )  # fmt: skip
+        self._agent = HostAgent(host.popen, "lab.harness.bare_socket:Commands", f"the program on {host.name}")
 
     def __enter__(self) -> "BareSocket":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def listen(self, port: int) -> None:
@@ -66,65 +60,58 @@ class BareSocket:
         receive_buffer: int = 0,
         source_port: int = 0,
     ) -> None:
-        """Be a client. ``no_delay`` switches Nagle's algorithm off; ``receive_buffer`` in bytes and ``source_port``
-        are the system's own where they are 0.
+        """Be a client. ``no_delay`` switches Nagle's algorithm off; ``receive_buffer`` in bytes and ``source_port`` are
+        the system's own where they are 0.
         """
-        how = {"no_delay": no_delay, "receive_buffer": receive_buffer, "source_port": source_port}
-        self._do("connect", address=address, port=port, **how)
+        options = {"no_delay": no_delay, "receive_buffer": receive_buffer, "source_port": source_port}
+        self._do("connect", address=address, port=port, **options)
 
     def say(self, *pieces: bytes, wait: bool = True) -> None:
-        """One ``send`` for each piece, right after one another. ``wait=False`` lets a thread of its own do it."""
+        """One ``send`` for each piece, right after one another. With ``wait=False`` a thread does it."""
         self._do("say", pieces=[piece.hex() for piece in pieces], wait=wait)
 
-    def hear(self, until: bytes, patience_s: float = PATIENCE_S) -> bytes:
-        """Read until these bytes have come, since the last time; gives all that was read. Raises BareSocketError."""
-        return bytes.fromhex(self._do("hear", until=until.hex(), patience_s=patience_s))
+    def hear(self, until: bytes, wait_s: float = WAIT_S) -> bytes:
+        """Read until these bytes have come, since the last time; return all that was read."""
+        return bytes.fromhex(self._do("hear", until=until.hex(), wait_s=wait_s))
 
     def hear_to_the_end(self) -> bytes:
         """Read until the other side has closed."""
-        return bytes.fromhex(self._do("hear", until="", patience_s=PATIENCE_S))
+        return self.hear(b"")
 
     def probe(self, times: int) -> None:
-        """Wait until this host's kernel has probed a closed window so many times (over a cable slow enough to see it)."""
+        """Wait until this host's kernel has probed a closed window so often (the cable must be slow enough to see it)."""
         self._do("probe", times=times)
 
     def leave(self) -> None:
-        """Close the connection in order (FIN)."""
+        """Close the connection gracefully (FIN)."""
         self._do("leave")
 
     def close(self) -> None:
         """End the program and, with it, the connection. May be called twice."""
-        if not self._process.stdin.closed:
-            with contextlib.suppress(OSError):  # it has ended already, and what it was told last went nowhere
-                self._process.stdin.close()
-            self._process.wait(PATIENCE_S)
-            self._process.stdout.close()
+        self._agent.close()
 
-    def _do(self, action: str, **how):
+    def _do(self, action: str, **arguments: Any) -> Any:
         try:
-            self._process.stdin.write(json.dumps([action, how]) + "\n")
-            self._process.stdin.flush()
-            answer = json.loads(self._process.stdout.readline() or '{"error": "the program has ended"}')
-        except OSError as error:
-            answer = {"error": error.strerror or str(error)}
-        if "error" in answer:
-            raise BareSocketError(f"{self.host.name} cannot {action}: {answer['error']}")
-        return answer["done"]
+            return self._agent.call(action, WAIT_S + ANSWER_S, **arguments)
+        except HostAgentError as error:
+            raise BareSocketError(f"{self.host.name} cannot {action}: {error}") from None
 
 
-# The program on the host
+# On the host
 
 
-class _Player:
-    """Carries out the commands; one method each."""
+class Commands:
+    """Carries out the calls; one method each."""
 
-    def __init__(self):
-        self.listener = self.socket = None
-        self.talking: list[threading.Thread] = []
+    listener: socket.socket
+    socket: socket.socket
+
+    def __init__(self) -> None:
+        self._talking: list[threading.Thread] = []
 
     def listen(self, port: int) -> None:
         self.listener = socket.create_server(("", port))
-        self.listener.settimeout(PATIENCE_S)
+        self.listener.settimeout(WAIT_S)
 
     def accept(self) -> None:
         self.socket, _ = self.listener.accept()
@@ -132,7 +119,7 @@ class _Player:
     def connect(self, address: str, port: int, no_delay: bool, receive_buffer: int, source_port: int) -> None:
         self.socket = socket.socket()
         self.socket.bind(("", source_port))
-        if receive_buffer:  # before the connection is made: the SYN already speaks of the window
+        if receive_buffer:  # before the connection is made: the SYN already announces the window
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect((address, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, no_delay)
@@ -140,7 +127,7 @@ class _Player:
     def say(self, pieces: list[str], wait: bool) -> None:
         thread = threading.Thread(target=self._say, args=[[bytes.fromhex(piece) for piece in pieces]])
         thread.start()
-        self.talking.append(thread)
+        self._talking.append(thread)
         if wait:
             thread.join()
 
@@ -148,8 +135,8 @@ class _Player:
         for piece in pieces:
             self.socket.sendall(piece)
 
-    def hear(self, until: str, patience_s: float) -> str:
-        wanted, heard, deadline = bytes.fromhex(until), b"", time.monotonic() + patience_s
+    def hear(self, until: str, wait_s: float) -> str:
+        wanted, heard, deadline = bytes.fromhex(until), b"", time.monotonic() + wait_s
         while not wanted or wanted not in heard:
             self.socket.settimeout(max(0.001, deadline - time.monotonic()))
             try:
@@ -166,16 +153,18 @@ class _Player:
         return heard.hex()
 
     def probe(self, times: int) -> None:
-        deadline, waiting = time.monotonic() + PATIENCE_S, False
-        while times:
+        deadline, seen, was_probing = time.monotonic() + WAIT_S, 0, False
+        while seen < times:
             if time.monotonic() > deadline:
                 raise OSError("no closed window is being probed")
             time.sleep(POLL_S)
-            before, waiting = waiting, _is_probing()
-            times -= waiting and not before
+            is_probing = _is_probing()
+            if is_probing and not was_probing:
+                seen += 1
+            was_probing = is_probing
 
     def leave(self) -> None:
-        for thread in self.talking:
+        for thread in self._talking:
             thread.join()
         self.socket.close()
 
@@ -187,19 +176,3 @@ def _is_probing() -> bool:
         if state == "01" and timer.startswith("04"):
             return int(retries, 16) + int(probes) > 0
     return False
-
-
-def main() -> int:
-    player = _Player()
-    for line in sys.stdin:
-        action, how = json.loads(line)
-        try:
-            answer = {"done": getattr(player, action)(**how)}
-        except OSError as error:
-            answer = {"error": error.strerror or str(error)}
-        print(json.dumps(answer), flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

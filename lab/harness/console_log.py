@@ -4,13 +4,13 @@ import threading
 
 from lab.harness.tap import RecordingError
 
-STEP_S = 10  # until a step's broadcast must have reached everyone
+STEP_S = 10  # until a line must have been printed
 
 
 class ConsoleLog:
-    """Stands in for the server's console, and can wait for a line of it."""
+    """Takes the lines of a server's console. ``wait_for`` is called by another thread."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._changed = threading.Condition()
         self.lines: list[str] = []
 
@@ -20,7 +20,7 @@ class ConsoleLog:
             self._changed.notify_all()
 
     def wait_for(self, start: str) -> None:
-        """Until a line begins with ``start``; raises RecordingError where none does in time."""
+        """Wait until a line begins with ``start``. Raises RecordingError where none does in time."""
         with self._changed:
             if not self._changed.wait_for(lambda: any(line.startswith(start) for line in self.lines), STEP_S):
                 raise RecordingError(f"the server never printed {start!r}; it printed {self.lines}")

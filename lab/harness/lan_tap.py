@@ -4,27 +4,26 @@
         ...
 
 All places go into one pcapng, each as an interface of its own with name and description, or (``each=True``) into a file
-each. One process does the work: it opens every interface with libpcap, going from network namespace to network
+each. A host agent does the work: it opens every interface with libpcap, going from network namespace to network
 namespace (a socket stays in the one where it was opened), and then takes frames from whichever has some. They are
-written in order of time: each waits HOLD_S for an earlier one that another interface has yet to deliver.
+written in order of time: each waits ``HOLD_S`` for an earlier one that another interface has yet to deliver.
 
-Frames are all recorded, whatever they are: a LAN of the kit carries nothing foreign, and its ARP is a lesson too. Pass
-``filter`` (pcap-filter(7)) for less. ``stop`` first waits until the LAN has settled, so that the last ACK is there.
-As a program (``python -m lab.harness.lan_tap``) this file is that process; it ends when its standard input does.
+All frames are recorded: nothing foreign is on a LAN of the kit, and its ARP is a lesson too. Pass ``filter``
+(pcap-filter(7)) for less. ``stop`` first waits until the LAN has settled, so that the last ACK is there.
 """
 
-import json
 import os
 import select
-import signal
-import subprocess
-import sys
+import socket
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from lab.dissect.files.capture_file import CaptureWriter
-from lab.harness.tap import RecordingError, open_interface, set_filter
+from lab.harness.tap import RecordingError, microseconds_as_ns, open_interface, set_filter
 from lab.net import namespace
+from lab.net.host_agent import HostAgent
 from lab.net.lan import Lan
 from lab.net.plan import LanError
 
@@ -63,7 +62,7 @@ class Recording:
             groups = [(Path(out), [one for at in interfaces for one in at])]
         self.files = [path for path, _ in groups]
         self.frames: dict[str, int] = {}
-        self._plan = {
+        self._plan: dict[str, Any] = {
             "files": [{"path": str(path.resolve()), "interfaces": at} for path, at in groups],
             "filter": filter,
             "comment": comment,
@@ -71,21 +70,17 @@ class Recording:
         }
 
     def start(self) -> "Recording":
-        """Begin; returns when every interface is being recorded."""
+        """Begin; return when every interface is being recorded."""
         for path in self.files:
             path.parent.mkdir(parents=True, exist_ok=True)
-        inherited = {one["network"] for file in self._plan["files"] for one in file["interfaces"]} - {None}
-        self._process = self.lan.switches.popen(
-            [sys.executable, "-m", "lab.harness.lan_tap", json.dumps(self._plan)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            cwd=Path(__file__).resolve().parents[2], pass_fds=tuple(inherited), start_new_session=True,
-        )  # fmt: skip
-        if (
-            not select.select([self._process.stdout], [], [], START_LIMIT_S)[0]
-            or not self._process.stdout.readline()
-        ):
-            self._process.kill()
-            raise RecordingError(f"the recording did not start: {self._last_words()}")
+        networks = {one["network"] for file in self._plan["files"] for one in file["interfaces"]} - {None}
+        popen, target = self.lan.switches.popen, "lab.harness.lan_tap:Recorder"
+        self._agent = HostAgent(popen, target, "the recording", [RecordingError], pass_fds=networks)
+        try:
+            self._agent.call("start", START_LIMIT_S, **self._plan)
+        except BaseException:
+            self._agent.close()
+            raise
         return self
 
     def stop(self, settle: bool = True) -> None:
@@ -100,27 +95,20 @@ class Recording:
             except LanError as error:
                 unsettled = error
         try:
-            output, errors = self._process.communicate(timeout=STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            raise RecordingError("the recording did not end") from None
-        if self._process.returncode or not output:
-            raise RecordingError(f"the recording broke off: {errors.strip().splitlines()[-1:] or 'killed'}")
-        told = json.loads(output)
-        self.frames = told["frames"]
-        if lost := {name: count for name, count in told["dropped"].items() if count}:
+            self.frames, dropped = self._agent.call("stop", STOP_LIMIT_S)
+        except OSError as error:
+            raise RecordingError(f"the recording broke off: {error}") from error
+        finally:
+            self._agent.close()
+        if lost := {name: count for name, count in dropped.items() if count}:
             raise RecordingError(f"the kernel dropped frames of the recording, {lost}: record again")
         if unsettled:
             raise RecordingError(f"the recording has no end: {unsettled}") from unsettled
 
-    def _last_words(self) -> str:
-        lines = self._process.communicate()[1].strip().splitlines()
-        return lines[-1] if lines else "it ended without a word"
-
     def __enter__(self) -> "Recording":
         return self.start()
 
-    def __exit__(self, kind, *_) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         try:
             self.stop(settle=kind is None)
         except RecordingError:
@@ -128,8 +116,8 @@ class Recording:
                 raise
 
 
-def _interfaces(lan: Lan, place: str) -> list[dict]:
-    """The interfaces of one place, as the recording process opens them."""
+def _interfaces(lan: Lan, place: str) -> list[dict[str, Any]]:
+    """Return the interfaces of one place, as the recording process opens them."""
     name, _, part = place.partition("/")
     if name == "switch":
         ports = {port: host for host in lan.hosts.values() for port in host.ports}
@@ -150,7 +138,7 @@ def _interfaces(lan: Lan, place: str) -> list[dict]:
     if not cards:
         raise LanError(f"{host.name} has no card {part!r}: there are {', '.join(host.interfaces)}")
     about = {
-        card: ", ".join((host.name, *nic.addresses, nic.mac))
+        card: ", ".join((host.name, *nic.addresses, str(nic.mac)))
         for card, nic in zip(host.interfaces, host.plan.nics, strict=True)
     }
     return [
@@ -159,13 +147,13 @@ def _interfaces(lan: Lan, place: str) -> list[dict]:
     ]
 
 
-# The process that records
+# On the LAN
 
 
 class _Source:
     """One interface being recorded, and the file and number that its frames go to."""
 
-    def __init__(self, interface: dict, writer: CaptureWriter, snap_length: int, filter: str):
+    def __init__(self, interface: dict[str, Any], writer: CaptureWriter, snap_length: int, filter: str):
         if interface["network"] is not None:
             namespace.join(interface["network"], namespace.CLONE_NEWNET)
         self.name, self.writer = interface["name"], writer
@@ -173,73 +161,75 @@ class _Source:
         if filter:
             set_filter(self.handle, filter)
         self.handle.setnonblock(True)
-        self.number = writer.add_interface(
-            interface["name"],
-            int(self.handle.datalink()),
-            interface["description"],
-            snap_length,
-            filter or None,
-        )
+        link_type, description = int(self.handle.datalink()), interface["description"]
+        self.number = writer.add_interface(self.name, link_type, description, snap_length, filter or None)
         self.frames = 0
-        self.arrived: list[tuple[int, bytes, int]] = []
+        self._arrived: list[tuple[int, _Source, bytes, int]] = []
 
     def fileno(self) -> int:
-        return self.handle.get_selectable_fd()
+        return int(self.handle.get_selectable_fd())
 
-    def take(self) -> list:
-        """What has come since the last time: (time in ns, source, frame, length on the wire)."""
+    def take(self) -> "list[tuple[int, _Source, bytes, int]]":
+        """Return what has come since the last time: (time in ns, source, frame, length on the wire)."""
+        self._arrived = []
         self.handle.dispatch(-1, self._keep)
-        taken = [(time_ns, self, frame, length) for time_ns, frame, length in self.arrived]
-        self.arrived.clear()
-        return taken
+        return self._arrived
 
-    def _keep(self, header, frame: bytes) -> None:
-        # cypcap gives seconds as a float, exact to a quarter of a microsecond: the microsecond is right.
-        self.arrived.append((round(header.ts * 1_000_000) * 1_000, bytes(frame), header.len))
+    def _keep(self, header: Any, frame: bytes) -> None:
+        self._arrived.append((microseconds_as_ns(header.ts), self, bytes(frame), header.len))
 
 
-def main(arguments: list[str]) -> int:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the room's business, which then closes our input
-    plan = json.loads(arguments[0])
-    home = os.open("/proc/self/ns/net", os.O_RDONLY)
-    sources = []
-    try:
-        for file in plan["files"]:
-            writer = CaptureWriter(
-                file["path"], comment=plan["comment"] or None, application="packet-capture lab kit"
-            )
-            for interface in file["interfaces"]:
-                sources.append(_Source(interface, writer, plan["snap_length"], plan["filter"]))
-                namespace.join(home, namespace.CLONE_NEWNET)
-        print("recording", flush=True)
-        _record(sources)
-    except OSError as error:
-        print(error, file=sys.stderr)
-        return 1
-    dropped = {source.name: source.handle.stats().drop for source in sources}
-    print(json.dumps({"frames": {source.name: source.frames for source in sources}, "dropped": dropped}))
-    return 0
+class Recorder:
+    """Carries out the calls of a Recording."""
 
+    def start(self, files: list[dict[str, Any]], filter: str, comment: str, snap_length: int) -> None:
+        self._sources: list[_Source] = []
+        home = os.open("/proc/self/ns/net", os.O_RDONLY)
+        try:
+            for file in files:
+                writer = CaptureWriter(
+                    file["path"], comment=comment or None, application="packet-capture lab kit"
+                )
+                for interface in file["interfaces"]:
+                    self._sources.append(_Source(interface, writer, snap_length, filter))
+                    namespace.join(home, namespace.CLONE_NEWNET)
+        except OSError as error:
+            raise RecordingError(str(error)) from error
+        self._end, self._ended = socket.socketpair()
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=self._record, daemon=True)
+        self._thread.start()
 
-def _record(sources: list[_Source]) -> None:
-    """Take and write until standard input ends, and then what is left."""
-    held: list = []
-    ending = False
-    while not ending or held:
-        ready = select.select([sys.stdin, *sources], [], [], HOLD_S)[0] if not ending else sources
-        ending = ending or sys.stdin in ready
-        for source in sources:
-            held += source.take()
-        held.sort(key=lambda one: one[0])
-        until_ns = time.time_ns() - int(HOLD_S * 1e9)
-        ripe = sum(1 for one in held if ending or one[0] <= until_ns)
-        for time_ns, source, frame, length in held[:ripe]:
-            source.writer.write(frame, time_ns, source.number, length)
-            source.frames += 1
-        del held[:ripe]
-    for source in sources:
-        source.writer.flush()
+    def stop(self) -> tuple[dict[str, int], dict[str, int]]:
+        """End the recording; return the frames that were written and those that the kernel dropped, by interface."""
+        self._end.close()
+        self._thread.join()
+        if self._failure:
+            raise self._failure
+        frames = {source.name: source.frames for source in self._sources}
+        return frames, {source.name: source.handle.stats().drop for source in self._sources}
 
+    def _record(self) -> None:
+        try:
+            self._take_and_write()
+        except OSError as error:  # a full disk, say
+            self._failure = error
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    def _take_and_write(self) -> None:
+        """Take and write until the end, and then what is left."""
+        held: list[tuple[int, _Source, bytes, int]] = []
+        ending = False
+        while not ending or held:
+            waiting_for: list[Any] = [self._ended, *self._sources]
+            ending = ending or self._ended in select.select(waiting_for, [], [], HOLD_S)[0]
+            for source in self._sources:
+                held += source.take()
+            held.sort(key=lambda one: one[0])
+            until_ns = time.time_ns() - int(HOLD_S * 1e9)
+            ripe = sum(1 for one in held if ending or one[0] <= until_ns)
+            for time_ns, source, frame, length in held[:ripe]:
+                source.writer.write(frame, time_ns, source.number, length)
+                source.frames += 1
+            del held[:ripe]
+        for source in self._sources:
+            source.writer.flush()

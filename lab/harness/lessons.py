@@ -10,15 +10,12 @@ flight of segments has then left before the first answer is back, as on a real p
 
 import argparse
 import hashlib
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from lab.chat import events
@@ -29,7 +26,7 @@ from lab.harness.bare_socket import BareSocket, BareSocketError
 from lab.harness.console_log import ConsoleLog
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, make_way, read_manifest, write_manifest
-from lab.harness.remote_chat import ROOT, RemoteServer
+from lab.harness.remote_chat import RemoteServer
 from lab.harness.scenarios.report import CANNOT_MATCH, play_on
 from lab.harness.script import REPORT_SCRIPT
 from lab.harness.tap import RecordingError, RecordingRefused
@@ -274,12 +271,12 @@ def zero_window(path: Path) -> dict:
 # 07: threads
 
 
-def _silent_reader(path: Path, serve: Callable) -> dict:
+def _silent_reader(path: Path, program: str) -> dict:
     """Brandon talks, John listens, Alice stops reading; recorded at the server."""
     said = [f"line {number:>2} ".ljust(400, ".") for number in range(1, ROOM_LINES + 1)]
     plans = [replace(plan, sysctl=SMALL_BUFFERS) if plan.name == "server" else plan for plan in REPORT_LAN]
     with Lan(plans) as lan, Recording(lan, ["server"], path, comment=f"{path.stem}, a lesson of the lab kit"):
-        with serve(lan) as arrivals, BareSocket(lan["PC1"]) as brandon:
+        with _server(lan, program) as arrivals, BareSocket(lan["PC1"]) as brandon:
             with BareSocket(lan["laptop"]) as alice, BareSocket(lan["PC2"]) as john:
                 room = {"Brandon": brandon, "Alice": alice, "John": john}
                 for name, puppet in room.items():
@@ -297,7 +294,13 @@ def _silent_reader(path: Path, serve: Callable) -> dict:
                     puppet.hear_to_the_end()
                     puppet.leave()
                 lan.settle()
-    return {"users": list(room), "silent": "Alice", "said": said, "heard_while_she_was_silent": heard}
+    return {
+        "room_server": program,
+        "users": list(room),
+        "silent": "Alice",
+        "said": said,
+        "heard_while_she_was_silent": heard,
+    }
 
 
 def _talk(brandon: BareSocket, john: BareSocket, said: list[str]) -> int:
@@ -310,7 +313,7 @@ def _talk(brandon: BareSocket, john: BareSocket, said: list[str]) -> int:
         brandon.say(JsonWire().encode(events.Say(text)))
         if waiting:
             try:
-                john.hear(until=text.encode(), patience_s=PATIENCE_S)
+                john.hear(until=text.encode(), wait_s=PATIENCE_S)
                 heard += 1
             except BareSocketError:
                 waiting = False
@@ -320,12 +323,12 @@ def _talk(brandon: BareSocket, john: BareSocket, said: list[str]) -> int:
 
 def frozen(path: Path) -> dict:
     """With a server that sends to everyone in turn, under one lock."""
-    return {"room_server": "lab/harness/locked_server.py"} | _silent_reader(path, _locked_server)
+    return _silent_reader(path, "lab/stages/framed.py")
 
 
 def cured(path: Path) -> dict:
     """With the kit's server, which waits for nobody."""
-    return {"room_server": "lab/server.py"} | _silent_reader(path, _server)
+    return _silent_reader(path, "lab/server.py")
 
 
 LESSONS = {
@@ -371,40 +374,11 @@ def _room(path: Path, place: str):
 
 
 @contextmanager
-def _server(lan: Lan):
+def _server(lan: Lan, program: str = "lab/server.py"):
     """The kit's server on its host; gives what its console has printed."""
     arrivals = ConsoleLog()
-    with RemoteServer(lan["server"], REPORT_PORT, arrivals.console):
+    with RemoteServer(lan["server"], REPORT_PORT, arrivals.console, program):
         yield arrivals
-
-
-@contextmanager
-def _locked_server(lan: Lan):
-    """The server with the lock, likewise."""
-    command = [sys.executable, "-m", "lab.harness.locked_server", str(REPORT_PORT)]
-    with TemporaryDirectory() as folder, open(Path(folder) / "console", "w+") as printed:
-        process = lan["server"].popen(command, stdout=printed, stderr=subprocess.STDOUT, cwd=ROOT)
-        arrivals = _Console(Path(printed.name))
-        arrivals.wait_for("Listening on ")
-        yield arrivals
-        process.send_signal(signal.SIGINT)
-        process.wait(STOP_S)
-
-
-class _Console:
-    """What a program prints into a file, with the face of ``ConsoleLog``."""
-
-    def __init__(self, path: Path):
-        self._path = path
-
-    def wait_for(self, start: str) -> None:
-        deadline = time.monotonic() + STOP_S
-        while not any(line.startswith(start) for line in self._path.read_text().splitlines()):
-            if time.monotonic() > deadline:
-                raise RecordingError(
-                    f"the server never printed {start!r}; it printed {self._path.read_text()!r}"
-                )
-            time.sleep(0.01)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,14 +1,12 @@
 """The chat on the hosts of a LAN: the real server and real clients, each a process on its own host.
 
-``RemoteServer`` starts ``lab/server.py`` on a host and passes its console on line by line. ``RemoteClient`` has the
-face of ``lab.chat.client.ChatClient``, so that the script player cannot tell them apart: the client itself runs on the
-host, in a process of this module (``python -m lab.harness.remote_chat``), which does one JSON command a line and prints what
-the client receives. Replies travel between the two in the bytes of the wire and are read here by the same reader.
+``RemoteServer`` starts ``lab/server.py`` on a host and passes its console on line by line. ``RemoteClient`` has the face
+of ``lab.chat.client.ChatClient``, so that the script player cannot tell them apart: the client itself runs on the host,
+in a host agent. What it receives travels in the bytes of the wire and is read here by the same reader.
 
-Everything ends with the LAN at the latest; ``leave`` and ``stop`` end it in order.
+Everything ends with the LAN at the latest; ``leave`` and ``stop`` end it gracefully.
 """
 
-import json
 import queue
 import signal
 import subprocess
@@ -18,52 +16,54 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from lab.chat.client import ChatClient, ChatError, Login
 from lab.chat.connection import ConnectionLost
-from lab.chat.events import Lost
+from lab.chat.events import Event, Lost
 from lab.chat.report_wire import ReportWire, read_replies
 from lab.chat.server import ServerError
+from lab.net.host_agent import ANSWER_S, HostAgent
 from lab.net.lan import Host
 
 ROOT = Path(__file__).resolve().parents[2]
-ANSWER_S = 20  # until a command to a client must have been carried out
 STOP_S = 10
-POLL_S = 0.005  # how often the kernel's table of sockets is looked at; nothing tells of a change in it
+POLL_S = 0.005  # how often the kernel's table of sockets is read; nothing notifies of a change in it
 
 
 class RemoteServer:
-    """The report's server on a host, listening on every interface of it. ``console`` gets each line it prints."""
+    """A server on a host, listening on every interface of it. ``console`` gets each line that it prints.
 
-    def __init__(self, host: Host, port: int, console: Callable[[str], None]):
+    ``program`` is its path in the kit, of the report's server in its present form or of one of ``lab/stages``.
+    """
+
+    def __init__(self, host: Host, port: int, console: Callable[[str], None], program: str = "lab/server.py"):
         self.host, self.port, self._console = host, port, console
+        self._command = [sys.executable, str(ROOT / program), "--host", "0.0.0.0", "--port", str(port)]
 
     def start(self) -> "RemoteServer":
-        """Returns when it listens; raises ServerError."""
-        command = [
-            sys.executable,
-            str(ROOT / "lab" / "server.py"),
-            "--host",
-            "0.0.0.0",
-            "--port",
-            str(self.port),
-        ]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        """Return when it listens. Raises ServerError."""
         self.process = self.host.popen(
-            command, **pipes, start_new_session=True
-        )  # Ctrl-C is for who started it
-        for line in self.process.stdout:
+            self._command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the caller
+        )
+        assert self.process.stdout and self.process.stderr
+        self._output, self._errors = self.process.stdout, self.process.stderr
+        for line in self._output:
             self._console(line.rstrip("\n"))
             if line.startswith("Listening on "):
                 break
         else:
-            raise ServerError(self.process.stderr.read().strip() or "the server ended without a word")
+            raise ServerError(self._errors.read().strip() or "the server ended without an error message")
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         return self
 
     def stop(self) -> None:
-        """Ctrl-C, and wait for its end. May be called twice."""
+        """Send Ctrl-C and wait for the end. May be called twice."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
@@ -72,93 +72,82 @@ class RemoteServer:
                 self.process.kill()
         self.process.wait()
         self._reader.join()
-        self.process.stdout.close()
-        self.process.stderr.close()
+        self._output.close()
+        self._errors.close()
 
     def _read(self) -> None:
-        for line in self.process.stdout:
+        for line in self._output:
             self._console(line.rstrip("\n"))
 
     def __enter__(self) -> "RemoteServer":
         return self.start()
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 
 class RemoteClient:
-    """A ``ChatClient`` on a host: ``events``, ``connect``, ``announce``, ``ask_users``, ``say``, ``leave`` as there."""
+    """A ``ChatClient`` on a host. Its methods raise what those of ``ChatClient`` raise, or HostAgentError."""
 
     def __init__(self, host: Host, name: str, server: str, port: int, source_port: int = 0):
         self.name = name
-        self.events: queue.SimpleQueue = queue.SimpleQueue()
         self.connection: SimpleNamespace | None = None
-        self._answers: queue.SimpleQueue = queue.SimpleQueue()
-        command = [sys.executable, "-m", "lab.harness.remote_chat", name, server, str(port), str(source_port)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self.process = host.popen(command, **pipes, cwd=ROOT, start_new_session=True)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        errors = [ChatError, ConnectionLost]
+        target = "lab.harness.remote_chat:Commands"
+        self._agent = HostAgent(host.popen, target, f"the client of {name}", errors)
+        self._login: dict[str, Any] = {"name": name, "host": server, "port": port, "source_port": source_port}
+        self.process = self._agent.process
+        self.events = _Events(self._agent)
 
     def connect(self) -> "RemoteClient":
-        """Raises ChatError as the client itself does."""
-        local = self._do("connect")["local"]
+        local = self._agent.call("connect", **self._login)
         self.connection = SimpleNamespace(local=tuple(local), tls_version=None, cipher=None)
         return self
 
     def announce(self) -> None:
-        self._do("announce")
+        self._agent.call("do", action="announce")
 
     def ask_users(self) -> None:
-        self._do("ask_users")
+        self._agent.call("do", action="ask_users")
 
     def say(self, text: str) -> None:
-        """Raises ConnectionLost."""
-        self._do("say", text)
+        self._agent.call("do", action="say", texts=[text])
+
+    def say_to(self, name: str, text: str) -> None:
+        self._agent.call("do", action="say_to", texts=[name, text])
 
     def leave(self) -> None:
-        """Leave in order and end the process; may be called twice, and never raises."""
-        if self.process.stdin.closed:
+        """Leave and end the process; may be called twice, and never raises."""
+        if self.process.poll() is not None:
             return
         try:
             if self.connection is None:
                 self.process.kill()  # it may wait for a server that does not answer
             else:
-                self._do("leave")
-        except (ChatError, ConnectionLost):
+                self._agent.call("do", action="leave")
+        except OSError:
             pass  # it has gone already
-        self.process.stdin.close()
-        self.process.wait()
-        self._reader.join()
-        self.process.stdout.close()
+        self._agent.close()
 
-    def _do(self, action: str, *arguments: str) -> dict:
-        try:
-            self.process.stdin.write(json.dumps([action, *arguments]) + "\n")
-            self.process.stdin.flush()
-            answer = self._answers.get(timeout=ANSWER_S)
-        except (OSError, queue.Empty):
-            raise ConnectionLost(f"the client of {self.name} does not answer") from None
-        if "chat_error" in answer:
-            raise ChatError(answer["chat_error"])
-        if "lost" in answer:
-            raise ConnectionLost(answer["lost"])
-        return answer
 
-    def _read(self) -> None:
-        for line in self.process.stdout:
-            told = json.loads(line)
-            if "reply" in told:
-                for reply in read_replies(bytes.fromhex(told["reply"])):
-                    self.events.put(reply)
-            elif "ended" in told:
-                self.events.put(Lost(told["ended"]))
-            else:
-                self._answers.put(told)
+class _Events:
+    """The queue of what a remote client receives: only its ``get``."""
+
+    def __init__(self, agent: HostAgent):
+        self._agent = agent
+
+    def get(self, timeout: float) -> Event:
+        received = self._agent.call("receive", timeout + ANSWER_S, wait_s=timeout)
+        if received is None:
+            raise queue.Empty
+        if "lost" in received:
+            return Lost(received["lost"])
+        (event,) = read_replies(bytes.fromhex(received["reply"]))
+        return event
 
 
 def wait_until_acknowledged(chat: "list[RemoteServer | RemoteClient]") -> None:
-    """Until every byte that these have sent has been acknowledged, so that the ACK is in the recording by itself.
+    """Wait until every byte that these have sent is acknowledged, so that the ACK is a segment of its own.
 
     Raises ConnectionLost where that takes too long.
     """
@@ -175,49 +164,30 @@ def _unacknowledged(one: "RemoteServer | RemoteClient") -> bool:
         table = Path(f"/proc/{one.process.pid}/net/tcp").read_text()
     except OSError:
         return False  # it has ended
-    return any(
-        int(line.split()[4].split(":")[0], 16) for line in table.splitlines()[1:] if line.split()[3] == "01"
-    )
+    sockets = [line.split() for line in table.splitlines()[1:]]
+    return any(int(fields[4].split(":")[0], 16) for fields in sockets if fields[3] == "01")
 
 
-# The process on the host
+# On the host
 
 
-def main(arguments: list[str]) -> int:
-    name, server, port, source_port = arguments
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the room's business, which then has us leave
-    client = ChatClient(Login(name, server, int(port), source_port=int(source_port)))
-    tell = _Teller()
-    threading.Thread(target=_pass_on, args=[client, tell], daemon=True).start()
-    for line in sys.stdin:
-        action, *texts = json.loads(line)
+class Commands:
+    """Carries out the calls of a RemoteClient."""
+
+    client: ChatClient
+
+    def connect(self, **login: Any) -> object:
+        self.client = ChatClient(Login(**login)).connect()
+        return self.client.connection and self.client.connection.local
+
+    def do(self, action: str, texts: tuple[str, ...] = ()) -> None:
+        getattr(self.client, action)(*texts)
+
+    def receive(self, wait_s: float) -> dict[str, str | None] | None:
         try:
-            getattr(client, action)(*texts)
-            tell(local=client.connection.local if client.connection else None)
-        except ConnectionLost as error:
-            tell(lost=str(error))
-        except ChatError as error:
-            tell(chat_error=str(error))
-    client.leave()
-    return 0
-
-
-class _Teller:
-    """Prints one JSON object a line, whole lines whichever thread it is."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-
-    def __call__(self, **told) -> None:
-        with self._lock:
-            print(json.dumps(told), flush=True)
-
-
-def _pass_on(client: ChatClient, tell: _Teller) -> None:
-    while not isinstance(event := client.events.get(), Lost):
-        tell(reply=ReportWire.encode(event).hex())
-    tell(ended=event.reason)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+            event = self.client.events.get(timeout=wait_s)
+        except queue.Empty:
+            return None
+        return (
+            {"lost": event.reason} if isinstance(event, Lost) else {"reply": ReportWire.encode(event).hex()}
+        )

@@ -142,8 +142,7 @@ class Tap:
             self._pcap.breakloop()
         elif not self._ended.is_set() and not self._failure:
             try:
-                # cypcap gives seconds as a float, exact to a quarter of a microsecond: the microsecond is right.
-                self._writer.write(frame, round(header.ts * 1_000_000) * 1_000, original_length=header.len)
+                self._writer.write(frame, microseconds_as_ns(header.ts), original_length=header.len)
                 self._writer.flush()
                 self.frames += 1
             except OSError as error:  # a full disk, say; an exception must not pass through libpcap
@@ -172,6 +171,11 @@ def open_interface(interface: str, snap_length: int = SNAP_LENGTH, buffer_bytes:
             raise RecordingRefused(f"this user may not record on {interface}: {reason}") from error
         raise RecordingError(f"cannot record on {interface}: {reason}") from error
     return handle
+
+
+def microseconds_as_ns(time_s: float) -> int:
+    """Return cypcap's time in ns. It is a float, exact to a quarter of a microsecond: the microsecond is right."""
+    return round(time_s * 1_000_000) * 1_000
 
 
 def set_filter(handle, expression: str) -> None:

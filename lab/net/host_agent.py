@@ -117,7 +117,7 @@ class Caller:
             return response["result"]
         if expected := self._errors.get(response["error"]):
             raise expected(response["text"])
-        raise HostAgentError(f"{self.name}: {response['error']}: {response['text']}")
+        raise HostAgentError(f"{response['text']} ({response['error']})")
 
     def close(self) -> None:
         """Close the connection, by which the other side ends. May be called twice."""

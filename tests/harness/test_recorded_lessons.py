@@ -133,11 +133,10 @@ def test_a_puppet_says_what_it_cannot_do(lan):
         with pytest.raises(
             BareSocketError, match="A cannot hear: it has heard b'something else', and not b'hello'"
         ):
-            a.hear(until=b"hello", patience_s=0.1)
+            a.hear(until=b"hello", wait_s=0.1)
         b.leave()
         with pytest.raises(BareSocketError, match="never said b'hello'"):
             a.hear(until=b"hello")
-        a._process.kill()
-        a._process.wait()
+        a.close()
         with pytest.raises(BareSocketError, match="A cannot say"):
             a.say(b"hello")
