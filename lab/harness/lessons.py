@@ -273,7 +273,7 @@ def zero_window(path: Path) -> dict:
 
 def _silent_reader(path: Path, program: str) -> dict:
     """Brandon talks, John listens, Alice stops reading; recorded at the server."""
-    said = [f"line {number:>2} ".ljust(400, ".") for number in range(1, ROOM_LINES + 1)]
+    said = [f"line {number:>2} ".ljust(500, ".") for number in range(1, ROOM_LINES + 1)]
     plans = [replace(plan, sysctl=SMALL_BUFFERS) if plan.name == "server" else plan for plan in REPORT_LAN]
     with Lan(plans) as lan, Recording(lan, ["server"], path, comment=f"{path.stem}, a lesson of the lab kit"):
         with _server(lan, program) as arrivals, BareSocket(lan["PC1"]) as brandon:
