@@ -1,6 +1,6 @@
-"""What an opened capture is: its frames as columns, its interfaces, and the one error of capture files.
+"""An opened capture: its frames as columns, its interfaces, and the one error of capture files.
 
-Shared by the readers of both formats and by the writer. ``capture_file`` is the door to all of them.
+The readers of both formats and the writer share this module; others import these names from ``capture_file``.
 """
 
 from dataclasses import dataclass, field
@@ -8,11 +8,13 @@ from mmap import mmap
 
 import numpy as np
 
+from lab.dissect.files.bytes_view import Column
+
 LARGEST_FRAME = 262_144  # bytes; no recorder writes more (libpcap's MAXIMUM_SNAPLEN)
 
 
 class CaptureError(ValueError):
-    """The file is not a capture, or damaged before its first frame. One line: what is wrong, where, what to do."""
+    """The file is not a capture, or is damaged before its first frame. One line: what is wrong, where, what to do."""
 
 
 @dataclass
@@ -24,9 +26,9 @@ class Interface:
     description: str | None = None
     snap_length: int = 0
     filter: str | None = None
-    units_per_second: int = 1_000_000  # what the file counts time in
+    units_per_second: int = 1_000_000  # of the time stamps in the file
     offset_s: int = 0  # added to every time stamp
-    received: int | None = None  # packets the recorder saw and lost, if it says so (statistics block)
+    received: int | None = None  # packets that the recorder saw and lost, if it says so (statistics block)
     dropped: int | None = None
 
 
@@ -34,18 +36,19 @@ class Interface:
 class Capture:
     """A capture as columns: item ``i`` of each array belongs to frame ``i + 1``.
 
-    ``offset`` int64, bytes into the file (after unpacking gzip); ``captured_length`` and
-    ``original_length`` uint32, bytes; ``time_ns`` int64, nanoseconds since 1970 (0 where the file has no
-    time: simple packet blocks); ``interface`` int32, an index into ``interfaces``."""
+    ``offset`` int64, bytes into the file (after unpacking gzip); ``captured_length`` and ``original_length`` uint32, bytes;
+    ``time_ns`` int64, nanoseconds since 1970 (0 where the file has no time: simple packet blocks); ``interface`` int32, an
+    index into ``interfaces``.
+    """
 
     path: str
-    data: np.ndarray  # the whole file, uint8
+    data: Column  # the whole file, uint8
     interfaces: list[Interface]
-    offset: np.ndarray
-    captured_length: np.ndarray
-    original_length: np.ndarray
-    time_ns: np.ndarray
-    interface: np.ndarray
+    offset: Column
+    captured_length: Column
+    original_length: Column
+    time_ns: Column
+    interface: Column
     comments: list[str] = field(default_factory=list)  # of sections
     hardware: str | None = None
     os: str | None = None
@@ -53,9 +56,7 @@ class Capture:
     secrets: list[bytes] = field(default_factory=list)  # TLS key logs (NSS format), in file order
     truncated: str | None = None  # where the file was cut off or is damaged; the frames are those before it
     frame_comments: dict[int, list[str]] = field(default_factory=dict)  # by frame number
-    raw: bytes | bytearray | mmap = (
-        b""  # the same bytes as ``data``; slicing this is quicker for short pieces
-    )
+    raw: bytes | bytearray | mmap = b""  # the same bytes as ``data``; quicker to slice into short pieces
 
     def __repr__(self) -> str:
         return f"<Capture {self.path}: {len(self)} frames, {len(self.interfaces)} interfaces>"
@@ -64,20 +65,20 @@ class Capture:
         return len(self.offset)
 
     def frame(self, number: int) -> memoryview:
-        """Return the captured bytes of frame ``number``, counted from 1 as in Wireshark. No copy.
+        """Return the captured bytes of frame ``number``, counted from 1 as in Wireshark, without a copy.
 
         IndexError beyond the end.
         """
         if not 1 <= number <= len(self):
             raise IndexError(f"frame {number} of a capture with {len(self)} frames")
         start = int(self.offset[number - 1])
-        return memoryview(self.data[start : start + int(self.captured_length[number - 1])])
+        return self.data[start : start + int(self.captured_length[number - 1])].data
 
     def link_type(self, number: int) -> int:
-        """The link type of frame NUMBER (1 is Ethernet; ``link_layer`` has the names)."""
+        """Return the link type of frame ``number`` (1 is Ethernet; ``packets.link_layer`` has the names)."""
         return self.interfaces[int(self.interface[number - 1])].link_type
 
-    def link_types(self) -> np.ndarray:
-        """The link type of every frame, int32."""
+    def link_types(self) -> Column:
+        """Return the link type of every frame, int32."""
         table = np.array([interface.link_type for interface in self.interfaces] or [0], np.int32)
         return table[self.interface]

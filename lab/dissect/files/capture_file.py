@@ -1,18 +1,16 @@
 """Capture files: pcap and pcapng, read as columns; pcapng written a whole block at a time.
 
-A capture file is a list of records. Each has a time, the number of bytes that were on the wire
-(``original_length``) and those that were kept (``captured_length``, less where a snap length cut the
-frame), then the bytes themselves.
+A capture file is a list of records. Each has a time, the number of bytes that were on the wire (``original_length``) and
+of those that were kept (``captured_length``, less where a snap length cut the frame), then the bytes themselves.
 
     pcap    | file header | record header, frame | record header, frame | ...
     pcapng  | section | interface | packet | packet | secrets | ...
               each block: type, length, body, length again
 
-``read_capture`` does not copy frames: it notes where each begins and keeps the rest as numpy columns, one
-item a frame. Times become nanoseconds since 1970 whatever the file counts in. A file that ends in the
-middle of a record (the recorder was killed, the disk was full) or in which a length is wrong has every
-frame before that place, and ``truncated`` says which frame and byte it is. A file without a frame before
-the damage is refused with ``CaptureError``.
+``read_capture`` does not copy frames: it notes where each begins and keeps the rest as numpy columns, one item a frame.
+Times become nanoseconds since 1970, whatever the file counts in. A file that ends in the middle of a record (the recorder
+was killed, the disk was full) or that holds a wrong length keeps every frame before that place, and ``truncated`` says
+which frame and byte it is. A file without a frame before the damage is refused with ``CaptureError``.
 
 Not supported: the modified pcap of old Linux kernels, and compression other than gzip.
 """
@@ -35,11 +33,11 @@ SMALL_FILE = 1 << 24  # bytes; up to here a file is read, above it is mapped
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def read_capture(path: str | PathLike) -> Capture:
+def read_capture(path: str | PathLike[str]) -> Capture:
     """Open the capture file ``path`` (pcap or pcapng, either byte order, plain or gzip).
 
-    Raises CaptureError where the bytes are not a capture or are damaged before the first frame, OSError
-    where ``path`` cannot be read.
+    Raises CaptureError where the bytes are not a capture or are damaged before the first frame, OSError where ``path``
+    cannot be read.
     """
     name = fspath(path)
     with open(name, "rb") as file:
@@ -49,7 +47,7 @@ def read_capture(path: str | PathLike) -> Capture:
     return parse_capture(data, name)
 
 
-def read_frames(path: str | PathLike) -> Capture:
+def read_frames(path: str | PathLike[str]) -> Capture:
     """Open a capture file as ``read_capture`` does, but refuse one that was cut off before its first frame."""
     capture = read_capture(path)
     if capture.truncated and not len(capture):
@@ -57,8 +55,8 @@ def read_frames(path: str | PathLike) -> Capture:
     return capture
 
 
-def parse_capture(data: bytes | mmap.mmap, path: str = "capture") -> Capture:
-    """Return the capture that the bytes ``data`` are; ``path`` is only quoted in errors. Raises CaptureError."""
+def parse_capture(data: bytes | bytearray | mmap.mmap, path: str = "capture") -> Capture:
+    """Return the capture in the bytes ``data``; ``path`` is only quoted in errors. Raises CaptureError."""
     cut = None
     if data[:2] == _GZIP_MAGIC:
         data, cut = _unpack(data, path)
@@ -71,16 +69,15 @@ def parse_capture(data: bytes | mmap.mmap, path: str = "capture") -> Capture:
     elif magic in pcap_format.MAGICS:
         capture = pcap_format.parse(buffer, path)
     else:
-        raise CaptureError(
-            f"{path}: not a capture file (begins with {magic.hex(' ')}); expected pcap or pcapng"
-        )
+        begins = magic.hex(" ")
+        raise CaptureError(f"{path}: not a capture file (begins with {begins}); expected pcap or pcapng")
     capture.raw = data
     capture.truncated = capture.truncated or cut
     return capture
 
 
-def _unpack(data: bytes, path: str) -> tuple[bytearray, str | None]:
-    """Unpack gzip members one after the other, never beyond LARGEST_UNPACKED bytes."""
+def _unpack(data: bytes | bytearray | mmap.mmap, path: str) -> tuple[bytearray, str | None]:
+    """Unpack gzip members one after the other, up to LARGEST_UNPACKED bytes; return them and why there are no more."""
     unpacked, position = bytearray(), 0
     view = memoryview(data)
     while position < len(view) and (position == 0 or view[position : position + 2] == _GZIP_MAGIC):
@@ -90,19 +87,16 @@ def _unpack(data: bytes, path: str) -> tuple[bytearray, str | None]:
             packed = view[position : position + (1 << 16)]
             try:
                 piece = unpacker.decompress(packed, 1 << 24)
-                left = len(unpacker.unconsumed_tail) + len(unpacker.unused_data)
             except zlib.error as error:
                 if not unpacked:
-                    raise CaptureError(
-                        f"{path}: damaged gzip file ({error}); copy or download it again"
-                    ) from None
+                    what = f"damaged gzip file ({error}); copy or download it again"
+                    raise CaptureError(f"{path}: {what}") from None
                 return unpacked, "the gzip file is damaged; the frames before the damage are all here"
             unpacked += piece
             if len(unpacked) > LARGEST_UNPACKED:
-                raise CaptureError(
-                    f"{path}: unpacks to more than {LARGEST_UNPACKED >> 20} MiB; use gunzip and open that"
-                )
-            position += len(packed) - left
+                limit = f"{LARGEST_UNPACKED >> 20} MiB"
+                raise CaptureError(f"{path}: unpacks to more than {limit}; use gunzip and open that")
+            position += len(packed) - len(unpacker.unconsumed_tail) - len(unpacker.unused_data)
         if not unpacker.eof:
             return unpacked, "the gzip file ends too early; the frames before its end are all here"
     return unpacked, None

@@ -1,11 +1,11 @@
 """The classic pcap format: one file header, then records.
 
     file header   magic 4 | version 2+2 | zone 4 | sigfigs 4 | snap length 4 | link type 4        24 bytes
-    record        seconds 4 | fraction 4 | captured length 4 | original length 4 | frame         16 + n bytes
+    record        seconds 4 | fraction 4 | captured length 4 | original length 4 | frame          16 + n bytes
 
-The magic number says both the byte order of the file and whether fractions are micro- or nanoseconds.
-Records say nothing about where the next but one begins, so finding them takes a loop: it reads one length a
-record and leaves every other field to numpy.
+The magic number states both the byte order of the file and whether fractions are micro- or nanoseconds. A record states
+only its own length, so finding all of them takes a loop: it reads one length a record and leaves every other field to
+numpy.
 """
 
 import struct
@@ -13,10 +13,10 @@ from array import array
 
 import numpy as np
 
-from lab.dissect.files.bytes_view import gather
+from lab.dissect.files.bytes_view import Column, gather
 from lab.dissect.files.capture import LARGEST_FRAME, Capture, CaptureError, Interface
 
-# magic as it stands in the file: (byte order, nanoseconds per unit of the fraction)
+# magic as it is in the file: (byte order, nanoseconds per unit of the fraction)
 MAGICS = {
     b"\xd4\xc3\xb2\xa1": ("<", 1000),
     b"\xa1\xb2\xc3\xd4": (">", 1000),
@@ -26,12 +26,12 @@ MAGICS = {
 FILE_HEADER, RECORD_HEADER = 24, 16
 
 
-def parse(data: np.ndarray, path: str) -> Capture:
+def parse(data: Column, path: str) -> Capture:
     """Return the capture in ``data`` (uint8, begins with one of MAGICS). Raises CaptureError."""
     order, fraction_ns = MAGICS[data[:4].tobytes()]
     if len(data) < FILE_HEADER:
         raise CaptureError(f"{path}: only {len(data)} bytes of a pcap file header; record again")
-    snap_length, link_type = struct.unpack_from(order + "II", data, 16)
+    snap_length, link_type = struct.unpack_from(order + "II", data.data, 16)
     offsets, end = _walk(data, order)
     layout = np.dtype([(name, order + "u4") for name in ("seconds", "fraction", "captured", "original")])
     headers = gather(data, offsets - RECORD_HEADER, layout)
@@ -39,6 +39,7 @@ def parse(data: np.ndarray, path: str) -> Capture:
     if why and not whole and not why.startswith("the file ends"):
         raise CaptureError(f"{path}: {why}; the file is damaged, record or copy it again")
     offsets, headers = offsets[:whole], headers[:whole]
+    seconds, fraction = headers["seconds"].astype(np.int64), headers["fraction"].astype(np.int64)
     return Capture(
         path=path,
         data=data,
@@ -47,18 +48,19 @@ def parse(data: np.ndarray, path: str) -> Capture:
         offset=offsets,
         captured_length=headers["captured"].astype(np.uint32),
         original_length=headers["original"].astype(np.uint32),
-        time_ns=headers["seconds"].astype(np.int64) * 1_000_000_000
-        + headers["fraction"].astype(np.int64) * fraction_ns,
+        time_ns=seconds * 1_000_000_000 + fraction * fraction_ns,
         interface=np.zeros(len(offsets), np.int32),
         truncated=why and f"{why}; the {whole} frames before it are all here",
     )
 
 
-def _whole_frames(headers, offsets, size: int, end: int, units: int) -> tuple[int, str | None]:
-    """Return how many frames are whole, and why no more are: None, or where the file ends or is damaged.
+def _whole_frames(
+    headers: Column, offsets: Column, size: int, end: int, units: int
+) -> tuple[int, str | None]:
+    """Return how many frames are whole, and None or why there are no more: where the file ends or is damaged.
 
-    A wrong length leads into the middle of some frame, whose bytes are then read as a header. Headers are
-    suspected only where the last record does not end with the file; a second has ``units`` fractions.
+    A wrong length leads into the middle of some frame, whose bytes are then read as a header. Headers are suspected only
+    where the last record does not end with the file. A second has ``units`` fractions.
     """
     captured, original = headers["captured"], headers["original"]
     wrong = captured > LARGEST_FRAME
@@ -82,9 +84,9 @@ def _whole_frames(headers, offsets, size: int, end: int, units: int) -> tuple[in
     return whole, why + (f"; this header or the length of frame {whole} is damaged" if whole else "")
 
 
-def _walk(data: np.ndarray, order: str) -> tuple[np.ndarray, int]:
+def _walk(data: Column, order: str) -> tuple[Column, int]:
     """Return where each frame begins (int64), and where the last one ends: beyond the data if it is cut."""
-    buffer, length = memoryview(data), struct.Struct(order + "I").unpack_from
+    buffer, length = data.data, struct.Struct(order + "I").unpack_from
     found, position, last = array("q"), FILE_HEADER, len(data) - RECORD_HEADER
     while position <= last:
         position += RECORD_HEADER
