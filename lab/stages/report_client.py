@@ -24,6 +24,7 @@ from lab.chat.events import printable
 
 READ_BYTES = 1024
 WINDOW_OPENS_S = 0.3  # only time keeps two sends apart
+FAREWELL_S = 5  # until the server must have closed
 
 
 class ReportClient:
@@ -86,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
             client.send(line.rstrip("\n"))
         time.sleep(WINDOW_OPENS_S)
         client.send("!Exit")
-    receiver.join(WINDOW_OPENS_S)
+    receiver.join(FAREWELL_S)
     return 0
 
 

@@ -89,14 +89,17 @@ def test_the_reports_client_program_talks_to_our_server_and_to_its_own():
     with Running("report") as own, ChatServer("127.0.0.1", 0, console=print) as ours:
         for port in (ours.port, own.port):
             command = [sys.executable, str(FOLDER / "report_client.py"), "Brandon", "--port", str(port)]
-            done = subprocess.run(command, input="hello\n", capture_output=True, text=True, timeout=60)
-            assert done.returncode == 0 and done.stderr == ""
-            lines = done.stdout.splitlines()
-            assert lines[:2] == ["*** Brandon Connected ***", "['Brandon']"]
-            assert (
-                lines[2].startswith("<Brandon> hello")
-                and lines[-1] == "The server has closed the connection."
-            )
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+            with subprocess.Popen(command, text=True, **pipes) as client:
+                client.stdin.write("hello\n")
+                client.stdin.flush()
+                lines = []
+                while not lines or "hello" not in lines[-1]:
+                    lines.append(client.stdout.readline())
+                    assert lines[-1], f"it never said hello, but {lines}"
+                rest, _ = client.communicate(timeout=20)
+            assert "".join(lines) == "*** Brandon Connected ***\n['Brandon']\n<Brandon> hello\n"
+            assert rest == "The server has closed the connection.\n" and client.returncode == 0
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
