@@ -1,40 +1,50 @@
-"""What all charts share: figures, inks, sizes of text, and several charts on one page.
+"""What all charts share: figures, inks, text that fits, keys, and labels that keep apart.
 
-A chart is a function: data first, options by keyword, ``ax=None``; it returns the Axes that it drew on. Nothing is
-shown, saved or set for the whole process in here. Without ``ax`` a chart makes a figure as large as its data needs
-(inches); with one it takes the room it is given.
+A chart is a function: data first, options by keyword, ``ax=None``; it returns the Axes that it drew on. It shows and
+saves nothing, and sets nothing for the whole process. Without ``ax`` it makes a figure as large as its data needs
+(inches); with one it takes the room it is given. A chart with two scales begins with ``scaled_axes``, a diagram laid out
+in inches with ``blank_axes``.
 
-Series differ in hatching, marker or kind of line as well as in colour, because a third of the paper that a class
-sees is printed in grey. The colours are those of Okabe and Ito, chosen for people who see fewer of them ("Color
-Universal Design", 2008). No text is smaller than 9 points.
+Series differ in hatching, marker or line style as well as in colour, because many readers see them printed in grey. The
+colours are those of Okabe and Ito, chosen for colour-blind readers ("Color Universal Design", 2008). No text is smaller
+than 9 points. All text is taken literally: a dollar sign from the network starts no formula.
 """
 
-import inspect
 import io
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import lru_cache
+from statistics import fmean
+from typing import Any, NamedTuple
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-BLACK, GREY, PALE = "#000000", "#595959", "#D9D9D9"
+from lab.dissect.tcp.flow_rows import time_unit
+
+BLACK, GREY, PALE = "#000000", "#595959", "#F2F2F2"
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 
 SMALL, BODY, TITLE = 9, 10, 13  # points
 DOTS_PER_INCH = 150
 
+Style = dict[str, Any]  # keyword arguments of an artist
+LineStyle = str | tuple[int, tuple[int, ...]]  # matplotlib's: a name, or (offset, lengths of dashes and gaps)
+
 
 class Ink(NamedTuple):
-    """How a series looks: four ways to tell it from the next one, three of which survive a grey printer."""
+    """How a series looks: four differences to the next one, three of which survive a grey printer."""
 
     colour: str
     hatch: str
     marker: str
-    line: str | tuple
+    line: LineStyle
 
 
 SERIES = (
@@ -48,23 +58,125 @@ SERIES = (
     Ink(GREY, "||", "*", (0, (1, 3))),
 )
 
+# --- figures ----------------------------------------------------------------------------------------------------------
+
 
 def new_axes(width: float = 9, height: float = 4.2) -> Axes:
-    """Axes on a figure of its own (inches); ``axes.figure.savefig(path)`` writes it."""
-    return Figure(figsize=(width, height), layout="constrained", dpi=DOTS_PER_INCH).add_subplot()
+    """Return Axes on a figure of their own (inches); ``axes.figure.savefig(path)`` writes it."""
+    return Figure((width, height), layout="constrained", dpi=DOTS_PER_INCH).add_subplot()
+
+
+def scaled_axes(ax: Axes | None, title: str, x: str, y: str, *, width: float, height: float) -> Axes:
+    """Return ``ax``, or new Axes of this size (inches), with a title, named scales and no frame at the top and right."""
+    ax = new_axes(width, height) if ax is None else ax
+    set_title(ax, title)
+    ax.set_xlabel(x, fontsize=BODY)
+    ax.set_ylabel(y, fontsize=BODY)
+    ax.tick_params(labelsize=SMALL)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def time_axes(
+    ax: Axes | None, title: str, y: str, duration_s: float, *, since: str = "flow", height: float = 3.8
+) -> tuple[Axes, float, str]:
+    """Return scaled Axes over a time, how many units of this time a second has, and the name of the unit."""
+    per_second, unit = time_unit(duration_s)
+    x = f"time since the {since}'s first segment, {unit}"
+    return scaled_axes(ax, title, x, y, width=10, height=height), per_second, unit
+
+
+def blank_axes(ax: Axes | None, title: str, width: float, height: float) -> Axes:
+    """Return ``ax`` or new Axes without scales, which count in inches from their top left and have room for the title."""
+    width = max(width, text_width(title, TITLE))
+    ax = new_axes(width + 0.15, height + (0.4 if title else 0.1)) if ax is None else ax
+    ax.set_xlim(0, width)
+    ax.set_ylim(height, 0)
+    ax.set_axis_off()
+    set_title(ax, title)
+    return ax
+
+
+def set_title(ax: Axes, title: str, *, fontsize: int = TITLE, **look: Any) -> None:
+    ax.set_title(title, fontsize=fontsize, loc="left", parse_math=False, **look)
 
 
 def to_png(drawn: Axes | Figure) -> bytes:
-    """The whole figure that an Axes stands on, or a page, as a PNG image: for notebooks and pages."""
+    """Return the whole figure of an Axes, or a page, as a PNG image: for notebooks and web pages."""
     figure = drawn if isinstance(drawn, Figure) else drawn.figure.canvas.figure
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
+def whole_numbers(axis: Axis) -> None:
+    """Put ticks at whole numbers only, with thousands set apart: for what is counted."""
+    axis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+# --- marks and keys ---------------------------------------------------------------------------------------------------
+
+
+def draw_box(ax: Axes, x: float, y: float, width: float, height: float, **look: Any) -> None:
+    ax.add_patch(Rectangle((x, y), width, height, **look))
+
+
+def draw_marks(
+    ax: Axes, x: Sequence[float], y: Sequence[float], marker: Any, colour: str, **look: Any
+) -> list[Line2D]:
+    """Draw marks without a line between them."""
+    return ax.plot(x, y, linestyle="none", marker=marker, color=colour, **look)
+
+
+def draw_limit(
+    ax: Axes, x: Sequence[float], y: Sequence[float], name: str, *, top: float, least: int
+) -> tuple[list[Line2D], bool]:
+    """Draw the line of what the receiver would take, unless all of it lies above ``top``: the rest would be pressed flat.
+
+    Returns what belongs in the key, and whether there is a line. ``least``: the smallest window, in bytes.
+    """
+    if min(y) > top:
+        note = f"window not drawn:\nfar above, never\nunder {least:,} bytes"
+        return [Line2D([], [], linestyle="none", label=note)], False
+    label = name + ("\n(where not far above)" if max(y) > top else "")
+    look: Style = {"color": ORANGE, "linestyle": (0, (5, 2)), "linewidth": 1.6, "label": label}
+    return ax.plot(x, y, drawstyle="steps-post", **look), True
+
+
+def draw_key(ax: Axes, marks: Sequence[Artist]) -> None:
+    """Say what the marks mean, right of the chart, where they cover nothing that is measured."""
+    legend = ax.legend(
+        handles=marks,
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        frameon=False,
+        fontsize=SMALL,
+        borderaxespad=0,
+        labelspacing=0.9,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def write(
+    ax: Axes, x: float, y: float, text: str, *, ha: str = "center", va: str = "center", **look: Any
+) -> None:
+    """Write text at a place, in the small size unless ``fontsize`` says otherwise."""
+    ax.text(x, y, text, ha=ha, va=va, parse_math=False, **({"fontsize": SMALL} | look))
+
+
+def write_note(ax: Axes, text: str) -> None:
+    """Say in the middle of the Axes why there is nothing to see."""
+    write(ax, 0.5, 0.5, text, transform=ax.transAxes)
+
+
 @lru_cache(maxsize=8192)
 def _advance(character: str, weight: str, family: str) -> float:
-    """How far CHARACTER moves the pen, in points at size 1."""
+    """Return how far a character moves the pen, in points at size 1."""
     font = get_font(findfont(FontProperties(family=family, weight=weight)))
     if not font.get_char_index(ord(character)):
         return 1.0  # a box is drawn for it; no box is wider
@@ -73,18 +185,14 @@ def _advance(character: str, weight: str, family: str) -> float:
 
 
 def text_width(text: str, size: float, *, weight: str = "normal", family: str = "sans-serif") -> float:
-    """How wide TEXT is in inches, at SIZE points: the longest of its lines."""
+    """Return how wide the longest line of a text is in inches; ``size`` is in points."""
     lines = text.split("\n")
     return max(sum(_advance(character, weight, family) for character in line) for line in lines) * size / 72
 
 
 def fit_text(text: str, size: float, width: float, *, family: str = "sans-serif") -> str:
-    """TEXT on one line and without control characters; if that does not fit into WIDTH inches, as much of its
-    beginning as does, and "…".
-    """
-    text = "".join(
-        character if character.isprintable() else "\N{MIDDLE DOT}" for character in " ".join(text.split())
-    )
+    """Return a text on one line, without control characters and cut to ``width`` inches ("…" where it was cut)."""
+    text = "".join(c if c.isprintable() else "\N{MIDDLE DOT}" for c in " ".join(text.split()))
     room, used, fits = width * 72 / size, 0.0, 0
     for place, character in enumerate(text):
         used += _advance(character, "normal", family)
@@ -96,95 +204,22 @@ def fit_text(text: str, size: float, width: float, *, family: str = "sans-serif"
 
 
 def counted(number: int, what: str) -> str:
-    """ "1 segment", "2 segments"; thousands are set apart."""
+    """Return "1 segment", "2,000 segments"."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
-def tidy(ax: Axes, title: str, x: str = "", y: str = "") -> None:
-    """Title, names of the axes, and no frame where nothing is measured. For charts with two measured axes."""
-    ax.set_title(title, fontsize=TITLE, loc="left")
-    ax.set_xlabel(x, fontsize=BODY)
-    ax.set_ylabel(y, fontsize=BODY)
-    ax.tick_params(labelsize=SMALL)
-    ax.spines[["top", "right"]].set_visible(False)
+def spread(wanted: Sequence[float], distance: float, low: float, high: float) -> list[float]:
+    """Return places for labels: as near as may be to those ``wanted`` (rising), and at least ``distance`` apart.
 
-
-def whole_numbers(axis) -> None:
-    """Ticks at whole numbers only, thousands set apart: for what is counted."""
-    axis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-
-
-def side_key(ax: Axes, known: Sequence) -> None:
-    """What the marks mean, right of the chart, where nothing that is measured can lie under it."""
-    ax.legend(
-        handles=list(known),
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.0),
-        frameon=False,
-        fontsize=SMALL,
-        borderaxespad=0,
-        labelspacing=0.9,
-    )
-
-
-def draw_key(ax: Axes, marks: Sequence, x: float, y: float) -> None:
-    """What the marks mean, as one row of samples with their names, on an Axes that counts in inches.
-
-    ``marks``: with ``meaning``, ``colour``, ``line``, ``width`` (points), ``marker`` and ``hollow``.
+    All are between ``low`` and ``high`` if there is room. Labels that are too near form a block, which stands where its
+    members want it on average; blocks that collide become one (isotonic regression, pool adjacent violators).
     """
-    for mark in marks:
-        face = "white" if mark.hollow else mark.colour
-        ax.plot([x, x + 0.35], [y, y], color=mark.colour, linestyle=mark.line, linewidth=mark.width)
-        ax.plot([x], [y], marker=mark.marker, color=mark.colour, markerfacecolor=face, markersize=7)
-        ax.text(x + 0.42, y, mark.meaning, ha="left", va="center", fontsize=SMALL)
-        x += 0.42 + text_width(mark.meaning, SMALL) + 0.3
-
-
-def draw_page(
-    charts: Sequence[Callable[..., Axes]], *, columns: int = 1, title: str = "", width: float | None = None
-) -> Figure:
-    """Several charts as one figure, row by row, each as high as it wants to be.
-
-    ``charts``: functions that take ``ax``, best made with ``functools.partial``: ``partial(draw_ladder, flow)``. Each
-    is drawn twice: alone, to learn how large it wants to be, and then in its place. ``width``: of the figure in inches,
-    by default as wide as the widest row of charts needs.
-    """
-    if not charts:
-        raise ValueError("a page without charts")
-    wanted = [chart(ax=None).figure.get_size_inches() for chart in charts]
-    rows = [range(first, min(first + columns, len(charts))) for first in range(0, len(charts), columns)]
-    heights = [max(wanted[number][1] for number in row) for row in rows]
-    widths = [
-        max(wanted[number][0] for number in range(column, len(charts), columns)) for column in range(columns)
-    ]
-    above = 0.45 if title else 0.0
-    page = Figure(
-        figsize=(width or sum(widths), sum(heights) + above), layout="constrained", dpi=DOTS_PER_INCH
-    )
-    if title:
-        page.suptitle(title, fontsize=TITLE + 2, x=0.01, ha="left")
-    places = page.subfigures(len(rows), columns, squeeze=False, height_ratios=heights, width_ratios=widths)
-    for number, chart in enumerate(charts):
-        chart(ax=places[number // columns][number % columns].add_subplot())
-    return page
-
-
-def describe_page(charts: Sequence[partial]) -> str:
-    """The text twin of ``draw_page``: the twins of its charts, one after the other.
-
-    ``charts``: as for ``draw_page``, each a ``functools.partial`` of one of the kit's ``draw_`` functions. TypeError
-    for anything else: nobody can say in words what an unknown function draws.
-    """
-    told = []
-    for chart in charts:
-        drawn_by = getattr(chart, "func", None)
-        name = getattr(drawn_by, "__name__", "").replace("draw_", "describe_")
-        twin = getattr(inspect.getmodule(drawn_by), name, None)
-        if drawn_by is None or twin is None or twin is drawn_by:
-            raise TypeError(f"{chart!r} is no functools.partial of a draw_ function with a text twin")
-        known = inspect.signature(twin).parameters
-        told.append(
-            twin(*chart.args, **{name: value for name, value in chart.keywords.items() if name in known})
-        )
-    return "\n\n".join(told)
+    blocks: list[list[float]] = []
+    for number, place in enumerate(wanted):
+        blocks.append([place - number * distance])
+        while len(blocks) > 1 and fmean(blocks[-2]) >= fmean(blocks[-1]):
+            last = blocks.pop()
+            blocks[-1] += last
+    starts = [fmean(block) for block in blocks for _ in block]
+    last_start = max(low, high - (len(wanted) - 1) * distance)
+    return [min(max(start, low), last_start) + number * distance for number, start in enumerate(starts)]

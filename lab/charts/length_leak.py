@@ -1,15 +1,15 @@
 """What lengths give away: the true length of each message beside what an eavesdropper inferred from the wire.
 
 On the dashed line the guess is right. Without padding every message lies on it; padding to blocks makes many true lengths
-look like one, which is a level row of marks. Marks of the variants are hollow and of different sizes, so that those in
-the same place stand round each other instead of upon each other.
+look like one, which shows as a level row of marks. The variants' marks are hollow and of different sizes, so that marks
+in the same place surround each other instead of covering each other.
 """
 
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from lab.charts.figure import GREY, SERIES, new_axes, side_key, tidy, whole_numbers
+from lab.charts.figure import GREY, SERIES, Style, counted, draw_key, draw_marks, scaled_axes, whole_numbers
 
 
 def draw_length_leak(
@@ -19,79 +19,56 @@ def draw_length_leak(
     title: str = "What the lengths give away",
     ax: Axes | None = None,
 ) -> Axes:
-    """True against inferred lengths of messages, in bytes.
+    """Draw the true lengths of messages against the inferred ones, in bytes.
 
-    ``inferred_lengths``: variant -> one length a message, in the order of ``true_lengths``; None where the eavesdropper
-    has no guess. ValueError where they are not as many.
+    ``inferred_lengths``: variant -> a length for each message, in the order of ``true_lengths``, or None where the
+    eavesdropper has no guess. ValueError if the numbers of lengths differ.
     """
-    counted = _counted(true_lengths, inferred_lengths)
-    ax = new_axes(9, 4.8) if ax is None else ax
-    tidy(ax, title, "true length of the message, bytes", "length inferred from the wire, bytes")
-    guesses = [guess for guesses in inferred_lengths.values() for guess in guesses if guess is not None]
-    top = 1.08 * max([1, *true_lengths])
-    known = ax.plot(
-        [0, top],
-        [0, top],
-        color=GREY,
-        linewidth=1,
-        linestyle=(0, (4, 3)),
-        label="the guess is right",
-        zorder=0,
-    )
+    x, y = "true length of the message, bytes", "length inferred from the wire, bytes"
+    ax = scaled_axes(ax, title, x, y, width=9, height=4.8)
+    longest = max([1, *true_lengths])
+    top = 1.08 * longest
+    look: Style = {"color": GREY, "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 0}
+    key = ax.plot([0, top], [0, top], label="the guess is right", **look)
     for number, (variant, inferred) in enumerate(inferred_lengths.items()):
         ink = SERIES[number % len(SERIES)]
-        pairs = [
-            (true, guess) for true, guess in zip(true_lengths, inferred, strict=True) if guess is not None
-        ]
-        known += ax.plot(
-            [true for true, _ in pairs],
-            [guess for _, guess in pairs],
-            linestyle="none",
-            marker=ink.marker,
-            markersize=5 + 3.5 * number,
-            markerfacecolor="none",
-            markeredgecolor=ink.colour,
-            markeredgewidth=1.6,
-            label=f"{variant}:\n{counted[variant]}",
-        )
+        label = f"{variant}:\n{_summary(variant, true_lengths, inferred)}"
+        pairs = [pair for pair in zip(true_lengths, inferred, strict=True) if pair[1] is not None]
+        true, guesses = zip(*pairs, strict=True) if pairs else ((), ())
+        longest = max([longest, *guesses])
+        size: Style = {"markersize": 5 + 3.5 * number, "markeredgewidth": 1.6, "markerfacecolor": "none"}
+        key += draw_marks(ax, true, guesses, ink.marker, ink.colour, label=label, **size)
     ax.set_xlim(0, top)
-    ax.set_ylim(0, 1.08 * max([1, *true_lengths, *guesses]))
+    ax.set_ylim(0, 1.08 * longest)
     whole_numbers(ax.xaxis)
     whole_numbers(ax.yaxis)
-    side_key(ax, known)
+    draw_key(ax, key)
     return ax
 
 
-def _counted(
-    true_lengths: Sequence[int], inferred_lengths: Mapping[str, Sequence[int | None]]
-) -> dict[str, str]:
-    told = {}
-    for variant, inferred in inferred_lengths.items():
-        if len(inferred) != len(true_lengths):
-            raise ValueError(f"{variant}: {len(inferred)} lengths for {len(true_lengths)} messages")
-        right = sum(true == guess for true, guess in zip(true_lengths, inferred, strict=True))
-        missing = sum(guess is None for guess in inferred)
-        seen = {guess for guess in inferred if guess is not None}
-        true = {length for length, guess in zip(true_lengths, inferred, strict=True) if guess is not None}
-        told[variant] = f"{right} of {len(true_lengths)} right,\n{len(true)} lengths look like {len(seen)}"
-        if missing:
-            told[variant] += f",\n{missing} without a guess"
-    return told
+def _summary(variant: str, true_lengths: Sequence[int], inferred: Sequence[int | None]) -> str:
+    if len(inferred) != len(true_lengths):
+        raise ValueError(f"{variant}: {counted(len(inferred), 'length')} for {len(true_lengths)} messages")
+    pairs = list(zip(true_lengths, inferred, strict=True))
+    right = sum(true == guess for true, guess in pairs)
+    known = [(true, guess) for true, guess in pairs if guess is not None]
+    true_count, seen_count = (len(set(lengths)) for lengths in zip(*known, strict=True)) if known else (0, 0)
+    look = "looks" if true_count == 1 else "look"
+    summary = f"{right} of {len(pairs)} right,\n{counted(true_count, 'length')} {look} like {seen_count}"
+    missing = len(pairs) - len(known)
+    return summary + (f",\n{missing} without a guess" if missing else "")
 
 
 def describe_length_leak(
     true_lengths: Sequence[int], inferred_lengths: Mapping[str, Sequence[int | None]]
 ) -> str:
-    """The text twin of ``draw_length_leak``: one sentence a variant, and how far off the guesses are."""
-    told = []
-    for variant, text in _counted(true_lengths, inferred_lengths).items():
-        off = [
-            guess - true
-            for true, guess in zip(true_lengths, inferred_lengths[variant], strict=True)
-            if guess is not None and guess != true
-        ]
-        sentence = f"{variant}: " + " ".join(text.split("\n"))
+    """Return the text twin of ``draw_length_leak``: a sentence for each variant, and how far off the guesses are."""
+    sentences = []
+    for variant, inferred in inferred_lengths.items():
+        sentence = f"{variant}: " + _summary(variant, true_lengths, inferred).replace("\n", " ")
+        pairs = zip(true_lengths, inferred, strict=True)
+        off = [guess - true for true, guess in pairs if guess is not None and guess != true]
         if off:
             sentence += f"; the wrong ones are off by {min(off):+,} to {max(off):+,} bytes"
-        told.append(sentence + ".")
-    return "\n".join(told)
+        sentences.append(sentence + ".")
+    return "\n".join(sentences)

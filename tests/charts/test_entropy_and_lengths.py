@@ -5,8 +5,8 @@ import random
 import pytest
 
 from lab.charts import describe_entropy, describe_length_leak, draw_entropy, draw_length_leak
-from lab.charts.entropy import VALUES, entropy_bits, random_entropy_bits
 from lab.dissect.tls.records import APPLICATION_DATA, read_records
+from lab.exposure.leaks import BYTE_VALUES, byte_entropy_bits, random_entropy_bits
 from tests.charts.looks import inspect_text
 
 
@@ -19,15 +19,15 @@ def key(ax):
 
 
 def test_entropy_of_what_is_known():
-    assert entropy_bits(b"") == entropy_bits(b"aaaa") == 0
-    assert entropy_bits(b"ab" * 50) == pytest.approx(1)
-    assert entropy_bits(bytes(range(256)) * 3) == pytest.approx(8)
+    assert byte_entropy_bits(b"") == byte_entropy_bits(b"aaaa") == 0
+    assert byte_entropy_bits(b"ab" * 50) == pytest.approx(1)
+    assert byte_entropy_bits(bytes(range(256)) * 3) == pytest.approx(8)
 
 
 @pytest.mark.parametrize("count", [1, 2, 20, 177, 1000, 5000])
 def test_the_entropy_of_few_random_bytes_is_that_of_a_simulation(count):
     dice = random.Random(count)
-    draws = [entropy_bits(dice.randbytes(count)) for _ in range(200)]
+    draws = [byte_entropy_bits(dice.randbytes(count)) for _ in range(200)]
     assert random_entropy_bits(count) == pytest.approx(sum(draws) / len(draws), abs=0.02)
 
 
@@ -43,22 +43,23 @@ def test_plaintext_is_far_from_random_and_ciphertext_is_not(plain, encrypted):
         for record in read_records(encrypted.from_responder)
         if record.content_type == APPLICATION_DATA
     )
-    assert random_entropy_bits(len(text)) - entropy_bits(text) > 2
-    assert abs(random_entropy_bits(len(hidden)) - entropy_bits(hidden)) < 0.05
+    assert random_entropy_bits(len(text)) - byte_entropy_bits(text) > 2
+    assert abs(random_entropy_bits(len(hidden)) - byte_entropy_bits(hidden)) < 0.05
     streams = {"plaintext": text, "TLS 1.3": hidden}
     ax = draw_entropy(streams)
     assert len(ax.containers) == 2
     for bars, (name, data) in zip(ax.containers, streams.items(), strict=True):
         heights = [abs(bar.get_height()) for bar in bars]
-        assert len(heights) == VALUES and bars.get_label() == name
-        assert heights.index(max(heights)) == max(range(VALUES), key=data.count)
+        assert len(heights) == BYTE_VALUES and bars.get_label() == name
+        assert heights.index(max(heights)) == max(range(BYTE_VALUES), key=data.count)
         assert any(
-            f"{entropy_bits(data):.2f} of 8 bits a byte; {len(data):,} bytes" in text for text in said(ax)
+            f"{byte_entropy_bits(data):.2f} of 8 bits a byte; {len(data):,} bytes" in text
+            for text in said(ax)
         )
     assert inspect_text(ax) == []
     told = describe_entropy(streams).splitlines()
     assert told[0].startswith(
-        f"plaintext: {entropy_bits(text):.2f} bits a byte, where as many random bytes would show"
+        f"plaintext: {byte_entropy_bits(text):.2f} bits a byte, where as many random bytes would show"
     )
 
 
@@ -119,6 +120,6 @@ def test_the_twin_says_how_far_off():
 
 
 def test_lengths_must_be_as_many_as_messages():
-    with pytest.raises(ValueError, match="short: 1 lengths for 2 messages"):
+    with pytest.raises(ValueError, match="short: 1 length for 2 messages"):
         draw_length_leak([1, 2], {"short": [1]})
     assert inspect_text(draw_length_leak([], {"nobody spoke": []})) == []

@@ -1,10 +1,9 @@
 """The exposure chart: as many classes and variants as the course has, numbers on it, honest about nothing."""
 
-from dataclasses import dataclass
-
 import pytest
 
 from lab.charts import describe_exposure, draw_exposure, new_axes
+from lab.exposure import Score
 from tests.charts.looks import contrast, grey, inspect_text
 
 KINDS = ("identities", "content", "secrets", "presence", "relations", "metadata")
@@ -18,18 +17,6 @@ VARIANTS = (
     "one in ten leaked",
     "open Wi-Fi",
 )
-
-
-@dataclass
-class Score:
-    kind: str
-    right: int
-    wrong: int
-    total: int
-
-    @property
-    def share(self):
-        return self.right / self.total if self.total else 0.0
 
 
 def scores(variants=VARIANTS, *, wrong=0, total=120):
@@ -104,3 +91,13 @@ def test_scores_that_do_not_belong_together_are_refused():
         draw_exposure({"a": [Score("content", 1, 0, 1)], "b": [Score("secrets", 1, 0, 1)]})
     with pytest.raises(ValueError, match="no scores"):
         draw_exposure({})
+
+
+def test_a_label_is_no_formula():
+    for form in ("bars", "table"):
+        ax = draw_exposure(scores(["$\\frac$ $x", "a"]), form=form, title="$\\frac$")
+        assert inspect_text(ax) == []
+
+
+def test_one_false_claim_is_one_claim():
+    assert describe_exposure({"a": [Score("content", 1, 1, 3)]}).endswith("; 1 false claim.")

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from lab.charts import describe_ladder, draw_ladder, new_axes, plain_text
-from lab.charts.ladder import MARKS, _spread
+from lab.charts.figure import spread
+from lab.charts.ladder import MARKS
 from lab.dissect.tcp.flow_rows import LeftOut, ladder_rows, time_unit
 from lab.dissect.tcp.flows import find_flow
 from lab.dissect.tcp.segments import read_segments
@@ -126,7 +127,9 @@ def test_marks_differ_without_colour():
         len({marker for *_, marker in looks} | {"s"}) >= len(looks) - 1
     )  # data with and without PSH share the square
     assert len(set(looks)) == len(looks)
-    assert MARKS["push"].hollow != MARKS["data"].hollow and MARKS["push"].width - MARKS["data"].width >= 1
+    assert (
+        MARKS["push"].is_hollow != MARKS["data"].is_hollow and MARKS["push"].width - MARKS["data"].width >= 1
+    )
 
 
 def test_ipv6_and_a_reset_fit(tmp_path):
@@ -180,11 +183,11 @@ def test_it_draws_on_the_axes_it_is_given(plain):
 
 
 def test_labels_keep_apart_and_stay_near():
-    places = _spread([0.0, 0.01, 0.02, 5.0, 5.01, 9.99], 1.0, 0.0, 10.0)
+    places = spread([0.0, 0.01, 0.02, 5.0, 5.01, 9.99], 1.0, 0.0, 10.0)
     gaps = [after - before for before, after in zip(places, places[1:], strict=False)]
     assert min(gaps) >= 1 - 1e-9 and places[0] >= 0 and places[-1] <= 10
     assert abs(places[3] - 5) <= 0.5 and abs(places[4] - 5) <= 1
-    assert _spread([1.0, 4.0], 1.0, 0.0, 10.0) == [1.0, 4.0]
+    assert spread([1.0, 4.0], 1.0, 0.0, 10.0) == [1.0, 4.0]
 
 
 def test_time_units():

@@ -17,7 +17,7 @@ from lab.charts import (
     draw_time_sequence,
     new_axes,
 )
-from lab.charts.time_sequence import MOST_TOLD, _some
+from lab.charts.time_sequence import MOST_SENTENCES, first_few
 from lab.dissect.tcp.flows import find_flow
 from lab.dissect.tcp.one_way import (
     Acknowledged,
@@ -326,5 +326,5 @@ def test_the_twin_says_what_is_enlarged(lossy):
 
 
 def test_a_twin_stops_somewhere():
-    assert _some(str(n) for n in range(MOST_TOLD)) == [str(n) for n in range(MOST_TOLD)]
-    assert _some("x" for _ in range(MOST_TOLD + 5))[-1] == "(5 more of these.)"
+    assert first_few(str(n) for n in range(MOST_SENTENCES)) == [str(n) for n in range(MOST_SENTENCES)]
+    assert first_few("x" for _ in range(MOST_SENTENCES + 5))[-1] == "(5 more of these.)"
