@@ -6,10 +6,14 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lab.net import namespace
+
+if TYPE_CHECKING:
+    import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPTURES = ROOT / "captures"
@@ -33,9 +37,17 @@ needs_namespaces = pytest.mark.skipif(
 NOT_OF_THE_KIT = (".git", ".venv", "__pycache__", "demo", "mine", ".pytest_cache", ".hypothesis", "dist")
 
 
-def a_third_of(values) -> list:
-    """The values as parameters of a test: every third for everyone, the others for maintainers."""
-    return [pytest.param(one, marks=pytest.mark.maintainers if i % 3 else ()) for i, one in enumerate(values)]
+def some_of(values, every: int = 3) -> list:
+    """Return the values as parameters of a test: every third for everyone, the others for maintainers."""
+    return [
+        pytest.param(one, marks=pytest.mark.maintainers if i % every else ()) for i, one in enumerate(values)
+    ]
+
+
+def only(values, *chosen) -> list:
+    """Return the values as parameters of a test: the chosen ones for everyone, the others for maintainers."""
+    assert set(chosen) <= set(values)
+    return [pytest.param(one, marks=() if one in chosen else pytest.mark.maintainers) for one in values]
 
 
 def shared_folder(tmp_path_factory) -> Path:
@@ -49,6 +61,21 @@ def as_typed(command: str) -> list[str]:
     words = shlex.split(command)
     assert words[0] in ("python3", ".venv/bin/python"), f"what is this? {command}"
     return [sys.executable, *words[1:]]
+
+
+def read_notebook(path: Path) -> "nbformat.NotebookNode":
+    """Read a notebook. The import takes seconds, so it is not where tests are collected."""
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+def run_notebook(notebook: "nbformat.NotebookNode", kit: Path) -> None:
+    """Run all cells where a student would, in ``notebooks/`` of a copy of the kit."""
+    from nbclient import NotebookClient
+
+    resources = {"metadata": {"path": str(kit / "notebooks")}}
+    NotebookClient(notebook, timeout=100, kernel_name="python3", resources=resources).execute()
 
 
 def copy_kit(folder: Path) -> Path:

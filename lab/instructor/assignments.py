@@ -12,13 +12,14 @@ checks too. So use this for practice, and that for marks.
 import ast
 from collections.abc import Iterator
 from pathlib import Path
-
-import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from typing import TYPE_CHECKING
 
 from lab.exercises.checks.tasks import Facts, facts
 from lab.instructor import stubs
 from lab.instructor.marking import MINUTES_PER_POINT
+
+if TYPE_CHECKING:  # its import takes seconds, so only where it is needed
+    import nbformat
 
 MARKS = {stubs.BEGIN: "### BEGIN SOLUTION", stubs.END: "### END SOLUTION"}
 SCHEMA = 3  # of nbgrader's metadata
@@ -26,6 +27,7 @@ FIND_THE_KIT = """\
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 places = [Path(os.environ.get("LAB_KIT", ".")).resolve(), *Path.cwd().parents]
 kit = next((place for place in places if (place / "lab" / "exercises" / "checks").exists()), None)
@@ -34,8 +36,10 @@ sys.path.insert(0, str(kit))
 from lab.exercises import check_cells"""
 
 
-def make_notebook(path: Path) -> nbformat.NotebookNode:
+def make_notebook(path: Path) -> "nbformat.NotebookNode":
     """The assignment of one solution. Raises ``stubs.MarkError``."""
+    from nbformat.v4 import new_markdown_cell, new_notebook
+
     sheet, known = path.stem.removeprefix("sheet_"), facts(path)
     text = path.read_text(encoding="utf-8")
     list(stubs.regions(text))  # (the marks pair up)
@@ -80,7 +84,9 @@ def _parts(text: str, known: dict[str, Facts]) -> Iterator[tuple[str | None, str
         given = ""
 
 
-def _code(cell_id: str, source: str, locked=False, solution=False, points=None) -> nbformat.NotebookNode:
+def _code(cell_id: str, source: str, locked=False, solution=False, points=None) -> "nbformat.NotebookNode":
+    from nbformat.v4 import new_code_cell
+
     about = {
         "schema_version": SCHEMA,
         "grade_id": cell_id,
@@ -93,7 +99,9 @@ def _code(cell_id: str, source: str, locked=False, solution=False, points=None) 
 
 
 def write(course: Path) -> list[Path]:
-    """Write every assignment; gives their paths. Raises OSError, ``stubs.MarkError``."""
+    """Write every assignment; return their paths. Raises OSError, ``stubs.MarkError``."""
+    import nbformat
+
     written = []
     for path in stubs.solutions():
         sheet = path.stem.removeprefix("sheet_")

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 
-import nbformat
 import pytest
 
 from lab.exercises.checks import tasks as sheets
@@ -14,7 +13,7 @@ from lab.exercises.checks.tasks import STUBS, module_name
 from lab.exposure import eavesdrop
 from lab.instructor.commands import release
 from tests.bench.misconceptions import all_tasks
-from tests.support import ROOT
+from tests.support import ROOT, read_notebook
 
 INSTRUCTOR = ROOT / "lab" / "instructor"
 GUIDE = (INSTRUCTOR / "README.md").read_text(encoding="utf-8")
@@ -30,9 +29,7 @@ def test_its_times_are_those_of_the_sheets():
 
 
 def questions(notebook) -> list[str]:
-    [cell] = [
-        cell.source for cell in nbformat.read(notebook, as_version=4).cells if "## Now you" in cell.source
-    ]
+    [cell] = [cell.source for cell in read_notebook(notebook).cells if "## Now you" in cell.source]
     found = re.findall(r"^\d+\. (.*(?:\n {3}\S.*)*)", cell.partition("## Now you")[2], flags=re.MULTILINE)
     return [" ".join(question.split()) for question in found]
 

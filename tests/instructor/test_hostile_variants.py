@@ -109,14 +109,14 @@ def many_entries() -> bytes:
     return entries + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(entries), 0, 0)
 
 
-FILES = {
-    "many-entries": {"x.zip": many_entries()},
-    "nested": {"x.zip": zipped({"y.zip": zipped({SHEET: bytes(64 << 20)})})},
-    "many-zips": {f"{n}.zip": zipped({f"sheet_99_{n}_{m}.py": bytes(1 << 18) for m in range(10)}) for n in range(200)},
-    "tiny-blocks": {PLAIN: struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+FILES = {  # made only where they are handed in: that takes seconds
+    "many-entries": lambda: {"x.zip": many_entries()},
+    "nested": lambda: {"x.zip": zipped({"y.zip": zipped({SHEET: bytes(64 << 20)})})},
+    "many-zips": lambda: {f"{n}.zip": zipped({f"sheet_99_{n}_{m}.py": bytes(1 << 18) for m in range(10)}) for n in range(200)},
+    "tiny-blocks": lambda: {PLAIN: struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
         + struct.pack("<IIHHII", 1, 20, 1, 0, 0, 20) * 1_000_000},
-    "tiny-frames": {PLAIN: expensive_capture(0) + struct.pack("<IIII", 1, 1, 0, 0) * 1_250_000},
-    "huge-block": {PLAIN: struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+    "tiny-frames": lambda: {PLAIN: expensive_capture(0) + struct.pack("<IIII", 1, 1, 0, 0) * 1_250_000},
+    "huge-block": lambda: {PLAIN: struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
         + struct.pack("<III", 6, 0xFFFFFFFC, 0)},
 }  # fmt: skip
 
@@ -135,8 +135,8 @@ def grade_the_class(folder) -> None:
         hand_in(folder / "in", student, {SHEET: solution()})
     for student, (body, _) in BODIES.items():
         hand_in(folder / "in", student, {SHEET: with_body(TASK, body)})
-    for student, files in FILES.items():
-        hand_in(folder / "in", student, {ANSWERS: "server_port = 1\n", **files})
+    for student, make in FILES.items():
+        hand_in(folder / "in", student, {ANSWERS: "server_port = 1\n", **make()})
     roster(folder, [path.name for path in (folder / "in").iterdir()])
     (folder / "report.json").write_text(json.dumps(watched(folder, command(folder))))
 
