@@ -18,6 +18,7 @@ from lab.dissect.tcp.segments import ACK, CUT, SYN, Segments, read_segments
 from tests.dissect import packets
 from tests.dissect.generator import LINKS, Conversation
 from tests.dissect.tshark_check import EVENT_FIELDS, check_events, check_streams
+from tests.support import only
 
 pytestmark = pytest.mark.tshark
 
@@ -87,14 +88,9 @@ EXTRA = [
 ]
 
 
-FOR_MAINTAINERS = ("pcap big-endian", "pcap big-endian nanoseconds", "pcapng big-endian", "pcapng")
-
-
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(one, marks=pytest.mark.maintainers if one in FOR_MAINTAINERS else ()) for one in FORMATS
-    ],
+    params=only(FORMATS, "pcap nanoseconds gzip", "pcapng three sections, offset"),
 )
 def case(request, tmp_path_factory) -> Case:
     write, link = FORMATS[request.param]
