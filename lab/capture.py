@@ -12,10 +12,14 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from lab.harness import variant
+from lab.harness import scenarios, variant
 from lab.setup import first_use
+from lab.setup.install import SetupError
+from lab.setup.paths import ROOT
 
 SESSION = (
     "tls",
@@ -29,20 +33,24 @@ SESSION = (
 )  # the options that choose a session
 
 
-def main(argv: list[str] | None = None) -> int:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lab/capture.py", description="Record scripted chat sessions.")
     parser.add_argument(
         "--out",
         type=Path,
-        default=first_use.ROOT / "captures" / "mine",
+        default=ROOT / "captures" / "mine",
         metavar="DIR",
         help="folder for the recordings and manifest.json (default: captures/mine)",
     )
     parser.add_argument(
         "--scenario",
-        choices=["chat", "report"],
-        default="chat",
-        help="chat: a conversation on the loopback (default); report: the session of its trace, at PC 1 of its LAN",
+        nargs="+",
+        choices=["chat", "all", *scenarios.names()],
+        default=["chat"],
+        metavar="NAME",
+        help="chat: a conversation on the loopback (default); or scenarios on a LAN, each a recording of one thing: "
+        + ", ".join(scenarios.names())
+        + "; all: all of these",
     )
     parser.add_argument(
         "--script",
@@ -55,9 +63,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--shipped", action="store_true", help="make the captures that ship with the kit again, in captures/"
     )
-    own = parser.add_argument_group("a conversation of one's own for each student")
+    own = parser.add_argument_group("a different conversation for each student")
     own.add_argument("--student", metavar="ID", help="record this student's conversation, into DIR/ID")
-    if (first_use.ROOT / "lab" / "instructor").is_dir():  # not in the students' copy
+    if (ROOT / "lab" / "instructor").is_dir():  # not in the students' copy
         own.add_argument(
             "--roster",
             type=Path,
@@ -66,46 +74,32 @@ def main(argv: list[str] | None = None) -> int:
         )
     parser.set_defaults(roster=None)
     own.add_argument(
-        "--course", metavar="KEY", default="lab", help="the course's key: another one, other conversations"
+        "--course",
+        metavar="KEY",
+        default="lab",
+        help="the course's key: another key means other conversations",
     )
     own.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)"
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--json", action="store_true", help="print the manifest, and nothing else")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = _parser()
     options = parser.parse_args(argv)
     silent = options.quiet or options.json
-    if options.student is None and options.roster is None and _given(options, parser, ("course",)):
-        parser.error("--course goes with --student or --roster")
-    if options.student is not None or options.roster:
-        if options.student is not None and options.roster:
-            parser.error("--student is for one, --roster for a class: leave out one of them")
-        if unfit := _given(options, parser, (*SESSION, "scenario", "shipped")):
-            parser.error(
-                f"a student's conversation follows from the id and the course's key: leave out {unfit}"
-            )
+    is_own = options.student is not None or options.roster is not None
+    _check(options, parser, is_own)
+    if is_own:
         return _record_own(options, silent)
-    if options.scenario == "report" and (unfit := _given(options, parser, SESSION)):
-        parser.error(f"the report's scenario is what it is: leave out {unfit}")
-    if options.shipped:
-        if unfit := _given(options, parser, (*SESSION, "scenario", "out")):
-            parser.error(f"--shipped chooses everything itself: leave out {unfit}")
-        options.out, options.keys = first_use.ROOT / "captures" / "chat", True
-        options.tls, options.wire = list(variant.TLS_VERSIONS), list(variant.WIRES)
-        options.pad, options.disguise = 128, list(variant.DISGUISES)
-    if options.script and _given(options, parser, ("seed",)):
-        parser.error("--seed chooses a conversation and --script is one: leave out one of them")
-    try:
-        options.variants = variant.chosen_variants(options)
-    except ValueError as error:
-        parser.error(str(error))
 
-    from lab.harness import report_frame, session
+    from lab.harness.manifest import MANIFEST
 
     try:
         manifest = _record(options, (lambda line: None) if silent else print)
-        if options.shipped:
-            report_frame.write(first_use.ROOT / "captures")
     except OSError as error:  # RecordingErrors are OSErrors, with a text for people
         print(f"capture: {error}", file=sys.stderr)
         return 2
@@ -113,14 +107,68 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(manifest, indent=1))
     elif not options.quiet:
         for recording in manifest["recordings"]:
-            print(f"{options.out / recording['file']}: {recording['frames']} frames")
-        print(f"{options.out / session.MANIFEST}: what was said, by whom, when")
+            frames = recording.get("frames")
+            print(f"{options.out / recording['file']}" + (f": {frames} frames" if frames else ""))
+        print(f"{options.out / MANIFEST}: what was said, by whom, when")
     return 0
 
 
-def _given(options: argparse.Namespace, parser: argparse.ArgumentParser, names) -> str:
-    """Those of the options that were chosen, as text for an error."""
-    return ", ".join(f"--{name}" for name in names if getattr(options, name) != parser.get_default(name))
+def _check(options: argparse.Namespace, parser: argparse.ArgumentParser, is_own: bool) -> None:
+    """End with an error where the options contradict each other; fill in what --shipped chooses."""
+
+    def leave_out(reason: str, *names: str) -> None:
+        if given := [f"--{name}" for name in names if getattr(options, name) != parser.get_default(name)]:
+            parser.error(f"{reason}: leave out {', '.join(given)}")
+
+    if is_own:
+        if options.student is not None and options.roster is not None:
+            parser.error("--student is for one, --roster for a class: leave out one of them")
+        reason = "a student's conversation follows from the id and the course's key"
+        leave_out(reason, *SESSION, "scenario", "shipped")
+    elif options.course != parser.get_default("course"):
+        parser.error("--course goes with --student or --roster")
+    if options.scenario != ["chat"]:
+        leave_out("a scenario determines everything itself", *SESSION)
+        if len(options.scenario) > 1 and {"chat", "all"} & set(options.scenario):
+            parser.error("--scenario chat and --scenario all stand alone: leave out the other names")
+    if options.shipped:
+        leave_out("--shipped chooses everything itself", *SESSION, "scenario", "out")
+        options.out, options.keys = ROOT / "captures" / "chat", True
+        options.tls, options.wire = list(variant.TLS_VERSIONS), list(variant.WIRES)
+        options.pad, options.disguise = 128, list(variant.DISGUISES)
+    if options.script and options.seed != parser.get_default("seed"):
+        parser.error("--seed chooses a conversation and --script is one: leave out one of them")
+    try:
+        options.variants = variant.chosen_variants(options)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _record(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
+    if options.scenario != ["chat"]:
+        from lab.harness.lessons import record_lessons
+
+        names = None if options.scenario == ["all"] else dict.fromkeys(options.scenario)
+        return record_lessons(options.out, names, say)
+
+    from lab.harness import script_file, session
+    from lab.harness.tap import RecordingError
+
+    try:
+        script = script_file.read_script(options.script) if options.script else None
+    except script_file.ScriptError as error:
+        raise RecordingError(str(error)) from None
+    has_report_wire = "report" in {one.wire for one in options.variants}
+    if script and has_report_wire and any(step.action == "tell" for step in script.steps):
+        say("the report wire has no private messages: they are left out there (--wire json has them)")
+    manifest = session.record(
+        options.out, options.variants, options.seed, options.port, options.keys, say=say, script=script
+    )
+    if options.shipped:
+        from lab.harness.scenarios import report
+
+        report.write_frame_1193(ROOT / "captures")
+    return manifest
 
 
 def _record_own(options: argparse.Namespace, silent: bool) -> int:
@@ -132,14 +180,15 @@ def _record_own(options: argparse.Namespace, silent: bool) -> int:
             return _record_class(options, silent)
         name = student_capture.check_id(options.student)
         profile = student_capture.profile(name, options.course)
-        about = student_capture.record_student(profile, options.out / name)
+        say = (lambda line: None) if silent else print
+        about = student_capture.record_student(profile, options.out / name, say)
     except (ValueError, RecordingError) as error:
         print(f"capture: {error}", file=sys.stderr)
         return 2
     if options.json:
         print(json.dumps(about))
     elif not silent:
-        print(f"\n{options.out / name}: {', '.join(student_capture.FILES)}")
+        print(f"{options.out / name}: {', '.join(student_capture.FILES)}")
     return 0
 
 
@@ -160,7 +209,7 @@ def _record_class(options: argparse.Namespace, silent: bool) -> int:
 
 
 def _bar(done: int, total: int, what: str) -> None:
-    """A bar that grows in place on a terminal, and a line each elsewhere."""
+    """Print a bar that grows in place on a terminal, and a line each time elsewhere."""
     filled = 30 * done // max(total, 1)
     line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
     print(
@@ -170,34 +219,12 @@ def _bar(done: int, total: int, what: str) -> None:
     )
 
 
-def _record(options: argparse.Namespace, say) -> dict:
-    if options.scenario == "report":
-        from lab.harness.scenarios import report
-
-        return report.record_report(options.out, say)
-    from lab.harness import script_file, session
-
-    try:
-        script = script_file.read_script(options.script) if options.script else None
-    except script_file.ScriptError as error:
-        raise session.RecordingError(str(error)) from None
-    if (
-        script
-        and "report" in {one.wire for one in options.variants}
-        and any(s.action == "tell" for s in script.steps)
-    ):
-        say("the report wire has no private messages: they are left out there (--wire json has them)")
-    return session.record(
-        options.out, options.variants, options.seed, options.port, options.keys, say=say, script=script
-    )
-
-
 if __name__ == "__main__":
     try:
         if not {"-h", "--help"} & set(sys.argv):
             first_use.ensure()
         sys.exit(main())
-    except first_use.SetupError as error:
+    except SetupError as error:
         print(f"capture: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

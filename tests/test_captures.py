@@ -11,12 +11,12 @@ from lab.dissect.files.capture_file import read_capture
 from lab.dissect.tcp.flows import find_flows
 from lab.dissect.tcp.segments import read_segments
 from lab.exposure import eavesdrop, score
-from lab.harness import report_frame
 from lab.harness.manifest import read_manifest
+from lab.harness.scenarios import report
 from tests.support import ROOT
 
 CAPTURES = ROOT / "captures"
-REPORT = CAPTURES / report_frame.FILE_NAME
+REPORT = CAPTURES / report.FILE_NAME
 MANIFEST = read_manifest(CAPTURES / "chat" / "manifest.json")
 
 
@@ -44,7 +44,7 @@ def test_frame_1193_has_the_reports_values():
 
 def test_frame_1193_is_the_reports_byte_for_byte_and_its_checksums_verify():
     frame = bytes(read_capture(REPORT).frame(1))
-    assert frame == report_frame.FRAME_1193
+    assert frame == report.FRAME_1193
     header, segment = frame[14:34], frame[34:]
     assert ones_complement_sum(header) == 0xFFFF
     pseudo_header = header[12:20] + bytes([0, 6]) + struct.pack(">H", len(segment))
@@ -53,7 +53,7 @@ def test_frame_1193_is_the_reports_byte_for_byte_and_its_checksums_verify():
 
 @pytest.mark.parametrize(("position", "spoilt"), [(24, "ip.checksum"), (50, "tcp.checksum")])
 def test_its_checksums_are_judged_right_and_a_spoilt_one_wrong(position, spoilt):
-    frame = bytearray(report_frame.FRAME_1193)
+    frame = bytearray(report.FRAME_1193)
     for key in ("ip.checksum", "tcp.checksum"):
         assert dissect_frame(bytes(frame)).find(key).judgement == "right"
     frame[position] ^= 1
@@ -61,7 +61,7 @@ def test_its_checksums_are_judged_right_and_a_spoilt_one_wrong(position, spoilt)
 
 
 def test_the_report_capture_is_made_by_its_command(tmp_path):
-    assert report_frame.write(tmp_path).read_bytes() == REPORT.read_bytes()
+    assert report.write_frame_1193(tmp_path).read_bytes() == REPORT.read_bytes()
 
 
 @pytest.mark.parametrize("recording", MANIFEST["recordings"], ids=lambda recording: recording["file"])

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import asdict
 
 import pytest
 
@@ -148,18 +147,22 @@ def test_the_manifest_tells_what_was_said(recorded):
 
 
 @needs_namespaces
-def test_the_harness_works_in_a_namespace(tmp_path):
-    variants, script = json.dumps([{}, {"tls": "1.3"}]), json.dumps(asdict(make_script(0)))
-    command = [sys.executable, "-m", "lab.harness.session", "--out", str(tmp_path), "--variants", variants]
-    command += ["--script", script]
-    done = subprocess.run(namespace.launcher(command), cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    manifest = read_manifest(tmp_path / MANIFEST)
+def test_the_harness_works_in_a_namespace(tmp_path, monkeypatch):
+    monkeypatch.setattr("lab.harness.session.may_record", lambda: "this user may not record on lo: refused")
+    manifest = record(tmp_path, ["none", "1.3"], say=lambda line: None)
+    assert manifest == read_manifest(tmp_path / MANIFEST)
     assert "namespace" in manifest["where"]
-    assert [len(find_flows(read_segments(tmp_path / entry["file"]))) for entry in manifest["recordings"]] == [
-        3,
-        3,
-    ]
+    flows = [len(find_flows(read_segments(tmp_path / entry["file"]))) for entry in manifest["recordings"]]
+    assert flows == [3, 3]
+
+
+@needs_namespaces
+def test_a_failure_in_a_namespace_keeps_its_name_and_text(tmp_path, monkeypatch):
+    monkeypatch.setattr("lab.harness.session.may_record", lambda: "this user may not record on lo: refused")
+    (tmp_path / "plain.pcapng").mkdir()
+    with pytest.raises(RecordingError, match=r"cannot write .*plain\.pcapng: Is a directory"):
+        record(tmp_path, ["none"], say=lambda line: None)
+    assert not (tmp_path / MANIFEST).exists()
 
 
 @needs_namespaces

@@ -16,21 +16,24 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lab.chat.server import ServerError
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, make_way, write_manifest
-from lab.harness.remote_chat import ROOT, RemoteServer
-from lab.harness.scenarios.report import HOST_OF, play_on
+from lab.harness.remote_chat import RemoteServer
+from lab.harness.scenarios.report import HOST_OF, SOURCE_PORTS
 from lab.harness.script import make_script
+from lab.harness.session import record_on_lan, recording_into
 from lab.harness.tap import RecordingError
 from lab.harness.variant import REPORT_PORT
 from lab.net import attach, namespace
 from lab.net.lan import Lan
 from lab.net.orders import ConditionError, Order
 from lab.net.plan import REPORT_LAN, LanError, LanRefused
-from lab.setup import first_use
+from lab.setup.paths import ROOT
 
 CAPTURE = "room.pcapng"
 
@@ -76,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         type=Path,
-        default=first_use.ROOT / "captures" / "mine" / "room",
+        default=ROOT / "captures" / "mine" / "room",
         metavar="DIR",
         help="folder for the capture (default: captures/mine/room)",
     )
@@ -84,12 +87,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def headless(options: argparse.Namespace, orders: list[Order]) -> int:
-    """Play a script; leaves the capture and its manifest."""
-    with Lan(REPORT_LAN) as lan:
-        _prepare(options.out)
+    """Play a script; leave the capture and its manifest."""
+    with recording_into(options.out), Lan(REPORT_LAN) as lan:
+        make_way(options.out, [CAPTURE], print)
         for order in orders:
             lan.order(order)
-        entry = play_on(lan, make_script(options.seed), options.out / CAPTURE, tuple(options.at))
+        entry = record_on_lan(
+            lan,
+            make_script(options.seed),
+            options.out / CAPTURE,
+            options.at,
+            host_of=HOST_OF,
+            source_ports=SOURCE_PORTS,
+        )
         _report_orders(lan, orders)
         write_manifest(options.out / MANIFEST, [entry], "a LAN of the kit's own", seed=options.seed)
     print(f"{options.out / CAPTURE}: {entry['frames']} frames at {entry['interface']}")
@@ -101,8 +111,8 @@ def windows(options: argparse.Namespace, orders: list[Order]) -> int:
     """Three clients with their windows; ends when all are closed, or with Ctrl-C."""
     check_screen()
     interrupted = False
-    with Lan(REPORT_LAN) as lan, attach.AttachPoint(lan) as way_in:
-        _prepare(options.out)
+    with recording_into(options.out), Lan(REPORT_LAN) as lan, attach.AttachPoint(lan) as way_in:
+        make_way(options.out, [CAPTURE], print)
         with Recording(
             lan, options.at, options.out / CAPTURE, comment="The lab room, used by hand."
         ) as recording:
@@ -146,7 +156,7 @@ def shell(host_name: str) -> int:
 _SHELL = ["bash", "--norc", "-i"] if shutil.which("bash") else ["sh", "-i"]
 
 
-def _shell_at(name: str, addresses: list[str], start) -> int:
+def _shell_at(name: str, addresses: list[str], start: Callable[..., "subprocess.Popen[Any]"]) -> int:
     print(
         f"You are on {name} ({', '.join(addresses)}). The server: 10.27.27.131, port {REPORT_PORT}. For example:"
     )
@@ -158,7 +168,7 @@ def _shell_at(name: str, addresses: list[str], start) -> int:
     process = start(env=environ, cwd=os.getcwd())
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the shell's now
     try:
-        return abs(process.wait())
+        return abs(int(process.wait()))
     finally:
         if sys.stdin.isatty():  # the shell has put itself in front of the terminal: take that back
             blocked = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -186,20 +196,10 @@ def check_screen() -> None:
         )
 
 
-def _open_window(lan: Lan, name: str) -> subprocess.Popen:
+def _open_window(lan: Lan, name: str) -> "subprocess.Popen[Any]":
     command = [sys.executable, str(ROOT / "lab" / "client.py"), "--name", name]
     command += ["--host", lan["server"].address, "--port", str(REPORT_PORT)]
     return lan[HOST_OF[name]].popen(command, stdin=subprocess.DEVNULL)
-
-
-def _prepare(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        make_way(out, [CAPTURE], print)
-    except RecordingError:
-        raise
-    except OSError as error:
-        raise RecordingError(f"cannot write into {out}: {error.strerror}") from error
 
 
 def _report_orders(lan: Lan, orders: list[Order]) -> None:

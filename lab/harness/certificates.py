@@ -1,7 +1,7 @@
 """A throw-away certificate authority, made at run time, for TLS lessons and tests. Needs the package cryptography.
 
 Nobody should trust it outside the lab, and nobody can for long: its certificates end after ``DAYS`` and its own key is
-never written. What is written are three PEM files: ``ca.pem``, the authority's certificate, which clients are told to
+never written. It writes three PEM files: ``ca.pem``, the authority's certificate, which clients have to
 trust; ``server.pem`` and ``server.key``, the server's certificate and private key.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAYS = 30
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -56,7 +56,7 @@ def issue(folder: Path | str, names: Sequence[str] = LOOPBACK_NAMES, days: int =
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(server_key.public_key()), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_identifier), critical=False
@@ -74,13 +74,15 @@ def issue(folder: Path | str, names: Sequence[str] = LOOPBACK_NAMES, days: int =
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
-    """Write a new file in the place of what is there; a link is replaced itself, not what it points to."""
+    """Write a new file in the place of an old one; a link itself is replaced, not what it points to."""
     path.unlink(missing_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)
 
 
-def _certificate(subject: x509.Name, issuer: x509.Name, key, days: int) -> x509.CertificateBuilder:
+def _certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.timezone.utc)
     end = now + datetime.timedelta(days=days)
     return (

@@ -4,20 +4,23 @@ It says who said what and when, on which port, with which versions, and the SHA-
 another recording by mistake. It is written last and as a whole: a folder without one holds no finished recording.
 """
 
+import hashlib
 import json
 import platform
 import ssl
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from lab.harness.tap import RecordingError, libpcap_version
 
 MANIFEST = "manifest.json"
 HAND_OUT = ("answers.toml", "about.json")  # of a student's own conversation (lab.harness.student_capture)
+Entry = dict[str, Any]  # what is true of one recording: JSON
 
 
 def make_way(out: Path, names: Iterable[str], say: Callable[[str], None]) -> None:
-    """Say what a recording replaces in the folder ``out``, and remove its manifest, which will not be true any more.
+    """Say what a recording replaces in the folder ``out``, and remove its manifest, which will no longer be true.
 
     Raises RecordingError for a folder that a student was given: it is handed in, and nobody can record it again.
     """
@@ -30,8 +33,12 @@ def make_way(out: Path, names: Iterable[str], say: Callable[[str], None]) -> Non
     (out / MANIFEST).unlink(missing_ok=True)
 
 
-def write_manifest(path: Path, recordings: list[dict], where: str, **more) -> dict:
-    """Write what is true of these recordings, whole or not at all; gives it back. Raises OSError."""
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_manifest(path: Path, recordings: list[Entry], where: str, **more: Any) -> dict[str, Any]:
+    """Write what is true of these recordings, whole or not at all; return it. Raises OSError."""
     manifest = {
         "format": 1,
         "made_by": "lab/capture.py",
@@ -51,10 +58,10 @@ def write_manifest(path: Path, recordings: list[dict], where: str, **more) -> di
     return manifest
 
 
-def read_manifest(path: Path | str) -> dict:
-    """The manifest at ``path``. Raises RecordingError where there is none or it is not one."""
+def read_manifest(path: Path | str) -> dict[str, Any]:
+    """Return the manifest at ``path``. Raises RecordingError where there is none or it is not one."""
     try:
-        manifest = json.loads(Path(path).read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         if manifest["format"] != 1 or not isinstance(manifest["recordings"], list):
             raise ValueError("not the format that this kit writes")
         for entry in manifest["recordings"]:
@@ -64,4 +71,4 @@ def read_manifest(path: Path | str) -> dict:
     except OSError as error:
         raise RecordingError(f"cannot read the manifest {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordingError(f"{path} is no manifest of a recording: {error}") from error
+        raise RecordingError(f"{path} is not a recording's manifest: {error}") from error

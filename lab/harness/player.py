@@ -1,54 +1,51 @@
 """The script player: real clients that do what a script says, step by step.
 
-It waits for what it can see, never for a time: a step is over when everyone in the room has got its broadcast. On the
-report wire that also keeps one read one message, so that a script gives the same story every time. Somebody's arrival
-is the one step that no client sees there; the server's console shows it.
+It waits for what it can see, never for a time: a step is over when everyone in the room has received its broadcast. On
+the report wire that also keeps one read one message, so that a script plays the same every time. A user's arrival is the
+one step that no client sees there; the server's console shows it.
 """
 
 import queue
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from lab.chat import events
 from lab.chat.client import ChatClient
 from lab.chat.events import Event, Lost
 from lab.chat.wires import WIRES
 from lab.harness.console_log import STEP_S, ConsoleLog
+from lab.harness.remote_chat import RemoteClient
 from lab.harness.script import Script, Step
 from lab.harness.tap import RecordingError
 
+Client = ChatClient | RemoteClient
+
 
 class Player:
-    """Plays a script with one ChatClient a user. ``events`` is what happened, with the time of each send.
+    """Plays a script with one client for each user. ``events`` is what happened, with the time of each send.
 
-    ``make_client`` gives the client of a user's name (or whatever has its face); ``after_step`` may wait for more than
-    the clients can see; ``endpoint_of`` gives the address and port under which a recording sees a client.
+    ``make_client`` returns the client of a user's name; ``after_step`` may wait for more than the clients can see.
     """
 
     def __init__(
         self,
         script: Script,
-        make_client: Callable[[str], ChatClient],
-        arrivals: ConsoleLog,
+        make_client: Callable[[str], Client],
+        log: ConsoleLog,
         after_step: Callable[[], None] = lambda: None,
         wire: str = "report",
-        endpoint_of: Callable[[ChatClient], tuple[str, int]] = lambda client: client.connection.local,
     ):
-        self.script, self._make_client, self._arrivals, self._after_step = (
-            script,
-            make_client,
-            arrivals,
-            after_step,
-        )
-        self._wire, self._endpoint_of = WIRES[wire], endpoint_of
-        self._present: dict[str, ChatClient] = {}
-        self.users: list[dict] = []
-        self.events: list[dict] = []
+        self.script, self._log, self._wire = script, log, WIRES[wire]
+        self._make_client, self._after_step = make_client, after_step
+        self._present: dict[str, Client] = {}
+        self.users: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
         self.tls_version: str | None = None
         self.cipher: str | None = None
 
     def play(self) -> None:
-        """Every step in turn. Clients that are still there when something fails are closed all the same."""
+        """Play every step in turn. Clients that are still there when something fails are closed all the same."""
         try:
             for step in self.script.steps:
                 if step.action == "tell" and not self._wire.has_commands:
@@ -62,7 +59,7 @@ class Player:
 
     def _note(self, step: Step) -> None:
         """Write down what is about to happen, and when."""
-        event = {"time_ns": time.time_ns(), "who": step.who, "action": step.action}
+        event: dict[str, Any] = {"time_ns": time.time_ns(), "who": step.who, "action": step.action}
         event |= {"text": step.text} if step.text else {}
         event |= {"to": step.to} if step.to else {}
         event |= {"vote": True} if step.vote else {}
@@ -88,10 +85,11 @@ class Player:
         client = self._make_client(name)
         self._present[name] = client
         client.connect()
-        self._arrivals.wait_for(f"*** {name} Connected ")
+        self._log.wait_for(f"*** {name} Connected ")
         connection = client.connection
+        assert connection is not None
         self.tls_version, self.cipher = connection.tls_version, connection.cipher
-        address, port = self._endpoint_of(client)
+        address, port = connection.local[:2]
         self.users.append({"name": name, "address": address, "port": port})
         if self._wire.welcomes:
             self._get([name], lambda event: isinstance(event, events.Welcome))

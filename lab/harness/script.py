@@ -7,6 +7,7 @@ are planted for the eavesdropper: a secret word in one of the lines, and a vote 
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 USERS = ("Brandon", "John", "Alice")  # the report's, in its order of arrival
 
@@ -57,6 +58,11 @@ class Script:
     password: str = ""  # of the room, where the wire knows passwords
     secrets: tuple[str, ...] = ()  # words planted in the lines
     source: str = ""  # the file that it was read from; "" where the seed decides
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> "Script":
+        """Return the script that ``dataclasses.asdict`` made these data of, also after JSON."""
+        return cls(**data | {"steps": tuple(Step(**step) for step in data["steps"])})
 
     @property
     def users(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A conversation of one's own for every student, drawn from an HMAC of the student's id and the course's key.
+"""A different conversation for every student, drawn from an HMAC of the student's id and the course's key.
 
     profile(id, key) -> Profile: names, addresses, port, lines, order, a secret word, a segment that gets lost
     record_student(profile, folder) -> plain.pcapng (on a LAN, recorded at the server), tls13.pcapng, answers.toml
@@ -11,23 +11,21 @@ the frames.
 Where the system allows no LAN, the plaintext session is recorded on the loopback as well, and no segment gets lost.
 """
 
-import argparse
 import hashlib
 import hmac
 import json
 import random
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.harness.manifest import Entry, sha256_of
 from lab.harness.script import Script, Step
-from lab.harness.session import ROOT, record_session
-from lab.harness.tap import RecordingError, RecordingRefused, may_record
+from lab.harness.session import record_on_lan, recording_into, session_recorder
 from lab.harness.variant import Variant
-from lab.net import namespace
+from lab.net.lan import Lan
+from lab.net.plan import LanRefused, host
 
 PLAIN, TLS, ANSWERS, ABOUT = "plain.pcapng", "tls13.pcapng", "answers.toml", "about.json"
 FILES = (PLAIN, TLS, ANSWERS, ABOUT)
@@ -89,20 +87,20 @@ class Profile:
 
     @property
     def order(self) -> str:
-        """What the switch is told."""
+        """The order to the switch."""
         return f"drop the {self.lost}th data segment from server"
 
 
 def check_id(text: str) -> str:
-    """The id as it is used: without blanks around it, in small letters. Raises ValueError."""
+    """Return the ID as it is used: without blanks around it, in small letters. Raises ValueError."""
     text = text.strip()
     if not ID.fullmatch(text):
-        raise ValueError(f"{text!r} is no student id: letters, digits and . _ @ + - only, 64 at most")
+        raise ValueError(f"{text!r} is not a student ID: letters, digits and . _ @ + - only, 64 at most")
     return text.lower()
 
 
 def profile(student_id: str, key: str = DEFAULT_KEY) -> Profile:
-    """The conversation of this id in the course of this key. Raises ValueError for an id that is none."""
+    """Return the conversation of this ID in the course of this key. Raises ValueError for an invalid ID."""
     student_id = check_id(student_id)
     digest = hmac.new(key.encode(), student_id.encode(), hashlib.sha256).hexdigest()
     dice = random.Random(digest)  # a text seed draws the same on every version of Python since 3.2
@@ -135,16 +133,14 @@ def profile(student_id: str, key: str = DEFAULT_KEY) -> Profile:
         port=dice.randrange(10_000, 30_000),
         network=f"10.{dice.randrange(1, 255)}.{dice.randrange(1, 255)}",
         lost=_a_line_of_the_server(script, dice),
-        source_ports={
-            user: port
-            for user, port in zip(users, dice.sample(range(40_000, 60_000), len(users)), strict=True)
-        },
+        source_ports=dict(zip(users, dice.sample(range(40_000, 60_000), len(users)), strict=True)),
     )
 
 
 def _a_line_of_the_server(script: Script, dice: random.Random) -> int:
-    """Which of the server's data segments is a chat line, drawn: it sends one to each present user for each event."""
-    sent, present, lines = 0, 0, []
+    """Draw one of the server's data segments with a chat line: it sends one to each present user for each event."""
+    sent, present = 0, 0
+    lines: list[int] = []
     for step in script.steps:
         if step.action == "join":
             present += 1
@@ -175,12 +171,10 @@ class Question:
 
 
 def questions(one: Profile) -> list[Question]:
-    """What a student is asked about the recording; the answers are only in it."""
+    """Return what a student is asked about the recording; the answers are only in it."""
     who, place = one.subject, one.script.users.index(one.subject) + 1
     psh, weather, tls = "03_psh_and_payloads", "06_bad_weather", "05_plaintext_or_tls"
-    many_records = (
-        f"How many application-data records did {who}'s client send? (It joined as number {place}.)"
-    )
+    records = f"How many application-data records did {who}'s client send? (It joined as number {place}.)"
     longest = (
         f"How many bytes has the longest message that {who} sent, unencrypted? (The first record holds none.)"
     )
@@ -206,13 +200,13 @@ def questions(one: Profile) -> list[Question]:
         Question("secret", str, PLAIN, "One line gives a password or key away: which?", notebook=psh),
         Question("retransmitted", str, PLAIN, twice, 10, "RFC 9293 section 3.8.1", weather),
         Question("first_fin_frame", int, PLAIN, first_fin, 5, "RFC 9293 section 3.6"),
-        Question("tls_records", int, TLS, many_records, 10, "RFC 8446 section 5.1", tls),
+        Question("tls_records", int, TLS, records, 10, "RFC 8446 section 5.1", tls),
         Question("tls_longest", int, TLS, longest, 10, "RFC 8446 section 5.2", tls),
     ]
 
 
 def answers_template(one: Profile) -> str:
-    """``answers.toml`` with every question and no answer."""
+    """Return ``answers.toml`` with every question and no answer."""
     lines = [
         f"# Questions about the recordings of {one.id}: {PLAIN} and {TLS}, in this folder.",
         "# Take the # away before a question's last line and answer behind its =: numbers bare, text in quotes, names as",
@@ -231,83 +225,66 @@ def answers_template(one: Profile) -> str:
     return "\n".join(lines) + "\n"
 
 
-def mistakes(answers: dict) -> list[str]:
-    """A line on each answer that cannot be right: no such question, or a number where names are asked for."""
+def mistakes(answers: dict[str, object]) -> list[str]:
+    """Return a line on each answer that cannot be right: no such question, or a number where names are asked for."""
     asked = {question.key: question.kind for question in questions(profile("anyone"))}  # the same for all
     words = {int: "a whole number", str: "a text in quotes", list: 'a list like ["A", "B"]'}
-    told = []
+    lines = []
     for key, value in answers.items():
         if key == "student":
             continue
         if key not in asked:
-            told.append(f"{key}: no question is called that")
+            lines.append(f"{key}: no question is called that")
         elif type(value) is not asked[key]:
-            told.append(f"{key}: {words[asked[key]]} is asked for, and {value!r:.40} is none")
-    return told
+            lines.append(f"{key}: {words[asked[key]]} is asked for, not {value!r:.40}")
+    return lines
 
 
 # --- recording --------------------------------------------------------------------------------------------------------
 
 
-def record_student(one: Profile, folder: Path | str, say: Callable[[str], None] = lambda line: None) -> dict:
-    """Record a student's two sessions into ``folder``; gives what ``about.json`` holds. Raises RecordingError.
+def record_student(one: Profile, folder: Path | str, say: Callable[[str], None] = lambda line: None) -> Entry:
+    """Record a student's two sessions into ``folder``; return what ``about.json`` holds. Raises RecordingError.
 
-    ``about.json`` is written last: a folder that has it is complete.
+    ``about.json`` is written last: a folder that has it is complete. Recordings that are already there are
+    replaced, which ``say`` is called with; the answers are kept.
     """
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with recording_into(folder):
+        if replaced := [name for name in (PLAIN, TLS, ABOUT) if (folder / name).exists()]:
+            say(f"replacing {', '.join(replaced)} in {folder}; {ANSWERS} stays as it is")
         (folder / ABOUT).unlink(missing_ok=True)
         say(f"recording {PLAIN} and {TLS} of {one.id}")
         where = _record_plain(one, folder)
         _on_loopback(one, folder, "1.3")
         if not (folder / ANSWERS).exists():  # a student's work is not written over
             (folder / ANSWERS).write_text(answers_template(one), encoding="utf-8")
-        about = {
-            "format": 1,
-            "student": one.id,
-            "where": where,
-            "sha256": {
-                name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (PLAIN, TLS)
-            },
-        }
+        sums = {name: sha256_of(folder / name) for name in (PLAIN, TLS)}
+        about = {"format": 1, "student": one.id, "where": where, "sha256": sums}
         (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         return about
-    except OSError as error:
-        if isinstance(error, RecordingError):
-            raise
-        raise RecordingError(f"cannot write into {folder}: {error.strerror or error}") from error
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a student's recordings are there, and still the ones that were made."""
+    """Return whether a student's recordings are there, and still the ones that were made."""
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        return all(
-            hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha
-            for name, sha in about["sha256"].items()
-        )
+        return all(sha256_of(folder / name) == sha for name, sha in about["sha256"].items())
     except (OSError, ValueError, KeyError, AttributeError):
         return False
 
 
 def _record_plain(one: Profile, folder: Path) -> str:
-    try:
-        from lab.harness.scenarios.report import play_on
-        from lab.net.lan import Lan
-        from lab.net.plan import LanRefused, host
-    except ImportError:  # pyroute2, which only Linux has
-        _on_loopback(one, folder, "none")
-        return "loopback"
+    """Record the plaintext session on a LAN, or where there can be none on the loopback; return which."""
     users = one.script.users
+    host_of = {user: f"PC{number}" for number, user in enumerate(users, 1)}
     hosts = [host("server", f"{one.network}.1/24")]
     hosts += [host(f"PC{number}", f"{one.network}.{number + 10}/24") for number in range(1, len(users) + 1)]
     try:
         with Lan(hosts) as lan:
             lan.order(one.order)
-            host_of = {user: f"PC{number}" for number, user in enumerate(users, 1)}
-            play_on(
-                lan, one.script, folder / PLAIN, ("server",),
+            record_on_lan(
+                lan, one.script, folder / PLAIN, ["server"],
                 host_of=host_of, source_ports=one.source_ports, port=one.port, network=f"a LAN for {one.id}",
             )  # fmt: skip
     except LanRefused:
@@ -317,52 +294,6 @@ def _record_plain(one: Profile, folder: Path) -> str:
 
 
 def _on_loopback(one: Profile, folder: Path, tls: str) -> None:
-    """One session on the loopback: of a namespace if there can be one, where nobody else uses the port."""
-    if namespace.refusal() is None:
-        words = [
-            sys.executable,
-            "-m",
-            "lab.harness.student_capture",
-            "--inside",
-            one.id,
-            str(folder.resolve()),
-            tls,
-        ]
-        command = namespace.launcher(words)
-        key_input = json.dumps(_plain_data(one))
-        done = subprocess.run(command, cwd=ROOT, input=key_input, capture_output=True, text=True, timeout=120)
-        if done.returncode:
-            last = (done.stdout + done.stderr).strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-            raise RecordingError(f"the recording of {one.id} failed: {last[0]}")
-    elif refused := may_record():
-        raise RecordingRefused(f"{refused}, and the kit can make no namespace here: python3 lab doctor")
-    else:
-        record_session(folder, one.script, Variant(tls), one.port)
-
-
-def _plain_data(one: Profile) -> dict:
-    """What the process inside the namespace needs; not the course's key, which would show in the list of processes."""
-    return {
-        "seed": one.script.seed,
-        "steps": [[step.who, step.action, step.text] for step in one.script.steps],
-        "port": one.port,
-    }
-
-
-def main(argv: list[str] | None = None) -> int:
-    """The second start, inside a namespace: the conversation comes on standard input."""
-    parser = argparse.ArgumentParser(prog="lab.harness.student_capture")
-    parser.add_argument("--inside", nargs=3, required=True, metavar=("ID", "FOLDER", "TLS"))
-    _, folder, tls = parser.parse_args(argv).inside
-    told = json.load(sys.stdin)
-    script = Script(told["seed"], tuple(Step(*step) for step in told["steps"]))
-    try:
-        record_session(Path(folder), script, Variant(tls), told["port"])
-    except (RecordingError, OSError) as error:
-        print(error)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    """Record one session on the loopback: of a namespace if there can be one, where the port is free."""
+    with session_recorder(namespaces_first=True) as (record_one, _):
+        record_one(folder, one.script, Variant(tls), one.port, False)

@@ -2,7 +2,7 @@
 
 Theory of operation. libpcap (by way of the package cypcap) hands each frame to a thread, which writes it as a whole
 block at once: whatever ends the program, the file stays readable up to its last frame. ``start`` returns when the
-kernel records. ``stop`` must not lose frames that are still on their way, and must not guess how long they take: on the
+kernel records. ``stop`` must neither lose frames that are still on their way nor guess how long they take: on the
 loopback it sends itself a datagram as an end mark, which arrives behind everything else and is not written.
 
 The filter keeps to the lab's TCP port, so that nothing of the machine's other traffic is ever in the file. Times are
@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from lab.dissect.files.capture_file import CaptureWriter
 
@@ -38,14 +39,14 @@ class RecordingRefused(RecordingError):
 
 
 def loopback() -> str:
-    """What libpcap calls this system's loopback interface."""
+    """Return libpcap's name of this system's loopback interface."""
     return {"linux": "lo", "darwin": "lo0", "win32": r"\Device\NPF_Loopback"}.get(sys.platform, "lo0")
 
 
 def libpcap_version() -> str:
     import cypcap
 
-    return cypcap.lib_version()
+    return str(cypcap.lib_version())
 
 
 class Tap:
@@ -116,7 +117,7 @@ class Tap:
     def __enter__(self) -> "Tap":
         return self.start()
 
-    def __exit__(self, kind, *_) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         try:
             self.stop()
         except RecordingError:
@@ -136,7 +137,7 @@ class Tap:
             if error.args[0] != cypcap.ErrorCode.BREAK:
                 self._failure = error
 
-    def _write(self, header, frame: bytes) -> None:
+    def _write(self, header: Any, frame: bytes) -> None:
         if self._mark in frame:
             self._ended.set()
             self._pcap.breakloop()
@@ -149,8 +150,8 @@ class Tap:
                 self._failure = error
 
 
-def open_interface(interface: str, snap_length: int = SNAP_LENGTH, buffer_bytes: int = BUFFER_BYTES):
-    """A libpcap handle that records ``interface`` now. Raises RecordingRefused or RecordingError."""
+def open_interface(interface: str, snap_length: int = SNAP_LENGTH, buffer_bytes: int = BUFFER_BYTES) -> Any:
+    """Return a libpcap handle that records ``interface`` from now on. Raises RecordingRefused or RecordingError."""
     try:
         import cypcap
     except ImportError as error:
@@ -178,7 +179,7 @@ def microseconds_as_ns(time_s: float) -> int:
     return round(time_s * 1_000_000) * 1_000
 
 
-def set_filter(handle, expression: str) -> None:
+def set_filter(handle: Any, expression: str) -> None:
     """Let only frames that fit a libpcap filter expression (pcap-filter(7)) through."""
     import cypcap
 
@@ -187,7 +188,7 @@ def set_filter(handle, expression: str) -> None:
 
 
 def may_record(interface: str | None = None) -> str | None:
-    """Why this user may not record on the interface (default: the loopback), or None: tried, not guessed."""
+    """Return why this user may not record on the interface (default: the loopback), or None: tried, not guessed."""
     try:
         open_interface(interface or loopback()).close()
     except RecordingError as error:
@@ -196,5 +197,5 @@ def may_record(interface: str | None = None) -> str | None:
 
 
 def how_to_record() -> str:
-    """The one line for this system."""
+    """Return how a user who may not record can be allowed to, in one line for this system."""
     return HOW_TO_RECORD.get(sys.platform, HOW_TO_RECORD["linux"])

@@ -2,10 +2,10 @@
 
     client -> entry == disguised, recorded ==> exit -> server
 
-Client and server know nothing of it: one end of the tunnel disguises every read, the other undoes it. base64 puts each
+Neither client nor server knows of it: one end of the tunnel disguises every read, the other undoes it. base64 puts each
 read on a line of its own; XOR changes the bytes where they stand, so a segment keeps its length.
 
-**Neither protects anything.** ``lab.exposure.disguises`` breaks both without being told a key. Loopback only.
+**Neither protects anything.** ``lab.exposure.disguises`` breaks both without knowing the key. Loopback only.
 """
 
 import base64
@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 READ_BYTES = 16_384
 KEY_BYTES = 8
-FAREWELL_S = 5  # until a thread must have noticed that its socket is closed
+STOP_S = 5  # until a thread must have noticed that its socket is closed
 
 
 class Disguise:
@@ -63,7 +63,7 @@ class Tunnel:
         self._start(self._accept, self._exit, self._server_port, False)
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         for sock in [self._entry, self._exit, *self._sockets]:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
@@ -71,9 +71,9 @@ class Tunnel:
                 pass
             sock.close()
         for thread in self._threads:
-            thread.join(FAREWELL_S)
+            thread.join(STOP_S)
 
-    def _start(self, target: Callable, *arguments) -> None:
+    def _start(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, name="tunnel", daemon=True)
         self._threads.append(thread)
         thread.start()

@@ -21,7 +21,7 @@ class Variant:
     pad_to: int = 0
     disguise: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.pad_to and self.wire != "json":
             raise ValueError("only the json wire can be padded")
         if self.disguise and self.tls != "none":
@@ -35,9 +35,9 @@ class Variant:
 
     @property
     def _padded(self) -> str:
-        if self.pad_to in (0, USUAL_PAD):
-            return "-padded" * (self.pad_to > 0)
-        return f"-padded{self.pad_to}"
+        if not self.pad_to:
+            return ""
+        return "-padded" if self.pad_to == USUAL_PAD else f"-padded{self.pad_to}"
 
     @property
     def label(self) -> str:
@@ -54,9 +54,9 @@ def as_variant(one: "Variant | str") -> Variant:
 
 
 def port_number(text: str) -> int:
-    """A TCP port out of an argument, 0 to 65535 (0: any free one)."""
+    """Return the TCP port in an argument, 0 to 65535 (0: any free one)."""
     if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 0 to 65535")
     return int(text)
 
 

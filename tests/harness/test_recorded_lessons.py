@@ -3,21 +3,24 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from lab import capture
 from lab.dissect.tcp.flows import find_flow, find_flows
 from lab.dissect.tcp.segments import read_segments
-from lab.harness import lessons
 from lab.harness.bare_socket import BareSocket, BareSocketError
-from lab.harness.lessons import LESSONS, record_lessons
+from lab.harness.lessons import record_lessons
 from lab.harness.manifest import read_manifest
+from lab.harness.scenarios import names, scenarios
 from lab.harness.tap import RecordingError, RecordingRefused
 from lab.net.lan import Lan
 from lab.net.plan import LanRefused, host
 from tests.support import ROOT, needs_namespaces
 
 SHIPPED = ROOT / "captures" / "lessons"
+LESSONS = scenarios()
 
 
 # What ships
@@ -33,6 +36,10 @@ def test_a_shipped_lesson_is_the_one_its_manifest_speaks_of(name):
     assert path.stat().st_size < 150_000
     flow = find_flows(read_segments(path))[-1]
     assert flow.handshake and flow.closing.startswith("closed")
+
+
+def test_every_file_of_scenarios_holds_the_scenario_that_it_is_named_after():
+    assert sorted(LESSONS) == names()
 
 
 def test_the_shipped_connection_is_refused_and_then_accepted():
@@ -64,7 +71,8 @@ def test_one_lesson_more_keeps_the_others(tmp_path):
     shutil.copy(SHIPPED / "manifest.json", tmp_path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     manifest = record_lessons(tmp_path, ["refused-then-accepted"], say=lambda line: None)
-    assert [entry["file"] for entry in manifest["recordings"]] == [f"{name}.pcapng" for name in LESSONS]
+    shipped = [entry["file"] for entry in read_manifest(SHIPPED / "manifest.json")["recordings"]]
+    assert [entry["file"] for entry in manifest["recordings"]] == shipped
     changed = {file.name for file in tmp_path.iterdir() if file.read_bytes() != before[file.name]}
     assert changed == {"refused-then-accepted.pcapng", "manifest.json"}
     for entry in manifest["recordings"]:
@@ -80,11 +88,11 @@ def test_where_namespaces_are_refused_it_says_what_to_do(tmp_path, monkeypatch, 
     def refuse(path):
         raise LanRefused("not permitted")
 
-    monkeypatch.setitem(lessons.LESSONS, "glued", LESSONS["glued"]._replace(play=refuse))
+    monkeypatch.setitem(LESSONS, "glued", replace(LESSONS["glued"], play=refuse))
     with pytest.raises(RecordingRefused, match=": "):
         record_lessons(tmp_path, ["glued"], say=lambda line: None)
-    assert lessons.main([str(tmp_path), "glued"]) == 2
-    assert capsys.readouterr().err.startswith("lessons: ")
+    assert capture.main(["--scenario", "glued", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("capture: ")
     assert not (tmp_path / "manifest.json").exists(), "no truth without a recording"
 
 
@@ -92,7 +100,7 @@ def test_a_lesson_that_breaks_off_says_so(tmp_path, monkeypatch):
     def fail(path):
         raise BareSocketError("PC1 cannot connect: Connection refused")
 
-    monkeypatch.setitem(lessons.LESSONS, "glued", LESSONS["glued"]._replace(play=fail))
+    monkeypatch.setitem(LESSONS, "glued", replace(LESSONS["glued"], play=fail))
     with pytest.raises(RecordingError, match="PC1 cannot connect"):
         record_lessons(tmp_path, ["glued"], say=lambda line: None)
 

@@ -14,7 +14,7 @@ import pytest
 
 from lab.dissect.files.capture_file import read_capture
 from lab.dissect.tcp.segments import flag_names, read_segments
-from lab.harness.report_frame import FRAME_1193
+from lab.harness.scenarios.report import FRAME_1193
 from lab.harness.script import REPORT_SCRIPT
 from lab.net import namespace
 from tests.support import ROOT, needs_namespaces

@@ -57,7 +57,7 @@ def test_the_same_id_is_the_same_conversation_and_another_key_is_not():
 
 @pytest.mark.parametrize("text", ["", "  ", "../x", "a b", "-x", "x" * 65, "a/b", "ä"])
 def test_what_is_no_id_is_refused(text):
-    with pytest.raises(ValueError, match="student id"):
+    with pytest.raises(ValueError, match="student ID"):
         profile(text)
 
 

@@ -1,33 +1,23 @@
-"""Sessions on a LAN of the kit, recorded where you like: ``python lab/capture.py --scenario report``.
+"""The report's own session and the one frame that it prints whole.
 
-The report's scenario plays the session behind the report's trace on the report's network (four hosts with its
-addresses, its two known MACs, PC 1's source port) with the real server and clients on their hosts, and records it at
-PC 1, as the report did. What is settled by the protocols comes out as in the report, frame by frame; what
-another machine has to choose differently is listed in the manifest, with the reason.
+The scenario plays the session behind the report's trace on the report's network (four hosts with its addresses, its two
+known MACs, PC 1's source port), with the real server and clients on their hosts, and records it at PC 1, as the report
+did. What the protocols determine comes out as in the report, frame by frame; what another machine has to choose
+differently is listed in the manifest, with the reason.
 
-The player goes on when a step's broadcast has reached everyone *and* every byte has been acknowledged. The report's
-users were slow enough for that by themselves; here it keeps an ACK from riding along with the next message.
+Frame 1193, ``<Brandon> hello``, is copied from the report's hex dump. The report states its time since the start of that
+recording, but not the date, so the file says 1970 and a comment says why.
 """
 
-import hashlib
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-from lab.chat.client import ChatError
-from lab.chat.connection import ConnectionLost
-from lab.chat.server import ServerError
-from lab.harness.console_log import ConsoleLog
-from lab.harness.lan_tap import Recording
-from lab.harness.manifest import MANIFEST, make_way, write_manifest
-from lab.harness.player import Player
-from lab.harness.remote_chat import RemoteClient, RemoteServer, wait_until_acknowledged
-from lab.harness.script import REPORT_SCRIPT, Script
-from lab.harness.tap import RecordingError, RecordingRefused
-from lab.harness.variant import REPORT_PORT
-from lab.net import namespace
+from lab.dissect.files.capture_file import CaptureWriter
+from lab.harness.manifest import Entry
+from lab.harness.scenarios import scenario
+from lab.harness.script import REPORT_SCRIPT
+from lab.harness.session import record_on_lan
 from lab.net.lan import Lan
-from lab.net.plan import REPORT_LAN, LanRefused
+from lab.net.plan import REPORT_LAN
 
 HOST_OF = {"Brandon": "PC1", "John": "PC2", "Alice": "laptop"}
 SOURCE_PORTS = {"Brandon": 56228}
@@ -52,77 +42,34 @@ CANNOT_MATCH = [
 ]
 
 
-def record_report(
-    out: Path | str, say: Callable[[str], None] = print, places: tuple[str, ...] = ("PC1",)
-) -> dict:
-    """Record the report's session at ``places`` into the folder ``out``; gives the manifest that it has written.
-
-    Raises RecordingRefused where this system allows no namespaces, RecordingError for whatever else goes wrong.
-    """
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        make_way(out, ["report.pcapng"], say)
-        say(f"recording report.pcapng at {', '.join(places)}: the session of the report's trace")
-        with Lan(REPORT_LAN) as lan:
-            entry = play_on(lan, REPORT_SCRIPT, out / "report.pcapng", places)
-        entry |= {"scenario": "report", "cannot_match": CANNOT_MATCH}
-        return write_manifest(out / MANIFEST, [entry], "a LAN of the kit's own", scenario="report")
-    except LanRefused as error:
-        sentence, fix = namespace.diagnosis() or (f"no LAN can be made here: {error}", "python3 lab doctor")
-        raise RecordingRefused(f"{sentence}: {fix}") from error
-    except OSError as error:
-        if isinstance(error, RecordingError):
-            raise
-        raise RecordingError(f"cannot write into {out}: {error.strerror or error}") from error
+@scenario(notebook="02, 03")
+def report(path: Path) -> Entry:
+    """The session behind the report's trace, at PC 1."""
+    with Lan(REPORT_LAN) as lan:
+        entry = record_on_lan(lan, REPORT_SCRIPT, path, ["PC1"], host_of=HOST_OF, source_ports=SOURCE_PORTS)
+    return entry | {"cannot_match": CANNOT_MATCH}
 
 
-def play_on(
-    lan: Lan,
-    script: Script,
-    path: Path,
-    places: tuple[str, ...] = ("PC1",),
-    *,
-    host_of: dict[str, str] = HOST_OF,
-    source_ports: dict[str, int] = SOURCE_PORTS,
-    port: int = REPORT_PORT,
-    network: str = "the report's LAN",
-) -> dict:
-    """Play a script on a LAN with a host called "server" and one for each user; gives its entry of the manifest.
+# Frame 1193
 
-    Raises RecordingError.
-    """
-    comment = f"Chat of the lab kit on {network}, plaintext; recorded at {', '.join(places)}."
-    arrivals = ConsoleLog()
-    chat: list[RemoteServer | RemoteClient] = []
+FRAME_1193 = bytes.fromhex("""
+    18 c0 4d df aa 43 c6 fe 50 ad ab dc 08 00 45 00
+    00 37 cb 45 40 00 40 06 23 f5 0a 1b 1b 83 0a 1b
+    1b ce 26 aa db a4 06 e5 1b fa 68 08 63 95 50 18
+    01 f6 63 0c 00 00 3c 42 72 61 6e 64 6f 6e 3e 20
+    68 65 6c 6c 6f
+""")
+TIME_NS = 11_502_790_000  # since the first frame of the report's recording
+FILE_NAME = "report-frame-1193.pcapng"
 
-    def client_of(name: str) -> RemoteClient:
-        source_port = source_ports.get(name, 0)
-        client = RemoteClient(lan[host_of[name]], name, lan["server"].address, port, source_port)
-        chat.append(client)
-        return client
 
-    started_ns = time.time_ns()
-    try:
-        with Recording(lan, list(places), path, comment=comment) as recording:
-            with RemoteServer(lan["server"], port, arrivals.console) as server:
-                chat.append(server)
-                player = Player(script, client_of, arrivals, lambda: wait_until_acknowledged(chat))
-                player.play()
-    except (ChatError, ServerError, ConnectionLost) as error:
-        raise RecordingError(f"the session broke off: {error}") from error
-    return {
-        "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "frames": sum(recording.frames.values()),
-        "tls": "none",
-        "tls_version": None,
-        "cipher": None,
-        "wire": "report",
-        "interface": ", ".join(recording.frames),
-        "started_ns": started_ns,
-        "server": {"address": lan["server"].address, "port": port},
-        "users": player.users,
-        "events": player.events,
-        "hosts": {one.name: one.plan.nics[0].addresses[0] for one in lan.hosts.values()},
-    }
+def write_frame_1193(folder: Path | str) -> Path:
+    """Write the frame as a capture into ``folder``."""
+    path = Path(folder) / FILE_NAME
+    comment = (
+        "Frame 1193 of a student's report of May 2023, byte for byte; its date is not known, so it says 1970."
+    )
+    with CaptureWriter(path, comment=comment, application="packet-capture lab kit") as writer:
+        writer.add_interface("PC 1", description="PC 1 of the report, 10.27.27.206")
+        writer.write(FRAME_1193, TIME_NS, comment="frame 1193 of the report: <Brandon> hello")
+    return path

@@ -1,0 +1,43 @@
+"""The report's LAN as most scenarios use it: with a long cable at PC 1, and a server whose console can be waited for.
+
+The cable of PC 1 takes 30 ms each way: a whole flight of segments has left before the first answer is back, as on a real
+path, however fast this machine is.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from lab.harness.console_log import ConsoleLog
+from lab.harness.lan_tap import Recording
+from lab.harness.remote_chat import RemoteServer
+from lab.harness.variant import REPORT_PORT
+from lab.net.lan import Lan
+from lab.net.plan import REPORT_LAN
+
+CABLE_S = 0.03  # one way
+# Without a tail loss probe (RFC 8985 section 7), which would repeat a segment before the retransmission timer does.
+TEXTBOOK = {"net.ipv4.tcp_early_retrans": "0"}
+
+
+@contextmanager
+def lesson_lan(path: Path, place: str) -> Iterator[Lan]:
+    """Yield the LAN while it is recorded at one place."""
+    plans = [replace(plan, sysctl=plan.sysctl | TEXTBOOK) for plan in REPORT_LAN]
+    with Lan(plans) as lan:
+        lan.condition("PC1", delay_s=CABLE_S)
+        with Recording(lan, [place], path, comment=comment_of(path, place)):
+            yield lan
+
+
+@contextmanager
+def chat_server(lan: Lan, program: str = "lab/server.py") -> Iterator[ConsoleLog]:
+    """Run a server on its host; yield what its console has printed."""
+    log = ConsoleLog()
+    with RemoteServer(lan["server"], REPORT_PORT, log.console, program):
+        yield log
+
+
+def comment_of(path: Path, place: str) -> str:
+    return f"{path.stem}, a lesson of the lab kit, recorded at {place}"

@@ -1,0 +1,13 @@
+"""The same silent reader: the kit's server waits for nobody."""
+
+from pathlib import Path
+
+from lab.harness.manifest import Entry
+from lab.harness.scenarios import scenario
+from lab.harness.scenarios.frozen import silent_reader
+
+
+@scenario(notebook="07")
+def cured(path: Path) -> Entry:
+    """The same silent reader in the room of the kit's server, at the server."""
+    return silent_reader(path, "lab/server.py")

@@ -1,0 +1,13 @@
+"""Messages with boundaries of their own."""
+
+from pathlib import Path
+
+from lab.harness.manifest import Entry
+from lab.harness.scenarios import scenario
+from lab.harness.scenarios.glued import talk
+
+
+@scenario(notebook="04")
+def framed(path: Path) -> Entry:
+    """The same on the json wire, at the server."""
+    return talk(path, wire="json")

@@ -1,0 +1,46 @@
+"""Messages that a read joins or cuts, because TCP is a stream of bytes."""
+
+from pathlib import Path
+
+from lab.chat import events
+from lab.chat.wires import WIRES
+from lab.harness.bare_socket import BareSocket
+from lab.harness.lesson_lan import chat_server, lesson_lan
+from lab.harness.manifest import Entry
+from lab.harness.scenarios import scenario
+from lab.harness.variant import REPORT_PORT
+
+QUICK = ("hello", "how are you?", "bye")  # three messages, said in one breath
+LONG = (
+    "a" + "é" * 600
+)  # 1201 bytes in UTF-8, so that byte 1024, where a read ends, is the middle of a character
+
+
+@scenario(notebook="04")
+def glued(path: Path) -> Entry:
+    """Three quick messages and a long one on the report wire, at the server."""
+    return talk(path, wire="report")
+
+
+def talk(path: Path, *, wire: str, no_delay: bool = False, order: str = "") -> Entry:
+    """Brandon says three things in one breath, and then a long one."""
+    encode = WIRES[wire]().encode
+    with lesson_lan(path, "server") as lan, chat_server(lan) as log, BareSocket(lan["PC1"]) as brandon:
+        brandon.connect(lan["server"].address, REPORT_PORT, no_delay=no_delay)
+        brandon.say(encode(events.Join("Brandon")))
+        log.wait_for("*** Brandon Connected ")
+        if joined := encode(events.Joined("Brandon")):
+            brandon.hear(until=joined)
+        lan.settle()
+        if order:
+            lan.order(order)
+        brandon.say(*(encode(events.Say(text)) for text in QUICK))
+        brandon.hear(until=QUICK[-1].encode())
+        lan.settle()  # the acknowledgement of that is a segment of its own
+        brandon.say(encode(events.Say(LONG)))
+        brandon.hear(until=LONG[-40:].encode())
+        lan.settle()
+        brandon.say(encode(events.Leave()))
+        brandon.hear_to_the_end()
+        brandon.leave()
+    return {"wire": wire, "no_delay": no_delay, "said": [*QUICK, LONG], "order": order or None}
