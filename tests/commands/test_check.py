@@ -112,7 +112,7 @@ def test_answers_are_counted_and_a_broken_line_is_named(tmp_path, monkeypatch, c
     check._tell_answers()
     printed = capsys.readouterr().out
     assert "s1/answers.toml: 3 answered" in printed and "s2/answers.toml cannot be read: line 1" in printed
-    assert "client_isn: a whole number is asked for, and '7' is none" in printed
+    assert "client_isn: a whole number is asked for, not '7'" in printed
     assert "port: no question is called that" in printed and "server_port:" not in printed
 
 
