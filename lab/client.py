@@ -10,8 +10,9 @@ import sys
 
 from lab.chat import terminal
 from lab.chat.client import ChatClient, Login
+from lab.chat.options import wire_name
 from lab.chat.tls import VERSIONS, client_context
-from lab.chat.wires import WIRES, wire_name
+from lab.chat.wires import WIRES
 
 NO_TKINTER = (
     "client: this Python has no tkinter, so it has no windows: use --terminal, or install it "

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from lab.chat import events
+from lab.chat.client import Login
 from lab.chat.events import Event, printable
 from lab.chat.report_wire import as_text
 
@@ -105,8 +106,19 @@ def line_for(event: Event, me: str = "") -> str:
             text = f"*** Welcome, {name}{': ' if offers else ''}{', '.join(offers)} ***"
         case events.SaidTo(name, to, text):
             text = f"[private, to {to}] {text}" if name == me else f"[private, from {name}] {text}"
+        case events.Joined(name):
+            text = as_text(events.Announced(name))
+        case events.Left(name):
+            text = f"*** {name} Disconnected ***"
         case events.Refused(_, text):
             text = f"*** Refused: {text} ***"
         case _:
             text = as_text(event)
     return printable(text)
+
+
+def plaintext_warning(login: Login) -> str | None:
+    """Return what a user should know before connecting, if anything."""
+    if login.password and not login.tls:
+        return "without TLS the password goes over the wire in plaintext: everybody on the path can read it"
+    return None

@@ -6,7 +6,7 @@ same time:
     send          waits until all has gone               the client; the server while somebody is not in the room
     send_nowait   sends what fits and keeps the rest     the room's broadcaster, which must not wait for anybody
 
-Errors: ``ConnectionLost`` for whatever ends a connection, with one line that says what happened.
+Whatever ends a connection is an OSError; ``reason`` makes one line for people of it.
 """
 
 import contextlib
@@ -14,19 +14,21 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 READ_BYTES = 16_384 + 512  # one whole TLS record and its header fit (RFC 8446 section 5.2)
 FOREVER_S = 1_000_000  # eleven days; the largest wait that every system's poll() takes is 24
-MSG_DONTWAIT = getattr(socket, "MSG_DONTWAIT", None)  # a flag of Linux and macOS; Windows has none
+MSG_DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)  # a flag of Linux and macOS; Windows has none
 
-Tap = Callable[
-    [str, bytes], None
-]  # called with "sent" or "received" and the bytes, just as they are on the wire
+Tap = Callable[[str, bytes], None]  # called with "sent" or "received" and the bytes as they are on the wire
 
 
 class ConnectionLost(OSError):
-    """The connection has ended or cannot be made; the text says why in one line."""
+    """The connection has ended; the text says why in one line."""
+
+
+def reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 class Connection:
@@ -36,17 +38,13 @@ class Connection:
     cipher: str | None = None
 
     def __init__(self, sock: socket.socket, deadline_s: float | None = None, tap: Tap | None = None):
-        try:
-            self.peer, self.local = sock.getpeername()[:2], sock.getsockname()[:2]
-        except OSError as error:
-            raise ConnectionLost("the other side has gone already") from error
+        self.peer, self.local = sock.getpeername()[:2], sock.getsockname()[:2]
         self.socket, self.tap = sock, tap
         self.unsent_bytes = 0  # what send_nowait has kept
         self._unsent: deque[bytes | memoryview] = deque()  # all members that are behind share these bytes
         self._sending = threading.RLock()
-        # Where there is no flag for a send that must not wait, a second handle of the same socket does it.
-        self._nowait_socket = sock if MSG_DONTWAIT is not None else sock.dup()
-        if self._nowait_socket is not sock:
+        self._nowait_socket = sock if MSG_DONTWAIT else sock.dup()  # a handle of the same socket
+        if not MSG_DONTWAIT:
             self._nowait_socket.setblocking(False)
         self.set_deadline(deadline_s)
         # A chat message must not wait for the acknowledgement of the one before it (Nagle's algorithm, RFC 896).
@@ -55,43 +53,34 @@ class Connection:
     def set_deadline(self, seconds: float | None = None) -> None:
         """Bound how long all that is received from now on may take *together*; None for no bound."""
         self._deadline = None if seconds is None else time.monotonic() + seconds
-        if seconds is None and self._nowait_socket is not self.socket:
-            seconds = FOREVER_S  # two handles share one blocking mode, and the other one must not block
-        self.socket.settimeout(seconds)
+        # Two handles of a socket share one blocking mode, so where there are two, the first has a time limit always.
+        self.socket.settimeout(FOREVER_S if seconds is None and not MSG_DONTWAIT else seconds)
 
     def receive(self, limit: int) -> bytes:
-        """Return the next bytes, ``limit`` at most; b"" when the other side has closed. Raises ConnectionLost."""
-        try:
-            if self._deadline is not None:  # a byte now and then must not buy more time
-                self.socket.settimeout(max(0.001, self._deadline - time.monotonic()))
-            data = self.socket.recv(limit)
-        except TimeoutError:
-            raise ConnectionLost("the other side said nothing in time") from None
-        except OSError as error:
-            raise ConnectionLost(error.strerror or str(error)) from error
+        """Return the next bytes, ``limit`` at most; b"" when the other side has closed."""
+        if self._deadline is not None:  # a byte now and then must not buy more time
+            self.socket.settimeout(max(0.001, self._deadline - time.monotonic()))
+        data = self.socket.recv(limit)
         if self.tap and data:
             self.tap("received", data)
         return data
 
     def send(self, data: bytes) -> None:
-        """Send all of ``data``; waits while the other side does not read. Raises ConnectionLost."""
-        try:
-            with self._sending:
-                if self.tap and data:
-                    self.tap("sent", data)
-                self.socket.sendall(data)
-        except OSError as error:
-            raise ConnectionLost(error.strerror or str(error)) from error
+        """Send all of ``data``; wait while the other side does not read."""
+        with self._sending:
+            if self.tap and data:
+                self.tap("sent", data)
+            self.socket.sendall(data)
 
-    def send_nowait(self, data: bytes) -> None:
-        """Send what the socket takes of what was kept and of ``data``, and keep the rest. Raises ConnectionLost."""
-        if data:
+    def send_nowait(self, pieces: Iterable[bytes]) -> int:
+        """Send what the socket takes, keep the rest for the next time, and return its size."""
+        for data in pieces:
             self._unsent.append(data)
             self.unsent_bytes += len(data)
         try:
             while self._unsent:
                 piece = self._unsent[0]
-                sent = self._nowait_socket.send(piece, MSG_DONTWAIT or 0)
+                sent = self._nowait_socket.send(piece, MSG_DONTWAIT)
                 self.unsent_bytes -= sent
                 if sent == len(piece):
                     self._unsent.popleft()
@@ -99,8 +88,7 @@ class Connection:
                     self._unsent[0] = memoryview(piece)[sent:]
         except BlockingIOError:
             pass
-        except OSError as error:
-            raise ConnectionLost(error.strerror or str(error)) from error
+        return self.unsent_bytes
 
     def finish(self, seconds: float = 1) -> None:
         """Send nothing more, and read until the other side closes, so that it gets what was sent last.
@@ -109,13 +97,11 @@ class Connection:
         """
         self.set_deadline(seconds)
         self._say_goodbye()
-        try:
+        with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
             for _ in range(64):  # bounded: whoever goes on sending is cut off
                 if not Connection.receive(self, READ_BYTES):
                     break
-        except OSError:
-            pass
 
     def abort(self) -> None:
         """Cut the connection from any thread: whichever thread waits on it wakes up. Its reader closes it."""

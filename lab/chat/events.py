@@ -1,58 +1,44 @@
 """What can be said in the chat: one vocabulary for both wires.
 
-A wire format (``report_wire``, ``json_wire``) turns bytes into these events and back. The code above them, the server,
-the room, the client and its windows, knows events only; the code below them, the connection, knows bytes only.
+A wire (``report_wire``, ``json_wire``) turns bytes into these events and back. The code above knows events only, the
+connection below knows bytes only. A wire has no bytes for an event that it does not know: sending it does nothing.
 
     client to server    Join  Announce  ListUsers  Say  SayTo  Rename  Leave
-    server to client    Welcome  Joined  Announced  Left  Renamed  Said  SaidTo  Users
-                        Notice  Refused  Text
-
-A wire has no bytes for an event that it does not know, such as ``Announce`` on the json wire: sending it does nothing.
+    server to client    Welcome  Joined  Announced  Left  Renamed  Said  SaidTo  Users  Notice  Refused  Text
 """
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-# --- client to server ------------------------------------------------------------------------------------------------
+# --- client to server
 
 
 @dataclass(frozen=True)
-class Join:
-    """Who I am: the first event of a connection."""
-
+class Join:  # the first event of a connection
     name: str
-    password: str | None = None
-
-    def __repr__(self) -> str:  # so that no log ever shows a password
-        return f"Join(name={self.name!r}, password={'None' if self.password is None else '...'})"
+    password: str | None = field(default=None, repr=False)  # so that no log ever shows it
 
 
 @dataclass(frozen=True)
-class Announce:
-    """Announce me to everyone (report wire; on the json wire the server does that unasked)."""
+class Announce:  # me to everyone (on the json wire the server does that unasked)
+    pass
 
 
 @dataclass(frozen=True)
 class ListUsers:
-    """Send the user list: to ``everyone``, as the report's server does, or to me alone."""
-
-    everyone: bool = False
+    everyone: bool = False  # send the list to all, as the report's server does, not to me alone
 
 
 @dataclass(
     unsafe_hash=True
-)  # Say and Said come by the million, and a frozen one takes three times as long to make
+)  # not frozen: Say and Said come by the million, and that would take three times as long
 class Say:
-    """A message to everyone. ``id`` comes back with it, and so tells its sender that it was delivered."""
-
     text: str
-    id: str | None = None
+    id: str | None = None  # comes back with the message: then it was delivered
 
 
 @dataclass(frozen=True)
 class SayTo:
-    """A message to one user."""
-
     to: str
     text: str
     id: str | None = None
@@ -68,15 +54,13 @@ class Leave:
     pass
 
 
-# --- server to client ------------------------------------------------------------------------------------------------
+# --- server to client
 
 
 @dataclass(frozen=True)
 class Welcome:
-    """The answer to ``Join``: the name as the others see it, and what the server offers beyond the basics."""
-
-    name: str
-    offers: tuple[str, ...] = ()
+    name: str  # as the others see it
+    offers: tuple[str, ...] = ()  # what the server can do beyond the basics
 
 
 @dataclass(frozen=True)
@@ -86,8 +70,6 @@ class Joined:
 
 @dataclass(frozen=True)
 class Announced:
-    """``*** NAME Connected ***`` on the report wire."""
-
     name: str
 
 
@@ -104,12 +86,10 @@ class Renamed:
 
 @dataclass(unsafe_hash=True)
 class Said:
-    """``time`` (whole seconds since 1970, UTC) marks a message of the past, sent again to a new user."""
-
     name: str
     text: str
     id: str | None = None
-    time: int | None = None
+    time: int | None = None  # seconds since 1970 (UTC) of a message of the past, sent again to a new user
 
 
 @dataclass(frozen=True)
@@ -122,54 +102,38 @@ class SaidTo:
 
 @dataclass(frozen=True)
 class Users:
-    """Everyone in the room, in order of arrival.
-
-    ``changed``: sent unasked, since the list has changed. Only the report wire needs it: its clients keep no list.
-    """
-
-    names: tuple[str, ...]
-    changed: bool = False
+    names: tuple[str, ...]  # in order of arrival
+    changed: bool = False  # sent unasked: only the report wire needs that, since its clients keep no list
 
 
 @dataclass(frozen=True)
-class Notice:
-    """Something the server itself says."""
-
+class Notice:  # something that the server itself says
     text: str
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Why a request was not carried out: a key of ``REASONS``, the same for people, and the id of a message.
-
-    ``closing``: it was a ``Join``, and the server closes the connection (never a field on the wire).
-    """
-
-    reason: str
-    text: str
-    id: str | None = None
-    closing: bool = False
+    reason: str  # a key of ``REASONS``
+    text: str  # the same for people
+    id: str | None = None  # of the message
+    closing: bool = False  # a ``Join`` was refused, and the server closes the connection
 
 
 @dataclass(frozen=True)
-class Text:
-    """Text of unknown shape (report wire): parts of messages that a byte stream has cut, or joined."""
-
+class Text:  # of unknown shape (report wire): parts of messages that TCP has cut or joined
     text: str
 
 
 @dataclass(frozen=True)
 class Lost:
-    """The connection has ended; ``reason`` is None when we left. Never on the wire: the client's own last event."""
-
-    reason: str | None
+    reason: (
+        str | None
+    )  # why the connection has ended, the client's own last event; None when the user has left
 
 
 Request = Join | Announce | ListUsers | Say | SayTo | Rename | Leave
 Reply = Welcome | Joined | Announced | Left | Renamed | Said | SaidTo | Users | Notice | Refused | Text
 Event = Request | Reply | Lost
-
-# --- what is refused, and why ----------------------------------------------------------------------------------------
 
 REASONS = {
     "too_long": "the line is longer than 16384 bytes",
@@ -187,23 +151,29 @@ REASONS = {
     "room_full": "the room is full",
     "not_stored": "the message could not be stored, so it was not sent",
 }
-FATAL = frozenset(("too_long", "bad_utf8", "bad_json"))  # nobody knows where the next message starts
 
 
 class WireError(ValueError):
     """The peer broke a rule. ``reason`` is a key of ``REASONS``; the error's text is one line for people."""
 
     def __init__(self, reason: str, text: str = "", id: str | None = None):
-        super().__init__(text or REASONS.get(reason, reason))
+        super().__init__(text or REASONS[reason])
         self.reason, self.id = reason, id
-        self.fatal = reason in FATAL
+        self.fatal = reason in (
+            "too_long",
+            "bad_utf8",
+            "bad_json",
+        )  # nobody knows where the next message starts
+
+    def refusal(self, closing: bool = False) -> Refused:
+        return Refused(self.reason, str(self), self.id, closing)
 
 
 def name_key(name: str) -> str:
-    """The form in which two names are the same that people cannot tell apart: ``Zoë`` and ``ZOË``, ``ﬁ`` and ``fi``."""
+    """Return the same for names that people cannot tell apart: ``Zoë`` and ``ZOË``, ``ﬁ`` and ``fi``."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def printable(text: str) -> str:
-    """The text with every character that a terminal might obey (escape, bell, ...) shown as ``\\xNN`` instead."""
+    """Return the text with every character that a terminal might obey (escape, bell, ...) as ``\\xNN`` instead."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

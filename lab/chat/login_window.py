@@ -10,6 +10,7 @@ import tkinter as tk
 from tkinter import filedialog, messagebox, ttk
 
 from lab.chat.chat_box import BAD, HALF_PAD, PAD
+from lab.chat.chat_log import plaintext_warning
 from lab.chat.chat_window import ChatWindow, key_log_warning
 from lab.chat.client import ChatClient, ChatError, Login
 from lab.chat.queue_reader import QueueReader, connect_in_thread
@@ -168,9 +169,8 @@ class LoginWindow(QueueReader, ttk.Frame):
             pad_to=self.pad_to if framed else 0,
             tap=WireLog(encrypted),
         )
-        if login.warning and not messagebox.askokcancel(
-            "Not encrypted", f"Careful: {login.warning}.", parent=self
-        ):
+        warning = plaintext_warning(login)
+        if warning and not messagebox.askokcancel("Not encrypted", f"Careful: {warning}.", parent=self):
             return
         self.connect_button.state(["disabled"])
         self.status.set(f"Connecting to {login.host} port {port} ...")

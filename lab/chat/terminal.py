@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterable
 
-from lab.chat.chat_log import line_for
+from lab.chat.chat_log import line_for, plaintext_warning
 from lab.chat.client import ChatClient
 from lab.chat.connection import ConnectionLost
 from lab.chat.events import Lost, Renamed, printable
@@ -34,8 +34,8 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output=None) -> 
         lines = sys.stdin or ()  # None: started with standard input closed
         if hasattr(lines, "reconfigure"):
             lines.reconfigure(errors="replace")
-    if client.login.warning:
-        print(f"Warning: {client.login.warning}.", file=sys.stderr, flush=True)
+    if warning := plaintext_warning(client.login):
+        print(f"Warning: {warning}.", file=sys.stderr, flush=True)
     client.connect()
     host, port = client.connection.local
     secured = client.connection.tls_version or "plaintext: everyone can read it"

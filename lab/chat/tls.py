@@ -17,10 +17,10 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from lab.chat.connection import READ_BYTES, Connection, ConnectionLost, Tap
+from lab.chat.connection import READ_BYTES, Connection, ConnectionLost, Tap, reason
 from lab.chat.private_file import make_private
 
 TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection (RFC 8446 section 5.1)
@@ -82,18 +82,44 @@ def _limit(context: ssl.SSLContext, version: str | None) -> ssl.SSLContext:
 def accept(sock: socket.socket, context: ssl.SSLContext | None, deadline_s: float) -> Connection:
     """Return a server's connection, plaintext or TLS, as the client's first byte says. Raises ConnectionLost."""
     plain = Connection(sock, deadline_s)
-    try:
-        first = sock.recv(1, socket.MSG_PEEK)
-    except OSError:
-        raise ConnectionLost("the other side said nothing in time") from None
-    if first != TLS_HANDSHAKE:
+    if sock.recv(1, socket.MSG_PEEK) != TLS_HANDSHAKE:
         return plain
     if context:
         return TlsConnection(sock, context, deadline_s=deadline_s)
-    with contextlib.suppress(ConnectionLost):
+    with contextlib.suppress(OSError):
         plain.send(NO_TLS_HERE)
         plain.finish()
     raise ConnectionLost("a TLS client on a plaintext port")
+
+
+def connect(
+    host: str, port: int, context: ssl.SSLContext | None, server_name: str | None, deadline_s: float,
+    source_port: int = 0, tap: Tap | None = None,
+) -> Connection:  # fmt: skip
+    """Return a client's connection, over TLS where there is a context. Raises ConnectionLost with a line for people."""
+    where = f"{host} port {port}"
+    try:
+        if not 0 < port <= 65_535:  # getaddrinfo would quietly take another one
+            raise OverflowError("a port is a number from 1 to 65535")
+        source = ("", source_port) if source_port else None
+        sock = socket.create_connection((host, port), deadline_s, source)
+    except socket.gaierror as error:
+        raise ConnectionLost(f"No host has the name {host!r}: check the host box or --host.") from error
+    except (ConnectionRefusedError, TimeoutError) as error:
+        raise ConnectionLost(
+            f"No server answers at {where}: is it running, and does a firewall let it through?"
+        ) from error
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise ConnectionLost(f"Cannot connect to {where}: {reason(error)}.") from error
+    try:
+        return (
+            TlsConnection(sock, context, server_name or host, deadline_s, tap)
+            if context
+            else Connection(sock, deadline_s, tap)
+        )
+    except OSError as error:
+        sock.close()
+        raise ConnectionLost(f"{where}: {reason(error)}.") from error
 
 
 class TlsConnection(Connection):
@@ -134,8 +160,8 @@ class TlsConnection(Connection):
         with self._sending:  # over both steps: TLS records must leave in the order in which they were sealed
             super().send(self._seal(data))
 
-    def send_nowait(self, data: bytes) -> None:
-        super().send_nowait(self._seal(data) if data else b"")
+    def send_nowait(self, pieces: Iterable[bytes]) -> int:
+        return super().send_nowait([self._seal(data) for data in pieces])
 
     def _seal(self, data: bytes) -> bytes:
         """Return the TLS records that carry ``data``."""
@@ -152,7 +178,7 @@ class TlsConnection(Connection):
                 self._tls.unwrap()  # fails, since it wants the peer's farewell as well; but ours is written by then
             farewell = self._outgoing.read()
         with contextlib.suppress(OSError):
-            super().send_nowait(farewell)  # a socket that is full goes without
+            super().send_nowait([farewell])  # a socket that is full goes without
             if self.tap and farewell and not self.unsent_bytes:
                 self.tap("sent", farewell)
 

@@ -1,9 +1,10 @@
-"""The wire formats by name, and which of them a client uses."""
+"""The two wire formats, and how a connection is read through one of them."""
 
-import argparse
+from collections.abc import Iterator
 
-from lab.chat import json_wire
-from lab.chat.json_wire import JsonWire
+from lab.chat.connection import Connection
+from lab.chat.events import Event, WireError
+from lab.chat.json_wire import FIRST_BYTE, JsonWire
 from lab.chat.report_wire import ReportWire
 
 Wire = ReportWire | JsonWire
@@ -12,11 +13,11 @@ WIRES: dict[str, type[Wire]] = {"report": ReportWire, "json": JsonWire}
 
 def wire_for(first: bytes, pad_to: int = 0) -> Wire:
     """Return the server's side of the wire that a client uses, by the first bytes that it has sent."""
-    return (JsonWire if first.startswith(json_wire.FIRST_BYTE) else ReportWire)(server=True, pad_to=pad_to)
+    return (JsonWire if first.startswith(FIRST_BYTE) else ReportWire)(server=True, pad_to=pad_to)
 
 
-def wire_name(text: str) -> str:
-    """Return the name of a wire as somebody typed it, for ``argparse``. Raises ArgumentTypeError."""
-    if text == "lines":
-        raise argparse.ArgumentTypeError("the lines wire is now called json")
-    return text
+def received(connection: Connection, wire: Wire, data: bytes = b"") -> Iterator[Event | WireError]:
+    """Yield the events in ``data`` and in what follows it, until the other side closes. Raises OSError."""
+    while data := data or connection.receive(wire.read_bytes):
+        yield from wire.feed(data)
+        data = b""

@@ -112,7 +112,7 @@ def _spoken(who: str, text: str, present: dict[str, None]) -> Step:
         if to == who:
             raise ValueError("/msg to oneself is not supported")
         text = rest[len(to) :].strip()
-    if not json_wire.is_text(text):
+    if not json_wire.TEXT.fullmatch(text):
         raise ValueError(events.REASONS["bad_text"])
     said = events.Said(who, text)
     echoed = ReportWire.encode(said)

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass
 
-from lab.chat.wires import wire_name
+from lab.chat.options import wire_name
 
 TLS_VERSIONS = ("none", "1.2", "1.3")
 WIRES = ("report", "json")

@@ -23,7 +23,6 @@ from lab.chat.features.history import History
 from lab.chat.features.nickname import Nickname
 from lab.chat.features.private import Private
 from lab.chat.features.typed_commands import TypedCommands, enter
-from lab.chat.server import ServerError
 from lab.chat.tls import client_context, server_context
 from tests.chat.programs import client_program, server_program
 from tests.chat.report_peer import ReportClient
@@ -157,7 +156,7 @@ class TestAccounts:
 
     def test_a_file_that_is_none(self, serve, tmp_path):
         (tmp_path / "text").write_text("this is no database, and it is long enough to look at" * 20)
-        with pytest.raises(ServerError, match="accounts"):
+        with pytest.raises(OSError, match="accounts"):
             serve(features=[Accounts(tmp_path / "text")])
 
     def test_one_password_for_the_room(self, serve):
@@ -325,10 +324,10 @@ class TestHistory:
 
     def test_what_cannot_be_stored_is_not_said(self, serve, tmp_path):
         class Full(History):
-            def store(self, batch):
-                if any("too much" in said.text for said in batch):
+            def keep(self, said):
+                if any("too much" in one.text for one in said):
                     raise OSError("database or disk is full")
-                super().store(batch)
+                super().keep(said)
 
         server = serve(features=[Full(tmp_path / "h.sqlite")])
         alice, bob = json_client("Alice", server), json_client("Bob", server)
@@ -344,7 +343,7 @@ class TestHistory:
 
     def test_a_file_that_is_none(self, serve, tmp_path):
         (tmp_path / "text").write_text("this is no database, and it is long enough to look at" * 20)
-        with pytest.raises(ServerError, match="history"):
+        with pytest.raises(OSError, match="history"):
             serve(features=[History(tmp_path / "text")])
 
     @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from lab.chat import events, room
+from lab.chat import broadcaster, events
 from lab.chat.client import ChatClient, Login
 from lab.chat.events import Lost
 from lab.chat.features.accounts import Accounts
@@ -58,7 +58,7 @@ def test_a_login_drop_by_drop_buys_no_time(serve):
         threading.Thread(target=drip, daemon=True).start()
         read_to_end(peer)
         closed.set()
-    server.said.wait_for("in time")
+    server.said.wait_for("timed out")
     assert server.room.names == ()
 
 
@@ -165,7 +165,7 @@ def test_a_flood_from_one_is_bounded_and_drops_nobody_who_reads(serve):
     line = JSON.encode(events.Say("x" * 900))
     for _ in range(50):
         flooder.sendall(line * 100)
-        assert server.room._queue.qsize() <= room.MAX_QUEUED + 10
+        assert server.room.broadcaster.queue.qsize() <= broadcaster.MAX_QUEUED + 10
     flooder.sendall(JSON.encode(events.Say("the end")))
     seen = until(alice, lambda event: isinstance(event, events.Said) and event.text == "the end", BOUND_S * 2)
     assert sum(isinstance(event, events.Said) for event in seen) == 5_001

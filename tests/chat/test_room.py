@@ -81,7 +81,7 @@ def test_who_says_nothing_is_dropped_after_the_login_time(serve):
     server = serve(login_s=0.2)
     with raw(server.port) as peer:
         assert read_to_end(peer) == b""
-    server.said.wait_for("in time")
+    server.said.wait_for("timed out")
 
 
 def test_no_server_there():

@@ -12,7 +12,8 @@ import time
 from collections import deque
 from pathlib import Path
 
-from lab.chat.events import Said
+from lab.chat.broadcaster import Post
+from lab.chat.events import Said, WireError
 from lab.chat.features import Feature
 from lab.chat.private_file import make_private
 
@@ -56,16 +57,22 @@ class History(Feature):
             self._database.close()
             self._database = None
 
-    def store(self, batch: list[Said]) -> None:
-        now = int(time.time())
+    def store(self, batch: list[Post]) -> None:
+        posts = [post for post in batch if isinstance(post.event, Said)]
         try:
-            with self._database:  # one transaction, however many there are
-                rows = [(now, said.name, said.text) for said in batch]
-                self._database.executemany("INSERT INTO said (time, name, text) VALUES (?, ?, ?)", rows)
-                if now - self._cleaned_s > CLEAN_EVERY_S:
-                    self._clean()
-        except sqlite3.Error as error:
-            raise OSError(f"the history in {self.path}: {error}") from error
+            self.keep([post.event for post in posts])
+        except (OSError, sqlite3.Error) as error:
+            self.room.console(f"Not stored, so not delivered: {len(posts)} messages: {self.path}: {error}")
+            for post in posts:
+                post.event, post.to = WireError("not_stored", id=post.event.id).refusal(), [post.sender]
+
+    def keep(self, said: list[Said]) -> None:
+        now = int(time.time())
+        with self._database:  # one transaction, however many there are
+            rows = [(now, one.name, one.text) for one in said]
+            self._database.executemany("INSERT INTO said (time, name, text) VALUES (?, ?, ?)", rows)
+            if now - self._cleaned_s > CLEAN_EVERY_S:
+                self._clean()
 
     def heard(self, said: Said) -> None:
         self._last.append(Said(said.name, said.text, time=int(time.time())))

@@ -115,6 +115,6 @@ class TypedCommands(Feature):
             case Say(text):
                 self.room.post(Said(member.name, text), sender=member)
             case _:
-                if not self.room.handle(member, request):
+                if not any(feature.handle(member, request) for feature in self.room.features):
                     raise WireError("not_offered")
         return True

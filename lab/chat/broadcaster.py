@@ -1,0 +1,162 @@
+"""The one thread that delivers.
+
+Any thread posts events on one queue. The broadcaster takes *everything* that is on it, encodes each event once for each
+wire, joins what it has, and hands every member that one piece with one ``send`` that never waits. What is posted in the
+meantime makes the next batch, so batches grow with the load and need no timer. (The cost of a chat server is the number
+of its ``send`` calls. A thread for each client that writes makes more of them, not fewer.)
+
+    client threads --> queue --> broadcaster: [take all] [encode, join] [send to each member once]
+                                          a full socket: kept for later, up to a bound, then dropped
+
+Arrivals and departures travel in the same queue. So all members see the same events in the same order, and from a
+member's arrival to its departure nobody but the broadcaster sends to its connection, without any lock.
+"""
+
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from lab.chat import events
+from lab.chat.connection import Connection, ConnectionLost, reason
+from lab.chat.features import Feature
+from lab.chat.wires import Wire
+
+MAX_UNSENT_BYTES = 1 << 20  # what is kept for a member that does not read, before it is dropped
+MAX_BATCH_CHARACTERS = 1 << 17  # of text: so that one batch alone drops nobody
+MAX_SEPARATE = 8  # messages sent one by one where there is no framing; more are joined all the same
+MAX_QUEUED = 4_000  # posts that may wait; then whoever posts waits, and TCP makes its sender wait
+RETRY_S = 0.02  # how soon a full socket is tried again
+
+
+@dataclass(eq=False)
+class Member:
+    name: str
+    connection: Connection
+    wire: Wire
+    leaving: bool = False  # a feature has ended its conversation
+    dropped: str | None = None  # why the broadcaster has given it up
+    gone: threading.Event = field(
+        default_factory=threading.Event
+    )  # the broadcaster has let go of its connection
+
+
+@dataclass(slots=True)
+class Post:
+    """An event for everyone, or for ``to`` alone, who arrives with a Welcome and departs with a Lost."""
+
+    event: events.Event | Callable[[], events.Event]  # or what returns it when its turn comes
+    to: Iterable[Member] | None = None
+    sender: Member | None = None
+
+
+class Broadcaster:
+    def __init__(self, features: Sequence[Feature]):
+        self.closing = threading.Event()  # then nobody is sent anything any more
+        self.queue: queue.SimpleQueue[Post] = queue.SimpleQueue()
+        self._features = features
+        self._taken = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="broadcast")
+        self.start = self._thread.start
+        # For its own thread alone:
+        self._members: dict[Member, None] = {}  # as far as their arrivals have been delivered
+        self._wires: dict[str, Wire] = {}  # any member's: all encode alike
+        self._behind = False  # whether some member has not taken all of it
+
+    def close(self) -> None:
+        """Return when all that is queued has been delivered."""
+        self.closing.set()
+        self.queue.put(Post(events.Lost(None), ()))  # wakes the thread up
+        self._thread.join()
+
+    def post(
+        self,
+        event: events.Event | Callable[[], events.Event],
+        to: Iterable[Member] | None = None,
+        sender: Member | None = None,
+    ) -> None:
+        """Have an event delivered to everyone, or to some alone. Waits while too much is queued."""
+        if self.closing.is_set():
+            return
+        if self.queue.qsize() > MAX_QUEUED:
+            self._taken.clear()
+            self._taken.wait(1)
+        self.queue.put(Post(event, to, sender))
+
+    def arrive(self, member: Member, welcome: events.Welcome) -> None:
+        self.queue.put(Post(welcome, [member]))
+
+    def depart(self, member: Member) -> None:
+        """Return when the member has all that was posted before, as far as it reads, and is sent nothing more."""
+        self.queue.put(Post(events.Lost(None), [member]))
+        while self._thread.is_alive() and not member.gone.wait(RETRY_S):
+            pass
+
+    def _run(self) -> None:
+        while not (self.closing.is_set() and self.queue.empty()):
+            batch, characters, seen = [], 0, -1
+            try:
+                batch.append(self.queue.get(timeout=RETRY_S if self._behind else None))
+                # Give up the interpreter's lock for as long as that makes the queue grow: client threads that have read
+                # something wait for it. What they post costs no further ``send`` in this batch.
+                while seen < (waiting := self.queue.qsize()) < MAX_QUEUED:
+                    seen = waiting
+                    time.sleep(0)
+                while characters < MAX_BATCH_CHARACTERS:
+                    characters += len(getattr(batch[-1].event, "text", ""))
+                    batch.append(self.queue.get_nowait())
+            except queue.Empty:
+                pass
+            self._taken.set()
+            for feature in self._features:
+                feature.store(batch)
+            self._deliver(batch)
+
+    def _deliver(self, batch: list[Post]) -> None:
+        """Encode each event once for each wire; a member sent anything of its own has a copy with that in it."""
+        shared: defaultdict[str, list[bytes]] = defaultdict(list)  # by wire
+        own: dict[Member, list[bytes]] = {}
+        departing: dict[Member, list[bytes]] = {}
+        for post in batch:
+            event = post.event() if callable(post.event) else post.event
+            if post.to is None:
+                for wire in self._wires.values():
+                    if data := wire.encode(event):
+                        shared[wire.name].append(data)
+                        for member, pieces in own.items():
+                            if member.wire.name == wire.name:
+                                pieces.append(data)
+                if isinstance(event, events.Said):
+                    for feature in self._features:
+                        feature.heard(event)
+                continue
+            for member in post.to:
+                if isinstance(event, events.Welcome):
+                    self._members[member], self._wires[member.wire.name] = None, member.wire
+                    greetings = (greeting for feature in self._features for greeting in feature.greet(member))
+                    own[member] = [member.wire.encode(greeting) for greeting in (event, *greetings)]
+                elif isinstance(event, events.Lost):
+                    departing[member] = own.pop(member, None) or [*shared[member.wire.name]]
+                    del self._members[member]
+                elif member in self._members:
+                    own.setdefault(member, [*shared[member.wire.name]]).append(member.wire.encode(event))
+        own |= departing
+        self._behind = False
+        for member in (*self._members, *departing):
+            connection = member.connection
+            pieces = own.get(member) or shared[member.wire.name]
+            if len(pieces) > 1 and (member.wire.framed or len(pieces) > MAX_SEPARATE):
+                pieces[:] = [b"".join(pieces)]  # once for all who share it
+            try:
+                unsent = connection.send_nowait(pieces) if pieces or connection.unsent_bytes else 0
+                if unsent:
+                    self._behind = True
+                    if unsent > MAX_UNSENT_BYTES:
+                        raise ConnectionLost(f"does not read: {unsent} bytes are waiting")
+            except (OSError, ValueError) as error:  # its own thread then takes it out of the room
+                member.dropped = member.dropped or reason(error)
+                connection.abort()
+        for member in departing:
+            member.gone.set()
