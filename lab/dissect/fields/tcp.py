@@ -10,31 +10,18 @@
 |                    Options, filled up to 32 bits              |
 """
 
-from lab.dissect.fields.tree import Cursor, Field, Layer, Row, group, layer
+from typing import NamedTuple
+
+from lab.dissect.fields.tree import Cursor, Field, Layer, Row, group, in_hex, layer
 from lab.dissect.tcp.options import END, MSS, NOP, SACK, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE
 
 SOURCE = "RFC 9293 section 3.1"
 
-
-def _hex4(value: int) -> str:
-    return f"0x{value:04x}"
-
-
 PORTS_AND_NUMBERS = (
     Row("Source port", "tcp.srcport", 16, "The sender's end of the connection."),
     Row("Destination port", "tcp.dstport", 16, "The receiver's end; a server's is known beforehand."),
-    Row(
-        "Sequence number",
-        "tcp.seq_raw",
-        32,
-        "The number of the first payload byte (of the SYN, where that is set).",
-    ),
-    Row(
-        "Acknowledgment number",
-        "tcp.ack_raw",
-        32,
-        "Everything before this byte has arrived (valid with ACK).",
-    ),
+    Row("Sequence number", "tcp.seq_raw", 32, "The number of the first payload byte, or of the SYN."),
+    Row("Acknowledgment number", "tcp.ack_raw", 32, "Everything before it has arrived (valid with ACK)."),
     Row("Header length", "tcp.hdr_len", 4, "Length of this header in 32-bit words: 5 without options."),
 )
 FLAGS = (
@@ -43,71 +30,56 @@ FLAGS = (
     Row("CWR", "tcp.flags.cwr", 1, "Congestion window reduced: the sender has slowed down (RFC 3168)."),
     Row("ECE", "tcp.flags.ece", 1, "ECN echo: a router marked congestion on the way (RFC 3168)."),
     Row("URG", "tcp.flags.urg", 1, "The urgent pointer is valid."),
-    Row(
-        "ACK",
-        "tcp.flags.ack",
-        1,
-        "The acknowledgment number is valid: set in all segments but the first SYN.",
-    ),
+    Row("ACK", "tcp.flags.ack", 1, "The acknowledgment number is valid: in all segments but the first SYN."),
     Row("PSH", "tcp.flags.push", 1, "Push: hand this to the application now, a write ends here."),
     Row("RST", "tcp.flags.reset", 1, "Reset: the connection is over at once."),
     Row("SYN", "tcp.flags.syn", 1, "Synchronise: opens a direction and names its initial sequence number."),
     Row("FIN", "tcp.flags.fin", 1, "Finished: the sender will send no more."),
 )
+_WINDOW = "Room for {value} more bytes, before scaling by the agreed shift."
 WINDOW_TO_URGENT = (
-    Row(
-        "Window",
-        "tcp.window_size_value",
-        16,
-        "Room for {value} more bytes, before scaling by the agreed shift.",
-    ),
-    Row("Checksum", "tcp.checksum", 16, "", _hex4),
+    Row("Window", "tcp.window_size_value", 16, _WINDOW),
+    Row("Checksum", "tcp.checksum", 16, "", in_hex(4)),
     Row("Urgent pointer", "tcp.urgent_pointer", 16, "Where urgent data ends, if URG is set."),
 )
-
-# kind: (name, Wireshark's key, rows of its value or None for bytes, meaning, source)
 _EDGES = (
     Row("Left edge", "tcp.options.sack_le", 32, "The first byte of a block that arrived out of order."),
     Row("Right edge", "tcp.options.sack_re", 32, "The byte behind that block."),
 )
+_SIZE = Row("Size", "tcp.options.mss_val", 16, "Send me at most {value} bytes of payload in a segment.")
+_SHIFT = Row("Shift", "tcp.options.wscale.shift", 8, "My windows are to be shifted left by {value} bits.")
+_CLOCKS = (
+    Row("My clock", "tcp.options.timestamp.tsval", 32, "The sender's clock, in ticks of its own."),
+    Row("Echo", "tcp.options.timestamp.tsecr", 32, "The last clock value that came from the other side."),
+)
+
+
+class _Option(NamedTuple):
+    name: str
+    key: str
+    rows: tuple[Row, ...] | None  # of its value; None: bytes
+    meaning: str
+    source: str
+
+
+_SCALE_MEANING = "Makes windows over 65,535 bytes possible, if both sides offer it."
+_CLOCK_MEANING = "Measures round trips and unmasks old duplicates."
 _OPTIONS = {
-    MSS: (
+    MSS: _Option(
         "Maximum segment size",
         "tcp.options.mss",
-        (Row("Size", "tcp.options.mss_val", 16, "Send me at most {value} bytes of payload in a segment."),),
+        (_SIZE,),
         "How large a segment may be.",
         "RFC 9293 section 3.7.1",
     ),
-    WINDOW_SCALE: (
-        "Window scale",
-        "tcp.options.wscale",
-        (Row("Shift", "tcp.options.wscale.shift", 8, "My windows are to be shifted left by {value} bits."),),
-        "Makes windows over 65,535 bytes possible, if both sides offer it.",
-        "RFC 7323 section 2",
+    WINDOW_SCALE: _Option(
+        "Window scale", "tcp.options.wscale", (_SHIFT,), _SCALE_MEANING, "RFC 7323 section 2"
     ),
-    SACK_PERMITTED: (
-        "SACK permitted",
-        "tcp.options.sack_perm",
-        (),
-        "I understand SACK blocks.",
-        "RFC 2018 section 2",
+    SACK_PERMITTED: _Option(
+        "SACK permitted", "tcp.options.sack_perm", (), "I understand SACK blocks.", "RFC 2018 section 2"
     ),
-    SACK: ("SACK", "tcp.options.sack", None, "What arrived beyond a hole.", "RFC 2018 section 3"),
-    TIMESTAMPS: (
-        "Timestamps",
-        "tcp.options.timestamp",
-        (
-            Row("My clock", "tcp.options.timestamp.tsval", 32, "The sender's clock, in ticks of its own."),
-            Row(
-                "Echo",
-                "tcp.options.timestamp.tsecr",
-                32,
-                "The last clock value that came from the other side.",
-            ),
-        ),
-        "Measures round trips and unmasks old duplicates.",
-        "RFC 7323 section 3",
-    ),
+    SACK: _Option("SACK", "tcp.options.sack", None, "What arrived beyond a hole.", "RFC 2018 section 3"),
+    TIMESTAMPS: _Option("Timestamps", "tcp.options.timestamp", _CLOCKS, _CLOCK_MEANING, "RFC 7323 section 3"),
 }
 _NAMES = {
     19: "MD5 signature",
@@ -120,13 +92,9 @@ _NAMES |= {34: "Fast open cookie", 253: "Experiment 1", 254: "Experiment 2"}
 
 
 def dissect_tcp(cursor: Cursor) -> tuple[Layer, Field | None]:
-    """The layer of the header at CURSOR, and its checksum field (not judged yet), or None if that was not
-    captured.
-    """
+    """Take the header at ``cursor``; return its layer and its checksum field, not judged yet (None: not captured)."""
     first = cursor.byte
-    meaning = "A reliable stream of bytes in each direction, between two ports."
     fields, whole = cursor.table(PORTS_AND_NUMBERS, SOURCE)
-    checksum = None
     if whole:
         flags, whole = cursor.table(FLAGS, SOURCE)
         if flags:
@@ -134,18 +102,16 @@ def dissect_tcp(cursor: Cursor) -> tuple[Layer, Field | None]:
     if whole:
         rest, whole = cursor.table(WINDOW_TO_URGENT, SOURCE)
         fields += rest
-        checksum = rest[1] if len(rest) > 1 and rest[1].key == "tcp.checksum" else None
     if whole:
         header = fields[4].value * 4
         if header < 20:
             fields[4].meaning += " Less than 5 cannot be."
-        elif header > 20:
-            options = _options(Cursor(cursor.data, cursor.byte, min(cursor.end, first + header)))
-            if options:
-                fields.append(
-                    group("Options", options, f"{header - 20} bytes", key="tcp.options", source=SOURCE)
-                )
-                cursor.bit = options[-1].bit_start + options[-1].bit_length
+        elif header > 20 and (options := _options(cursor.until(first + header))):
+            text = f"{header - 20} bytes"
+            fields.append(group("Options", options, text, key="tcp.options", source=SOURCE))
+            cursor.bit = options[-1].bit_start + options[-1].bit_length
+    checksum = next((one for one in fields if one.key == "tcp.checksum"), None)
+    meaning = "A reliable stream of bytes in each direction, between two ports."
     return layer("TCP", "tcp", first * 8, fields, meaning), checksum
 
 
@@ -153,70 +119,46 @@ def _flags_field(flags: list[Field]) -> Field:
     value = 0
     for flag, row in zip(flags, FLAGS, strict=True):
         value = value << row.bits | flag.value
-    names = ", ".join(flag.name for flag in flags[1:] if flag.value) or "none"
+    text = f"0x{value:03x} ({', '.join(flag.name for flag in flags[1:] if flag.value) or 'none'})"
     meaning = "Twelve bits, nine of them flags; which are set says what the segment is for."
-    return group(
-        "Flags", flags, f"0x{value:03x} ({names})", meaning, key="tcp.flags", source=SOURCE, value=value
-    )
+    return group("Flags", flags, text, meaning, key="tcp.flags", source=SOURCE, value=value)
 
 
 def _options(cursor: Cursor) -> list[Field]:
-    options = []
+    options: list[Field] = []
     while cursor.left:
         kind = cursor.number(8)
-        if kind == NOP:
-            options.append(
-                cursor.run(
-                    1, "No operation", "Padding between options.", key="tcp.options.nop", source=SOURCE
-                )
-            )
-            continue
-        if kind == END:
-            options.append(
-                cursor.rest(
-                    "End of options", "The rest fills up to 32 bits.", key="tcp.options.eol", source=SOURCE
-                )
-            )
-            break
         length = cursor.data[cursor.byte + 1] if cursor.left >= 2 else 0
-        if length < 2 or length > cursor.left:
-            broken = f"Kind {kind} claims {length} bytes, which cannot be: the list ends here."
-            options.append(cursor.rest("Broken option", broken, source=SOURCE))
-            break
-        options.append(_option(Cursor(cursor.data, cursor.byte, cursor.byte + length), kind))
-        cursor.bit += length * 8
+        if kind == NOP:
+            meaning, key = "Padding between options.", "tcp.options.nop"
+            options.append(cursor.run(1, "No operation", meaning, key=key, source=SOURCE))
+        elif kind == END:
+            meaning, key = "The rest fills up to 32 bits.", "tcp.options.eol"
+            options.append(cursor.rest("End of options", meaning, key=key, source=SOURCE))
+        elif length < 2 or length > cursor.left:
+            meaning = f"Kind {kind} claims {length} bytes, which cannot be: the list ends here."
+            options.append(cursor.rest("Broken option", meaning, source=SOURCE))
+        else:
+            options.append(_option(cursor.until(cursor.byte + length), kind))
+            cursor.bit += length * 8
     return options
 
 
 def _option(cursor: Cursor, kind: int) -> Field:
-    name, key, rows, meaning, source = _OPTIONS.get(
-        kind,
-        (
-            _NAMES.get(kind, f"Option {kind}"),
-            "",
-            None,
-            "An option that this kit only names.",
-            "IANA TCP parameters",
-        ),
+    meaning, source = "An option that this kit only names.", "IANA TCP parameters"
+    unknown = _Option(_NAMES.get(kind, f"Option {kind}"), "", None, meaning, source)
+    name, key, rows, meaning, source = _OPTIONS.get(kind, unknown)
+    head = (
+        Row("Kind", "tcp.option_kind", 8, f"{kind} stands for: {name.lower()}."),
+        Row("Length", "tcp.option_len", 8, "Bytes of this option, kind and length included."),
     )
-    children = [
-        cursor.take(Row("Kind", "tcp.option_kind", 8, f"{kind} stands for: {name.lower()}."), source),
-        cursor.take(
-            Row("Length", "tcp.option_len", 8, "Bytes of this option, kind and length included."), source
-        ),
-    ]
+    children, _ = cursor.table(head, source)
     if kind == SACK and cursor.left % 8 == 0:
         rows = _EDGES * (cursor.left // 8)
     if rows is not None and sum(row.bits for row in rows) == cursor.left * 8:
         children += cursor.table(rows, source)[0]
     elif cursor.left:
-        children.append(
-            cursor.rest(
-                "Value", "Not of the length that this option has." if rows is not None else "", source=source
-            )
-        )
-    return group(name, children, _option_text(children[2:]), meaning, key=key, source=source)
-
-
-def _option_text(values: list[Field]) -> str:
-    return ", ".join(value.text for value in values)
+        wrong = "" if rows is None else "Not of the length that this option has."
+        children.append(cursor.rest("Value", wrong, source=source))
+    text = ", ".join(value.text for value in children[2:])
+    return group(name, children, text, meaning, key=key, source=source)

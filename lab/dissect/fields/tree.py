@@ -1,30 +1,27 @@
-"""The tree that a dissected frame is: layers, fields, and fields of fields, each with its place, value and
-meaning.
+"""The tree of a dissected frame: layers, fields, and fields of fields, each with its place, value and meaning.
 
-Places are counted in bits from the start of the frame, since headers do not keep to bytes (IPv4 puts its
-version and its header length into one). Whatever has no children is a *leaf*; the leaves of a frame, in
-order, cover every bit of it exactly once: nothing is skipped, nothing is explained twice.
+Places are counted in bits from the start of the frame, since headers do not keep to bytes (IPv4 puts its version and its
+header length into one). A field without children is a *leaf*. The leaves of a frame, in order, cover every bit of it
+exactly once: nothing is skipped, nothing is explained twice.
 
-A header is written down as a table of rows, in the order of its diagram in the RFC, and ``Cursor.table``
-walks along it. Where the bytes end before the table does (a short capture, a lying length), what is left
-becomes a leaf of its own that says so: *short* is not *wrong*, and never an exception.
+A header is written down as a table of rows, in the order of its diagram in the RFC, and ``Cursor.table`` walks along it.
+Where the bytes end before the table does (a short capture, a wrong length), the rest becomes a leaf of its own that says
+so: *short* is not *wrong*, and never an exception.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 @dataclass
 class Field:
-    """One field. VALUE is an int, bytes or str; TEXT is the value for people; KEY is Wireshark's name for
-    it.
-    """
+    """One field. ``value`` is an int, bytes or str; ``text`` shows it to people; ``key`` is Wireshark's name for it."""
 
     name: str
     bit_start: int  # from the start of the frame
     bit_length: int
-    value: object = None
+    value: Any = None
     text: str = ""
     meaning: str = ""  # one sentence
     source: str = ""  # where it is defined, "RFC 791 section 3.1"
@@ -34,52 +31,57 @@ class Field:
 
     @property
     def start(self) -> int:
-        """The first byte that the field touches, from the start of the frame."""
+        """Return the first byte that the field touches, from the start of the frame."""
         return self.bit_start // 8
 
     @property
     def length(self) -> int:
-        """How many bytes it touches."""
+        """Return how many bytes it touches."""
         return (self.bit_start + self.bit_length + 7) // 8 - self.start
 
     @property
     def is_bits(self) -> bool:
-        """True where the field does not begin and end at whole bytes."""
+        """Return whether the field does not begin and end at whole bytes."""
         return bool(self.bit_start % 8 or self.bit_length % 8)
 
     def walk(self) -> Iterator["Field"]:
-        """The field itself and everything below it, in order."""
+        """Yield the field itself and everything below it, in order."""
         yield self
         for child in self.children:
             yield from child.walk()
 
     def leaves(self) -> Iterator["Field"]:
-        """The leaves below it, in order of their place; fields without any bits are left out."""
+        """Yield the leaves below it, in order of their place; fields without any bits are left out."""
         for one in self.walk():
             if not one.children and one.bit_length:
                 yield one
 
     def find(self, key: str) -> "Field":
-        """The first field with Wireshark's name KEY. KeyError where there is none."""
+        """Return the first field that Wireshark calls ``key``; KeyError if there is no such field."""
         for one in self.walk():
             if one.key == key:
                 return one
         raise KeyError(key)
 
-    def get(self, key: str, default=None):
-        """The value of the first field with Wireshark's name KEY, or DEFAULT."""
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of the first field that Wireshark calls ``key``, or ``default``."""
         return next((one.value for one in self.walk() if one.key == key), default)
 
     def leaf_at(self, byte: int) -> "Field":
-        """The leaf that BYTE belongs to (the first of them where several share it). IndexError outside."""
+        """Return the leaf that ``byte`` belongs to, the first where several share it; IndexError outside."""
         for one in self.leaves():
             if one.start <= byte < one.start + one.length:
                 return one
         raise IndexError(byte)
 
-    def as_dict(self) -> dict:
-        """Plain data, for JSON."""
-        plain = {"name": self.name, "key": self.key, "start": self.start, "length": self.length}
+    def as_dict(self) -> dict[str, Any]:
+        """Return the field and all below it as plain data, for JSON."""
+        plain: dict[str, Any] = {
+            "name": self.name,
+            "key": self.key,
+            "start": self.start,
+            "length": self.length,
+        }
         if self.is_bits:
             plain |= {"first_bit": self.bit_start % 8, "bits": self.bit_length}
         value = self.value.hex() if isinstance(self.value, bytes) else self.value
@@ -92,11 +94,16 @@ class Field:
 
 
 class Layer(Field):
-    """A protocol's whole header (or, for what carries none, its bytes). Its children are the fields."""
+    """A protocol's whole header. Its children are the fields."""
+
+    def extend(self, fields: Iterable[Field]) -> None:
+        """Add fields behind those that the layer has."""
+        self.children += fields
+        self.bit_length = _end(self.children, self.bit_start) - self.bit_start
 
 
 class Row(NamedTuple):
-    """A line of a header's table. MEANING may name ``{value}`` and ``{text}``."""
+    """A line of a header's table. ``meaning`` may name ``{value}`` and ``{text}``."""
 
     name: str
     key: str
@@ -106,9 +113,9 @@ class Row(NamedTuple):
 
 
 class Cursor:
-    """A place in a frame that moves on as fields are taken. END is the first byte that it must not touch."""
+    """A place in a frame that moves on as fields are taken. ``end`` is the first byte that it must not touch."""
 
-    def __init__(self, data: bytes, start: int, end: int):
+    def __init__(self, data: bytes, start: int, end: int) -> None:
         self.data = data
         self.bit = start * 8
         self.end = min(end, len(data))
@@ -119,17 +126,21 @@ class Cursor:
 
     @property
     def left(self) -> int:
-        """Whole bytes left."""
+        """Return how many whole bytes are left."""
         return max(0, self.end - (self.bit + 7) // 8)
 
+    def until(self, end: int) -> "Cursor":
+        """Return a cursor at the same place that ends at byte ``end`` or where this one does."""
+        return Cursor(self.data, self.byte, min(self.end, end))
+
     def number(self, bits: int) -> int:
-        """The next BITS as an unsigned number, most significant first, without moving on."""
+        """Return the next ``bits`` as an unsigned number, most significant first, without moving on."""
         first, last = self.bit // 8, (self.bit + bits + 7) // 8
         whole = int.from_bytes(self.data[first:last], "big")
         return whole >> (last * 8 - self.bit - bits) & ((1 << bits) - 1)
 
     def take(self, row: Row, source: str = "") -> Field:
-        """The field that ROW describes. There must be enough bits left."""
+        """Take the field that ``row`` describes. There must be enough bits left."""
         value = self.number(row.bits)
         text = row.show(value)
         meaning = row.meaning.format(value=value, text=text)
@@ -137,11 +148,9 @@ class Cursor:
         self.bit += row.bits
         return taken
 
-    def table(self, rows, source: str = "") -> tuple[list[Field], bool]:
-        """The fields of a table; False where the bytes ended first (the last field then holds what there
-        was).
-        """
-        taken = []
+    def table(self, rows: Iterable[Row], source: str = "") -> tuple[list[Field], bool]:
+        """Take the fields of a table; return False with them if the bytes ended first (the last then holds the rest)."""
+        taken: list[Field] = []
         for row in rows:
             if self.bit + row.bits > self.end * 8:
                 if self.bit < self.end * 8:
@@ -150,36 +159,62 @@ class Cursor:
             taken.append(self.take(row, source))
         return taken, True
 
-    def run(
-        self, length: int, name: str, meaning: str = "", *, key: str = "", source: str = "", show=None
-    ) -> Field:
-        """The next LENGTH bytes, or as many as there are, as one field whose value is bytes."""
+    def run(self, length: int, name: str, meaning: str = "", *, key: str = "", source: str = "") -> Field:
+        """Take the next ``length`` bytes, or as many as there are, as one field whose value is bytes."""
         length = max(0, min(length, self.left))
         value = bytes(self.data[self.byte : self.byte + length])
-        text = show(value) if show else shorten(value)
-        taken = Field(name, self.bit, length * 8, value, text, meaning, source, key)
+        taken = Field(name, self.bit, length * 8, value, shorten(value), meaning, source, key)
         self.bit += length * 8
         return taken
 
     def rest(self, name: str, meaning: str = "", *, key: str = "", source: str = "") -> Field:
-        """All bits that are left, as one field whose value is bytes."""
+        """Take all bits that are left as one field whose value is bytes."""
         start = self.bit
         value = bytes(self.data[self.byte : self.end])
         self.bit = max(self.bit, self.end * 8)
         return Field(name, start, self.bit - start, value, shorten(value), meaning, source, key)
 
 
+Step = Callable[[Cursor, list[Field]], Any]  # takes a header, adds its layer; returns the next step, or None
+
+
 def shorten(value: bytes) -> str:
-    """Bytes in hexadecimal, the first sixteen of them."""
+    """Return bytes in hexadecimal, the first sixteen of them."""
     return value[:16].hex(" ") + (f" ... ({len(value)} bytes)" if len(value) > 16 else "")
+
+
+def in_hex(digits: int) -> Callable[[int], str]:
+    """Return a function that shows a number in hexadecimal."""
+    return lambda value: f"0x{value:0{digits}x}"
+
+
+def named(names: dict[int, str], digits: int = 0) -> Callable[[int], str]:
+    """Return a function that shows a number, decimal or with so many hexadecimal digits, and its name if it has one."""
+    show = in_hex(digits) if digits else str
+    return lambda value: f"{show(value)} ({names[value]})" if value in names else show(value)
+
+
+def _end(children: list[Field], otherwise: int) -> int:
+    return max((child.bit_start + child.bit_length for child in children), default=otherwise)
 
 
 def layer(
     name: str, key: str, start_bit: int, children: list[Field], meaning: str = "", text: str = ""
 ) -> Layer:
-    """A layer round CHILDREN, which stand one behind the other from START_BIT on."""
-    end = max((child.bit_start + child.bit_length for child in children), default=start_bit)
-    return Layer(name, start_bit, end - start_bit, None, text, meaning, "", key, "", children)
+    """Return a layer of fields that follow one another from ``start_bit`` on."""
+    length = _end(children, start_bit) - start_bit
+    return Layer(name, start_bit, length, None, text, meaning, "", key, "", children)
+
+
+def take_header(
+    cursor: Cursor, layers: list[Field], rows: Iterable[Row], name: str, key: str, meaning: str, source: str
+) -> tuple[Layer, bool]:
+    """Take a header's table and add its layer to ``layers``; return the layer and whether the header was whole."""
+    start = cursor.bit
+    fields, whole = cursor.table(rows, source)
+    made = layer(name, key, start, fields, meaning)
+    layers.append(made)
+    return made, whole
 
 
 def group(
@@ -192,7 +227,7 @@ def group(
     source: str = "",
     value: object = None,
 ) -> Field:
-    """One field made of others that stand one behind the other."""
+    """Return one field made of others that follow one another."""
     start = children[0].bit_start
-    end = children[-1].bit_start + children[-1].bit_length
-    return Field(name, start, end - start, value, text, meaning, source, key, "", children)
+    length = _end(children, start) - start
+    return Field(name, start, length, value, text, meaning, source, key, "", children)

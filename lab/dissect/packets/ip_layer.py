@@ -5,8 +5,7 @@
     IPv6  version 4, class 8, label 20 | payload length 2 | next header 1 | hop limit 1
           source 16 | destination 16 | extension headers                                           (RFC 8200)
 
-Extension headers are walked over, and so is IPv4's authentication header. Fragments are marked, and not put
-together.
+Extension headers are skipped, and so is IPv4's authentication header. Fragments are marked, not reassembled.
 """
 
 from ipaddress import IPv4Address, IPv6Address
@@ -14,51 +13,40 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lab.dissect.files.bytes_view import gather
+from lab.dissect.files.bytes_view import Column, gather
 
 FRAGMENT_HEADER, AUTHENTICATION, NOTHING_MORE = 44, 51, 59
 EXTENSIONS_IPV6 = (0, 43, 44, 51, 60, 135, 139, 140)  # RFC 8200 section 4, RFC 7045
 MOST_EXTENSIONS = 64  # headers in a row that are followed
 
+_WORDS = [
+    ("version", "u1"),
+    ("tos", "u1"),
+    ("total", ">u2"),
+    ("id", ">u2"),
+    ("fragment", ">u2"),
+    ("ttl", "u1"),
+]
 _IPV4 = np.dtype(
-    [
-        ("version", "u1"),
-        ("tos", "u1"),
-        ("total", ">u2"),
-        ("id", ">u2"),
-        ("fragment", ">u2"),
-        ("ttl", "u1"),
-        ("protocol", "u1"),
-        ("checksum", ">u2"),
-        ("source", ">u4"),
-        ("destination", ">u4"),
-    ]
+    [*_WORDS, ("protocol", "u1"), ("checksum", ">u2"), ("source", ">u4"), ("destination", ">u4")]
 )
-_IPV6 = np.dtype(
-    [
-        ("label", ">u4"),
-        ("length", ">u2"),
-        ("next", "u1"),
-        ("hops", "u1"),
-        ("source", "S16"),
-        ("destination", "S16"),
-    ]
-)
+_LABEL = [("label", ">u4"), ("length", ">u2"), ("next", "u1"), ("hops", "u1")]
+_IPV6 = np.dtype([*_LABEL, ("source", "S16"), ("destination", "S16")])
 _EXTENSION = np.dtype([("next", "u1"), ("length", "u1"), ("fragment", ">u2")])
 
 
 class Carried(NamedTuple):
     """One item a packet in each array. Where ``sound`` is False the others mean nothing."""
 
-    sound: np.ndarray  # bool: the IP header is whole and does not contradict itself
-    source: np.ndarray  # as in the header
-    destination: np.ndarray
-    protocol: np.ndarray  # uint8, behind all extension headers
-    at: np.ndarray  # int64, where what is carried begins
-    limit: np.ndarray  # int64, where its captured bytes end
-    packet_end: np.ndarray  # int64, where it ends on the wire
-    first_fragment: np.ndarray  # bool
-    later_fragment: np.ndarray  # bool
+    sound: Column  # bool: the IP header is whole and does not contradict itself
+    source: Column  # as in the header
+    destination: Column
+    protocol: Column  # uint8, behind all extension headers
+    at: Column  # int64, where the payload begins
+    limit: Column  # int64, where the captured bytes of it end
+    packet_end: Column  # int64, where it ends on the wire
+    first_fragment: Column  # bool
+    later_fragment: Column  # bool
 
 
 def ipv6_text(value: int) -> str:
@@ -68,12 +56,12 @@ def ipv6_text(value: int) -> str:
     return str(IPv6Address(value))
 
 
-def read_ipv4(data: np.ndarray, packet: np.ndarray, end: np.ndarray, wire_end: np.ndarray) -> Carried:
+def read_ipv4(data: Column, packet: Column, end: Column, wire_end: Column) -> Carried:
     """Read the packets at ``packet``; the file holds them up to ``end``, the wire had ``wire_end``."""
     header = gather(data, packet, _IPV4)
     header_length = (header["version"] & 15).astype(np.int64) * 4
     total = header["total"].astype(np.int64)
-    # A total length of 0 is left by cards that cut large segments up themselves (offload): the frame decides.
+    # Cards that cut large segments up themselves (offload) leave a total length of 0: the frame decides.
     packet_end = np.where(total == 0, wire_end, np.minimum(packet + total, wire_end))
     protocol, at, fragment = header["protocol"], packet + header_length, header["fragment"]
     sound = (header["version"] >> 4 == 4) & (header_length >= 20) & (packet + 20 <= end)
@@ -86,26 +74,22 @@ def read_ipv4(data: np.ndarray, packet: np.ndarray, end: np.ndarray, wire_end: n
     return Carried(sound, *ends, protocol, at, limit, packet_end, fragment & 0x2000 != 0, later)
 
 
-def read_ipv6(data: np.ndarray, packet: np.ndarray, end: np.ndarray, wire_end: np.ndarray) -> Carried:
+def read_ipv6(data: Column, packet: Column, end: Column, wire_end: Column) -> Carried:
     """Read the packets that begin at ``packet``, as ``read_ipv4`` does."""
     header = gather(data, packet, _IPV6)
     packet_end = np.minimum(packet + 40 + header["length"], wire_end)
     limit = np.minimum(end, packet_end)
     sound = (header["label"] >> 28 == 6) & (packet + 40 <= end)
-    protocol, at, first, later = _skip_extensions(
-        data,
-        np.where(sound, header["next"], NOTHING_MORE).astype(np.uint8),
-        packet + 40,
-        limit,
-        EXTENSIONS_IPV6,
-    )
-    return Carried(
-        sound, header["source"], header["destination"], protocol, at, limit, packet_end, first, later
-    )
+    following = np.where(sound, header["next"], NOTHING_MORE).astype(np.uint8)
+    protocol, at, first, later = _skip_extensions(data, following, packet + 40, limit, EXTENSIONS_IPV6)
+    ends = header["source"], header["destination"]
+    return Carried(sound, *ends, protocol, at, limit, packet_end, first, later)
 
 
-def _skip_extensions(data, protocol, at, limit, extensions):
-    """Go behind the extension headers: (protocol, where it begins, fragment or not, later fragment or not)."""
+def _skip_extensions(
+    data: Column, protocol: Column, at: Column, limit: Column, extensions: tuple[int, ...]
+) -> tuple[Column, Column, Column, Column]:
+    """Skip extension headers; return the protocol, where it begins, and whether it is a first or a later fragment."""
     at = at.copy()
     fragment, later = np.zeros(len(at), bool), np.zeros(len(at), bool)
     known = np.zeros(256, bool)

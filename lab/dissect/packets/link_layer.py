@@ -7,21 +7,20 @@
     loop (108)         address family 4 | packet
     raw IP (101, ...)  packet
 
-Where dots stand the type may name another header, which says what follows in its turn:
+Where there are dots, the type may name another header, which names what follows in its turn:
 
     0x8100, 0x88a8, 0x9100  VLAN tag      priority, network 2 | type 2
     0x8864                  PPPoE         version, kind 1 | code 1 | session 2 | length 2 | PPP protocol 2
     0x8847, 0x8848          MPLS          label 20 bits, class 3, last one 1, ttl 8 | label or packet
     up to 1500              LLC and SNAP  AA AA 03 | 00 00 00 | type 2; the number is a length (IEEE 802.3)
 
-All frames of one link type are looked at in one go. The type decides which IP it is; null and raw links and
-MPLS do not name it, so there the packet's own version number decides. PPP, HDLC, nflog and other links are
-not read (``other_frames`` counts them).
+All frames of one link type are read in one go. The type decides which IP it is. Raw links and MPLS do not name it, so there
+the packet's own version number decides. PPP, HDLC, nflog and other links are not read (``other_frames`` counts them).
 """
 
 import numpy as np
 
-from lab.dissect.files.bytes_view import gather
+from lab.dissect.files.bytes_view import Column, gather
 
 LINK_NULL, LINK_ETHERNET, LINK_RAW, LINK_LOOP, LINK_SLL = 0, 1, 101, 108, 113
 LINK_IPV4, LINK_IPV6, LINK_SLL2 = 228, 229, 276
@@ -49,7 +48,7 @@ _VERSION = np.zeros(1 << 16, np.uint8)  # by type
 _VERSION[TYPE_IPV4], _VERSION[TYPE_IPV6] = 4, 6
 
 
-def find_packets(data: np.ndarray, start: np.ndarray, end: np.ndarray, link_type: int):
+def find_packets(data: Column, start: Column, end: Column, link_type: int) -> tuple[Column, Column]:
     """Return where IP packets begin (int64, bytes into ``data``) and which IP each is (uint8: 4, 6 or 0).
 
     ``start`` and ``end`` bound the captured bytes of each frame, all of them of ``link_type``.
@@ -58,7 +57,7 @@ def find_packets(data: np.ndarray, start: np.ndarray, end: np.ndarray, link_type
     return packet, _VERSION[kind]
 
 
-def find_types(data: np.ndarray, start: np.ndarray, end: np.ndarray, link_type: int):
+def find_types(data: Column, start: Column, end: Column, link_type: int) -> tuple[Column, Column]:
     """Return where packets begin and the type of each (uint16): as on Ethernet, or one of those above."""
     if link_type == LINK_ETHERNET:
         return _by_type(data, start + 12, start + 14, end)
@@ -74,7 +73,9 @@ def find_types(data: np.ndarray, start: np.ndarray, end: np.ndarray, link_type: 
     return start, np.full(len(start), kind, np.uint16)
 
 
-def _by_type(data, type_at, packet, end, cooked=False):
+def _by_type(
+    data: Column, type_at: Column, packet: Column, end: Column, cooked: bool = False
+) -> tuple[Column, Column]:
     kind = np.where(packet <= end, gather(data, type_at, _TYPE), CUT_SHORT).astype(np.uint16)
     if cooked and (kind <= LONGEST_LLC).any():
         kind[(kind <= LONGEST_LLC) & (kind != SLL_LLC)] = UNKNOWN
@@ -93,26 +94,25 @@ def _by_type(data, type_at, packet, end, cooked=False):
     return packet, kind
 
 
-def _vlan(data, at, end, kind):
+def _vlan(data: Column, at: Column, end: Column, kind: Column) -> tuple[Column, Column]:
     return at + 4, gather(data, at + 2, _TYPE)
 
 
-def _llc(data, at, end, kind):
+def _llc(data: Column, at: Column, end: Column, kind: Column) -> tuple[Column, Column]:
     header = gather(data, at, _LLC)
-    plain = (header["saps"] == _LLC_IP) & (header["control"] == _UNNUMBERED)
-    snap = (
-        (header["saps"] == _SNAP) & (header["control"] == _UNNUMBERED) & (header["oui"] == np.void(bytes(3)))
-    )
+    unnumbered = header["control"] == _UNNUMBERED
+    plain = unnumbered & (header["saps"] == _LLC_IP)
+    snap = unnumbered & (header["saps"] == _SNAP) & (header["oui"] == np.void(bytes(3)))
     kind = np.where(plain, TYPE_IPV4, np.where(snap, header["type"], OTHER_LLC))
     return at + np.where(snap, 8, 3), np.where(snap & (kind <= LONGEST_LLC), OTHER_LLC, kind)
 
 
-def _pppoe(data, at, end, kind):
+def _pppoe(data: Column, at: Column, end: Column, kind: Column) -> tuple[Column, Column]:
     protocol = gather(data, at + 6, _TYPE)
     return at + 8, np.where(protocol == 0x21, TYPE_IPV4, np.where(protocol == 0x57, TYPE_IPV6, OTHER_PPPOE))
 
 
-def _mpls(data, at, end, kind):
+def _mpls(data: Column, at: Column, end: Column, kind: Column) -> tuple[Column, Column]:
     last = gather(data, at + 2, np.dtype("u1")) & 1 == 1
     return at + 4, np.where(last, _by_version(data, at + 4, end, OTHER_MPLS), kind)
 
@@ -125,12 +125,12 @@ _HEADER[TYPE_PPPOE] = 3
 _HEADER[list(MPLS_TYPES)] = 4
 
 
-def _by_version(data, at, end, otherwise: int) -> np.ndarray:
+def _by_version(data: Column, at: Column, end: Column, otherwise: int) -> Column:
     version = np.where(at < end, gather(data, at, np.dtype("u1")) >> 4, 0)
     return np.select([version == 4, version == 6], [TYPE_IPV4, TYPE_IPV6], otherwise).astype(np.uint16)
 
 
-def _by_family(data, start, end) -> np.ndarray:
+def _by_family(data: Column, start: Column, end: Column) -> Column:
     little = np.where(start + 4 <= end, gather(data, start, np.dtype("<u4")), 0)
     family = np.where(little > 0xFFFF, little.astype(np.uint32).byteswap(), little)
     kind = np.full(len(start), UNKNOWN, np.uint16)

@@ -1,14 +1,17 @@
-"""The frames of a capture that have no row in ``segments``, by name, so that nobody overlooks them.
+"""Name the frames of a capture that have no row in ``segments``, so that nobody overlooks them.
 
-Each has one name: of the link type (PPP), of what the link carries (ARP), of what IP carries (UDP, GRE), or
-of what kept its TCP header from being read (a fragment, a header that is damaged or cut short).
+Each has one name: of its link type (PPP), of what the link carries (ARP), of what IP carries (UDP, GRE), or of the reason
+why its TCP header could not be read (a fragment, a header that is damaged or cut short).
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
+from lab.dissect.files.bytes_view import Column
 from lab.dissect.files.capture import Capture
 from lab.dissect.packets import link_layer
-from lab.dissect.packets.ip_layer import EXTENSIONS_IPV6, read_ipv4, read_ipv6
+from lab.dissect.packets.ip_layer import EXTENSIONS_IPV6, Carried, read_ipv4, read_ipv6
 from lab.dissect.packets.link_layer import find_types
 from lab.dissect.packets.network_names import ETHER_TYPES, LINK_TYPES, PROTOCOLS
 
@@ -25,9 +28,9 @@ _TUNNELS = {4: "IPv4 in IP", 41: "IPv6 in IP", 137: "MPLS in IP", 59: "IPv6 with
 TCP = 6
 
 
-def name_frames(capture: Capture, numbers: np.ndarray) -> dict[str, np.ndarray]:
+def name_frames(capture: Capture, numbers: Column) -> dict[str, Column]:
     """Return the frames ``numbers`` by name, the most frequent name first: {"GRE": frame numbers, ...}."""
-    found: dict[str, list[np.ndarray]] = {}
+    found: dict[str, list[Column]] = {}
     links = capture.link_types()[numbers - 1]
     for link in np.unique(links).tolist():
         frames = numbers[links == link]
@@ -38,7 +41,7 @@ def name_frames(capture: Capture, numbers: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def describe(counts: dict[str, int]) -> str:
-    """Return a line like "12 frames of GRE, 3 fragments" of how many frames each name has; "" for none."""
+    """Return how many frames each name has, in a line like "12 frames of GRE, 3 fragments"; "" for no frames."""
     parts = []
     for name, count in counts.items():
         if name in _COUNTED:
@@ -48,7 +51,7 @@ def describe(counts: dict[str, int]) -> str:
     return ", ".join(parts)
 
 
-def _by_link(capture: Capture, frames: np.ndarray, link: int):
+def _by_link(capture: Capture, frames: Column, link: int) -> Iterator[tuple[str, Column]]:
     start = capture.offset[frames - 1]
     end = start + capture.captured_length[frames - 1]
     wire_end = start + capture.original_length[frames - 1]
@@ -67,7 +70,7 @@ def _by_link(capture: Capture, frames: np.ndarray, link: int):
         yield from _by_protocol(frames[chosen], carried, end[chosen] - packet[chosen])
 
 
-def _by_protocol(frames: np.ndarray, carried, captured: np.ndarray):
+def _by_protocol(frames: Column, carried: Carried, captured: Column) -> Iterator[tuple[str, Column]]:
     short = captured < np.where(carried.source.dtype.itemsize == 4, 20, 40)
     fragment = carried.sound & (carried.first_fragment | carried.later_fragment)
     for name, chosen in ((CUT_SHORT, short), (DAMAGED, ~carried.sound & ~short), (FRAGMENTS, fragment)):

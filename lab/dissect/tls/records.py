@@ -1,17 +1,19 @@
-"""TLS records: the parcels into which TLS cuts what it sends over a TCP stream (RFC 8446 section 5.1).
+"""TLS records: the pieces into which TLS cuts what it sends over a TCP stream (RFC 8446 section 5.1).
 
     content type 1 | version 2 | length 2 | fragment
 
     20 change cipher spec   21 alert   22 handshake   23 application data   24 heartbeat (RFC 6520)
 
-Records are not segments (a record may span several, a segment hold several) and not messages (a record may
-hold several handshake messages, or a part of one). Anyone on the path can read these five bytes of every
-record; what follows is plain until the keys are agreed, and from then on ciphertext. In TLS 1.3 the true
-content type is encrypted too: handshake and data both travel as type 23, and the version field says 1.2 for
-old middleboxes' sake.
+Records are not segments (a record may span several, a segment hold several) and not messages (a record may hold several
+handshake messages, or a part of one). Anyone on the path can read these five bytes of every record; what follows is
+plaintext until the keys are agreed, and from then on ciphertext. In TLS 1.3 the true content type is encrypted too:
+handshake and data both travel as type 23, and the version field says 1.2 for the sake of old middleboxes.
 """
 
 from dataclasses import dataclass, field
+
+from lab.dissect.tcp.streams import Stream
+from lab.dissect.tls.names import VERSIONS
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
 CONTENT_NAMES = {
@@ -21,22 +23,14 @@ CONTENT_NAMES = {
     APPLICATION_DATA: "Application Data",
     HEARTBEAT: "Heartbeat",
 }
-VERSION_NAMES = {
-    0x0300: "SSL 3.0",
-    0x0301: "TLS 1.0",
-    0x0302: "TLS 1.1",
-    0x0303: "TLS 1.2",
-    0x0304: "TLS 1.3",
-}
 HEADER = 5  # bytes
-LARGEST_FRAGMENT = (
-    1 << 14
-) + 2048  # bytes; RFC 5246 section 6.2.3, TLS 1.3 allows less (RFC 8446 section 5.2)
+# Bytes, by RFC 5246 section 6.2.3; TLS 1.3 allows less (RFC 8446 section 5.2).
+LARGEST_FRAGMENT = (1 << 14) + 2048
 
 
 @dataclass
 class Record:
-    """One record. Offsets and lengths in bytes; OFFSET is that of the header in the stream's ``data``."""
+    """One record. Offsets and lengths in bytes; ``offset`` is that of the header in the stream's ``data``."""
 
     content_type: int
     version: int  # as in the header, 0x0303
@@ -53,28 +47,26 @@ class Record:
 
     @property
     def version_name(self) -> str:
-        return VERSION_NAMES[self.version]
+        return VERSIONS[self.version]
 
     @property
     def frame_number(self) -> int:
-        """The frame in which the record is complete, where Wireshark shows it."""
+        """Return the frame in which the record is complete, where Wireshark shows it."""
         return self.frame_numbers[-1] if self.frame_numbers else 0
 
 
-class Records(list):
-    """A list of Record, and why it ends where it does: ``problem`` is None or a sentence, ``end`` an
-    offset.
-    """
+class Records(list[Record]):
+    """A list of records, and why it ends where it does: ``problem`` is None or a sentence, ``end`` an offset."""
 
     problem: str | None = None
     end: int = 0
 
 
-def read_records(stream) -> Records:
-    """The records of one direction (a Stream), up to its end or to the first byte that cannot be TLS.
+def read_records(stream: Stream) -> Records:
+    """Return the records of one direction, up to its end or to the first byte that cannot be TLS.
 
-    A stream that is not TLS gives an empty list whose ``problem`` says so. A gap ends the list: behind it
-    nobody can say where the next record begins.
+    For a stream that is not TLS the list is empty, and its ``problem`` says so. A gap ends the list: nobody can say where
+    the next record begins behind it.
     """
     run_end = stream.runs()[0][1] if len(stream) else 0
     records = parse_records(stream.data[:run_end])
@@ -88,22 +80,31 @@ def read_records(stream) -> Records:
     return records
 
 
+def can_be_record(data: bytes, at: int) -> bool:
+    """Return whether a record can begin at byte ``at``: a known content type and version, a length that is allowed."""
+    version, length = (
+        int.from_bytes(data[at + 1 : at + 3], "big"),
+        int.from_bytes(data[at + 3 : at + 5], "big"),
+    )
+    return data[at] in CONTENT_NAMES and version in VERSIONS and length <= LARGEST_FRAGMENT
+
+
 def parse_records(data: bytes) -> Records:
-    """The records that the bytes DATA hold from their beginning on; frames and times are left empty."""
+    """Return the records that ``data`` holds from its beginning on; their frames and times are left empty."""
     records = Records()
     at = 0
     while at + HEADER <= len(data):
-        content_type, version = data[at], int.from_bytes(data[at + 1 : at + 3], "big")
-        length = int.from_bytes(data[at + 3 : at + 5], "big")
-        if content_type not in CONTENT_NAMES or version not in VERSION_NAMES or length > LARGEST_FRAGMENT:
+        if not can_be_record(data, at):
             head = data[at : at + HEADER].hex(" ")
             records.problem = "not a TLS stream" if at == 0 else f"no TLS record at byte {at} ({head})"
             break
-        if at + HEADER + length > len(data):
+        length = int.from_bytes(data[at + 3 : at + 5], "big")
+        end = at + HEADER + length
+        if end > len(data):
             break
-        payload = bytes(data[at + HEADER : at + HEADER + length])
-        records.append(Record(content_type, version, at, length, payload))
-        at += HEADER + length
+        version = int.from_bytes(data[at + 1 : at + 3], "big")
+        records.append(Record(data[at], version, at, length, bytes(data[at + HEADER : end])))
+        at = end
     records.end = at
     if records.problem is None and at < len(data):
         if not records and at + HEADER > len(data):

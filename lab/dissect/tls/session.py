@@ -21,7 +21,8 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lab.dissect.fields.tls import CLIENT_HELLO, RETRY_RANDOM, SERVER_HELLO, dissect_handshake
+from lab.dissect.fields.tls import RETRY_RANDOM, dissect_handshake
+from lab.dissect.fields.tls_extensions import CLIENT_HELLO, SERVER_HELLO
 from lab.dissect.fields.tree import Cursor, Field
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tls import key_schedule
@@ -32,7 +33,6 @@ from lab.dissect.tls.records import (
     CHANGE_CIPHER_SPEC,
     CONTENT_NAMES,
     HANDSHAKE,
-    VERSION_NAMES,
     Record,
     read_records,
 )
@@ -111,7 +111,7 @@ class TlsSession:
 
     @property
     def version_name(self) -> str | None:
-        return None if self.version is None else VERSION_NAMES.get(self.version, f"0x{self.version:04x}")
+        return None if self.version is None else tls_names.VERSIONS.get(self.version, f"0x{self.version:04x}")
 
     @property
     def suite_name(self) -> str | None:
@@ -143,7 +143,7 @@ class TlsSession:
         numbers = self._offered("tls.handshake.extensions.supported_version") or self._offered(
             "tls.handshake.version"
         )
-        return [VERSION_NAMES.get(number, f"0x{number:04x}") for number in numbers]
+        return [tls_names.VERSIONS.get(number, f"0x{number:04x}") for number in numbers]
 
     @property
     def offered_suites(self) -> list[str]:
