@@ -2,8 +2,12 @@
 
 import hashlib
 import json
+import re
 import shutil
+import subprocess
+import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,19 +21,20 @@ from lab.harness.scenarios import names, scenarios
 from lab.harness.tap import RecordingError, RecordingRefused
 from lab.net.lan import Lan
 from lab.net.plan import LanRefused, host
-from tests.support import ROOT, needs_namespaces
+from tests.support import ROOT, as_typed, copy_kit, needs_namespaces
 
 SHIPPED = ROOT / "captures" / "lessons"
 LESSONS = scenarios()
+TRUTH = read_manifest(SHIPPED / "manifest.json")["recordings"]
+RECIPE = re.compile(r"^### Add a scenario$(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL)
 
 
 # What ships
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", [Path(entry["file"]).stem for entry in TRUTH])
 def test_a_shipped_lesson_is_the_one_its_manifest_speaks_of(name):
-    manifest = read_manifest(SHIPPED / "manifest.json")
-    [entry] = [entry for entry in manifest["recordings"] if entry["file"] == f"{name}.pcapng"]
+    [entry] = [entry for entry in TRUTH if entry["file"] == f"{name}.pcapng"]
     path = SHIPPED / entry["file"]
     assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
     assert entry["about"] == LESSONS[name].about
@@ -105,7 +110,29 @@ def test_a_lesson_that_breaks_off_says_so(tmp_path, monkeypatch):
         record_lessons(tmp_path, ["glued"], say=lambda line: None)
 
 
-# Puppets
+@needs_namespaces
+def test_a_scenario_is_added_by_the_recipe_word_for_word(tmp_path):
+    kit = copy_kit(tmp_path)
+    recipe = RECIPE.search((kit / "lab" / "README.md").read_text(encoding="utf-8"))[1]
+    code, commands = (
+        textwrap.dedent(re.search(rf"^ *```{language}\n(.*?)^ *```", recipe, re.MULTILINE | re.DOTALL)[1])
+        for language in ("python", "sh")
+    )
+    [file] = re.findall(r"`(lab/harness/scenarios/\w+\.py)`", recipe)
+    (kit / file).write_text(code, encoding="utf-8")
+    printed = ""
+    for command in commands.strip().splitlines():
+        done = subprocess.run(as_typed(command), cwd=kit, capture_output=True, text=True, timeout=100)
+        assert (done.returncode, done.stderr) == (0, ""), command
+        printed += done.stdout
+    [manifest] = (kit / "captures" / "mine").glob("*/manifest.json")
+    [entry] = read_manifest(manifest)["recordings"]
+    assert entry["about"] in code and entry["about"] in printed
+    handshake = find_flow(read_segments(manifest.parent / entry["file"]), 0).handshake
+    assert handshake.syn_retransmissions == 1
+
+
+# Bare sockets
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +142,7 @@ def lan():
 
 
 @needs_namespaces
-def test_two_puppets_talk(lan):
+def test_two_bare_sockets_talk(lan):
     with BareSocket(lan["A"]) as a, BareSocket(lan["B"]) as b:
         a.listen(9898)
         b.connect("10.0.0.1", 9898)
@@ -130,7 +157,7 @@ def test_two_puppets_talk(lan):
 
 
 @needs_namespaces
-def test_a_puppet_says_what_it_cannot_do(lan):
+def test_a_bare_socket_says_what_it_cannot_do(lan):
     with BareSocket(lan["A"]) as a, BareSocket(lan["B"]) as b:
         with pytest.raises(BareSocketError, match="B cannot connect: Connection refused"):
             b.connect("10.0.0.1", 9898)

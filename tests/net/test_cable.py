@@ -37,7 +37,7 @@ def ordered(text: str, frames: list[bytes], line: CableDirection | None = None) 
     return arrived(line)
 
 
-# A classify
+# Kinds of frames
 
 
 @pytest.mark.parametrize("ipv6", [False, True])
@@ -54,20 +54,20 @@ def ordered(text: str, frames: list[bytes], line: CableDirection | None = None) 
         (RST | ACK, b"", {"RST"}),
     ],
 )
-def test_a_glance_tells_segments_apart(ipv6, flags, payload, kinds):
+def test_classify_tells_segments_apart(ipv6, flags, payload, kinds):
     seen = classify(tcp(flags, payload, seq=7, ipv6=ipv6, padding=6))
     assert seen.kinds == kinds | {"frame", "segment"}
     assert (seen.seq, seen.payload_length) == (7, len(payload))
 
 
-def test_a_glance_at_other_frames():
+def test_classify_knows_other_frames():
     assert classify(bytes(12) + b"\x08\x06" + bytes(28)).kinds == {"frame", "ARP"}
     udp = struct.pack("!BBHHHBBH", 0x45, 0, 20 + 8 + 3, 1, 0, 64, 17, 0) + bytes(16) + b"abc"
     seen = classify(bytes(12) + b"\x08\x00" + udp)
     assert (seen.kinds, seen.payload_length) == ({"frame", "datagram"}, 3)
 
 
-def test_a_glance_never_fails():
+def test_classify_never_fails():
     whole = tcp(PSH | ACK, b"hello")
     for length in range(len(whole)):
         assert classify(whole[:length]).kinds >= {"frame"}
