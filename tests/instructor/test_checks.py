@@ -18,7 +18,6 @@ from lab.instructor import stubs
 from lab.instructor.misconceptions import MISCONCEPTIONS
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench.misconceptions import STYLES, all_tasks, answer_given_away, run, run_misconception
-from tests.solutions.misconceptions import MISCONCEPTIONS
 from tests.support import ROOT, some_of
 
 pytestmark = pytest.mark.filterwarnings(

@@ -104,7 +104,9 @@ def test_who_has_answered_is_not_written_over(recorded_twice):
     one, first, _ = recorded_twice
     (first / ANSWERS).write_text("server_port = 1\n")
     assert student_capture.is_complete(first)
-    student_capture.record_student(one, first)
+    said: list[str] = []
+    student_capture.record_student(one, first, said.append)
+    assert said[0] == f"replacing {PLAIN}, {TLS}, about.json in {first}; {ANSWERS} stays as it is"
     assert (first / ANSWERS).read_text() == "server_port = 1\n"
     (first / ANSWERS).write_text(student_capture.answers_template(one), encoding="utf-8")
 
