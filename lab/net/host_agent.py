@@ -192,8 +192,8 @@ def answer(channel: Channel, request: dict[str, Any], target: object) -> None:
 def main(arguments: list[str]) -> int:
     channel = Channel(socket.socket(fileno=int(arguments[0])))
     module, _, name = arguments[1].partition(":")
-    target = getattr(importlib.import_module(module), name)()
     try:
+        target = getattr(importlib.import_module(module), name)()
         while (received := channel.receive()) is not None:
             answer(channel, received[0], target)
     except ConnectionError:

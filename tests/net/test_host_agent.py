@@ -136,7 +136,8 @@ def test_an_agent_that_dies_is_an_error_and_not_a_wait():
 def test_an_agent_in_the_middle_of_a_call_is_interrupted_with_its_caller():
     with pytest.raises(KeyboardInterrupt):
         with HostAgent(subprocess.Popen, "tests.net.test_host_agent:Target") as agent:
+            assert agent.call("double", text="it runs") == "it runsit runs"
             with pytest.raises(HostAgentError):
-                agent.call("wait", within_s=1, seconds=60)
+                agent.call("wait", within_s=0.1, seconds=60)
             raise KeyboardInterrupt
     assert agent.process.poll() == 130
