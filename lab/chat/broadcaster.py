@@ -138,7 +138,7 @@ class Broadcaster:
                     greetings = (greeting for feature in self._features for greeting in feature.greet(member))
                     own[member] = [member.wire.encode(greeting) for greeting in (event, *greetings)]
                 elif isinstance(event, events.Lost):
-                    departing[member] = own.pop(member, None) or [*shared[member.wire.name]]
+                    departing[member] = own.pop(member, []) or [*shared[member.wire.name]]
                     del self._members[member]
                 elif member in self._members:
                     own.setdefault(member, [*shared[member.wire.name]]).append(member.wire.encode(event))

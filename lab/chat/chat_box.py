@@ -2,13 +2,14 @@
 
 import tkinter as tk
 from tkinter import font
+from typing import Any
 
 from lab.chat.chat_log import Line
 
 BAD = "#b00000"
 PAD, HALF_PAD = "6p", "3p"  # distances in points, as fonts are: so all grows with the screen's resolution
 INDENT = "48p"  # of the user's own lines
-PAPER = {
+PAPER: dict[str, Any] = {
     "background": "white",
     "foreground": "#111111",
 }  # under the colours below, also where a desktop is dark
@@ -29,9 +30,11 @@ TAGS = {
 class ChatBox(tk.Text):
     """A read-only text from which one can copy; ``show`` adds a line and keeps the end in sight."""
 
-    def __init__(self, parent):
-        look = {"font": "TkTextFont", "spacing3": "1.5p", **PAPER}
-        super().__init__(parent, width=60, height=16, wrap="word", state="disabled", **look)
+    def __init__(self, parent: tk.Misc):
+        super().__init__(
+            parent, width=60, height=16, wrap="word", state="disabled", font="TkTextFont", spacing3="1.5p"
+        )
+        self.configure(**PAPER)
         bold, italic = (font.nametofont("TkTextFont").copy() for _ in range(2))
         bold.configure(weight="bold")
         italic.configure(slant="italic")
@@ -43,7 +46,7 @@ class ChatBox(tk.Text):
         self.tag_configure("private", font=italic)
         self.tag_raise("sel")
         self._at_end = True
-        self.bind("<Configure>", lambda _: self._at_end and self.see("end"))
+        self.bind("<Configure>", lambda _: self._keep_end_in_sight())
         # A disabled box takes no focus by itself, and without it no Ctrl-C.
         self.bind("<Button-1>", lambda _: self.focus_set())
         self.copy_menu = tk.Menu(self, tearoff=False)
@@ -61,6 +64,9 @@ class ChatBox(tk.Text):
         self.insert("end", f"{line.clock}  ", ("clock", *tags[:1]))
         self.insert("end", f"{line.text}\n", tags)
         self.configure(state="disabled")
+        self._keep_end_in_sight()
+
+    def _keep_end_in_sight(self) -> None:
         if self._at_end:
             self.see("end")
 

@@ -47,8 +47,9 @@ class ChatLog:
             self.lost = event.reason
         if isinstance(event, events.Users | events.Welcome):
             return None
-        past = isinstance(event, events.Said) and event.time is not None
-        line = Line(self._kind(event), line_for(event, self.name), event.time if past else time.time(), past)
+        said_s = event.time if isinstance(event, events.Said) else None
+        past = said_s is not None
+        line = Line(self._kind(event), line_for(event, self.name), said_s or time.time(), past)
         if line.kind in ("other", "private") and not past and not self.watched:
             self.unread += 1
         return self.add(line)

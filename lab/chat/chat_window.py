@@ -11,13 +11,16 @@ reconnects; in the user list, Return writes to the selected one.
 import queue
 import threading
 import tkinter as tk
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from tkinter import ttk
 
 from lab.chat.chat_box import BAD, HALF_PAD, PAD, PAPER, ChatBox
 from lab.chat.chat_log import ChatLog, Line
 from lab.chat.client import ChatClient, ChatError
 from lab.chat.connection import ConnectionLost
+from lab.chat.events import Event
 from lab.chat.features.typed_commands import address, enter
 from lab.chat.queue_reader import QueueReader, connect_in_thread
 from lab.chat.wire_log import WireLog
@@ -41,7 +44,7 @@ class ChatWindow(QueueReader, ttk.Frame):
         self.trouble = tk.StringVar(root)
         self._sent: list[str] = []  # for the arrow keys
         self._recalled = 0
-        self._reconnecting: queue.SimpleQueue | None = None
+        self._reconnecting: queue.SimpleQueue[ChatClient | ChatError] | None = None
         root.protocol("WM_DELETE_WINDOW", lambda: self.event_generate("<<Disconnect>>"))
 
         self.panes = WirePanes(self)
@@ -54,20 +57,24 @@ class ChatWindow(QueueReader, ttk.Frame):
         self._build_entry()
 
         for name, action in (
-            ("<<Send>>", self.send),
+            ("<<Send>>", self.send_message),
             ("<<Disconnect>>", self.disconnect),
             ("<<Reconnect>>", self.reconnect),
             ("<<Wire>>", self.toggle_wire),
         ):
-            self.bind(name, lambda _, action=action: action())
+            self.bind(name, partial(self._call, action))
         for key, name in (("<Return>", "<<Send>>"), ("<F2>", "<<Wire>>"), ("<F5>", "<<Reconnect>>")):
-            root.bind(key, lambda _, name=name: self.event_generate(name))
+            root.bind(key, partial(self._call, partial(self.event_generate, name)))
         root.bind("<FocusIn>", lambda _: self._look(True))
         root.bind("<FocusOut>", lambda _: self._look(root.focus_displayof() is not None))
         self.pack(fill="both", expand=True)
         self.panes.show_chat()
         self.message_box.focus_set()
         self.attach(client)
+
+    @staticmethod
+    def _call(action: Callable[[], None], _: object) -> None:
+        action()
 
     # --- building ---------------------------------------------------------------------------------
 
@@ -102,9 +109,9 @@ class ChatWindow(QueueReader, ttk.Frame):
             row=1, column=2, columnspan=2, sticky="w", padx=(PAD, 0), pady=(PAD, 0)
         )
         self.users_box = tk.Listbox(
-            self.chat, width=18, height=16, font="TkTextFont", activestyle="dotbox", **PAPER
+            self.chat, width=18, height=16, font="TkTextFont", activestyle="dotbox", exportselection=False
         )
-        self.users_box.configure(exportselection=False)
+        self.users_box.configure(**PAPER)
         self.users_box.grid(row=2, column=2, sticky="ns", padx=(PAD, 0))
         users_scrollbar = ttk.Scrollbar(self.chat, command=self.users_box.yview)
         users_scrollbar.grid(row=2, column=3, sticky="ns")
@@ -143,7 +150,7 @@ class ChatWindow(QueueReader, ttk.Frame):
         self.trouble_label.grid_remove()
         self.reconnect_button.grid_remove()
         self.send_button.state(["!disabled"])
-        if self.panes.view:
+        if self.panes.view and isinstance(client.login.tap, WireLog):
             self.panes.view.follow(client.login.tap)
         threading.Thread(target=self._join, args=[client], daemon=True).start()
         self._watch(client.events)
@@ -157,6 +164,7 @@ class ChatWindow(QueueReader, ttk.Frame):
             pass  # the receiving thread reports it
 
     def _show_state(self) -> None:
+        assert self.client.connection
         host, port = self.client.connection.local
         version = self.client.connection.tls_version
         self.who_label.configure(text=f"{self.log.name}  ·  my IP {host}, port {port}")
@@ -168,7 +176,7 @@ class ChatWindow(QueueReader, ttk.Frame):
         else:
             self.lock_label.configure(text="Not encrypted", foreground=BAD)
 
-    def send(self) -> None:
+    def send_message(self) -> None:
         text = self.message.get()
         if not text.strip() or self.log.lost is not None:
             return
@@ -216,7 +224,7 @@ class ChatWindow(QueueReader, ttk.Frame):
 
     # --- showing ----------------------------------------------------------------------------------
 
-    def _take(self, event) -> None:
+    def _take(self, event: Event) -> None:
         before, name = self.log.users, self.log.name
         line = self.log.take(event)
         if self.log.users != before:
@@ -259,7 +267,7 @@ class ChatWindow(QueueReader, ttk.Frame):
 
     def write_to_selected(self) -> str:
         """Begin a private message to whoever is selected in the list."""
-        if chosen := self.users_box.curselection():
+        if chosen := self.users_box.curselection():  # type: ignore[no-untyped-call]
             self.message.set(address(self.users_box.get(chosen[0])))
             self.message_box.focus_set()
             self.message_box.icursor("end")

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from dataclasses import fields
 from json.encoder import encode_basestring as quote  # C; escapes quotes and control characters alone
+from typing import Any
 
 from lab.chat import events
 from lab.chat.events import Event, WireError
@@ -45,7 +46,12 @@ REPLIES = {
 }  # fmt: skip
 MESSAGES = (events.Say, events.SayTo)
 WORDS = {kind: word for word, kind in (REQUESTS | REPLIES).items()}
-TYPES = {str: str, str | None: str, int | None: int, tuple[str, ...]: tuple}  # flags (bool) do not travel
+TYPES: dict[Any, type] = {
+    str: str,
+    str | None: str,
+    int | None: int,
+    tuple[str, ...]: tuple,
+}  # flags (bool) do not travel
 FIELDS = {
     kind: [(f.name, TYPES[f.type], f.default is None) for f in fields(kind) if f.type in TYPES]
     for kind in WORDS
@@ -107,7 +113,7 @@ class JsonWire:
 
     def encode(self, event: Event) -> bytes:
         """Return the line of an event; nothing where this wire does not know it. Raises WireError for a bad text."""
-        kind, rest = type(event), ()
+        kind, rest = type(event), event.names[USERS_PER_LINE:] if isinstance(event, events.Users) else ()
         if isinstance(event, events.Said):  # these come by the million, so they are written out
             id_ = f',"id":{quote(event.id)}' if event.id is not None else ""
             time = f',"time":{event.time}' if event.time is not None else ""
@@ -115,8 +121,9 @@ class JsonWire:
         elif kind not in WORDS or isinstance(event, events.Users) and event.changed:
             return b""
         elif isinstance(event, events.Users):
-            names, rest = event.names[:USERS_PER_LINE], event.names[USERS_PER_LINE:]
-            line = ENCODE({"event": "users", "names": names} | ({"more": True} if rest else {}))
+            line = ENCODE(
+                {"event": "users", "names": event.names[:USERS_PER_LINE]} | ({"more": True} if rest else {})
+            )
         else:
             if isinstance(event, MESSAGES) and not TEXT.fullmatch(event.text):
                 raise WireError("bad_text", id=event.id)
@@ -155,7 +162,7 @@ class JsonWire:
                 arguments[name] = tuple(value)
             elif value is not None or not optional:
                 raise WireError("bad_event", f"the event {word} needs {name!r}, of the right kind")
-        event = kind(**arguments)
+        event: Event = kind(**arguments)
         if isinstance(event, MESSAGES):
             if event.id is not None and not (
                 0 < len(event.id) <= MAX_ID_CHARACTERS and event.id.isprintable()

@@ -7,7 +7,9 @@ Return connects: key and button end in one virtual event, ``<<Connect>>``.
 import queue
 import sys
 import tkinter as tk
+from collections.abc import Callable
 from tkinter import filedialog, messagebox, ttk
+from typing import Any
 
 from lab.chat.chat_box import BAD, HALF_PAD, PAD
 from lab.chat.chat_log import plaintext_warning
@@ -31,7 +33,7 @@ class LoginWindow(QueueReader, ttk.Frame):
     def __init__(
         self,
         root: tk.Tk,
-        on_connected,
+        on_connected: Callable[[ChatClient], object],
         name: str = "",
         host: str = "localhost",
         port: int = 9898,
@@ -56,7 +58,7 @@ class LoginWindow(QueueReader, ttk.Frame):
         self.tls = tk.BooleanVar(root, value=tls)
         self.ca_file = tk.StringVar(root, value=ca_file or "")
         self.status = tk.StringVar(root)
-        self._results: queue.SimpleQueue = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[ChatClient | ChatError] = queue.SimpleQueue()
 
         self._build()
         self._show_what_applies()
@@ -114,7 +116,7 @@ class LoginWindow(QueueReader, ttk.Frame):
         self.browse_button.grid(row=3, column=2, padx=(PAD, 0))
 
     @staticmethod
-    def _row(parent, row: int, label: str, variable: tk.StringVar, **options) -> ttk.Entry:
+    def _row(parent: tk.Misc, row: int, label: str, variable: tk.StringVar, **options: Any) -> ttk.Entry:
         ttk.Label(parent, text=label).grid(row=row, column=0, sticky="w", padx=(0, PAD), pady=HALF_PAD)
         box = ttk.Entry(parent, textvariable=variable, width=36, **options)
         box.grid(row=row, column=1, columnspan=2, sticky="ew", pady=HALF_PAD)
@@ -178,7 +180,7 @@ class LoginWindow(QueueReader, ttk.Frame):
         if self._after_id is None:
             self._watch(self._results)
 
-    def _take(self, result) -> None:
+    def _take(self, result: ChatClient | ChatError) -> None:
         self.connect_button.state(["!disabled"])
         self.status.set("")
         if isinstance(result, ChatError):
@@ -190,7 +192,9 @@ class LoginWindow(QueueReader, ttk.Frame):
         messagebox.showerror("Not connected", text, parent=self)
 
 
-def start(root: tk.Tk, on_connected=None, **options) -> LoginWindow:
+def start(
+    root: tk.Tk, on_connected: Callable[[ChatClient], object] | None = None, **options: Any
+) -> LoginWindow:
     """Show the login window, and after it the chat, in ``root``; ``options`` fill in the login's boxes."""
     if root.tk.call("tk", "windowingsystem") == "x11":
         # X11's own default looks like 1990; macOS and Windows have their own.
@@ -215,7 +219,7 @@ def use_native_dpi() -> None:
             pass  # before Windows 8.1
 
 
-def run(**options) -> int:
+def run(**options: Any) -> int:
     """Show the login window, then the chat; returns the exit code when the last window is closed."""
     use_native_dpi()
     try:

@@ -8,6 +8,8 @@ client's. Each window drains a bounded batch of its queue with ``after()``, whos
 
 import queue
 import threading
+import tkinter as tk
+from typing import Any
 
 from lab.chat.client import ChatClient, ChatError
 
@@ -15,12 +17,12 @@ POLL_MS = 40  # how often a queue is looked at: 25 times a second seems immediat
 BATCH = 200  # events taken at one look, so that a flood cannot freeze the window
 
 
-class QueueReader:
+class QueueReader(tk.Misc):
     """Mix-in for a widget that other threads feed: ``_take`` runs in the window's own thread."""
 
     _after_id: str | None = None
 
-    def _watch(self, source: queue.SimpleQueue) -> None:
+    def _watch(self, source: queue.SimpleQueue[Any]) -> None:
         for _ in range(BATCH):
             try:
                 item = source.get_nowait()
@@ -31,6 +33,9 @@ class QueueReader:
                 return
         self._looked()
         self._after_id = self.after(POLL_MS, self._watch, source)
+
+    def _take(self, item: Any) -> None:
+        raise NotImplementedError
 
     def _looked(self) -> None:
         """Called after each look at the queue."""
@@ -45,10 +50,10 @@ class QueueReader:
         super().destroy()
 
 
-def connect_in_thread(client: ChatClient, results: queue.SimpleQueue) -> None:
+def connect_in_thread(client: ChatClient, results: queue.SimpleQueue[Any]) -> None:
     """Connect in a thread of its own, which puts the client, or the ChatError, on ``results``."""
 
-    def connect():
+    def connect() -> None:
         try:
             results.put(client.connect())
         except ChatError as error:

@@ -18,6 +18,7 @@ Text is UTF-8; where a cut fell inside a character, U+FFFD stands for the broken
 import pickle
 import pickletools
 import re
+from typing import Any
 
 from lab.chat import events
 from lab.chat.events import Event, WireError
@@ -32,7 +33,7 @@ COMMANDS: dict[bytes, events.Request] = {
     b"!GetAllActiveUsers": events.ListUsers(everyone=True),
     b"!Exit": events.Leave(),
 }
-COMMAND_BYTES = {type(event): data for data, event in COMMANDS.items()}
+COMMAND_BYTES: dict[type[Event], bytes] = {type(event): data for data, event in COMMANDS.items()}
 TEXTS = {  # what is said in these words, its fields in braces
     events.Join: "{name}",
     events.Say: "{text}",
@@ -154,8 +155,8 @@ def read_users(data: bytes) -> tuple[events.Users, int]:
     only the opcodes that a list of strings needs are known (``pickletools`` has the full table), and all others are
     refused, above all those that import and call. Raises WireError for anything but a whole list of strings.
     """
-    stack: list = []
-    memo: dict = {}
+    stack: list[Any] = []
+    memo: dict[Any, Any] = {}
     try:
         for opcode, argument, position in pickletools.genops(data):
             match opcode.name:
@@ -185,7 +186,7 @@ def read_users(data: bytes) -> tuple[events.Users, int]:
                         raise ValueError("it is not a list of names")
                     if len(names) > MAX_USERS:
                         raise ValueError(f"it has more than {MAX_USERS} names")
-                    return events.Users(tuple(names)), position + 1
+                    return events.Users(tuple(names)), (position or 0) + 1
                 case other:
                     raise ValueError(f"no list of names needs the pickle opcode {other}")
         raise ValueError("its end is missing")

@@ -18,11 +18,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from lab.chat import events, tls
+from lab.chat.broadcaster import Member
 from lab.chat.connection import Connection, ConnectionLost, reason
 from lab.chat.events import Event, WireError, printable
 from lab.chat.features import Feature
 from lab.chat.report_wire import READ_BYTES
-from lab.chat.room import MAX_MEMBERS, Member, Room
+from lab.chat.room import MAX_MEMBERS, Room
 from lab.chat.wires import WIRES, received, wire_for
 
 BACKLOG = 4096  # connections that the kernel completes before we accept them; with 128, a thousand at once take seconds
@@ -103,7 +104,7 @@ class ChatServer:
         self.stop()
 
     def _accept(self) -> None:
-        failed_s = -QUIET_S
+        failed_s = float(-QUIET_S)
         while not self._stopping.is_set():
             try:
                 sock, address = self._listener.accept()
@@ -179,6 +180,8 @@ class ChatServer:
         room = self.room
         for request in requests:
             try:
+                if isinstance(request, WireError):
+                    raise request
                 if self.features and any(feature.handle(member, request) for feature in self.features):
                     if member.leaving:
                         return ""
@@ -196,8 +199,6 @@ class ChatServer:
                         return ""
                     case events.Join():
                         raise WireError("bad_event", "joined already")
-                    case WireError() as error:
-                        raise error
                     case _:
                         raise WireError("not_offered")
             except WireError as error:

@@ -14,6 +14,7 @@ import queue
 import sys
 import threading
 from collections.abc import Iterable
+from typing import Any, TextIO
 
 from lab.chat.chat_log import line_for, plaintext_warning
 from lab.chat.client import ChatClient
@@ -24,7 +25,7 @@ from lab.chat.features.typed_commands import enter
 END_OF_INPUT = object()
 
 
-def run(client: ChatClient, lines: Iterable[str] | None = None, output=None) -> int:
+def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO | None = None) -> int:
     """Chat until the input ends or the connection is lost; returns the exit code (0, or 2 when it was lost).
 
     Without ``lines`` standard input is read; bytes in it that are no text are replaced, not the end of the chat.
@@ -36,10 +37,11 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output=None) -> 
             lines.reconfigure(errors="replace")
     if warning := plaintext_warning(client.login):
         print(f"Warning: {warning}.", file=sys.stderr, flush=True)
-    client.connect()
-    host, port = client.connection.local
-    secured = client.connection.tls_version or "plaintext: everyone can read it"
-    todo: queue.SimpleQueue = queue.SimpleQueue()  # lines to send, END_OF_INPUT, or Lost
+    connection = client.connect().connection
+    assert connection
+    host, port = connection.local
+    secured = connection.tls_version or "plaintext: everyone can read it"
+    todo: queue.SimpleQueue[Any] = queue.SimpleQueue()  # lines to send, END_OF_INPUT, or Lost
     _print(f"Connected as {client.name} from {host} port {port} ({secured})", output)
     printer = threading.Thread(target=_print_events, args=[client, client.name, output, todo], daemon=True)
     printer.start()
@@ -70,7 +72,7 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output=None) -> 
     return 0
 
 
-def _read_lines(lines: Iterable[str], todo: queue.SimpleQueue) -> None:
+def _read_lines(lines: Iterable[str], todo: queue.SimpleQueue[Any]) -> None:
     try:
         for line in lines:
             if text := line.rstrip("\r\n"):
@@ -79,7 +81,7 @@ def _read_lines(lines: Iterable[str], todo: queue.SimpleQueue) -> None:
         todo.put(END_OF_INPUT)
 
 
-def _print_events(client: ChatClient, me: str, output, todo: queue.SimpleQueue) -> None:
+def _print_events(client: ChatClient, me: str, output: TextIO, todo: queue.SimpleQueue[Any]) -> None:
     """``me`` is our name as of the event that is printed: the client itself may be ahead."""
     while not isinstance(event := client.events.get(), Lost):
         if isinstance(event, Renamed) and event.name == me:
@@ -91,7 +93,7 @@ def _print_events(client: ChatClient, me: str, output, todo: queue.SimpleQueue) 
         todo.put(event)
 
 
-def _print(line: str, output) -> bool:
+def _print(line: str, output: TextIO) -> bool:
     """Print at once, also into a pipe; False when whoever read it has gone (``| head``)."""
     try:
         print(line, file=output, flush=True)

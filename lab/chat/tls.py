@@ -18,11 +18,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from lab.chat.connection import READ_BYTES, Connection, ConnectionLost, Tap, reason
 from lab.chat.private_file import make_private
 
+T = TypeVar("T")
 TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection (RFC 8446 section 5.1)
 NO_TLS_HERE = bytes([0x15, 3, 1, 0, 2, 2, 70])  # an alert: fatal, protocol_version (RFC 8446 section 6)
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -146,11 +149,11 @@ class TlsConnection(Connection):
                 super().send(self._outgoing.read())  # the alert that tells the other side why
             raise ConnectionLost(explain_tls_error(error)) from error
         self.tls_version = self._tls.version()
-        self.cipher = self._tls.cipher()[0]
+        self.cipher = (self._tls.cipher() or [None])[0]
 
     def receive(self, limit: int) -> bytes:
         try:
-            return self._until_done(lambda: self._tls.read(limit))
+            return self._until_done(partial(self._tls.read, limit))
         except ssl.SSLZeroReturnError:
             return b""
         except ssl.SSLError as error:
@@ -182,7 +185,7 @@ class TlsConnection(Connection):
             if self.tap and farewell and not self.unsent_bytes:
                 self.tap("sent", farewell)
 
-    def _until_done(self, step: Callable):
+    def _until_done(self, step: Callable[[], T]) -> T:
         """Repeat a TLS step, feeding it from the socket, until it has what it needs.
 
         What TLS itself wants to say goes out at once in the handshake. Later it waits for the next send, since the
@@ -190,16 +193,14 @@ class TlsConnection(Connection):
         """
         while True:
             with self._state:
-                try:
-                    result = step()
-                    needs_more = False
-                except ssl.SSLWantReadError:
-                    result, needs_more = None, True
+                done = []
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    done.append(step())
                 pending = b"" if self.tls_version else self._outgoing.read()
             if pending:
                 super().send(pending)
-            if not needs_more:
-                return result
+            if done:
+                return done[0]
             received = super().receive(READ_BYTES)
             with self._state:
                 if received:

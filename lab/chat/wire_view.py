@@ -23,7 +23,7 @@ SMALLEST_CHAT = "420p", "285p"  # width and height of its window, without the wi
 class WireView(ttk.Frame):
     """A frame with a heading and the dump; ``refresh`` adds what is new and keeps the end in sight."""
 
-    def __init__(self, parent, log: WireLog):
+    def __init__(self, parent: tk.Misc, log: WireLog):
         super().__init__(parent)
         self.columnconfigure(0, weight=1)
         self.rowconfigure(1, weight=1)
@@ -85,16 +85,15 @@ class WireView(ttk.Frame):
 class WirePanes(tk.PanedWindow):
     """The chat, and on request the wire: beside it, or in its own window on a screen too narrow for both."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: tk.Misc):
         super().__init__(
             parent, borderwidth=0, sashwidth=PAD, background=ttk.Style().lookup("TFrame", "background")
         )
         self.root = parent.winfo_toplevel()
         self.view: WireView | None = None
         self.window: tk.Toplevel | None = None  # around the view, where it has one
-        self._widened: tuple[int, int] | None = (
-            None  # width of the chat's window before the wire came, and with it
-        )
+        # The width of the chat's window before the wire was shown, and with it.
+        self._widened: tuple[int, int] | None = None
         self.smallest = tuple(self.winfo_pixels(points) for points in SMALLEST_CHAT)
         self.chat = ttk.Frame(self)
 
@@ -112,12 +111,12 @@ class WirePanes(tk.PanedWindow):
         more = self.view.winfo_reqwidth() + self.winfo_pixels(PAD)
         room = self.winfo_screenwidth() - 2 * self._position()[2]
         if self.smallest[0] + more <= room:
-            self._show_beside(more, room)
+            self._show_beside(self.view, more, room)
         else:
             self.view.destroy()
             self._show_in_a_window(log)
 
-    def _show_beside(self, more: int, room: int) -> None:
+    def _show_beside(self, view: WireView, more: int, room: int) -> None:
         """Make the chat's window wider by ``more`` pixels, as far as the ``room`` on the screen allows."""
         root, before, height = self.root, self.root.winfo_width(), self.root.winfo_height()
         after = max(before, min(before + more, room))
@@ -127,7 +126,7 @@ class WirePanes(tk.PanedWindow):
             self.root.update_idletasks()
             self._widened = before, after
         root.minsize(self.smallest[0] + more, self.smallest[1])
-        self.add(self.view, minsize=self.view.winfo_reqwidth(), stretch="never")
+        self.add(view, minsize=view.winfo_reqwidth(), stretch="never")
 
     def _position(self) -> tuple[int, int, int, int]:
         """Return where the window is with its frame, and how wide that is at the side and at the top."""
@@ -153,13 +152,17 @@ class WirePanes(tk.PanedWindow):
         self.view = WireView(ground, log)
         self.view.pack(fill="both", expand=True)
 
-    def _give_the_keyboard_back(self, _) -> None:
+    def _give_the_keyboard_back(self, _: object) -> None:
         """A new window gets the keyboard, but whoever opens this one wants to go on typing in the chat."""
-        self.window.unbind("<FocusIn>")
-        self.root.focus_lastfor().focus_force()
+        if self.window:
+            self.window.unbind("<FocusIn>")
+        if widget := self.root.focus_lastfor():
+            widget.focus_force()
 
     def hide_wire(self) -> None:
-        (self.window or self.view).destroy()
+        for widget in (self.window, self.view):
+            if widget:
+                widget.destroy()
         self.view = self.window = None
         self.root.minsize(*self.smallest)
         width = self.root.winfo_width()  # less than it was made, where the window manager is not there yet

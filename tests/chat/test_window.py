@@ -245,7 +245,7 @@ def test_the_server_goes_away_and_comes_back(chat, serve, wire, display):
     screen.until(brandon.root, lambda: "Connection lost" in brandon.window.trouble.get())
     assert "*** Server Closed ***" in brandon.shown() and "Connection lost" in brandon.shown()
     brandon.window.message.set("not sent yet")
-    brandon.window.send()
+    brandon.window.send_message()
     assert brandon.window.message.get() == "not sent yet"
     assert brandon.window.send_button.instate(["disabled"])
     keep(display, f"lost-{wire}")

@@ -21,7 +21,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from lab.chat.events import WireError, name_key
-from lab.chat.features import Feature
+from lab.chat.features import Feature, Member, Room
 from lab.chat.json_wire import MAX_PASSWORD_CHARACTERS, check_name
 from lab.chat.private_file import make_private
 
@@ -41,7 +41,7 @@ MOST_HOSTS = 10_000  # remembered
 class _Guesser:
     """An address that wrong passwords came from."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.wrong, self.last_s = 0, time.monotonic()
         self.turn = threading.Lock()
 
@@ -49,11 +49,10 @@ class _Guesser:
 class PasswordCheck(Feature):
     """Base of the two below: ``is_right`` is asked, and who guesses is slowed down."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the next one
-        self._guessers: OrderedDict[str, _Guesser] = (
-            OrderedDict()
-        )  # by address, the last one to guess at the end
+        # By address, the last one to guess at the end.
+        self._guessers: OrderedDict[str, _Guesser] = OrderedDict()
 
     def is_right(self, name: str, password: str) -> bool:
         raise NotImplementedError
@@ -107,7 +106,7 @@ class Accounts(PasswordCheck):
         self.path = path
         self._scrypt = threading.Semaphore(AT_A_TIME)
 
-    def open(self, room) -> None:
+    def open(self, room: Room) -> None:
         super().open(room)
         with self._database() as database:
             database.execute("SELECT COUNT(*) FROM accounts")
@@ -129,7 +128,7 @@ class Accounts(PasswordCheck):
         salt, expected = found or (b"\0" * 16, b"")  # who has no account waits as long as who mistyped
         return hmac.compare_digest(self._hash(password, salt), expected)
 
-    def rename(self, member, name: str) -> None:
+    def rename(self, member: Member, name: str) -> None:
         if name_key(name) != name_key(member.name):
             raise WireError("not_offered", "here a name belongs to an account, so it stays")
 
@@ -159,7 +158,7 @@ class _Database:
             raise OSError(f"cannot use the accounts in {self._path}: {error}") from error
         return self._database
 
-    def __exit__(self, kind, *_) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self._database.commit()
         self._database.close()

@@ -12,9 +12,8 @@ import time
 from collections import deque
 from pathlib import Path
 
-from lab.chat.broadcaster import Post
 from lab.chat.events import Said, WireError
-from lab.chat.features import Feature
+from lab.chat.features import Feature, Member, Post, Room
 from lab.chat.private_file import make_private
 
 REPLAY = 50  # lines
@@ -33,7 +32,7 @@ class History(Feature):
         self._database: sqlite3.Connection | None = None
         self._cleaned_s = 0.0
 
-    def open(self, room) -> None:
+    def open(self, room: Room) -> None:
         super().open(room)
         try:
             make_private(self.path)
@@ -68,6 +67,7 @@ class History(Feature):
 
     def keep(self, said: list[Said]) -> None:
         now = int(time.time())
+        assert self._database
         with self._database:  # one transaction, however many there are
             rows = [(now, one.name, one.text) for one in said]
             self._database.executemany("INSERT INTO said (time, name, text) VALUES (?, ?, ?)", rows)
@@ -77,11 +77,11 @@ class History(Feature):
     def heard(self, said: Said) -> None:
         self._last.append(Said(said.name, said.text, time=int(time.time())))
 
-    def greet(self, member) -> list[Said]:
+    def greet(self, member: Member) -> list[Said]:
         return list(self._last) if member.wire.welcomes else []
 
     def _clean(self) -> None:
         self._cleaned_s = time.time()
-        if self.days is not None:
+        if self._database and self.days is not None:
             self._database.execute("DELETE FROM said WHERE time < ?", (self._cleaned_s - self.days * DAY_S,))
             self._database.commit()

@@ -1,14 +1,14 @@
 """``/nick``: a user changes name."""
 
-from lab.chat.events import Rename, Request
-from lab.chat.features import Feature
+from lab.chat.events import Event, Rename
+from lab.chat.features import Feature, Member
 from lab.chat.json_wire import check_name
 
 
 class Nickname(Feature):
     """``Rename`` for everyone, in the form and under the rules of the json wire's names."""
 
-    def handle(self, member, request: Request) -> bool:
+    def handle(self, member: Member, request: Event) -> bool:
         if not isinstance(request, Rename):
             return False
         name = check_name(request.name)

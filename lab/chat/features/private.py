@@ -3,14 +3,14 @@
 Private from the other users, that is: without TLS everybody on the path reads them all the same (**lesson**).
 """
 
-from lab.chat.events import Request, SaidTo, SayTo, WireError
-from lab.chat.features import Feature
+from lab.chat.events import Event, SaidTo, SayTo, WireError
+from lab.chat.features import Feature, Member
 
 
 class Private(Feature):
     offers = ("private",)
 
-    def handle(self, member, request: Request) -> bool:
+    def handle(self, member: Member, request: Event) -> bool:
         if not isinstance(request, SayTo):
             return False
         other = self.room.find(request.to)

@@ -5,8 +5,8 @@ as it is, and a server that has the feature ``TypedCommands`` reads it.
 """
 
 from lab.chat.client import ChatClient
-from lab.chat.events import Leave, ListUsers, Notice, Rename, Request, Said, Say, SayTo, WireError
-from lab.chat.features import Feature
+from lab.chat.events import Event, Leave, ListUsers, Notice, Rename, Request, Said, Say, SayTo, WireError
+from lab.chat.features import Feature, Member
 
 HELP = (
     '/msg NAME TEXT: to one user alone (a name with blanks in "quotes")',
@@ -97,15 +97,15 @@ class TypedCommands(Feature):
 
     offers = ("commands",)
 
-    def handle(self, member, request: Request) -> bool:
+    def handle(self, member: Member, request: Event) -> bool:
         if not isinstance(request, Say) or not request.text.startswith("/") or member.wire.has_commands:
             return False
         try:
-            request = parse(request.text.strip())
+            typed = parse(request.text.strip())
         except CommandError as error:
             self.room.post(Notice(str(error)), to=[member])
             return True
-        match request:
+        match typed:
             case Help():
                 self.room.post(Notice("; ".join(HELP)), to=[member])
             case ListUsers():
@@ -115,6 +115,6 @@ class TypedCommands(Feature):
             case Say(text):
                 self.room.post(Said(member.name, text), sender=member)
             case _:
-                if not any(feature.handle(member, request) for feature in self.room.features):
+                if not any(feature.handle(member, typed) for feature in self.room.features):
                     raise WireError("not_offered")
         return True
