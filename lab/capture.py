@@ -21,16 +21,8 @@ from lab.setup import first_use
 from lab.setup.install import SetupError
 from lab.setup.paths import ROOT
 
-SESSION = (
-    "tls",
-    "wire",
-    "pad",
-    "disguise",
-    "seed",
-    "script",
-    "port",
-    "keys",
-)  # the options that choose a session
+# The options that choose a session
+SESSION = ["tls", "wire", "pad", "disguise", "seed", "script", "port", "keys"]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--shipped", action="store_true", help="make the captures that ship with the kit again, in captures/"
     )
+    _add_own(parser)
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--json", action="store_true", help="print the manifest, and nothing else")
+    return parser
+
+
+def _add_own(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group("a different conversation for each student")
     own.add_argument("--student", metavar="ID", help="record this student's conversation, into DIR/ID")
     if (ROOT / "lab" / "instructor").is_dir():  # not in the students' copy
@@ -82,9 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)"
     )
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    parser.add_argument("--json", action="store_true", help="print the manifest, and nothing else")
-    return parser
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -35,7 +35,9 @@ class BareSocket:
 
     def __init__(self, host: Host):
         self.host = host
-        self._agent = HostAgent(host.popen, "lab.harness.bare_socket:Commands", f"the program on {host.name}")
+        self._agent = HostAgent(
+            host.popen, "lab.harness.bare_socket:SocketCommands", f"the program on {host.name}"
+        )
 
     def __enter__(self) -> "BareSocket":
         return self
@@ -100,7 +102,7 @@ class BareSocket:
 # On the host
 
 
-class Commands:
+class SocketCommands:
     """Carries out the calls; one method each."""
 
     listener: socket.socket

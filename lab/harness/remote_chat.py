@@ -93,7 +93,7 @@ class RemoteClient:
         self.name = name
         self.connection: SimpleNamespace | None = None
         errors = [ChatError, ConnectionLost]
-        target = "lab.harness.remote_chat:Commands"
+        target = "lab.harness.remote_chat:ClientCommands"
         self._agent = HostAgent(host.popen, target, f"the client of {name}", errors)
         self._login: dict[str, Any] = {"name": name, "host": server, "port": port, "source_port": source_port}
         self.process = self._agent.process
@@ -171,7 +171,7 @@ def _unacknowledged(one: "RemoteServer | RemoteClient") -> bool:
 # On the host
 
 
-class Commands:
+class ClientCommands:
     """Carries out the calls of a RemoteClient."""
 
     client: ChatClient

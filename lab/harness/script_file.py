@@ -1,13 +1,14 @@
 """A conversation written in a text file, one step a line: ``lab/capture.py --script talk.txt``.
 
-    # a comment; empty lines count for nothing
+    # a comment; empty lines are ignored
     Brandon joins
     John: hello                      (John joins first, since he has not)
     Brandon: /msg John a secret      (private; left out on the report wire, which has no private messages)
     John leaves
 
-Whoever is still there at the end leaves, in order of arrival. A user who has left cannot return: the manifest knows
-users by their name. What a wire could not carry, or could take for something else, is refused with its line number.
+Users who are still there at the end leave, in order of arrival. A user who has left cannot return: the manifest knows
+users by their names. A text that a wire could not carry, or would read as something else, is refused with its line
+number.
 """
 
 from pathlib import Path
@@ -43,58 +44,66 @@ def read_script(path: Path) -> Script:
 
 def parse_script(text: str, source: str) -> Script:
     """Return the conversation that a text describes; ``source`` names it in errors. Raises ScriptError."""
-    present: dict[str, None] = {}  # an ordered set
-    gone: set[str] = set()
-    steps: list[Step] = []
-
-    def join(name: str) -> None:
-        if name in gone:
-            raise ValueError(f"{name} has left and cannot return: use another name")
-        if json_wire.check_name(name) != report_wire.check_name(name) or json_wire.check_name(name) != name:
-            raise ValueError(f"{name!r} would be changed by the server: use a simpler name")
-        if any(events.name_key(name) == events.name_key(other) for other in (*present, *gone)):
-            raise ValueError(f"{name} is too similar to a name that is taken")
-        if len(present) + len(gone) == MAX_USERS:
-            raise ValueError(f"a script takes up to {MAX_USERS} users")
-        present[name] = None
-        steps.append(Step(name, "join"))
-
-    def leave(name: str) -> None:
-        if name not in present:
-            raise ValueError(f"{name} is not in the room")
-        del present[name]
-        gone.add(name)
-        steps.append(Step(name, "leave"))
-
-    def say(name: str, said: str) -> None:
-        if name not in present:
-            join(name)
-        steps.append(_spoken(name, said, present))
-
+    room = _Room()
     for number, line in enumerate(text.split("\n"), 1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue
-        who, colon, said = (part.strip() for part in line.partition(":"))
-        words = line.split(" ")
         try:
-            if colon:
-                say(who, said)
-            elif words[-1] == "joins" and line.removesuffix(" joins") in present:
-                raise ValueError(f"{' '.join(words[:-1])} is in the room already")
-            elif words[-1] in ("joins", "leaves"):
-                (join if words[-1] == "joins" else leave)(" ".join(words[:-1]))
-            else:
-                raise ValueError('write "NAME: text", "NAME joins", "NAME leaves" or "# comment"')
-            if len(steps) > MAX_STEPS:
-                raise ValueError(f"a script takes up to {MAX_STEPS} steps")
+            room.read(line)
         except ValueError as error:
             raise ScriptError(f"{source}, line {number}: {events.printable(str(error))}") from None
-    if not any(step.action == "say" for step in steps):
+    if not any(step.action == "say" for step in room.steps):
         raise ScriptError(f'{source}: nobody says anything; a line such as "Brandon: hello" is needed')
-    for name in list(present):
-        leave(name)
-    return Script(0, tuple(steps), source=source)
+    for name in list(room.present):
+        room.leave(name)
+    return Script(0, tuple(room.steps), source=source)
+
+
+class _Room:
+    """Who is present as the lines are read, and the steps so far. Methods raise ValueError."""
+
+    def __init__(self) -> None:
+        self.present: dict[str, None] = {}  # an ordered set
+        self.steps: list[Step] = []
+        self._gone: set[str] = set()
+
+    def read(self, line: str) -> None:
+        name, colon, said = (part.strip() for part in line.partition(":"))
+        if colon:
+            if name not in self.present:
+                self.join(name)
+            self.steps.append(_spoken(name, said, self.present))
+        elif line.endswith(" joins"):
+            self.join(line.removesuffix(" joins"))
+        elif line.endswith(" leaves"):
+            self.leave(line.removesuffix(" leaves"))
+        else:
+            raise ValueError('write "NAME: text", "NAME joins", "NAME leaves" or "# comment"')
+        if len(self.steps) > MAX_STEPS:
+            raise ValueError(f"a script takes up to {MAX_STEPS} steps")
+
+    def join(self, name: str) -> None:
+        if name in self.present:
+            raise ValueError(f"{name} is in the room already")
+        if name in self._gone:
+            raise ValueError(f"{name} has left and cannot return: use another name")
+        if json_wire.check_name(name) != report_wire.check_name(name) or json_wire.check_name(name) != name:
+            raise ValueError(f"{name!r} would be changed by the server: use a simpler name")
+        taken = (*self.present, *self._gone)
+        if any(events.name_key(name) == events.name_key(other) for other in taken):
+            raise ValueError(f"{name} is too similar to a name that is taken")
+        if len(taken) == MAX_USERS:
+            raise ValueError(f"a script takes up to {MAX_USERS} users")
+        self.present[name] = None
+        self.steps.append(Step(name, "join"))
+
+    def leave(self, name: str) -> None:
+        if name not in self.present:
+            raise ValueError(f"{name} is not in the room")
+        del self.present[name]
+        self._gone.add(name)
+        self.steps.append(Step(name, "leave"))
 
 
 def _spoken(who: str, text: str, present: dict[str, None]) -> Step:
@@ -102,9 +111,8 @@ def _spoken(who: str, text: str, present: dict[str, None]) -> Step:
     to = ""
     if text.startswith("/"):
         command, _, rest = text.partition(" ")
-        to = next(
-            (name for name in sorted(present, key=len, reverse=True) if f"{rest} ".startswith(f"{name} ")), ""
-        )
+        longest_first = sorted(present, key=len, reverse=True)
+        to = next((name for name in longest_first if f"{rest} ".startswith(f"{name} ")), "")
         if command != "/msg":
             raise ValueError(f"{command} is not supported: only /msg NAME TEXT is")
         if not to:

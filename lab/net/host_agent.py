@@ -1,6 +1,6 @@
 """Calls to a process on a host: a request and its response, as JSON, over a socket pair.
 
-    with HostAgent(lan["PC1"].popen, "lab.harness.bare_socket:Commands") as agent:
+    with HostAgent(lan["PC1"].popen, "lab.harness.bare_socket:SocketCommands") as agent:
         agent.call("connect", address="10.0.0.1", port=9898)
 
 ``HostAgent`` starts this module as a program in another namespace. There it makes one object of the class that is named
