@@ -4,11 +4,12 @@
                                     |                        ^
                                     +--leaks--> bits         manifest: what was really said
 
-``eavesdrop`` gets a capture file and nothing else: no keys, no manifest. ``score`` holds what it claims against the
-manifest, and counts what it made up against it.
+``eavesdrop`` reads a capture file and nothing else: no keys, no manifest. ``score`` compares its claims with the
+manifest, and counts false claims against it.
 """
 
-from lab.exposure.eavesdropper import Intercept, Message, eavesdrop
+from lab.exposure.eavesdropper import eavesdrop
+from lab.exposure.intercept import Intercept, Message
 from lab.exposure.leaks import Leak, length_leak, time_leak
 from lab.exposure.scoring import CLASSES, Score, guess_votes, score
 

@@ -6,26 +6,26 @@ report wire as one message, on the json wire as the lines that begin and end in 
 
 from lab.chat import events, report_wire
 from lab.chat.events import WireError, printable
-from lab.chat.json_wire import JsonWire
+from lab.chat.json_wire import FIRST_BYTE, JsonWire
 from lab.dissect.fields.frame import Part
 
 SOURCE = "the report, its wire format"
-MEANINGS = {
-    b"!ShowUserHasConnected": "a command: announce me to everyone",
-    b"!GetAllActiveUsers": "a command: send everyone the list of users",
-    b"!Exit": "a command: I leave",
+MEANINGS: dict[type, str] = {
+    events.Announce: "a command: announce me to everyone",
+    events.ListUsers: "a command: send everyone the list of users",
+    events.Leave: "a command: I leave",
 }
 
 
 def name_parts(payload: bytes, sport: int, dport: int) -> tuple[str, list[Part]] | None:
-    """The parts of a chat payload (see ``dissect_frame``); None where it is none of the chat's.
+    """Return the parts of a chat payload (see ``dissect_frame``); None if it is not the chat's.
 
     Which side is the server cannot be seen in one frame: it is taken to be the lower port.
     """
-    if payload[:1] == b"{" and payload[-1:] == b"\n":
+    if payload.startswith(FIRST_BYTE) and payload.endswith(b"\n"):
         return "Chat (json wire)", [_line(line) for line in payload.splitlines(keepends=True)]
-    if payload in MEANINGS:
-        return "Chat (report wire)", [_part("command", payload, MEANINGS[payload])]
+    if meaning := MEANINGS.get(type(report_wire.read_request(payload))):
+        return "Chat (report wire)", [_part("command", payload, meaning)]
     is_users = isinstance(next(iter(report_wire.read_replies(payload)), None), events.Users)
     try:
         payload.decode()
@@ -45,7 +45,7 @@ def _reply(payload: bytes) -> list[Part]:
         case [events.Said(name, text)]:
             start = len(payload) - len(text.encode())
             return [
-                _part("sender", payload[:start], f"who says it: {printable(name)}"),
+                _part("sender", payload[:start], f"the speaker: {printable(name)}"),
                 _part("text", payload[start:], "what is said"),
             ]
         case [events.Announced(name)]:
@@ -53,7 +53,7 @@ def _reply(payload: bytes) -> list[Part]:
         case [events.Users(names)]:
             inside = "a pickled list of strings: " + ", ".join(map(printable, names))
             return [Part("user list", len(payload), text=", ".join(names), meaning=inside, source=SOURCE)]
-    return [_part("text", payload, "text of the server's, or several messages that TCP has glued")]
+    return [_part("text", payload, "text from the server, or several messages that TCP has joined")]
 
 
 def _line(line: bytes) -> Part:

@@ -1,4 +1,4 @@
-"""How much of what there was did the eavesdropper get, exactly right, and what did it make up?
+"""How much of the truth did the eavesdropper recover exactly, and what did it claim falsely?
 
 Six classes. Of each, the truth (from a recording's entry of the manifest) and the claims are compared as multisets of
 facts: ``right`` is what is in both, ``wrong`` what was claimed and is not true, ``total`` the truth's size.
@@ -13,7 +13,7 @@ facts: ``right`` is what is in both, ``wrong`` what was claimed and is not true,
                  address and port to which); the hosts; protocol version, server name, certificate names
 
 A claimed line is taken for the one that was being said at its time: said before, the next one not yet, and no longer ago
-than TOLERANCE_NS. Of several such claims one can be right. So neither a time made up nor a line missed moves the others.
+than ``TOLERANCE_NS``. Of several such claims one can be right. So neither a false time nor a missed line moves the others.
 
 Presence, relations and metadata are scored by address and port, which name a machine and not a person: that is what TLS
 leaves in the open.
@@ -23,13 +23,16 @@ import bisect
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from lab.exposure.eavesdropper import Intercept, Message
+from lab.exposure.intercept import Intercept, Message
 
 CLASSES = ("identities", "content", "secrets", "presence", "relations", "metadata")
 TOLERANCE_NS = 1_000_000_000  # (a line is on the wire some 0.1 ms after it was said, on a busy machine more)
 CLOCK_NS = 2_000  # libpcap's times are in microseconds
-VOTES = {3: "yes", 2: "no"}  # by the length of the answer
+VOTES = {len(answer): answer for answer in ("yes", "no")}
+
+Facts = Counter[Any]  # a multiset of facts
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ class Score:
         return self.right / (self.right + self.wrong) if self.right + self.wrong else 1.0
 
 
-def score(intercept: Intercept, recording: dict) -> list[Score]:
-    """One Score a class, in the order of CLASSES, against a recording's entry of the manifest."""
+def score(intercept: Intercept, recording: dict[str, Any]) -> list[Score]:
+    """Return a Score for each class, in the order of ``CLASSES``, against a recording's entry of the manifest."""
     truth, claims = true_facts(recording), claimed_facts(intercept, recording)
     return [
         Score(
@@ -66,14 +69,14 @@ def score(intercept: Intercept, recording: dict) -> list[Score]:
     ]
 
 
-def true_facts(recording: dict) -> dict[str, Counter]:
-    """What was really there, as a multiset of facts a class."""
+def true_facts(recording: dict[str, Any]) -> dict[str, Facts]:
+    """Return what was really there, as a multiset of facts for each class."""
     endpoint = {user["name"]: f"{user['address']}:{user['port']}" for user in recording["users"]}
     events = recording["events"]
     spoken = [event for event in events if event["action"] in ("say", "tell")]
     moves = [event for event in events if event["action"] in ("join", "leave")]
     present: set[str] = set()
-    relations: Counter = Counter()
+    relations: Facts = Counter()
     for event in events:
         match event["action"]:
             case "join":
@@ -105,8 +108,9 @@ def true_facts(recording: dict) -> dict[str, Counter]:
     }
 
 
-def claimed_facts(intercept: Intercept, recording: dict) -> dict[str, Counter]:
-    """What the eavesdropper claims, in the same form. The manifest gives only the list of secrets to look for."""
+def claimed_facts(intercept: Intercept, recording: dict[str, Any]) -> dict[str, Facts]:
+    """Return what the eavesdropper claims, in the same form. Of the manifest only the secrets to look for are used, and
+    the times, to know which line a claim is about."""
     true_times = [event["time_ns"] for event in recording["events"] if event["action"] in ("say", "tell")]
     read = [text for _, text in intercept.lines] + [m.password for m in intercept.messages if m.password]
     return {
@@ -137,12 +141,12 @@ def claimed_facts(intercept: Intercept, recording: dict) -> dict[str, Counter]:
     }
 
 
-def _relation(endpoint: dict[str, str], who: str, others: Iterable[str]) -> tuple:
+def _relation(endpoint: dict[str, str], who: str, others: Iterable[str]) -> tuple[str, frozenset[str]]:
     return endpoint[who], frozenset(endpoint[name] for name in others if name != who)
 
 
 def _which_lines(messages: list[Message], true_times: list[int]) -> list[int]:
-    """For each claimed line the number of the true one that it is; a negative number of its own where it is none."""
+    """Return for each claimed line the number of the true one; a negative number of its own where there is none."""
     numbers: list[int] = []
     for message in messages:
         number = bisect.bisect_right(true_times, message.time_ns + CLOCK_NS) - 1
@@ -153,10 +157,15 @@ def _which_lines(messages: list[Message], true_times: list[int]) -> list[int]:
 
 
 def _metadata(
-    spoken: list, endpoints: Iterable[str], server, version, server_name, certificate_names
-) -> Counter:
+    spoken: list[tuple[int, str, int | None]],
+    endpoints: Iterable[str],
+    server: str | None,
+    version: str | None,
+    server_name: str | None,
+    certificate_names: Iterable[str],
+) -> Facts:
     """``spoken`` has (number, whose address and port, length in bytes or None) of every line."""
-    facts: Counter = Counter()
+    facts: Facts = Counter()
     for endpoint, count in Counter(endpoint for _, endpoint, _ in spoken).items():
         facts["lines", endpoint, count] = 1
     for number, endpoint, length in spoken:
@@ -175,7 +184,7 @@ def _metadata(
 
 
 def guess_votes(intercept: Intercept, from_ns: int, to_ns: int) -> dict[str, str | None]:
-    """Who said yes and who said no between two times: by endpoint, None where it cannot be told.
+    """Return who said yes and who said no between two times, by endpoint; None where the length does not show it.
 
     The eavesdropper knows when the vote was held (it was announced), and that an answer is "yes" or "no".
     """

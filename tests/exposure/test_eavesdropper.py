@@ -17,6 +17,7 @@ from lab.exposure import (
     time_leak,
 )
 from lab.exposure.leaks import entropy_bits
+from lab.exposure.plaintext import Read, add_leaks
 from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.script import make_script
 from lab.harness.session import record
@@ -213,8 +214,6 @@ def test_a_line_whose_speaker_is_hidden_is_read_but_claimed_of_nobody(leaky):
 
 
 def test_what_stands_on_both_sides_of_something_hidden_is_not_put_together():
-    from lab.exposure.eavesdropper import _listen_for_leaks
-
     noise = bytes(range(128, 148))
     pieces = [
         noise,
@@ -223,15 +222,8 @@ def test_what_stands_on_both_sides_of_something_hidden_is_not_put_together():
         b'love spam"}\n',
         b'{"event":"say","text":"eggs"}\n',
     ]
-
-    class Side:
-        data, pieces = b"", ()
-
-    class Flow:
-        initiator, from_responder = "somebody", Side
-
     found = Intercept()
-    _listen_for_leaks(Flow, [(n, n, piece, piece) for n, piece in enumerate(pieces)], found)
+    add_leaks("somebody", [Read(n, n, piece, piece) for n, piece in enumerate(pieces)], found)
     assert [text for _, text in found.lines] == ["eggs"] and found.wire == "json"
 
 
