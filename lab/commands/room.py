@@ -6,8 +6,8 @@
 
 The server and the clients are the ordinary programs (``lab/server.py``, ``lab/client.py``), each started in the network
 namespace of its host. A namespace has no screen of its own, but X11 (and Wayland's X11) is also reached through a Unix
-socket, which is a file and therefore there. All the while the LAN is recorded; what is left in the end is the capture,
-and for a played script its manifest. ``--order`` breaks things on purpose, in words: see ``lab.net.cable``.
+socket, which is a file and therefore there. The LAN is recorded all the while; the capture remains, and for a played
+script its manifest. ``--order`` breaks things on purpose, in words: see ``lab.net.orders``.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def headless(options: argparse.Namespace, orders: list[Order]) -> int:
 
 
 def windows(options: argparse.Namespace, orders: list[Order]) -> int:
-    """Three clients with their windows; ends when all are closed, or with Ctrl-C."""
+    """Open three clients with their windows; end when all are closed, or with Ctrl-C."""
     check_screen()
     interrupted = False
     with recording_into(options.out), Lan(REPORT_LAN) as lan, attach.AttachPoint(lan) as way_in:
@@ -140,7 +140,7 @@ def windows(options: argparse.Namespace, orders: list[Order]) -> int:
 
 
 def shell(host_name: str) -> int:
-    """A shell on a host: of the room that is running, or else of one that lasts as long as the shell."""
+    """Open a shell on a host: of the room that is running, or else of one that lasts as long as the shell."""
     if found := attach.attach_to(host_name):
         about, descriptors = found
         return _shell_at(
@@ -148,7 +148,7 @@ def shell(host_name: str) -> int:
         )
     with Lan(REPORT_LAN) as lan:
         host = lan[host_name]
-        print("No room is running: here is one of your own, with the server in it, until this shell ends.")
+        print("No room is running: this shell has one of its own, with the server in it, until it ends.")
         with attach.AttachPoint(lan), RemoteServer(lan["server"], REPORT_PORT, lambda line: None):
             return _shell_at(host.name, host.addresses, lambda **how: host.popen(_SHELL, **how))
 
@@ -170,7 +170,7 @@ def _shell_at(name: str, addresses: list[str], start: Callable[..., "subprocess.
     try:
         return abs(int(process.wait()))
     finally:
-        if sys.stdin.isatty():  # the shell has put itself in front of the terminal: take that back
+        if sys.stdin.isatty():  # the shell has made itself the terminal's foreground group: take that back
             blocked = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
             os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
             signal.signal(signal.SIGTTOU, blocked)
@@ -182,7 +182,7 @@ class NoScreen(OSError):
 
 
 def check_screen() -> None:
-    """Raises NoScreen unless windows can be opened through a Unix socket."""
+    """Raise NoScreen unless windows can be opened through a Unix socket."""
     display = os.environ.get("DISPLAY", "")
     if not display:
         raise NoScreen("there is no screen here (DISPLAY is not set): --headless plays a script instead")
@@ -203,18 +203,18 @@ def _open_window(lan: Lan, name: str) -> "subprocess.Popen[Any]":
 
 
 def _report_orders(lan: Lan, orders: list[Order]) -> None:
-    """What the switch has done to which frames, and which orders it had no occasion for."""
+    """Print what the switch has done to which frames, and which orders it did not carry out."""
     actions = lan.state()["actions"]
     for action in actions:
         seq = f", seq {action['seq']}" if action["seq"] is not None else ""
         print(f"switch | {action['did']}: frame {action['frame']} {action['cable']}, {action['kind']}{seq}")
     for order in orders:
         if str(order) not in {action["did"] for action in actions}:
-            print(f"switch | {order}: never came about, no such frame has passed")
+            print(f"switch | {order}: not carried out: no such frame has passed")
 
 
 def _summary(path: Path) -> None:
-    """What an eavesdropper has of it, in a few lines."""
+    """Print what an eavesdropper learns from it, in a few lines."""
     from lab.exposure import eavesdrop
 
     intercept = eavesdrop(path)

@@ -1,4 +1,4 @@
-"""A conversation as data: who does what, in which order. It is the truth that every analysis is held against.
+"""A conversation as data: who does what, in which order. It is the truth that every analysis is scored against.
 
 A ``Script`` is a list of steps; ``make_script(seed)`` draws one for the report's three users. Seed 0 begins with the
 report's own session (``hello`` in its frame 1193); the same seed gives the same conversation on every machine. Two things
@@ -95,7 +95,7 @@ REPORT_SCRIPT = Script(
 
 
 def make_script(seed: int = 0) -> Script:
-    """The conversation of this seed: three users, 18 lines to all, two private ones."""
+    """Return the conversation of this seed: three users, 18 lines to all, two private ones."""
     dice = random.Random(
         f"lab script {seed}"
     )  # a text seed draws the same on every version of Python since 3.2

@@ -1,4 +1,4 @@
-"""What can be recorded: the same conversation on either wire, bare, badly disguised, or over TLS; and how it is asked for."""
+"""What can be recorded: a conversation on either wire, in plaintext, badly disguised, or over TLS; and its options."""
 
 import argparse
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """What its file is called: plain, tls13, json-tls13-padded, xor ..."""
+        """The name of its file: plain, tls13, json-tls13-padded, xor ..."""
         base = self.disguise or ("plain" if self.tls == "none" else "tls" + self.tls.replace(".", ""))
         return ("json-" if self.wire == "json" else "") + base + self._padded
 
@@ -41,7 +41,7 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """What it is called in a chart."""
+        """Its name in a chart."""
         if self.disguise:
             return {"base64": "base64", "xor": "XOR"}[self.disguise]
         base = "plaintext" if self.tls == "none" else f"TLS {self.tls}"
@@ -49,7 +49,7 @@ class Variant:
 
 
 def as_variant(one: "Variant | str") -> Variant:
-    """A Variant, also from "none", "1.2" or "1.3" for the report wire in plaintext or over that version of TLS."""
+    """Return a Variant, also from "none", "1.2" or "1.3" for the report wire in plaintext or over that version of TLS."""
     return one if isinstance(one, Variant) else Variant(tls=one)
 
 
@@ -100,12 +100,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_variants(options: argparse.Namespace) -> list[Variant]:
-    """What these options ask for, in their order. Raises ValueError for what does not go together."""
+    """Return what these options ask for, in their order. Raises ValueError for a contradiction."""
     variants = [Variant(tls, wire) for wire in options.wire for tls in options.tls]
     if options.pad is not None:
         padded = [tls for tls in options.tls if tls != "none"]
         if "json" not in options.wire or not padded or not 16 <= options.pad <= 4096:
-            raise ValueError("--pad wants a block of 16 to 4096 bytes, --wire json and a --tls version")
+            raise ValueError("--pad needs a block of 16 to 4096 bytes, --wire json and a --tls version")
         variants += [Variant(tls, "json", options.pad) for tls in padded]
     variants += [
         Variant("none", wire, disguise=disguise) for wire in options.wire for disguise in options.disguise

@@ -66,13 +66,13 @@ print(sent, refused, time.perf_counter() - begin)
 
 
 def received_frames(lan: Lan) -> int:
-    """Frames that have reached the server's card, from its own counter."""
+    """Return how many frames have reached the server's card, by its own counter."""
     table = lan["server"].run(["cat", "/proc/net/dev"]).stdout
     return int(table.split("eth0:")[1].split()[1])
 
 
 def settled_frames(lan: Lan) -> int:
-    """The counter once it no longer grows."""
+    """Return the counter once it no longer grows."""
     last = -1
     while (count := received_frames(lan)) != last:
         last = count
@@ -80,7 +80,7 @@ def settled_frames(lan: Lan) -> int:
 
 
 def through(lan: Lan, seconds: float, pace: float) -> dict:
-    """Send for so many seconds at ``pace`` frames/s (0: flat out); gives frames/s offered and delivered, and loss."""
+    """Send for so many seconds at ``pace`` frames/s (0: flat out); return frames/s offered and delivered, and loss."""
     macs = lan["server"].interfaces["eth0"] + lan["PC1"].interfaces["eth0"]  # destination first
     before = settled_frames(lan)
     printed = lan["PC1"].run([sys.executable, "-c", BLAST, str(seconds), str(pace), macs]).stdout.split()
@@ -102,7 +102,7 @@ def round_trips(lan: Lan, count: int) -> list[float]:
 
 
 def measure(rounds: int, count: int, seconds: float, pace: float) -> dict:
-    """All kinds, ``rounds`` times in turn; gives the raw figures by kind."""
+    """All kinds, ``rounds`` times in turn; return the raw figures by kind."""
     kinds = {"kit": {}, "kit, condition 0": {}, "bridge": {"bridge": True}}
     figures = {kind: {"build_s": [], "round_trip_s": [], "paced": [], "flat_out": []} for kind in kinds}
     for _ in range(rounds):

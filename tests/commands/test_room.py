@@ -163,7 +163,7 @@ def test_it_tells_what_the_switch_has_done(played):
     _, done = played
     told = [line for line in done.stdout.splitlines() if line.startswith("switch | ")]
     assert len(told) == 2 and told[0].startswith("switch | drop the second data segment from PC1: frame ")
-    assert told[1].startswith("switch | drop the 99th data segment from PC1: never came about")
+    assert told[1].startswith("switch | drop the 99th data segment from PC1: not carried out")
 
 
 @pytest.mark.parametrize(

@@ -9,5 +9,5 @@ from lab.harness.scenarios.frozen import silent_reader
 
 @scenario(notebook="07")
 def cured(path: Path) -> Entry:
-    """The same silent reader in the room of the kit's server, at the server."""
+    """A silent reader in the room of the kit's server, at the server."""
     return silent_reader(path, "lab/server.py")

@@ -9,5 +9,5 @@ from lab.harness.scenarios.glued import talk
 
 @scenario(notebook="04")
 def framed(path: Path) -> Entry:
-    """The same on the json wire, at the server."""
+    """Three quick messages and a long one on the json wire, at the server."""
     return talk(path, wire="json")

@@ -9,5 +9,5 @@ from lab.harness.scenarios.glued import talk
 
 @scenario(notebook="04")
 def glued_without_nagle(path: Path) -> Entry:
-    """The same with TCP_NODELAY, and the first segment lost, at the server."""
+    """Three quick messages and a long one with TCP_NODELAY, the first segment lost, at the server."""
     return talk(path, wire="report", no_delay=True, order="drop the first data segment from PC1")

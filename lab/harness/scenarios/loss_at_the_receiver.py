@@ -9,5 +9,5 @@ from lab.harness.scenarios.calm import transfer
 
 @scenario(notebook="06")
 def loss_at_the_receiver(path: Path) -> Entry:
-    """The same, at the receiver."""
+    """The third of ten segments is lost, at the receiver."""
     return transfer(path, "server", "drop the third data segment from PC1")
