@@ -38,16 +38,18 @@ class Member:
     wire: Wire
     leaving: bool = False  # a feature has ended its conversation
     dropped: str | None = None  # why the broadcaster has given it up
-    gone: threading.Event = field(
-        default_factory=threading.Event
-    )  # the broadcaster has let go of its connection
+    # Set when the broadcaster has let go of its connection.
+    gone: threading.Event = field(default_factory=threading.Event)
+
+
+Posted = events.Event | Callable[[], events.Event]  # an event, or what returns it when its turn comes
 
 
 @dataclass(slots=True)
 class Post:
     """An event for everyone, or for ``to`` alone, who arrives with a Welcome and departs with a Lost."""
 
-    event: events.Event | Callable[[], events.Event]  # or what returns it when its turn comes
+    event: Posted
     to: Iterable[Member] | None = None
     sender: Member | None = None
 
@@ -71,12 +73,7 @@ class Broadcaster:
         self.queue.put(Post(events.Lost(None), ()))  # wakes the thread up
         self._thread.join()
 
-    def post(
-        self,
-        event: events.Event | Callable[[], events.Event],
-        to: Iterable[Member] | None = None,
-        sender: Member | None = None,
-    ) -> None:
+    def post(self, event: Posted, to: Iterable[Member] | None = None, sender: Member | None = None) -> None:
         """Have an event delivered to everyone, or to some alone. Waits while too much is queued."""
         if self.closing.is_set():
             return

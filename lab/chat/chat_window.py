@@ -88,9 +88,8 @@ class ChatWindow(QueueReader, ttk.Frame):
         self.lock_label = ttk.Label(heading)
         self.lock_label.pack(side="right", padx=PAD)
         self.who_label = ttk.Label(heading, font="TkHeadingFont")
-        self.who_label.pack(
-            side="left", fill="x", expand=True
-        )  # last: in a narrow window it takes a second line
+        # Last: in a narrow window it takes a second line.
+        self.who_label.pack(side="left", fill="x", expand=True)
         self._wrap(self.who_label)
 
     def _wrap(self, label: ttk.Label) -> None:

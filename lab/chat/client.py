@@ -1,12 +1,9 @@
 """The client without a window (Figure 1 of the report: socket, connect, a receiving thread).
 
-``connect`` opens the connection and sends the name. From then on one thread reads and puts ``lab.chat.events`` on the
-queue ``events``, at last one ``Lost``. A window or a terminal takes them from there in its own thread, which is why
-nothing here knows a widget.
-
-The report wire has no boundaries between messages, so this client leaves a gap after the name, where the report's has
-one while its window opens, and otherwise waits for what it can see: ``say`` with ``wait=True`` returns when the message
-has come back. Then one read is one message. On the json wire a message is known again by its ``id``.
+``connect`` sends the name. From then on one thread reads and puts ``lab.chat.events`` on the queue ``events``, at last
+one ``Lost``; a window or a terminal takes them from there in its own thread. The report wire has no boundaries between
+messages, so this client leaves a gap after the name, as the report's does while its window opens; ``say`` with
+``wait=True`` returns when the message has come back. Then one read is one message.
 """
 
 import contextlib
@@ -139,9 +136,8 @@ class ChatClient:
             raise ConnectionLost(reason(error)) from error
         else:
             if wait and data and not self._ended:
-                answered.wait(
-                    ECHO_S
-                )  # joined to another message the answer is not recognised, and all goes on
+                # Joined to another message the answer is not recognised, and all goes on.
+                answered.wait(ECHO_S)
 
     def leave(self) -> None:
         """Leave and close, whatever state the connection is in; may be called twice, and never raises."""

@@ -91,10 +91,7 @@ class Connection:
         return self.unsent_bytes
 
     def finish(self, seconds: float = 1) -> None:
-        """Send nothing more, and read until the other side closes, so that it gets what was sent last.
-
-        (A close with unread bytes sends RST, and a RST makes the other side forget what it has not read yet.)
-        """
+        """Send nothing more, and read until the other side closes: a RST for unread bytes would cost it the last ones."""
         self.set_deadline(seconds)
         self._say_goodbye()
         with contextlib.suppress(OSError):

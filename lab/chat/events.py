@@ -29,9 +29,8 @@ class ListUsers:
     everyone: bool = False  # send the list to all, as the report's server does, not to me alone
 
 
-@dataclass(
-    unsafe_hash=True
-)  # not frozen: Say and Said come by the million, and that would take three times as long
+# Not frozen: Say and Said come by the million, and that would take three times as long.
+@dataclass(unsafe_hash=True)
 class Say:
     text: str
     id: str | None = None  # comes back with the message: then it was delivered
@@ -126,9 +125,8 @@ class Text:  # of unknown shape (report wire): parts of messages that TCP has cu
 
 @dataclass(frozen=True)
 class Lost:
-    reason: (
-        str | None
-    )  # why the connection has ended, the client's own last event; None when the user has left
+    # Why the connection has ended, the client's own last event; None when the user has left.
+    reason: str | None
 
 
 Request = Join | Announce | ListUsers | Say | SayTo | Rename | Leave
@@ -159,11 +157,8 @@ class WireError(ValueError):
     def __init__(self, reason: str, text: str = "", id: str | None = None):
         super().__init__(text or REASONS[reason])
         self.reason, self.id = reason, id
-        self.fatal = reason in (
-            "too_long",
-            "bad_utf8",
-            "bad_json",
-        )  # nobody knows where the next message starts
+        # Nobody knows where the next message starts.
+        self.fatal = reason in ("too_long", "bad_utf8", "bad_json")
 
     def refusal(self, closing: bool = False) -> Refused:
         return Refused(self.reason, str(self), self.id, closing)

@@ -18,9 +18,8 @@ from typing import Any
 from lab.chat import events
 from lab.chat.events import Event, WireError
 
-DECODE = (
-    json.JSONDecoder().raw_decode
-)  # (object, where it ended), in half of json.loads's time on a short line
+# Returns (object, where it ended), in half of json.loads's time on a short line.
+DECODE = json.JSONDecoder().raw_decode
 ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 BLANKS = " \t\r\n"  # what RFC 8259 allows around an object
 FIRST_BYTE = b"{"  # every connection on this wire starts with it: how a server tells the wires apart
@@ -168,9 +167,8 @@ class JsonWire:
                 0 < len(event.id) <= MAX_ID_CHARACTERS and event.id.isprintable()
             ):
                 raise WireError("bad_event", "an id needs 1 to 64 characters that can be printed")
-            plain = (
-                event.text.isprintable() and 0 < len(event.text) <= MAX_TEXT_CHARACTERS
-            )  # in a tenth of the time
+            # Most texts are plain, which is found out much sooner than by TEXT.
+            plain = event.text.isprintable() and 0 < len(event.text) <= MAX_TEXT_CHARACTERS
             if not plain and not TEXT.fullmatch(event.text):
                 raise WireError("bad_text", id=event.id)
         elif isinstance(event, events.Join):

@@ -63,13 +63,13 @@ class ChatServer:
 
     def start(self) -> "ChatServer":
         """Return when clients can connect. Raises ServerError, or OSError where a feature cannot start."""
-        everywhere = not self.host and socket.has_dualstack_ipv6()
-        family = socket.AF_INET6 if everywhere or ":" in self.host else socket.AF_INET
-        place = (self.host, self.port)
+        both = not self.host and socket.has_dualstack_ipv6()  # IPv4 and IPv6
+        family = socket.AF_INET6 if both or ":" in self.host else socket.AF_INET
         self.room.open()
         try:
+            address = (self.host, self.port)
             self._listener = socket.create_server(
-                place, family=family, backlog=BACKLOG, dualstack_ipv6=everywhere
+                address, family=family, backlog=BACKLOG, dualstack_ipv6=both
             )
         except (OSError, OverflowError) as error:
             self.room.close()
@@ -84,7 +84,7 @@ class ChatServer:
 
     def stop(self) -> None:
         """Notify the clients, close every connection, and return when all threads have ended; may be called twice."""
-        if self._stopping.is_set():
+        if self._stopping.is_set() or not self._accepter.is_alive():
             return
         self._stopping.set()
         self.console("Close Connections...")
@@ -108,19 +108,22 @@ class ChatServer:
         while not self._stopping.is_set():
             try:
                 sock, address = self._listener.accept()
-                thread = threading.Thread(
-                    target=self._serve, args=[sock, address], name="client", daemon=True
-                )
-                self._clients[thread] = sock  # before it runs, so that stop() finds it
-                thread.start()
-            except (
-                OSError,
-                RuntimeError,
-            ) as error:  # out of descriptors, or of threads: some will be free again
+                self._start_thread(sock, address)
+            except (OSError, RuntimeError) as error:
+                # Out of descriptors, or of threads: some will be free again.
                 if time.monotonic() - failed_s > QUIET_S and not self._stopping.is_set():
                     self.console(f"A connection could not be accepted: {reason(error)}")
                 failed_s = time.monotonic()
                 time.sleep(RETRY_S)
+
+    def _start_thread(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        thread = threading.Thread(target=self._serve, args=[sock, address], name="client", daemon=True)
+        self._clients[thread] = sock  # before it runs, so that stop() finds it
+        try:
+            thread.start()
+        except RuntimeError:
+            self._clients.pop(thread).close()
+            raise
 
     def _serve(self, sock: socket.socket, address: tuple[str, int]) -> None:
         """One client's thread, from its first byte to its last."""

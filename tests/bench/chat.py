@@ -220,7 +220,7 @@ def ratio(results: dict[str, list[dict]], ours: str, name: str, key: str) -> str
     """Ours against another, turn by turn: the median."""
     pairs = zip(results.get(ours, []), results[name], strict=False)
     found = median(a[key] / b[key] for a, b in pairs if a.get(key) and b.get(key))
-    return f"{found:.1f} x" if found and name not in OURS else ""
+    return f"{found:.2f} x" if found and name not in OURS else ""
 
 
 def story(seconds: float) -> list[dict]:
@@ -270,7 +270,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--seconds", type=float, default=3, help="each server, each turn (default: %(default)s)"
     )
-    parser.add_argument("--repeat", type=int, default=3, help="turns (default: %(default)s)")
+    parser.add_argument("--repeat", type=int, default=7, help="turns (default: %(default)s)")
     parser.add_argument("--servers", help="of: " + "; ".join((*OURS, *OTHERS)) + " (separated by semicolons)")
     parser.add_argument(
         "--before", type=Path, metavar="DIR", help="beside an earlier checkout of the kit, and no other"

@@ -53,9 +53,8 @@ def parse(text: str) -> Request | Help:
 def enter(client: ChatClient, text: str, wait: bool = False) -> list[str]:
     """Do what a user typed, commands and all; returns lines that answer it here. Raises ConnectionLost."""
     if not client.wire.has_commands:
-        client.say(
-            text, wait and not text.startswith("/")
-        )  # a command's answer may have any shape, or not come
+        # A command's answer may have any shape, or not come.
+        client.say(text, wait and not text.startswith("/"))
         return []
     try:
         request = parse(text)
