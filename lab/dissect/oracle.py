@@ -1,22 +1,23 @@
-"""The same questions asked of others: tshark, pyshark and scapy; and where the answers differ.
+"""Ask tshark, pyshark and scapy the same questions, and list where their answers differ from ours.
 
-Wireshark's dissectors are the field's reference, so this kit's own answers are held against them. Nothing
-else in the kit needs this module: where a tool is missing, ``OracleMissing`` says which and how to get it.
+Wireshark's dissectors are the field's reference, so this kit's own answers are compared with them. Nothing else in the kit
+needs this module. Where a tool is missing, ``OracleMissing`` says which and how to get it.
 
-- tshark is run as a process; its ``-T fields`` gives one line a frame.
-- pyshark drives tshark too, through an asyncio event loop of its own, which cannot run inside the one
-  that a notebook already has: so it gets a thread to itself.
-- scapy takes frames apart in Python; it knows frames, not flows, so it has no relative numbers.
+    tshark    a process; ``-T fields`` prints one line a frame
+    pyshark   drives tshark through an asyncio event loop, which cannot run inside a notebook's: it has its own thread
+    scapy     takes frames apart in Python; it knows frames, not flows, so it has no relative numbers
 
-What they differ in, and why, is written down in ``REASONS``.
+``REASONS`` lists in what they differ, and why.
 """
 
+import asyncio
 import logging
 import os
 import shutil
 import subprocess
 import sys
-import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import PathLike, fspath
 
@@ -77,13 +78,12 @@ def run_tshark(arguments: list[str]) -> bytes:
 
 
 def tshark_fields(
-    path: str | PathLike, fields: list[str], display_filter: str = "", preferences: tuple[str, ...] = ()
+    path: str | PathLike[str], fields: list[str], display_filter: str = "", preferences: tuple[str, ...] = ()
 ) -> list[list[str]]:
-    """One list of texts per frame that DISPLAY_FILTER lets through, in the order of FIELDS (Wireshark's
-    names).
+    """Return the texts of ``fields`` (Wireshark's names), a list for each frame that passes ``display_filter``.
 
-    A field that a frame does not have is ""; one that it has several times is joined with commas.
-    PREFERENCES are Wireshark's, as "ip.defragment:FALSE". Raises OracleMissing.
+    A field that a frame does not have is ""; one that it has several times is joined with commas. ``preferences`` are
+    Wireshark's, as "ip.defragment:FALSE". Raises OracleMissing.
     """
     arguments = ["-r", fspath(path), "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a"]
     for preference in preferences:
@@ -95,10 +95,8 @@ def tshark_fields(
     return [line.split("\t") for line in run_tshark(arguments).decode("utf-8", "replace").splitlines()]
 
 
-def tshark_streams(path: str | PathLike, flows: list[int]) -> dict[int, tuple[bytes, bytes]]:
-    """What Wireshark's Follow Stream gives for each of FLOWS: the bytes of its first sender, and of the
-    other.
-    """
+def tshark_streams(path: str | PathLike[str], flows: list[int]) -> dict[int, tuple[bytes, bytes]]:
+    """Return what Wireshark's Follow Stream shows of each flow: the bytes of its first sender, and of the other."""
     arguments = ["-r", fspath(path), "-q"]
     for flow in flows:
         arguments += ["-z", f"follow,tcp,raw,{flow}"]
@@ -112,8 +110,10 @@ def tshark_streams(path: str | PathLike, flows: list[int]) -> dict[int, tuple[by
     return {flow: (bytes(first), bytes(second)) for flow, (first, second) in streams.items()}
 
 
-def tshark_pdml(path: str | PathLike, display_filter: str = "", preferences: tuple[str, ...] = ()) -> bytes:
-    """Wireshark's whole field tree of each frame, as PDML (XML)."""
+def tshark_pdml(
+    path: str | PathLike[str], display_filter: str = "", preferences: tuple[str, ...] = ()
+) -> bytes:
+    """Return Wireshark's whole field tree of each frame, as PDML (XML)."""
     filtered = ["-Y", display_filter] if display_filter else []
     chosen = [word for preference in preferences for word in ("-o", preference)]
     return run_tshark(["-r", fspath(path), "-T", "pdml", *filtered, *chosen])
@@ -122,8 +122,8 @@ def tshark_pdml(path: str | PathLike, display_filter: str = "", preferences: tup
 Rows = dict[int, dict[str, int]]  # frame number: column: value
 
 
-def our_rows(path: str | PathLike) -> Rows:
-    """This kit's own answers."""
+def our_rows(path: str | PathLike[str]) -> Rows:
+    """Return this kit's own answers."""
     segments = read_segments(path)
     columns = {name: getattr(segments, name).tolist() for name in FIELDS}
     known = (segments.notes & NO_LENGTH == 0).tolist()
@@ -135,8 +135,8 @@ def our_rows(path: str | PathLike) -> Rows:
     return rows
 
 
-def tshark_rows(path: str | PathLike, preferences: tuple[str, ...] = NO_FRAGMENTS) -> Rows:
-    """tshark's answers, under the names of this kit's columns."""
+def tshark_rows(path: str | PathLike[str], preferences: tuple[str, ...] = NO_FRAGMENTS) -> Rows:
+    """Return tshark's answers, under the names of this kit's columns."""
     lines = tshark_fields(path, list(FIELDS.values()), "tcp.seq_raw", preferences)
     rows = {}
     for line in lines:
@@ -153,9 +153,10 @@ def _number(column: str, text: str) -> int:
     return int(text, 0)
 
 
-def pyshark_rows(path: str | PathLike, use_json: bool = False) -> Rows:
-    """pyshark's answers, asked in a thread of its own. Raises OracleMissing."""
-    return _in_a_thread(lambda: _ask_pyshark(fspath(path), use_json))
+def pyshark_rows(path: str | PathLike[str], use_json: bool = False) -> Rows:
+    """Return pyshark's answers. Raises OracleMissing."""
+    with ThreadPoolExecutor(1, "pyshark") as thread:
+        return thread.submit(_with_own_loop, lambda: _ask_pyshark(fspath(path), use_json)).result()
 
 
 def _ask_pyshark(path: str, use_json: bool) -> Rows:
@@ -192,44 +193,25 @@ def _ask_pyshark(path: str, use_json: bool) -> Rows:
     return rows
 
 
-def _in_a_thread(ask):
-    """Run ASK in a thread that has an event loop of its own, and give what it gives or raise what it
-    raises.
-    """
-    result = []
-
-    def work():
-        import asyncio
-
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
-            # The watcher that older Pythons use in threads may miss how a process ended and then reports 255, which
-            # pyshark takes for a crash of tshark. Python 3.12 uses this one by itself.
-            watcher = asyncio.PidfdChildWatcher()
-            watcher.attach_loop(loop)
-            asyncio.set_child_watcher(watcher)
-        try:
-            result.append((True, ask()))
-        except BaseException as error:  # handed to the caller below
-            result.append((False, error))
-        finally:
-            loop.close()
-
-    thread = threading.Thread(target=work, name="pyshark")
-    thread.start()
-    thread.join()
-    good, value = result[0]
-    if good:
-        return value
-    raise value
+def _with_own_loop(ask: Callable[[], Rows]) -> Rows:
+    """Call ``ask`` with an event loop of this thread's own."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
+        # The watcher that older Pythons use in threads may miss how a process ended and then reports 255, which pyshark
+        # takes for a crash of tshark. Python 3.12 uses this one by itself.
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(loop)
+        asyncio.set_child_watcher(watcher)
+    try:
+        return ask()
+    finally:
+        loop.close()
 
 
-def scapy_rows(path: str | PathLike) -> Rows:
-    """scapy's answers: single frames, so no flows and no relative numbers. Raises OracleMissing."""
-    logging.getLogger("scapy").setLevel(
-        logging.ERROR
-    )  # it warns of networks and link types that it does not know
+def scapy_rows(path: str | PathLike[str]) -> Rows:
+    """Return scapy's answers: single frames, so no flows and no relative numbers. Raises OracleMissing."""
+    logging.getLogger("scapy").setLevel(logging.ERROR)  # it warns of links that it does not know
     try:
         from scapy.layers.inet import TCP
         from scapy.layers.inet6 import IPv6  # noqa: F401  (makes scapy know IPv6)
@@ -257,9 +239,7 @@ def scapy_rows(path: str | PathLike) -> Rows:
 
 @dataclass(frozen=True)
 class Difference:
-    """ENGINE and this kit give different values of COLUMN for frame NUMBER; None stands for "no row" or "no
-    value".
-    """
+    """Frame ``number`` has different values of ``column`` in ``engine`` and in this kit; None is "no row" or "no value"."""
 
     engine: str
     number: int
@@ -268,20 +248,21 @@ class Difference:
     theirs: int | None
 
 
-def compare(path: str | PathLike, engine: str = "tshark") -> list[Difference]:
-    """Every place where ENGINE (tshark, pyshark or scapy) differs from this kit, by frame. Raises
-    OracleMissing.
+def compare(path: str | PathLike[str], engine: str = "tshark") -> list[Difference]:
+    """Return every place where ``engine`` (tshark, pyshark or scapy) differs from this kit. Raises OracleMissing.
 
-    Only columns that the engine answers are compared; a frame that only one of the two has a row for is a
-    difference.
+    Only columns that the engine has are compared. A frame that only one of the two has a row for is a difference.
     """
-    theirs = {"tshark": tshark_rows, "pyshark": pyshark_rows, "scapy": scapy_rows}[engine](path)
-    ours = our_rows(path)
-    found = []
+    engines: dict[str, Callable[[str | PathLike[str]], Rows]]
+    engines = {"tshark": tshark_rows, "pyshark": pyshark_rows, "scapy": scapy_rows}
+    theirs, ours = engines[engine](path), our_rows(path)
+    found: list[Difference] = []
     for number in sorted(ours.keys() | theirs.keys()):
         if number not in ours or number not in theirs:
             found.append(
-                Difference(engine, number, "row", *(int(number in one) or None for one in (ours, theirs)))
+                Difference(
+                    engine, number, "row", 1 if number in ours else None, 1 if number in theirs else None
+                )
             )
             continue
         for column, value in theirs[number].items():

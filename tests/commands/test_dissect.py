@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
-from lab.commands.dissect import LONG_TEXT, main, printable
+from lab.commands.dissect import main
 from lab.dissect.fields.frame import Part
+from lab.dissect.text import LONG_TEXT, printable
 from tests.dissect import links, packets
 from tests.dissect.generator import Conversation
 from tests.dissect.tls_traffic import play_apart, write_capture
@@ -133,7 +134,7 @@ def test_follow_of_very_many_tiny_segments(step, tmp_path, capsys):
     path = tmp_path / "tiny.pcap"
     path.write_bytes(packets.pcap([(0, one, len(one)) for one in frames]))
     out = run(capsys, path, "--follow", 0).out
-    assert out.count("x") >= count and out.count("[1 bytes missing") == (count - 1) * (step - 1)
+    assert out.count("x") >= count and out.count("[1 byte missing") == (count - 1) * (step - 1)
 
 
 def test_a_long_text_is_shown_as_its_characters_are():

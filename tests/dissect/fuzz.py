@@ -22,8 +22,9 @@ from lab.dissect.files.capture_file import CaptureError, parse_capture
 from lab.dissect.packets.other_frames import describe
 from lab.dissect.tcp.flows import find_flows
 from lab.dissect.tcp.segments import read_segments
+from lab.dissect.tls.certificates import certificate_names
 from lab.dissect.tls.records import APPLICATION_DATA
-from lab.dissect.tls.session import certificate_names, open_flow
+from lab.dissect.tls.session import open_flow
 from tests.dissect import links, packets
 from tests.dissect.frames import other_frames
 from tests.dissect.generator import LINKS, Conversation

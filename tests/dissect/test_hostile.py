@@ -20,8 +20,9 @@ from lab.dissect.tcp.flows import find_flow, find_flows
 from lab.dissect.tcp.options import read_options, walk_options
 from lab.dissect.tcp.segments import read_segments
 from lab.dissect.tls import key_schedule
+from lab.dissect.tls.certificates import certificate_names
 from lab.dissect.tls.records import parse_records
-from lab.dissect.tls.session import certificate_names, open_flow
+from lab.dissect.tls.session import open_flow
 from tests.dissect import fuzz, packets
 from tests.dissect.frames import check_cover, some
 

@@ -11,8 +11,9 @@ from lab.dissect.files.capture_file import CaptureWriter, read_capture
 from lab.dissect.tcp.flows import find_flows
 from lab.dissect.tcp.segments import read_segments
 from lab.dissect.tls import key_schedule
+from lab.dissect.tls.certificates import certificate_names
 from lab.dissect.tls.records import APPLICATION_DATA, HANDSHAKE, parse_records
-from lab.dissect.tls.session import certificate_names, open_flow
+from lab.dissect.tls.session import open_flow
 from tests.dissect.tls_traffic import play_apart, play_early_data, write_capture
 from tests.support import only
 

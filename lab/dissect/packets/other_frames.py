@@ -14,6 +14,7 @@ from lab.dissect.packets import link_layer
 from lab.dissect.packets.ip_layer import EXTENSIONS_IPV6, Carried, read_ipv4, read_ipv6
 from lab.dissect.packets.link_layer import find_types
 from lab.dissect.packets.network_names import ETHER_TYPES, LINK_TYPES, PROTOCOLS
+from lab.dissect.text import counted
 
 FRAGMENTS, DAMAGED, CUT_SHORT = "fragments", "damaged headers", "headers cut short"
 _COUNTED = (FRAGMENTS, DAMAGED, CUT_SHORT)  # the others are protocols: "12 frames of GRE"
@@ -47,7 +48,7 @@ def describe(counts: dict[str, int]) -> str:
         if name in _COUNTED:
             parts.append(f"{count} {name if count > 1 else name.replace('s', '', 1)}")
         else:
-            parts.append(f"{count} frame{'s' * (count > 1)} of {name}")
+            parts.append(f"{counted(count, 'frame')} of {name}")
     return ", ".join(parts)
 
 

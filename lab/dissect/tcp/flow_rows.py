@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from lab.dissect.tcp.analysis import LABELS
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.segments import ACK, FIN, PSH, RST, SYN, flag_names
+from lab.dissect.text import ascii_text, counted
 
 MOST_ROWS = 40  # segments on one ladder: about what fits on a page; a longer one is read by nobody
 
@@ -50,7 +51,7 @@ class LeftOut:
 
     @property
     def label(self) -> str:
-        return f"… {self.count} segment{'s' * (self.count != 1)} left out …"
+        return f"… {counted(self.count, 'segment')} left out …"
 
 
 def ladder_rows(
@@ -135,7 +136,7 @@ def plain_text(payload: bytes, from_initiator: bool = True) -> str:
     """A payload as Wireshark's bytes pane shows it: printable ASCII, and a dot for any other byte. For
     ``payload_text``; whose payload it is makes no difference here.
     """
-    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in payload)
+    return ascii_text(payload)
 
 
 def time_unit(duration_s: float) -> tuple[float, str]:

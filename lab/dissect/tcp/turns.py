@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.dissect.tcp.flows import Flow
-from lab.dissect.tls.session import TlsSession
 
 
 class Turn(NamedTuple):
@@ -47,10 +46,3 @@ def flow_turns(flow: Flow) -> Iterator[Turn]:
     for one, stream in enumerate(streams):
         if lost := missing[one].get(len(stream)):
             yield Turn(one, 0, b"", lost)
-
-
-def decrypted_turns(session: TlsSession) -> Iterator[Turn]:
-    """What both sides wrote inside TLS, a record a turn."""
-    for one in session.records:
-        if one.content_type == 23 and one.plaintext:
-            yield Turn(0 if one.from_initiator else 1, one.record.frame_number, one.plaintext, 0)

@@ -12,9 +12,9 @@
               |
          0 -> HKDF-Extract = Master Secret ------+--> "c ap traffic", "s ap traffic": application traffic secrets
 
-A key log (``SSLKEYLOGFILE``) holds the traffic secrets at the right; each gives a key and an IV. TLS 1.2
-has one master secret a session, from which one long key block is cut. The primitives (HMAC, the ciphers)
-are those of the standard library and of the ``cryptography`` package; only the order of the steps is ours.
+A key log (``SSLKEYLOGFILE``) holds the traffic secrets on the right; a key and an IV are derived from each. TLS 1.2 has
+one master secret a session, from which one long key block is cut. The primitives (HMAC, the ciphers) are those of the
+standard library and of the ``cryptography`` package; only the order of the steps is ours.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from lab.dissect.tls import names as tls_names
 
 @dataclass(frozen=True)
 class Suite:
-    """What a cipher suite needs: lengths in bytes."""
+    """A cipher suite; lengths in bytes."""
 
     name: str
     cipher: str  # "AES-GCM" or "CHACHA20-POLY1305"
@@ -36,14 +36,12 @@ class Suite:
 
     @property
     def fixed_iv_length(self) -> int:
-        """The part of the nonce that TLS 1.2 takes from the key block: RFC 5288 section 3, RFC 7905 section
-        2.
-        """
+        """Return how much of the nonce TLS 1.2 takes from the key block (RFC 5288 section 3, RFC 7905 section 2)."""
         return 4 if self.cipher == "AES-GCM" else 12
 
 
 def find_suite(number: int) -> Suite | None:
-    """The suite that a ServerHello names, or None if it is not one of those that this kit opens."""
+    """Return the suite that a ServerHello names, or None if this kit does not open it."""
     name = tls_names.CIPHERS.get(number, "")
     hash_name = "sha384" if name.endswith("SHA384") else "sha256"
     if "AES_128_GCM" in name:
@@ -81,43 +79,41 @@ def hkdf_expand_label(secret: bytes, label: str, context: bytes, length: int, ha
 
 
 def derive_secret(secret: bytes, label: str, messages: bytes, hash_name: str) -> bytes:
-    """Derive-Secret (RFC 8446 section 7.1); MESSAGES is the handshake so far, whole messages end to end."""
+    """Derive-Secret (RFC 8446 section 7.1); ``messages`` is the handshake so far, whole messages end to end."""
     digest = hashlib.new(hash_name, messages).digest()
     return hkdf_expand_label(secret, label, digest, len(digest), hash_name)
 
 
 def early_secret(psk: bytes | None, hash_name: str) -> bytes:
-    """The Early Secret; PSK is None where there is none."""
+    """Return the Early Secret; ``psk`` is None without a pre-shared key."""
     zeros = bytes(hashlib.new(hash_name).digest_size)
     return hkdf_extract(zeros, zeros if psk is None else psk, hash_name)
 
 
 def handshake_secret(early: bytes, shared: bytes, hash_name: str) -> bytes:
-    """The Handshake Secret; SHARED is what the (EC)DHE key agreement gave."""
+    """Return the Handshake Secret; ``shared`` is the result of the (EC)DHE key agreement."""
     return hkdf_extract(derive_secret(early, "derived", b"", hash_name), shared, hash_name)
 
 
 def master_secret(handshake: bytes, hash_name: str) -> bytes:
-    """The Master Secret of TLS 1.3."""
+    """Return the Master Secret of TLS 1.3."""
     zeros = bytes(hashlib.new(hash_name).digest_size)
     return hkdf_extract(derive_secret(handshake, "derived", b"", hash_name), zeros, hash_name)
 
 
 def traffic_key(secret: bytes, suite: Suite) -> tuple[bytes, bytes]:
-    """(key, IV) of a traffic secret (RFC 8446 section 7.3)."""
+    """Return key and IV of a traffic secret (RFC 8446 section 7.3)."""
     key = hkdf_expand_label(secret, "key", b"", suite.key_length, suite.hash_name)
     return key, hkdf_expand_label(secret, "iv", b"", 12, suite.hash_name)
 
 
 def next_traffic_secret(secret: bytes, suite: Suite) -> bytes:
-    """The secret after a KeyUpdate (RFC 8446 section 7.2)."""
+    """Return the secret after a KeyUpdate (RFC 8446 section 7.2)."""
     return hkdf_expand_label(secret, "traffic upd", b"", len(secret), suite.hash_name)
 
 
 def finished_13(secret: bytes, messages: bytes, hash_name: str) -> bytes:
-    """What a Finished message must contain (RFC 8446 section 4.4.4); SECRET is the sender's handshake
-    secret.
-    """
+    """Return the contents of a Finished message (RFC 8446 section 4.4.4); ``secret`` is the sender's handshake secret."""
     digest = hashlib.new(hash_name, messages).digest()
     key = hkdf_expand_label(secret, "finished", b"", len(digest), hash_name)
     return hmac.digest(key, digest, hash_name)
@@ -127,7 +123,7 @@ def finished_13(secret: bytes, messages: bytes, hash_name: str) -> bytes:
 
 
 def prf(secret: bytes, label: str, seed: bytes, length: int, hash_name: str) -> bytes:
-    """The pseudo-random function of TLS 1.2 (RFC 5246 section 5)."""
+    """Return ``length`` bytes of the pseudo-random function of TLS 1.2 (RFC 5246 section 5)."""
     seed = label.encode() + seed
     output, block = b"", seed
     while len(output) < length:
@@ -136,10 +132,10 @@ def prf(secret: bytes, label: str, seed: bytes, length: int, hash_name: str) -> 
     return output[:length]
 
 
-def key_block(master: bytes, client_random: bytes, server_random: bytes, suite: Suite):
-    """((client's key, client's IV), (server's key, server's IV)), cut in the order of RFC 5246 section
-    6.3.
-    """
+def key_block(
+    master: bytes, client_random: bytes, server_random: bytes, suite: Suite
+) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+    """Return key and IV of the client, and those of the server, cut in the order of RFC 5246 section 6.3."""
     key, iv = suite.key_length, suite.fixed_iv_length
     block = prf(master, "key expansion", server_random + client_random, 2 * (key + iv), suite.hash_name)
     client_key, server_key = block[:key], block[key : 2 * key]
@@ -148,7 +144,7 @@ def key_block(master: bytes, client_random: bytes, server_random: bytes, suite: 
 
 
 def finished_12(master: bytes, label: str, messages: bytes, hash_name: str) -> bytes:
-    """What a Finished message must contain (RFC 5246 section 7.4.9); LABEL says whose it is."""
+    """Return the contents of a Finished message (RFC 5246 section 7.4.9); ``label`` names its sender."""
     return prf(master, label, hashlib.new(hash_name, messages).digest(), 12, hash_name)
 
 
@@ -164,12 +160,11 @@ KEY_LOG_LABELS = {
 
 
 def parse_key_log(text: bytes) -> dict[tuple[str, bytes], bytes]:
-    """{(label, client random): secret} of a key log in the NSS format; lines that are nothing of the kind
-    are skipped.
+    """Return the secrets of a key log in the NSS format, by (label, client random). Other lines are skipped.
 
     One line a secret: a label, the ClientHello's 32 random bytes and the secret, both in hexadecimal.
     """
-    secrets = {}
+    secrets: dict[tuple[str, bytes], bytes] = {}
     for line in text.decode("ascii", "replace").splitlines():
         words = line.split()
         if len(words) != 3 or words[0] not in KEY_LOG_LABELS:

@@ -1,0 +1,52 @@
+"""Bytes and numbers as text for people. What comes from the network must not steer a terminal: see ``printable``."""
+
+import sys
+
+import numpy as np
+
+LONG_TEXT = (
+    65_536  # characters; str.translate is slow where not all are ASCII, a table pays off only from here on
+)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return "1 flow", "2 flows", "0 flows"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def ascii_text(data: bytes) -> str:
+    """Return printable ASCII, and a dot for any other byte, as Wireshark's bytes pane does."""
+    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
+
+
+def hex_dump(data: bytes) -> str:
+    """Return the bytes in hexadecimal and as ASCII, sixteen a line."""
+    lines = []
+    for start in range(0, len(data), 16):
+        row = data[start : start + 16]
+        lines.append(f"{start:04x}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  {ascii_text(row)}")
+    return "\n".join(lines)
+
+
+def printable(data: bytes | str) -> str:
+    """Return text that cannot steer a terminal: a dot for each character that is not printable, but for line ends."""
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    if text.isascii() or len(text) < LONG_TEXT:
+        return text.translate(_SHOWN)
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    shown = np.zeros(sys.maxunicode + 1, "<u4")
+    shown[codes] = 1
+    present = np.flatnonzero(shown)
+    shown[present] = [_SHOWN[code] for code in present.tolist()]
+    return shown[codes].tobytes().decode("utf-32-le")
+
+
+class _Shown(dict[int, int]):
+    """For ``str.translate``: what is shown for a character, found out once a character."""
+
+    def __missing__(self, code: int) -> int:
+        shown = self[code] = code if chr(code).isprintable() or code == ord("\n") else ord("·")
+        return shown
+
+
+_SHOWN = _Shown()

@@ -1,0 +1,133 @@
+"""What is known of one TLS connection: its records, its handshake messages, and what they agreed on."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.dissect.fields.tls import CERTIFICATE, dissect_handshake
+from lab.dissect.fields.tls_extensions import CLIENT_HELLO
+from lab.dissect.fields.tree import Cursor, Field
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tls import names
+from lab.dissect.tls.records import ALERT, APPLICATION_DATA, CONTENT_NAMES, Record
+
+
+def _named(known: dict[int, str], numbers: list[int]) -> list[str]:
+    return [known.get(number, f"0x{number:04x}") for number in numbers]
+
+
+@dataclass
+class OpenRecord:
+    """A record and, where it could be read, what it holds. ``content_type`` is the inner, true one where known."""
+
+    record: Record
+    from_initiator: bool
+    encrypted: bool
+    content_type: int
+    plaintext: bytes | None  # None: encrypted, and not opened
+    padding: int = 0  # zeros behind the content (TLS 1.3)
+
+    @property
+    def name(self) -> str:
+        return CONTENT_NAMES.get(self.content_type, f"type {self.content_type}")
+
+
+@dataclass
+class Message:
+    """A handshake message, put together from as many records as it took."""
+
+    kind: int
+    data: bytes  # header and body
+    from_initiator: bool
+    frame_number: int  # where it is complete
+    time_ns: int
+
+    @property
+    def name(self) -> str:
+        return names.HANDSHAKES.get(self.kind, f"Message {self.kind}")
+
+    @property
+    def tree(self) -> Field:
+        """Return the message field by field."""
+        return dissect_handshake(Cursor(self.data, 0, len(self.data)))
+
+    def values(self, key: str) -> list[Any]:
+        """Return the values of all fields that Wireshark calls ``key``."""
+        return [one.value for one in self.tree.walk() if one.key == key]
+
+
+@dataclass
+class TlsSession:
+    """What is known of one connection. ``problem`` says why not all of it could be opened, or is None."""
+
+    flow: Flow
+    records: list[OpenRecord] = field(default_factory=list)  # both directions, as they were completed
+    messages: list[Message] = field(default_factory=list)
+    version: int | None = None  # agreed, 0x0304
+    suite_number: int | None = None
+    keys_found: bool = False
+    finished: dict[str, bool] = field(
+        default_factory=dict
+    )  # by sender, "initiator": does its Finished verify
+    problem: str | None = None
+
+    @property
+    def version_name(self) -> str | None:
+        return None if self.version is None else _named(names.VERSIONS, [self.version])[0]
+
+    @property
+    def suite_name(self) -> str | None:
+        return None if self.suite_number is None else _named(names.CIPHERS, [self.suite_number])[0]
+
+    @property
+    def is_opened(self) -> bool:
+        """Return whether any encrypted record could be opened."""
+        return any(one.encrypted and one.plaintext is not None for one in self.records)
+
+    def _offered(self, key: str) -> list[Any]:
+        """Return the values of a field in the first ClientHello."""
+        return next((one.values(key) for one in self.messages if one.kind == CLIENT_HELLO), [])
+
+    @property
+    def server_name(self) -> str | None:
+        """Return the name that the client asked for, in the clear (SNI)."""
+        return next(iter(self._offered("tls.handshake.extensions_server_name")), None)
+
+    @property
+    def offered_versions(self) -> list[str]:
+        versions = self._offered("tls.handshake.extensions.supported_version")
+        return _named(names.VERSIONS, versions or self._offered("tls.handshake.version"))
+
+    @property
+    def offered_suites(self) -> list[str]:
+        return _named(names.CIPHERS, self._offered("tls.handshake.ciphersuite"))
+
+    @property
+    def offered_groups(self) -> list[str]:
+        return _named(names.GROUPS, self._offered("tls.handshake.extensions_supported_group"))
+
+    @property
+    def offered_protocols(self) -> list[str]:
+        """Return the application protocols (ALPN)."""
+        return self._offered("tls.handshake.extensions_alpn_str")
+
+    @property
+    def certificates(self) -> list[bytes]:
+        """Return the first Certificate message's, DER: in TLS 1.2 anyone can read it, in 1.3 only with the keys."""
+        key = "tls.handshake.certificate"
+        return next((one.values(key) for one in self.messages if one.kind == CERTIFICATE), [])
+
+    @property
+    def alerts(self) -> list[tuple[OpenRecord, str]]:
+        """Return the alerts that could be read, each with its text ("fatal: handshake_failure")."""
+        found = []
+        for one in self.records:
+            if one.content_type == ALERT and one.plaintext is not None and len(one.plaintext) == 2:
+                level, what = one.plaintext
+                text = f"{names.ALERT_LEVELS.get(level, str(level))}: {names.ALERTS.get(what, str(what))}"
+                found.append((one, text))
+        return found
+
+    def data(self, from_initiator: bool) -> bytes:
+        """Return the application data of one direction, as far as it was opened."""
+        own = (one for one in self.records if one.from_initiator == from_initiator)
+        return b"".join(one.plaintext or b"" for one in own if one.content_type == APPLICATION_DATA)
