@@ -13,8 +13,10 @@ from lab.chat import events
 from lab.chat.json_wire import JsonWire
 from lab.chat.report_wire import ReportWire
 from lab.dissect.tcp.flows import Flow
+from lab.dissect.tls.certificates import certificate_names
+from lab.dissect.tls.messages import TlsSession
 from lab.dissect.tls.records import APPLICATION_DATA, Record, read_records
-from lab.dissect.tls.session import TlsSession, certificate_names, open_flow
+from lab.dissect.tls.session import open_flow
 from lab.exposure.intercept import Delivery, Intercept, Message
 from lab.exposure.plaintext import KINDS
 
