@@ -4,17 +4,12 @@ import pytest
 
 from lab.harness.student_capture import PLAIN
 from lab.instructor import copies
-from lab.instructor.roster import Entry, record_roster
 from tests.bench import captures_of_a_class as bench
 
 
 @pytest.fixture(scope="module")
-def some_recordings(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("class")
-    failed = record_roster([Entry(f"s{n}") for n in range(4)], "k", folder, 2, lambda *_: None)
-    if failed:
-        pytest.skip(str(failed))
-    return folder
+def some_recordings(a_class):
+    return a_class / "class"
 
 
 @pytest.mark.parametrize(("change", "write"), bench.DOCTORS, ids=lambda one: one.__name__)

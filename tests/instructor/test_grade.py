@@ -16,8 +16,7 @@ import pytest
 
 from lab.exercises.checks.child import RUNNER
 from lab.exercises.checks.tasks import STUBS, load_tasks
-from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template, profile, record_student
-from lab.harness.tap import RecordingRefused
+from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template, profile
 from lab.instructor import outputs, pages, sandbox, submissions
 from lab.instructor.commands.grade import _in_processes
 from lab.instructor.copies import Pair
@@ -36,7 +35,7 @@ def refused(tmp_path_factory):
     return sandbox.refusal(RUNNER, folder)
 
 
-@pytest.fixture(scope="module", params=[10, pytest.param(15, marks=pytest.mark.maintainers)])
+@pytest.fixture(scope="module", params=[5, pytest.param(15, marks=pytest.mark.maintainers)])
 def graded(request, tmp_path_factory, refused):
     """(folder, expected, what the command printed) of a small class."""
     if refused:
@@ -213,13 +212,8 @@ def test_without_a_sandbox_there_is_a_warning_and_limits_hold(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("own")
-    try:
-        record_student(profile("s1", "k"), folder)
-    except RecordingRefused as error:
-        pytest.skip(str(error))
-    return folder
+def own(a_class):
+    return a_class / "class" / "s1"
 
 
 def test_answers_are_held_against_the_own_recording(own, tmp_path):

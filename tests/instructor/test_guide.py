@@ -82,6 +82,8 @@ def kit_with_a_new_sheet(tmp_path_factory):
     assert len(blocks) == 2
     for name, code in blocks:
         (kit / name).write_text(code, encoding="utf-8")
+    code, printed = run_in(kit, "lab", "stubs")
+    assert code == 0 and "sheet_08_ports.py" in printed
     return kit
 
 
@@ -95,8 +97,6 @@ def run_in(kit, *words):
 
 def test_a_sheet_added_by_the_recipe_works(kit_with_a_new_sheet):
     kit = kit_with_a_new_sheet
-    code, printed = run_in(kit, "lab", "stubs")
-    assert code == 0 and "sheet_08_ports.py" in printed
     assert (
         'raise NotImplementedError("is_well_known")' in (kit / "lab/exercises/sheet_08_ports.py").read_text()
     )

@@ -1,0 +1,33 @@
+"""What these tests record once for all workers: a small class, by the command that an instructor types."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lab.harness.tap import may_record
+from lab.net import namespace
+from tests.support import ROOT
+
+
+def record_class(folder, course: str = "k") -> subprocess.CompletedProcess:
+    """Record everyone on ``folder / "roster.csv"``, two at a time."""
+    options = ["--roster", folder / "roster.csv", "--out", folder / "class", "--jobs", 2, "--course", course]
+    command = [sys.executable, str(ROOT / "lab" / "capture.py"), *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=110)
+
+
+@pytest.fixture(scope="session")
+def a_class(once):
+    """A folder with roster.csv, class/ with the recordings of s0 to s3 in the course "k", and what was printed."""
+    if (refused := may_record()) and (obstacle := namespace.refusal()):
+        pytest.skip(f"{refused}, and the kit can make no namespace here: {obstacle}")
+
+    def make(folder):
+        rows = "A,s0,a@x\nB,S1,b@x\n,,\nC,s2,c@x\nD,s3,d@x\n"
+        (folder / "roster.csv").write_text(f"Name;x,SIS User ID,Email\n{rows}", encoding="utf-8")
+        done = record_class(folder)
+        assert done.returncode == 0, done.stderr
+        (folder / "printed").write_text(done.stdout, encoding="utf-8")
+
+    return once("a-class", make)
