@@ -4,21 +4,27 @@ Self-contained: the pictures are inside, nothing is loaded from anywhere, and th
 what an eavesdropper has. Where a ``manifest.json`` beside a capture knows it (by its SHA-256), it is scored as well.
 """
 
+from __future__ import annotations
+
 import argparse
 import base64
 import hashlib
 import html
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lab.chat.events import printable
 
-NEEDED = {
-    "users",
-    "events",
-    "server",
-    "tls_version",
-}  # what a score wants; the lessons' manifest tells other things
+if TYPE_CHECKING:  # imported where they are used, so that --help comes before the set-up
+    from lab.dissect.tcp.flows import Flow, Handshake
+    from lab.dissect.tcp.segments import Segments
+    from lab.exposure import Intercept, Score
+
+Entry = dict[str, Any]  # of a manifest
+
+# What a score needs; the entries of lessons have other members.
+NEEDED = {"users", "events", "server", "tls_version"}
 MOST_ROWS = 200  # of a transcript
 LONGEST_CAPTION = 600  # characters; a longer one is folded away
 STYLE = """
@@ -62,11 +68,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"report: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        about = (
-            options.output
-            if str(error.filename or "").endswith(".part")
-            else error.filename or options.output
-        )
+        is_ours = not error.filename or str(error.filename).endswith(".part")
+        about = options.output if is_ours else error.filename
         print(f"report: {about}: {error.strerror or error}", file=sys.stderr)
         return 2
     print(options.output)
@@ -82,7 +85,7 @@ def write(captures: list[Path], output: Path) -> None:
 
 
 def make(captures: list[Path]) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     from lab.exposure import eavesdrop, score
 
     sections, scores, findings = [], {}, []
@@ -93,7 +96,7 @@ def make(captures: list[Path]) -> str:
             label = f"{label} ({path.name})"
         if entry:
             scores[label] = score(intercept, entry)
-        findings.append(_finding(path.name, intercept))
+        findings.append(finding(path.name, intercept))
         sections.append(_section(path, label, intercept, entry))
     title = "What an eavesdropper learns from " + " and ".join(path.name for path in captures)
     head = f"<h1>{_text(title)}</h1><p><strong>{_text(' '.join(findings))}</strong></p>"
@@ -106,18 +109,20 @@ def make(captures: list[Path]) -> str:
     )
 
 
-def _finding(name: str, intercept) -> str:
+def finding(name: str, intercept: Intercept) -> str:
     """Return what an eavesdropper learned from one capture, in a sentence."""
+    from lab.charts.figure import counted
+
     read, said = len(intercept.lines), len(intercept.said)
     if not intercept.messages:
         return f"No message to a server was seen in {name}."
     if said and not read:
-        return f"From {name}, an eavesdropper counts {said} lines and reads none."
-    return f"From {name}, an eavesdropper reads {read} of {said} lines."
+        return f"From {name}, an eavesdropper counts {counted(said, 'line')} and reads none."
+    return f"From {name}, an eavesdropper reads {read} of {counted(said, 'line')}."
 
 
-def manifest_entry(capture: Path) -> dict | None:
-    """What the manifest beside a capture says of it, or None; a file that has changed since is not the one meant."""
+def manifest_entry(capture: Path) -> Entry | None:
+    """Return the entry of a capture in the manifest beside it, or None. A file that has changed since has no entry."""
     from lab.harness.manifest import MANIFEST, read_manifest
     from lab.harness.tap import RecordingError
 
@@ -132,9 +137,7 @@ def manifest_entry(capture: Path) -> dict | None:
     return None
 
 
-def _exposure(scores: dict) -> str:
-    from lab.charts import describe_exposure, draw_exposure
-
+def _exposure(scores: dict[str, list[Score]]) -> str:
     rows = [
         [
             label,
@@ -151,13 +154,12 @@ def _exposure(scores: dict) -> str:
     return (
         "<h2>How much of the conversation?</h2>"
         "<p>The manifest that was written while recording is the truth; only what is exactly right counts.</p>"
-        + _figure(draw_exposure(scores), describe_exposure(scores))
+        + _figure("exposure", scores)
         + _table(headings, rows)
     )
 
 
-def _section(path: Path, label: str, intercept, entry: dict | None) -> str:
-    from lab.charts import describe_ladder, draw_ladder
+def _section(path: Path, label: str, intercept: Intercept, entry: Entry | None) -> str:
     from lab.dissect.tcp.flows import find_flows
     from lab.dissect.tcp.segments import read_segments
 
@@ -165,36 +167,41 @@ def _section(path: Path, label: str, intercept, entry: dict | None) -> str:
     flows = find_flows(segments)
     parts = [f"<h2>{_text(label)}</h2>", _facts(path, segments, flows, intercept, entry)]
     handshaken = next((flow for flow in flows if flow.handshake and flow.handshake.ack), None)
-    if handshaken:
+    if handshaken and handshaken.handshake:
         parts += ["<h3>The handshake</h3>", _handshake(segments, handshaken.handshake)]
     if flows:
         shown = handshaken or flows[0]
         parts += [
             f"<h3>Flow {shown.number}, segment by segment</h3>",
-            _figure(draw_ladder(shown, max_rows=24), describe_ladder(shown, max_rows=24)),
+            _figure("ladder", shown, max_rows=24),
         ]
     parts += ["<h3>The transcript, as the eavesdropper has it</h3>", _transcript(intercept)]
     return "\n".join(parts)
 
 
-def _facts(path: Path, segments, flows: list, intercept, entry: dict | None) -> str:
+def _facts(
+    path: Path, segments: Segments, flows: list[Flow], intercept: Intercept, entry: Entry | None
+) -> str:
+    from lab.charts.figure import counted
     from lab.dissect.packets.other_frames import describe
     from lab.exposure import length_leak
 
     rows = [
         ["file", path.name],
         ["frames", str(len(segments.capture))],
-        ["TCP segments, flows", f"{len(segments)}, {len(flows)}"],
+        ["TCP", f"{counted(len(segments), 'segment')} in {counted(len(flows), 'flow')}"],
         ["server", intercept.server or "none seen"],
         ["protocol", " ".join(filter(None, [intercept.tls_version, intercept.cipher_suite])) or "plaintext"],
         ["disguise", intercept.disguise or "none"],
         ["server name asked for", intercept.server_name or "not visible"],
         ["names in the certificate", ", ".join(intercept.certificate_names) or "not visible"],
-        ["payload bytes, of these read", f"{intercept.carried_bytes}, {intercept.read_bytes}"],
-        ["what the lengths give away", str(length_leak([message.length for message in intercept.said]))],
+        ["payload", f"{intercept.read_bytes:,} of {counted(intercept.carried_bytes, 'byte')} read"],
+        ["what the lengths reveal", str(length_leak([message.length for message in intercept.said]))],
         [
             "truth",
-            "manifest.json beside the file" if entry else "no manifest knows this file, so nothing is scored",
+            "manifest.json beside the file"
+            if entry
+            else "no manifest describes this file, so nothing is scored",
         ],
     ]
     if others := segments.not_looked_into:
@@ -204,17 +211,20 @@ def _facts(path: Path, segments, flows: list, intercept, entry: dict | None) -> 
     return _table(["", ""], rows)
 
 
-def _handshake(segments, handshake) -> str:
+def _handshake(segments: Segments, handshake: Handshake) -> str:
     rows = []
     for number in (handshake.syn, handshake.syn_ack, handshake.ack):
         row = int((segments.number == number).argmax())
         rows.append([number, "{}:{}".format(*segments.endpoint(row)), segments.info(row)])
-    return _table(["frame", "from", "info"], rows) + (
-        f"<p class=soft>Round trip seen from here: {1e6 * handshake.rtt_s:.0f} µs.</p>"
-    )
+    table = _table(["frame", "from", "info"], rows)
+    if handshake.rtt_s is None:
+        return table
+    return table + f"<p class=soft>Round trip seen from here: {1e6 * handshake.rtt_s:.0f} µs.</p>"
 
 
-def _transcript(intercept) -> str:
+def _transcript(intercept: Intercept) -> str:
+    from lab.charts.figure import counted
+
     if not intercept.messages:
         return "<p>No messages to a server were seen.</p>"
     rows = []
@@ -222,9 +232,11 @@ def _transcript(intercept) -> str:
         if message.text is not None:
             shown, style = printable(message.text), "read"
         else:
-            length = f", a text of {message.text_length} bytes" if message.text_length is not None else ""
+            length = ""
+            if message.text_length is not None:
+                length = f", a text of {counted(message.text_length, 'byte')}"
             shown, style = (
-                f"{message.payload[:16].hex(' ')} ... (a message of {message.length} bytes{length})",
+                f"{message.payload[:16].hex(' ')} ... (a message of {counted(message.length, 'byte')}{length})",
                 "hidden",
             )
         to = f"to {len(message.recipients)}" if message.kind in ("say", "tell") else message.kind
@@ -234,10 +246,10 @@ def _transcript(intercept) -> str:
     return _table(["frame", "from", "", "what"], rows) + note
 
 
-def _table(headings: list[str], rows: list[list]) -> str:
-    """An HTML table; a cell is a value, or a value and its class."""
+def _table(headings: list[str], rows: list[list[Any]]) -> str:
+    """Return an HTML table; a cell is a value, or a value and its class."""
 
-    def cell(value) -> str:
+    def cell(value: Any) -> str:
         value, style = (
             value if isinstance(value, tuple) else (value, "number" if isinstance(value, int) else "")
         )
@@ -248,9 +260,12 @@ def _table(headings: list[str], rows: list[list]) -> str:
     return f'<div class="wide"><table>{f"<thead><tr>{head}</tr></thead>" if head else ""}<tbody>\n{body}</tbody></table></div>'
 
 
-def _figure(ax, twin: str) -> str:
-    from lab.charts import to_png
+def _figure(name: str, *data: Any, **options: Any) -> str:
+    """Return a chart with its text twin, as alternative text and below the picture."""
+    from lab.charts import find_charts, to_png
 
+    chart = find_charts()[name]
+    ax, twin = chart.draw(*data, **options), chart.in_words(*data, **options)
     caption = _text(twin)
     if len(twin) > LONGEST_CAPTION:
         caption = f"<details><summary>The same in words</summary>{caption}</details>"
@@ -261,5 +276,5 @@ def _figure(ax, twin: str) -> str:
     )
 
 
-def _text(value) -> str:
+def _text(value: object) -> str:
     return html.escape("\n".join(map(printable, str(value).split("\n"))))

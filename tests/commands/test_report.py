@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from lab.commands import report
-from lab.dissect.files.capture_file import CaptureError
+from lab.dissect.files.capture_file import CaptureError, CaptureWriter
+from lab.exposure import Intercept, Message
 from tests.browser import BROWSER, browser, needs_browser
 from tests.dissect import links, packets
 from tests.support import CAPTURES, ROOT, some_of
@@ -173,4 +174,15 @@ def test_the_page_begins_with_the_finding():
     assert after.startswith(
         "<p><strong>From plain.pcapng, an eavesdropper reads 18 of 18 lines. "
         "From tls13.pcapng, an eavesdropper counts 18 lines and reads none.</strong></p>"
+    )
+
+
+def test_one_is_singular_and_more_are_plural(tmp_path):
+    made = report.make([CHAT / "plain.pcapng"])
+    assert " segments in 3 flows</td>" in made and " bytes read</td>" in made
+    with CaptureWriter(tmp_path / "empty.pcapng") as writer:
+        writer.add_interface("lo")
+    assert "<td>0 segments in 0 flows</td>" in report.make([tmp_path / "empty.pcapng"])
+    assert report.finding("x", Intercept([Message(1, 0, "a:1", "say", 2, b"hi", text="hi")])).endswith(
+        "1 of 1 line."
     )
