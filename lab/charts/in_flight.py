@@ -1,4 +1,4 @@
-"""Bytes in flight: what one side has sent and the other has not acknowledged yet, beside what the other would take.
+"""Draw the bytes in flight: sent, not yet acknowledged, beside the window that the receiver offers.
 
 The height of this line, divided by the round-trip time, is the rate. Three things limit it: the receiver's window (then
 the line touches it), the network (then it falls after a loss), or the sender, which had nothing more to send.

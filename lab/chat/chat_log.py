@@ -1,4 +1,4 @@
-"""What a chat window shows, as plain data: lines, users, status. No tkinter, so it can be tested without a screen."""
+"""Hold what a chat window shows as plain data: lines, users, status. It needs no tkinter and no screen."""
 
 import time
 from dataclasses import dataclass, field

@@ -3,8 +3,8 @@
 Theory of operation. One thread reads a connection; others write to it, in one of two ways that are never mixed at the
 same time:
 
-    send          waits until all has gone               the client; the server while somebody is not in the room
-    send_nowait   sends what fits and keeps the rest     the room's broadcaster, which must not wait for anybody
+    send          waits until everything is sent       the client; the server before a user has joined
+    send_nowait   sends what fits and keeps the rest   the room's broadcaster, which must never wait
 
 Whatever ends a connection is an OSError; ``reason`` makes one line for people of it.
 """

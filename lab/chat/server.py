@@ -1,7 +1,7 @@
 """The threaded chat server of the report (Figure 1: socket, bind, listen, accept, a thread for each client).
 
     accept thread     takes each connection and starts a thread for it
-    client thread     tells by the first bytes what its client uses, carries out its requests, cleans up after it
+    client thread     detects its client's wire by the first bytes, serves its requests, cleans up
     broadcaster       delivers to everyone, see ``room``
 
 One port serves all: a first byte of 0x16 starts TLS (RFC 8446 section 5.1); after that, or else, ``{`` starts the json

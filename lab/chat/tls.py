@@ -1,4 +1,4 @@
-"""TLS on both sides: contexts, the key log of a lesson, and a connection that code above cannot tell from plaintext.
+"""TLS for both sides: contexts, a lesson's key log, and a connection with the interface of a plain one.
 
 Theory of operation. The ``ssl`` object stands between two memory buffers (``ssl.MemoryBIO``) instead of on the socket:
 bytes from the network are put into one, bytes for the network are taken from the other. A lock guards the TLS state,

@@ -1,4 +1,4 @@
-"""``python3 lab demo``: the main job from end to end. A chat recorded twice, dissected, and what an eavesdropper reads.
+"""``python3 lab demo``: record a chat twice, dissect it, and show what an eavesdropper reads.
 
 Where this machine does not let anyone record, it goes on with the captures that ship with the kit, and says so.
 """

@@ -1,4 +1,4 @@
-"""``python3 lab doctor``: what works on this machine, a line a thing, and for each fault the one fix. Changes nothing.
+"""``python3 lab doctor``: say what works on this machine, and how to fix each fault. It changes nothing.
 
 Standard library only, and works before the set-up: what needs a package is asked of the Python that has it.
 """

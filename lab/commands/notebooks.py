@@ -1,4 +1,4 @@
-"""``python3 lab notebooks``: JupyterLab on the whole kit, so that a notebook can open the sheet that it links to.
+"""``python3 lab notebooks``: open the whole kit in JupyterLab, so that the notebooks' links to sheets work.
 
 Its own settings are in ``lab/jupyterlab``: no news and no check for updates, hence no pop-up.
 """

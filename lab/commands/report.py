@@ -1,4 +1,4 @@
-"""``python3 lab report CAPTURE... [-o report.html]``: one page about a capture, or about a plaintext and a TLS one.
+"""``python3 lab report CAPTURE... [-o report.html]``: write one page about one capture or two.
 
 Self-contained: the pictures are inside, nothing is loaded from anywhere, and there is no script in it. What is shown is
 what an eavesdropper has. Where a ``manifest.json`` beside a capture knows it (by its SHA-256), it is scored as well.

@@ -1,4 +1,4 @@
-"""``python3 lab room``: the report's room on the report's LAN, a server and three users, each on a host of its own.
+"""``python3 lab room``: start the report's server and three users on the report's LAN, each on its own host.
 
     python3 lab room                    three windows; the room ends when all are closed
     python3 lab room --headless         no windows: a script is played instead

@@ -1,5 +1,4 @@
-"""``python3 lab submit``: everything to hand in, packed into one file, with a list of what is in it and what is
-missing.
+"""``python3 lab submit``: pack everything to hand in into one file; list its contents and what is missing.
 
 In it: the sheets of ``lab/exercises``, and from ``captures/mine/ID`` the recordings and ``answers.toml``. Nothing is
 checked or changed here (``python3 lab check`` checks); what is missing may still be missing on purpose.

@@ -1,4 +1,4 @@
-"""``python3 lab test``: pytest on the kit's own tests, a worker a processor; whatever stands after it goes to pytest.
+"""``python3 lab test``: run the kit's tests with pytest, on all processors; other arguments go to pytest.
 
     lab test ──> pytest ──> a worker, a worker ... ──> servers, screens, namespaces
      (waits, sweeps)         (pytest-xdist)

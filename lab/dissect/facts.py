@@ -1,4 +1,4 @@
-"""The facts of a capture as plain data that JSON can carry: what ``lab dissect --json`` prints and its tables show."""
+"""Collect the facts of a capture as plain data: what ``lab dissect`` shows and ``--json`` prints."""
 
 from typing import Any
 

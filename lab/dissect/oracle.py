@@ -4,7 +4,7 @@ Wireshark's dissectors are the field's reference, so this kit's own answers are 
 needs this module. Where a tool is missing, ``OracleMissing`` says which and how to get it.
 
     tshark    a process; ``-T fields`` prints one line a frame
-    pyshark   drives tshark through an asyncio event loop, which cannot run inside a notebook's: it has its own thread
+    pyshark   drives tshark in an asyncio event loop; that cannot run inside a notebook's, so it has a thread
     scapy     takes frames apart in Python; it knows frames, not flows, so it has no relative numbers
 
 ``REASONS`` lists in what they differ, and why.
@@ -239,7 +239,7 @@ def scapy_rows(path: str | PathLike[str]) -> Rows:
 
 @dataclass(frozen=True)
 class Difference:
-    """Frame ``number`` has different values of ``column`` in ``engine`` and in this kit; None is "no row" or "no value"."""
+    """``engine`` and this kit disagree about ``column`` of frame ``number``; None is a missing row or value."""
 
     engine: str
     number: int

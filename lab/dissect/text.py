@@ -1,4 +1,4 @@
-"""Bytes and numbers as text for people. What comes from the network must not steer a terminal: see ``printable``."""
+"""Show bytes and numbers as text. ``printable`` keeps what comes from the network from steering a terminal."""
 
 import sys
 

@@ -3,8 +3,7 @@
 Theory of operation. Every flow is put together (``lab.dissect.tcp.flows``), and its way to the server is examined:
 
     TLS records?             count them, and infer what their lengths reveal         (``encrypted``)
-    base64, or XOR with
-    a repeated key?          undo it (``disguises``), then read it as plaintext
+    base64, repeated XOR?    undo it (``disguises``), then read it as plaintext
     plaintext                read it with the same receivers as the chat server      (``plaintext``)
 
 Who receives a message shows in the fan-out: what the server sends to whom after one message came in and before the next

@@ -1,4 +1,4 @@
-"""What an eavesdropper infers from a TLS flow, without any key: from the handshake, and from the records' lengths.
+"""Infer what a TLS flow reveals without any key, from its handshake and the lengths of its records.
 
 Each message is one record here. What TLS adds is known and constant, so what is left of a record's length is the length
 of the message, exactly, unless it was padded. What the chat adds to a text is asked of its codecs.

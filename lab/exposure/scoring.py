@@ -9,8 +9,8 @@ facts: ``right`` is what is in both, ``wrong`` what was claimed and is not true,
     secrets      a password, or a planted secret word, found in what was read
     presence     the n-th coming or going: (n, whose address and port, join or leave)
     relations    (who sends, who gets it) of a line, by address and port
-    metadata     how many lines each user sent; of each line its time, its length in bytes and its direction (from whose
-                 address and port to which); the hosts; protocol version, server name, certificate names
+    metadata     how many lines each user sent; the time, length in bytes and direction of each line (by
+                 address and port); the hosts; protocol version, server name, certificate names
 
 A claimed line is taken for the one that was being said at its time: said before, the next one not yet, and no longer ago
 than ``TOLERANCE_NS``. Of several such claims one can be right. So neither a false time nor a missed line moves the others.

@@ -1,4 +1,4 @@
-"""A throw-away certificate authority, made at run time, for TLS lessons and tests. Needs the package cryptography.
+"""Make a throw-away certificate authority for TLS lessons and tests. Needs the package cryptography.
 
 Nobody should trust it outside the lab, and nobody can for long: its certificates end after ``DAYS`` and its own key is
 never written. It writes three PEM files: ``ca.pem``, the authority's certificate, which clients have to

@@ -1,4 +1,4 @@
-"""The report's LAN as most scenarios use it: with a long cable at PC 1, and a server whose console can be waited for.
+"""Build the LAN that most scenarios use: a long cable at PC 1, and a server with a console to wait for.
 
 The cable of PC 1 takes 30 ms each way: a whole flight of segments has left before the first answer is back, as on a real
 path, however fast this machine is.

@@ -1,4 +1,4 @@
-"""A chat server with one fault, kept on purpose: it sends to everyone in turn, under one lock, and waits for each.
+"""A chat server with one deliberate fault: it sends to everyone in turn, under one lock, and waits.
 
 The report's server does that. Everything else of the report's faults is mended here (it speaks the json wire, so messages
 have edges, and names are checked), so that whatever goes wrong comes from this lock alone. For the lesson of notebook

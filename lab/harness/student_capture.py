@@ -72,8 +72,7 @@ SECRETS = (
 
 @dataclass(frozen=True)
 class Profile:
-    """One student's conversation. ``subject`` is the user that most questions are about, ``word`` one that is said
-    once."""
+    """One student's conversation. Most questions are about ``subject``; ``word`` is said only once."""
 
     id: str
     script: Script

@@ -1,4 +1,4 @@
-"""What can be recorded: a conversation on either wire, in plaintext, badly disguised, or over TLS; and its options."""
+"""Name the variants of a recording: either wire, in plaintext, badly disguised, or over TLS."""
 
 import argparse
 from dataclasses import dataclass

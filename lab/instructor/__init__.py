@@ -1,5 +1,4 @@
-"""The instructor's rooms: stubs, sandbox, grades, answer keys, copies. None of this is in the students' copy of the
-kit.
+"""Everything for instructors: stubs, sandbox, grades, answer keys. It is not in the students' copy.
 
 stubs        the students' sheets, generated from the solutions
 sandbox      a process without network, other files and time to waste

@@ -1,5 +1,7 @@
-"""The sheets as nbgrader assignments, for courses that hand out and collect with it: ``python3 lab nbgrader COURSE``
-writes COURSE/source/02_handshake/02_handshake.ipynb and so on; ``nbgrader generate_assignment`` takes it from there.
+"""Write the sheets as nbgrader assignments, for courses that hand out and collect with nbgrader.
+
+``python3 lab nbgrader COURSE`` writes ``COURSE/source/02_handshake/02_handshake.ipynb`` and the others;
+``nbgrader generate_assignment`` continues from there.
 
 Each task is a cell that nbgrader empties between its marks, and a locked cell behind it that is worth the task's points
 and asks ``lab.exercises.check_cells``, which tells the same story as ``python3 lab check``. The kit must be where the

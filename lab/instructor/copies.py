@@ -1,9 +1,9 @@
-"""Recordings that several students handed in: found by what no two recordings share, whatever was done to the file.
+"""Find recordings that several students handed in, by numbers that no two recordings share.
 
 A recording is full of numbers that the kernel and the clock drew: they are its fingerprint. ``traces`` collects them,
 
     isn      initial sequence numbers, 32 random bits a side and connection (RFC 9293 section 3.4.1)
-    number   (sequence, acknowledgement) pairs of segments with payload: still there where the SYNs were cut off
+    number   (sequence, acknowledgement) pairs of segments with payload, which remain if the SYNs are cut
     random   the randoms of TLS hellos, 28 or 32 bytes (RFC 8446 section 4.1.2)
     time     the microsecond of each frame
     rhythm   the intervals between several frames in a row: still there when all times were moved

@@ -1,5 +1,4 @@
-"""One submission to marks: every task run in a sandbox, visible checks and hidden ones; every answer held against the
-key.
+"""Mark one submission: run every task in a sandbox, and compare every answer with the key.
 
 The student's text is shown for visible checks alone: from a hidden one it could carry the inputs that are to stay
 hidden. So all visible checks of a sheet run first, in a process that has never seen a hidden one.

@@ -1,4 +1,4 @@
-"""Mistakes that students make, planted into the solutions one at a time. Every one of them must fail its task's check.
+"""Mistakes that students make, planted into the solutions one at a time. Each must fail its task's check.
 
 Each is a piece of a solution and what a student wrote in its place; ``planted`` gives the whole sheet with it. What
 students get wrong next year goes in here: that is how the checks learn.

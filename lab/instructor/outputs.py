@@ -1,4 +1,4 @@
-"""Grades as files: for people and spreadsheets (grades.csv), Canvas, Moodle, and Gradescope (results.json for each).
+"""Write grades as files: grades.csv, and files for Canvas, Moodle and Gradescope.
 
 A cell that begins with = + - or @ would be a formula in a spreadsheet; names come from students, so these get a quote
 first. Whatever a terminal might obey, or no file can hold, is escaped: see ``readable``.

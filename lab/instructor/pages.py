@@ -1,5 +1,4 @@
-"""Feedback as HTML: a page for each student, and one for the class. No script, no network, readable on a phone and in
-the dark.
+"""Write feedback as HTML: a page for each student, and one for the class. It needs no script or network.
 
 Everything that comes from a submission is escaped: a story may quote what a student's function gave back.
 """

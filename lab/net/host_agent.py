@@ -9,7 +9,8 @@ expects is raised again as what it is, any other as ``HostAgentError``. Every ca
 its end of the socket pair is closed, and therefore with its caller.
 
     request    {"id": 7, "call": "connect", "with": {"address": "10.0.0.1", "port": 9898}}
-    response   {"id": 7, "result": null}    or    {"id": 7, "error": "ChatError", "text": "Connection refused"}
+    response   {"id": 7, "result": null}
+    or         {"id": 7, "error": "ChatError", "text": "Connection refused"}
 
 Before each message stands its length, four bytes in network order, at most ``MESSAGE_BYTES``. File descriptors travel
 with a response (``unix(7)``, SCM_RIGHTS). ``Channel``, ``Caller`` and ``answer`` also serve the switch and the attach

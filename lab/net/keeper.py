@@ -1,4 +1,4 @@
-"""The first process of a LAN: builds hosts, cables and switches, then keeps them alive until its socket is closed.
+"""Build hosts, cables and switches, and keep them alive until the socket closes: a LAN's first process.
 
 ``lan.Lan`` starts it as a host agent. It enters a user, a network and a pid namespace of its own (``namespace.enter``).
 As process number 1 of the last, it holds the LAN together: when it ends, for whatever reason, the kernel kills every

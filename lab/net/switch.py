@@ -9,7 +9,7 @@ frame came from. Nothing in the frame is changed. There is no spanning tree: do 
 Each port has two ``CableDirection``s (``cable``), one for each direction of its cable, which may delay, lose or reorder.
 A perfect one is bypassed, so a LAN without conditions pays nothing for them.
 
-As a program, in a namespace that holds the interfaces:  python -m lab.net.switch PC1 PC2
+As a program, in a namespace that holds the interfaces: ``python -m lab.net.switch PC1 PC2``.
 With ``--control`` it takes calls over that socket (``host_agent``).
 """
 

@@ -1,4 +1,4 @@
-"""What every program of the kit does first, however it was started: ``python lab/server.py``, ``python3 lab``, ``-m lab``.
+"""Prepare every program of the kit: ``python lab/server.py``, ``python3 lab`` and ``python -m lab``.
 
 Python puts the folder of the script it runs first on its search path. For these programs that is ``lab`` itself, whose
 modules would then be importable twice under two names: the checkout is put there instead. Output that the terminal's

@@ -1,4 +1,4 @@
-"""One at a time: a lock between processes that the system lets go of by itself when its holder ends, however it ends."""
+"""Lock a folder for one process. The system releases the lock when its holder ends, however it ends."""
 
 import errno
 import os

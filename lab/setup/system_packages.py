@@ -1,4 +1,4 @@
-"""What pip cannot bring: programs and the parts of Python that systems split off, and the command that installs each.
+"""List what pip cannot install: programs and split-off parts of Python, with the command for each.
 
 Standard library only.
 """

@@ -1,4 +1,4 @@
-"""The report's client, without its window and with its faults: it talks to the stages report, nodelay and backlog.
+"""The report's client, faults included, without its window: it talks to report, nodelay and backlog.
 
 A connection, the name, two commands while the window would open, and a receiving thread. Whatever one ``recv(1024)``
 returns is taken for one message: text if it is UTF-8, else a pickled user list. **Unpickling runs whatever code the

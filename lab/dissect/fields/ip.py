@@ -1,7 +1,7 @@
-"""IPv4, IPv6 and what they carry (UDP, ICMP, and TCP by ``tcp``), field by field; each checksum is computed and judged.
+"""Dissect IPv4, IPv6 and what they carry (UDP, ICMP, and TCP by ``tcp``), and judge each checksum.
 
-IPv4   RFC 791 section 3.1      version | header length | ... | ttl | protocol | checksum | source | destination
-IPv6   RFC 8200 section 3       version | class | flow label | ... | next header | hop limit | addresses
+IPv4   RFC 791 section 3.1   version | header length | ... | ttl | protocol | checksum | addresses
+IPv6   RFC 8200 section 3   version | class | flow label | ... | next header | hop limit | addresses
 """
 
 from ipaddress import IPv4Address

@@ -2,7 +2,7 @@
 
     record     content type 1 | version 2 | length 2 | fragment
     message    handshake type 1 | length 3 | body
-    vector     length 1, 2 or 3 | that many bytes of items          nearly everything in a body is one of these
+    vector     length 1, 2 or 3 | that many bytes of items          most of a body consists of these
 
 ``dissect_tls`` explains the records that begin in one segment, ``dissect_handshake`` one whole message, wherever it came
 from (it may have been decrypted). Ciphertext stays one leaf: from outside there is no more to say about it.

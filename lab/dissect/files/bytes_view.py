@@ -4,10 +4,10 @@ A capture holds a million headers at a million odd places. A Python loop would v
 all in one call if we show it the file as an array of *overlapping* headers: item ``i`` of that array is the header that
 begins at byte ``i``, so indexing it with a list of offsets gathers the headers wanted.
 
-    bytes    18 c0 4d df aa 43 ...
-    item 0  [18 c0 4d df]
-    item 1     [c0 4d df aa]          a view: nothing is copied until it is indexed
-    item 2        [4d df aa 43]
+    bytes  | 18 c0 4d df aa 43 ...
+    item 0 |[18 c0 4d df]
+    item 1 |   [c0 4d df aa] (a view: nothing is copied until it is indexed)
+    item 2 |      [4d df aa 43]
 
 Nothing here checks lengths: the caller must know that the header is really there. Offsets are only kept inside the
 buffer: a header that would run over its end is filled up with zeros.

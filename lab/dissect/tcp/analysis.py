@@ -1,5 +1,4 @@
-"""What went wrong on the way, read off the sequence numbers and named as Wireshark's expert information
-names it.
+"""Find what went wrong on the way, by the sequence numbers, with the names of Wireshark's expert information.
 
 One flow is gone through segment by segment, with what an observer can know of each side: the next number it
 will send, its last acknowledgement and window, how often it repeated itself. From that each segment is
@@ -92,7 +91,7 @@ class _Side:
 
 
 def analyse(segments, rows) -> list[Event]:
-    """The events of one flow, in file order; ROWS are the indices (in file order) of all its segments."""
+    """The events of one flow, in file order; ``rows`` are the indices (in file order) of all its segments."""
     sides = (_Side(), _Side())
     syn_time = first_rtt = None
     events = []

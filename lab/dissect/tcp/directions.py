@@ -19,7 +19,7 @@ LARGEST_COPY = 1 << 28  # bytes; so many payloads in all may be copied together,
 
 
 class Payloads:
-    """The payloads of many segments, ROWS, in the order in which they belong one behind the other."""
+    """The payloads of many segments, ``rows``, in the order in which they belong one behind the other."""
 
     def __init__(self, segments, rows: np.ndarray, lengths: np.ndarray):
         self.segments, self.rows, self.lengths = segments, rows, lengths
@@ -27,7 +27,7 @@ class Payloads:
         self.places = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     def join(self, first: int, last: int, begin: int, end: int) -> bytes:
-        """Payloads FIRST up to LAST (not included), end to end; BEGIN and END are their places among all
+        """Payloads ``first`` up to ``last`` (not included), end to end; ``begin`` and ``end`` are their places among all
         bytes.
         """
         if self.places[-1] <= LARGEST_COPY:
@@ -64,7 +64,7 @@ class Payloads:
 
 @dataclass
 class InOrder:
-    """A direction whose segments all came in order: its payloads are those from FIRST up to LAST."""
+    """A direction whose segments all came in order: its payloads are those from ``first`` up to ``last``."""
 
     payloads: Payloads
     first: int

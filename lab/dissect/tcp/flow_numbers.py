@@ -111,8 +111,8 @@ class FlowNumbers:
     def feed(self, source, destination, seq, ack, flags, has_length):
         """(flow int32, direction uint8, relative seq uint32, relative ack uint32) of the next segments.
 
-        SOURCE and DESTINATION are endpoints as uint64; direction 0 goes from the smaller to the larger.
-        HAS_LENGTH says where a segment's length is known: only such a segment tells where a direction
+        ``source`` and ``destination`` are endpoints as uint64; direction 0 goes from the smaller to the larger.
+        ``has_length`` says where a segment's length is known: only such a segment tells where a direction
         stands.
         """
         direction = (source > destination).astype(np.uint8)

@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """COUNT segments that are not drawn, between two times (seconds since the flow's first segment)."""
+    """``count`` segments that are not drawn, between two times (seconds since the flow's first segment)."""
 
     count: int
     from_s: float

@@ -6,7 +6,7 @@
        | --- ACK, seq = x+1, ack = y+1 ---> |
        |               ...                  |
        | --- FIN -------------------------> |      each side closes its own direction (section 3.6);
-       | <-- ACK, later FIN ---------------- |      a RST ends both at once
+       | <-- ACK, later FIN --------------- |      a RST ends both at once
 
 Times are those of the capture point. From there a handshake shows two round trips: SYN to SYN-ACK is the
 way to the responder and back, SYN-ACK to ACK the way to the initiator and back; together they make one from
@@ -211,7 +211,7 @@ class Flow:
         )  # what went before the handshake ended something else
 
         def sent(rows: np.ndarray, flag: int) -> list[tuple[int, str]]:
-            """(row, sender and frame) of the first segment of ROWS with this flag."""
+            """(row, sender and frame) of the first segment of ``rows`` with this flag."""
             found = rows[(segments.flags[rows] & flag != 0) & (rows > since)][:1].tolist()
             return [
                 (row, f"{Endpoint(*segments.endpoint(row))} (frame {int(segments.number[row])})")
@@ -258,7 +258,7 @@ def find_flows(segments: Segments) -> list[Flow]:
 
 
 def find_flow(segments: Segments, number: int) -> Flow:
-    """Flow NUMBER alone: quicker than all of them. IndexError if there is no such flow."""
+    """Flow ``number`` alone: quicker than all of them. IndexError if there is no such flow."""
     if not 0 <= number < segments.flow_count:
         raise IndexError(f"flow {number} of a capture with {segments.flow_count} flows")
     rows = np.flatnonzero(segments.flow == number)

@@ -1,4 +1,4 @@
-"""How long something took on its way through a host: when its bytes came in one stream, when they went out in another.
+"""Measure delays in a host: when bytes arrived in one stream, and when they left in another.
 
 A server that passes messages on shows in a recording twice: what it receives and what it sends. Recorded at the server,
 the time between the two is the time that it kept the message, and no clock but the recorder's is involved.

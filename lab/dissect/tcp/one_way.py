@@ -1,4 +1,4 @@
-"""One direction of a flow as its numbers: what was sent when, and what the other side said about it. Draws nothing.
+"""One direction of a flow in numbers: what was sent when, and what the other side acknowledged.
 
 Times are seconds since the flow's first segment, at the point of capture. Numbers are relative to the sender's initial
 sequence number, and unwrapped: they go on rising where those on the wire begin again at zero (RFC 9293 section 3.4).
@@ -20,7 +20,7 @@ NARROW = 1 / 25  # of a flow's duration; segments that fill more of it are no bu
 
 @dataclass(frozen=True)
 class Sent:
-    """A segment that takes up sequence numbers START to END (SYN and FIN take one each)."""
+    """A segment that takes up sequence numbers ``start`` to ``end`` (SYN and FIN take one each)."""
 
     frame: int
     time_s: float
@@ -35,7 +35,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """What a segment from the other side says: everything before ACK arrived, and WINDOW more bytes may come."""
+    """What a segment from the other side says: everything before ACK arrived, and ``window`` more bytes may come."""
 
     frame: int
     time_s: float
@@ -73,7 +73,7 @@ class RoundTrip:
 
 @dataclass(frozen=True)
 class InFlight:
-    """From TIME_S on so many bytes were sent and not yet acknowledged; the receiver would take WINDOW."""
+    """From ``time_s`` on so many bytes were sent and not yet acknowledged; the receiver would take ``window``."""
 
     time_s: float
     in_flight: int

@@ -27,7 +27,7 @@ _PAIR = np.dtype([("kind", "u1"), ("length", "u1")])
 
 
 def walk_options(options: bytes):
-    """(kind, offset, length) of each option in the bytes OPTIONS; stops at the first one that cannot be
+    """(kind, offset, length) of each option in the bytes ``options``; stops at the first one that cannot be
     right.
     """
     at = 0
@@ -60,7 +60,7 @@ class OptionColumns:
 
 
 def read_options(data: np.ndarray, start: np.ndarray, end: np.ndarray) -> OptionColumns:
-    """The options that stand in DATA from START to END (int64, one item a segment)."""
+    """The options that stand in ``data`` from ``start`` to ``end`` (int64, one item a segment)."""
     count = len(start)
     found = OptionColumns(
         mss=np.full(count, -1, np.int32),

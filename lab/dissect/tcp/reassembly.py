@@ -22,8 +22,9 @@ LARGEST_WINDOW = 1 << 30  # bytes (RFC 7323 section 2.3)
 
 
 class Overlap(NamedTuple):
-    """LENGTH bytes of a segment's payload, from byte SKIP on, that are not taken: ``Stream.data`` has bytes
-    for their numbers at OFFSET already. OFFSET -1: they lie before the beginning of the stream.
+    """``length`` bytes of a segment's payload, from byte ``skip`` on, that are not taken.
+
+    ``Stream.data`` already has bytes for their numbers at ``offset``; -1 means before the stream's beginning.
     """
 
     row: int
@@ -33,8 +34,10 @@ class Overlap(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Which segments bring the bytes of a stream: the row of each, how much of its payload to skip, and its
-    offset in the stream; the stream's length; (offset, length) of what is missing; and what is not taken.
+    """The segments that bring the bytes of a stream.
+
+    Each has a row, the bytes of its payload to skip, and its offset in the stream. Then the stream's length,
+    (offset, length) of what is missing, and what is not taken.
     """
 
     rows: list[int]
@@ -46,7 +49,7 @@ class Layout(NamedTuple):
 
 
 def lay_out(segments, rows: np.ndarray) -> Layout:
-    """The layout of a direction whose segments are ROWS, in file order."""
+    """The layout of a direction whose segments are ``rows``, in file order."""
     carriers = rows[segments.payload_captured[rows] > 0]
     if len(carriers) == 0:
         return lay_out_in_order(carriers, carriers)
@@ -67,7 +70,7 @@ def lay_out_in_order(rows: np.ndarray, lengths: np.ndarray) -> Layout:
 
 
 def number_of_payload(segments, rows) -> np.ndarray:
-    """The sequence number (uint32) of the first payload byte of ROWS: a SYN takes a number for itself."""
+    """The sequence number (uint32) of the first payload byte of ``rows``: a SYN takes a number for itself."""
     return segments.seq[rows] + (segments.flags[rows] & SYN != 0).astype(np.uint32)
 
 

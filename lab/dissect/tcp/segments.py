@@ -148,7 +148,7 @@ class Segments:
         return ipv6_text(int.from_bytes(self._ipv6[number - IPV6_NUMBER], "big"))
 
     def endpoint(self, i: int, destination: bool = False) -> tuple[str, int]:
-        """(address, port) of the sender of segment I, or of its DESTINATION."""
+        """(address, port) of the sender of segment ``i``, or of its ``destination``."""
         if destination:
             return self.address(self.dst[i]), int(self.dport[i])
         return self.address(self.src[i]), int(self.sport[i])
@@ -276,7 +276,7 @@ _FLAG_NAMES = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE")
 
 
 def flag_names(flags: int) -> str:
-    """The names of the bits set in FLAGS: ``PSH, ACK``; ``<None>`` for none."""
+    """The names of the bits set in ``flags``: ``PSH, ACK``; ``<None>`` for none."""
     names = [name for bit, name in enumerate(_FLAG_NAMES) if flags >> bit & 1]
     return ", ".join(names + ["Reserved"] * (flags >> 9 != 0)) or "<None>"
 

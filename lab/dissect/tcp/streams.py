@@ -1,5 +1,4 @@
-"""One direction of a flow put back together: the bytes that its sender wrote, in the order in which they
-were written.
+"""Reassemble one direction of a flow: the bytes that its sender wrote, in the order of writing.
 
 TCP numbers every byte, so segments may be lost, come twice, overlap or overtake each other; the receiver
 sorts that out, and so do we, with the receiver's rules (``reassembly``): **what was delivered first stays**.
@@ -23,9 +22,7 @@ DUPLICATE, CONFLICT, BEFORE_BEGINNING = "duplicate", "conflict", "before the beg
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of bytes that one segment brought. OFFSET counts bytes of ``Stream.data``; ROW is the segment's
-    index.
-    """
+    """A run of bytes that one segment brought: its ``offset`` in ``Stream.data``, and the segment's ``row``."""
 
     offset: int
     length: int
@@ -37,7 +34,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Gap:
-    """LENGTH bytes that were never captured, missing before byte OFFSET of ``Stream.data``."""
+    """``length`` bytes that were never captured, missing before byte ``offset`` of ``Stream.data``."""
 
     offset: int
     length: int
@@ -45,7 +42,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Excluded:
-    """LENGTH bytes of segment ROW, from byte START of its payload on, that are not in ``Stream.data``.
+    """``length`` bytes of segment ``row``, from byte ``start`` of its payload on, that are not in ``Stream.data``.
 
     ``reason`` is DUPLICATE (the stream has the same bytes from an earlier segment), CONFLICT (it has other
     ones, which were delivered first) or BEFORE_BEGINNING.
@@ -59,9 +56,7 @@ class Excluded:
 
 
 class Stream:
-    """The bytes of one direction. ``data`` holds what was captured; offsets everywhere count bytes of
-    ``data``.
-    """
+    """The bytes of one direction. ``data`` holds what was captured; all offsets count bytes of ``data``."""
 
     def __init__(self, segments, rows: np.ndarray, in_order: InOrder | None = None):
         """ROWS are the indices (int64, in file order) of all segments of this direction; IN_ORDER is what
@@ -145,22 +140,22 @@ class Stream:
         )
 
     def row_at(self, offset: int) -> int:
-        """The index of the segment that brought byte OFFSET of ``data``. IndexError outside it."""
+        """The index of the segment that brought byte ``offset`` of ``data``. IndexError outside it."""
         rows, offsets, total = self._layout.rows, self._layout.offsets, self._layout.length
         if not 0 <= offset < total:
             raise IndexError(f"byte {offset} of a stream of {total}")
         return rows[bisect_right(offsets, offset) - 1]
 
     def frame_at(self, offset: int) -> int:
-        """The number of the frame that brought byte OFFSET of ``data``."""
+        """The number of the frame that brought byte ``offset`` of ``data``."""
         return int(self._segments.number[self.row_at(offset)])
 
     def time_at(self, offset: int) -> int:
-        """When byte OFFSET of ``data`` was recorded, in nanoseconds since 1970."""
+        """When byte ``offset`` of ``data`` was recorded, in nanoseconds since 1970."""
         return int(self._segments.time_ns[self.row_at(offset)])
 
     def frames(self, offset: int, length: int) -> list[int]:
-        """The numbers of all frames that brought bytes OFFSET to OFFSET + LENGTH of ``data``, in order of
+        """The numbers of all frames that brought bytes ``offset`` to ``offset`` + ``length`` of ``data``, in order of
         bytes.
         """
         rows, offsets = self._layout.rows, self._layout.offsets

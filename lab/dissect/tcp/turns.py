@@ -13,8 +13,9 @@ from lab.dissect.tcp.flows import Flow
 
 
 class Turn(NamedTuple):
-    """DATA of the initiator (WAY 0) or the responder (1), from frame FRAME on; before it MISSING bytes were
-    not captured. At the end of a stream there may be a gap and no frame (0).
+    """``data`` of the initiator (``way`` 0) or the responder (1), from frame ``frame`` on.
+
+    Before it, ``missing`` bytes were not captured. At the end of a stream there may be a gap and no frame (0).
     """
 
     way: int

@@ -1,5 +1,4 @@
-"""The window that a segment really offers: its 16 bits shifted left by what its sender announced (RFC 7323
-section 2).
+"""Compute the real window of a segment: 16 bits, shifted as its sender announced (RFC 7323 section 2).
 
 Each side names a shift in its SYN; both must, or neither scales. The window of a SYN itself is never
 scaled. A capture without the handshake does not show the shift: then the window is left as it stands, as
@@ -17,7 +16,7 @@ UNKNOWN, UNUSED = -1, -2  # the shift of a direction: nothing seen yet, and "bot
 def window_shifts(flow, direction, flags, announced, cut) -> np.ndarray:
     """The shift (int16; UNKNOWN or UNUSED where there is none) that holds for each segment's window.
 
-    FLOW, DIRECTION and FLAGS are columns of segments; ANNOUNCED is their window-scale option, -1 where
+    ``flow``, ``direction`` and ``flags`` are columns of segments; ``announced`` is their window-scale option, -1 where
     absent.
     """
     key = flow.astype(np.int64) * 2 + direction

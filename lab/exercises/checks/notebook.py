@@ -1,4 +1,4 @@
-"""Checks from a notebook: ``check("02")`` does what ``python3 lab check 02`` does, ``check_cells`` asks one task."""
+"""Check from a notebook: ``check("02")`` is ``python3 lab check 02``; ``check_cells`` checks one task."""
 
 import ast
 import subprocess

@@ -1,10 +1,10 @@
-"""``python3 lab grade SUBMISSIONS --roster roster.csv``: every submission in a sandbox, grades and feedback for all.
+"""``python3 lab grade SUBMISSIONS --roster roster.csv``: grade every submission in a sandbox.
 
 OUT/grades.csv     everybody on the roster; canvas.csv and moodle.csv are ready to import
 OUT/class.html     which tasks fail most, and how; shared recordings; what needs a look
 OUT/feedback/      a page for each student         OUT/gradescope/  results.json for each
 OUT/copies.csv     recordings that several handed in
-OUT/results/       what was found, one file each: cut off, it goes on from there; what has not changed is not run again
+OUT/results/       the results, one file each: an interrupted run continues; unchanged work is not run again
 """
 
 import argparse

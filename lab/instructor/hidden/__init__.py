@@ -1,1 +1,1 @@
-"""Checks that students do not see: the grader runs them beside the visible ones, which it runs with other seeds too."""
+"""Checks that students do not see. The grader runs them beside the visible ones."""

@@ -1,4 +1,4 @@
-"""Hidden checks of sheet 06: storms. Pieces of any size, lost, doubled and shuffled, often across the wrap-around."""
+"""Hidden checks of sheet 06: pieces of any size, lost, doubled and shuffled, often across the wrap-around."""
 
 import random
 
