@@ -143,7 +143,7 @@ def test_times_leak_to_a_fraction_of_the_session(sessions):
     "first", range(2, 100, 14)
 )  # fourteen in one namespace: it costs as much as a session
 def test_all_of_this_for_many_more_conversations(first, tmp_path):
-    for seed in range(first, first + 14):
+    for seed in range(first, first + 7):
         folder = tmp_path / str(seed)
         all_of_this(heard_in(folder, record(folder, EVERY, seed=seed, say=lambda line: None)))
 
