@@ -1,6 +1,7 @@
 """The house's rules, read off the imports: arrows run downwards only, no circles, no shadowed standard module."""
 
 import ast
+import re
 import sys
 
 import pytest
@@ -115,3 +116,35 @@ def test_the_top_level_has_what_the_layout_allows():
     made_by_the_readmes_commands = {"my-certs", "report.html", "dist"}
     there = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert there - made_by_the_readmes_commands <= allowed
+
+
+def test_helpers_have_homes_of_their_own():
+    """No test imports from another test's module, and a checkout's root is worked out once."""
+    roots = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        roots += [path.name] if re.search(r"__file__\)[^\n]*\.parent", text) else []
+        used = [name for name in house.imported_names(path) if re.search(r"^tests\.(.*\.)?test_", name)]
+        assert not used, f"{path}: {used}"
+    assert roots.count("support.py") == 1 and set(roots) <= {"support.py", "conftest.py", "test_json_wire.py"}
+
+
+def test_tests_use_no_private_name_of_the_kit():
+    def is_private(name: str) -> bool:
+        return name.startswith("_") and not name.startswith("__")
+
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        kit = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "lab"
+            for alias in node.names
+        }
+        assert not [name for name in kit if is_private(name)], path
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in kit:
+                assert not is_private(node.attr), f"{path}: {node.lineno}: {node.attr}"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "monkeypatch.setattr":
+                named = [one.value for one in node.args[:2] if isinstance(one, ast.Constant)]
+                assert not [name for name in named if is_private(str(name).rpartition(".")[2])], path

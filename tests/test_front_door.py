@@ -283,6 +283,6 @@ def test_doctor_knocks_at_the_screen_that_is_named(monkeypatch):
 )
 def test_doctor_names_what_forbids_namespaces(monkeypatch, path, value, fix):
 
-    monkeypatch.setattr(namespace, "_read", lambda asked, line="": value if asked == path else None)
+    monkeypatch.setattr(namespace, "read_setting", lambda asked, line="": value if asked == path else None)
     sentence, cure = namespace.cause_of("unshare: Operation not permitted")
     assert fix in cure and sentence

@@ -134,7 +134,7 @@ class Reporter:
         all_tasks = _all_tasks()
         done = sum(known.get(task) == DONE for task in all_tasks)
         if remember:
-            _tell_answers()
+            tell_answers()
         filled = BAR * done // max(len(all_tasks), 1)
         print(f"\ncourse  [{'#' * filled}{'.' * (BAR - filled)}]  {done} of {len(all_tasks)} tasks done")
 
@@ -156,7 +156,7 @@ def _facts_of(sheet: str) -> dict:
         return {}
 
 
-def _tell_answers() -> None:
+def tell_answers() -> None:
     """A line on each answers.toml of one's own: whether it can be read, and what cannot be an answer. Nobody here knows
     what is right in it."""
     from lab.exercises.checks.answers import AnswersError, read_answers

@@ -34,7 +34,7 @@ class AttachPoint:
 
     def __enter__(self) -> "AttachPoint":
         try:
-            self._socket.bind(_address())
+            self._socket.bind(address())
         except OSError:
             return self  # another room has it
         self._socket.listen()
@@ -91,7 +91,7 @@ def attach_to(host_name: str) -> tuple[dict[str, Any], list[int | None]] | None:
     with socket.socket(socket.AF_UNIX) as visitor:
         visitor.settimeout(ANSWER_S)
         try:
-            visitor.connect(_address())
+            visitor.connect(address())
         except ConnectionRefusedError:
             return None
         except OSError as error:  # its queue of visitors is full
@@ -116,7 +116,7 @@ def popen_at(descriptors: list[int | None], command: list[str], **options: Any) 
     )
 
 
-def _address() -> str:
+def address() -> str:
     checkout = hashlib.sha256(os.fsencode(os.path.dirname(os.path.abspath(__file__)))).hexdigest()[:16]
     return f"\0lab-room-{os.geteuid()}-{checkout}"
 

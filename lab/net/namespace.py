@@ -135,9 +135,9 @@ def cause_of(refused: str, otherwise: str = OTHERWISE) -> tuple[str, str]:
         )
     for forbidding, sentence, remedy in _FORBIDDEN_BY:
         setting, _, value = forbidding.partition("=")
-        if _read(f"/proc/sys/{setting}") == value:
+        if read_setting(f"/proc/sys/{setting}") == value:
             return sentence, f"sudo sysctl -w {remedy}"
-    if _read("/proc/self/status", "Seccomp:") == "2":
+    if read_setting("/proc/self/status", "Seccomp:") == "2":
         return (
             f"a container's seccomp filter forbids namespaces ({refused})",
             "run the kit outside of the container, or start it with --security-opt seccomp=unconfined",
@@ -170,7 +170,7 @@ _FORBIDDEN_BY = [
 ]
 
 
-def _read(path: str, line: str = "") -> str | None:
+def read_setting(path: str, line: str = "") -> str | None:
     """Return the first line of a file of /proc that begins with ``line``, without that; None where there is none."""
     try:
         with open(path) as file:

@@ -141,11 +141,11 @@ class Switch:
                 return
             port.received += 1
             if direction is None:
-                self._forward(buffer[:length], port, now)
+                self.forward(buffer[:length], port, now)
             else:
                 direction.push(bytes(buffer[:length]), time.monotonic())
 
-    def _forward(self, frame: memoryview, port: Port, now: float) -> None:
+    def forward(self, frame: memoryview, port: Port, now: float) -> None:
         self.table.learn(bytes(frame[6:12]), port, now)
         destination = self.table.find(bytes(frame[:6]), now)
         for out in self.ports if destination is None else (destination,):
@@ -169,7 +169,7 @@ class Switch:
         for port in self._conditioned:
             if direction := port.active["from"]:
                 for frame in direction.pop(now):
-                    self._forward(memoryview(frame), port, now)
+                    self.forward(memoryview(frame), port, now)
         for port in self._conditioned:
             if direction := port.active["to"]:
                 for frame in direction.pop(now):

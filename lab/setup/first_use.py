@@ -80,14 +80,14 @@ def missing_packages() -> list[str]:
     missing = []
     for name, versions in requirements().items():
         try:
-            if not _is_within(importlib.metadata.version(name), versions):
+            if not is_within(importlib.metadata.version(name), versions):
                 missing.append(f"{name}{versions}")
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
     return missing
 
 
-def _is_within(version: str | None, versions: str) -> bool:
+def is_within(version: str | None, versions: str) -> bool:
     """Whether a version lies in a range like ``>=2.5,<3``. (pip knows more forms; requirements.txt uses these two.)
 
     What is left of a package that was half removed has no version, and is in no range.

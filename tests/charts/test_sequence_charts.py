@@ -24,11 +24,11 @@ from lab.dissect.tcp.one_way import (
     InFlight,
     OneWay,
     Sent,
-    _unwrap,
     densest_burst,
     in_flight,
     one_way,
     round_trips,
+    unwrap,
 )
 from lab.dissect.tcp.segments import read_segments
 from tests.charts.looks import grey, inspect_text
@@ -66,8 +66,8 @@ def test_every_byte_once_though_the_numbers_wrap(lossy):
 
 
 def test_numbers_go_on_rising_past_the_wrap():
-    assert _unwrap(np.array([2**32 - 2, 2**32 - 1, 3, 2, 2**31], np.uint32)) == [-2, -1, 3, 2, 2**31]
-    assert _unwrap(np.array([], np.uint32)) == []
+    assert unwrap(np.array([2**32 - 2, 2**32 - 1, 3, 2, 2**31], np.uint32)) == [-2, -1, 3, 2, 2**31]
+    assert unwrap(np.array([], np.uint32)) == []
 
 
 def test_a_segment_that_was_sent_twice_measures_nothing(lossy):

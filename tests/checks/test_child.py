@@ -71,8 +71,8 @@ def test_answers_that_nobody_asked_for_end_it(code):
     began = time.monotonic()
     with pytest.raises(Exception, match="None"):
         one.call("f")
-    one._process.wait(10)  # it was killed: what it sent is not kept
-    assert time.monotonic() - began < 15 and one._lines.qsize() <= 3
+    one.process.wait(10)  # it was killed: what it sent is not kept
+    assert time.monotonic() - began < 15 and one.lines.qsize() <= 3
 
 
 def test_a_request_that_nobody_reads_has_a_deadline(code):

@@ -251,8 +251,8 @@ def test_mixed_numbers_that_collide_are_told_apart(monkeypatch):
     """Endpoints are hashed; if all hashes were equal, flows would still be right."""
     from lab.dissect.tcp import flow_numbers
 
-    monkeypatch.setattr(flow_numbers, "_MIX_LOW", np.uint64(0))
-    monkeypatch.setattr(flow_numbers, "_MIX_HIGH", np.uint64(0))
+    monkeypatch.setattr(flow_numbers, "MIX_LOW", np.uint64(0))
+    monkeypatch.setattr(flow_numbers, "MIX_HIGH", np.uint64(0))
     count = 500
     source = np.arange(count, dtype=np.uint64) % np.uint64(37) << np.uint64(16)
     destination = np.full(count, 5, np.uint64)

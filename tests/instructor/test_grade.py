@@ -18,7 +18,7 @@ from lab.exercises.checks.child import RUNNER
 from lab.exercises.checks.tasks import STUBS, load_tasks
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template, profile
 from lab.instructor import outputs, pages, sandbox, submissions
-from lab.instructor.commands.grade import _in_processes
+from lab.instructor.commands.grade import in_processes
 from lab.instructor.copies import Pair
 from lab.instructor.marking import Mark, Result, mark, secret_seeds
 from lab.instructor.roster import Entry
@@ -418,7 +418,7 @@ def test_a_worker_that_dies_costs_its_own_submission_alone(tmp_path):
     for name in ("s1", "s2", "s3"):
         (tmp_path / name).mkdir()
         jobs.append((name, tmp_path / name, "k", False, "f", Deadly() if name == "s2" else []))
-    results = {result.id: result for result in _in_processes(jobs, 2)}
+    results = {result.id: result for result in in_processes(jobs, 2)}
     assert set(results) == {"s1", "s2", "s3"}
     assert "look at it by hand" in results["s2"].remarks[0]
     assert not results["s1"].remarks and len(results["s1"].marks) == len(results["s3"].marks) > 17

@@ -180,7 +180,7 @@ def test_a_sheet_that_the_instructor_has_worked_on_is_handed_out_as_new(tmp_path
     worked_on = ROOT / "lab" / "exercises" / "sheet_02_handshake.py"
     new = worked_on.read_bytes()
     kit = tmp_path / "kit"
-    for name in release._files_of_the_kit():
+    for name in release.files_of_the_kit():
         (kit / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, kit / name)
     sheet = kit / "lab" / "exercises" / "sheet_02_handshake.py"

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Li
 @pytest.fixture(autouse=True)
 def address(monkeypatch, tmp_path):
     """An attach point of this test's own: tests beside it have rooms too."""
-    monkeypatch.setattr(attach, "_address", lambda: f"\0lab-test-{tmp_path}")
-    return attach._address()
+    monkeypatch.setattr(attach, "address", lambda: f"\0lab-test-{tmp_path}")
+    return attach.address()
 
 
 def visitor(address: str) -> socket.socket:

@@ -85,7 +85,7 @@ def test_a_seccomp_filter_is_named():
 def test_a_setting_that_forbids_them_is_named(monkeypatch, setting, value, says, fix):
     """These belong to the whole machine, so they are not changed here, only made believe."""
     monkeypatch.setattr(
-        namespace, "_read", lambda path, line="": value if path == f"/proc/sys/{setting}" else None
+        namespace, "read_setting", lambda path, line="": value if path == f"/proc/sys/{setting}" else None
     )
     sentence, cure = namespace.cause_of("unshare: Operation not permitted")
     assert sentence.startswith(says) and cure == f"sudo sysctl -w {setting.replace('/', '.')}={fix}"

@@ -32,7 +32,7 @@ def wired():
         for one in ports:
             one.frames.clear()
         frame = destination + source + b"\x88\xb5" + b"payload"
-        switch._forward(memoryview(frame), ports[port], now)
+        switch.forward(memoryview(frame), ports[port], now)
         assert all(one.frames in ([], [frame]) for one in ports), (
             "a switch changes nothing and doubles nothing"
         )

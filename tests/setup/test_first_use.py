@@ -176,7 +176,7 @@ def test_the_lock_and_the_ranges_agree():
         name, versions = re.fullmatch(r"([\w.-]+)(.*)", line).groups()
         assert packages.get(name), f"{name} is not in the lock: its first line says how to make it again"
         for version in packages[name]:
-            assert first_use._is_within(version, versions), f"{name} {version} is not within {versions}"
+            assert first_use.is_within(version, versions), f"{name} {version} is not within {versions}"
 
 
 def test_every_package_of_the_lock_has_hashes_and_no_place():

@@ -96,7 +96,7 @@ def one_way(flow: Flow, direction: str = "initiator") -> OneWay:
     own = streams[0].rows[segments.length_known[streams[0].rows]]
     back = streams[1].rows[(segments.flags[streams[1].rows] & (ACK | RST)) == ACK]
     by_row: dict[int, Sent | Acknowledged] = {}
-    for row, start in zip(own.tolist(), _unwrap(segments.relative_seq[own]), strict=True):
+    for row, start in zip(own.tolist(), unwrap(segments.relative_seq[own]), strict=True):
         flags, length = int(segments.flags[row]), int(segments.payload_length[row])
         taken = length + bool(flags & SYN) + bool(flags & FIN)
         if not taken or flags & RST:
@@ -113,7 +113,7 @@ def one_way(flow: Flow, direction: str = "initiator") -> OneWay:
             repeated=bool(events & REPEATED),
             overtaken="out_of_order" in events,
         )
-    for row, ack in zip(back.tolist(), _unwrap(segments.relative_ack[back]), strict=True):
+    for row, ack in zip(back.tolist(), unwrap(segments.relative_ack[back]), strict=True):
         edges = [
             (
                 ack + _distance(segments.sack_left[row, block], segments.ack[row]),
@@ -220,7 +220,7 @@ def _distance(number: int, base: int) -> int:
     return (int(number) - int(base) + 2**31) % 2**32 - 2**31
 
 
-def _unwrap(numbers: np.ndarray) -> list[int]:
+def unwrap(numbers: np.ndarray) -> list[int]:
     """uint32 numbers as they go on, without beginning again at zero."""
     if not len(numbers):
         return []

@@ -88,7 +88,7 @@ class StudentCode:
         self._arguments = [str(RUNNER), inside_path or str(self.path.resolve()), str(memory_bytes)]
         self._most_memory = memory_bytes + SLACK_BYTES
         self._command = command
-        self._process: subprocess.Popen | None = None
+        self.process: subprocess.Popen | None = None
         self._numbers = itertools.count(1)
         self._deadline: float | None = None
 
@@ -143,12 +143,12 @@ class StudentCode:
             raise Died(INVALID) from None
 
     def _start(self) -> None:
-        if self._process and self._process.poll() is None:
+        if self.process and self.process.poll() is None:
             return
         self.close()
         self._requests: queue.Queue = queue.Queue()
-        self._lines: queue.Queue = queue.Queue(3)  # an answer, the end, and a message about the other output
-        self._process = subprocess.Popen(
+        self.lines: queue.Queue = queue.Queue(3)  # an answer, the end, and a message about the other output
+        self.process = subprocess.Popen(
             self._command(self._arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -157,13 +157,13 @@ class StudentCode:
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},
             cwd=self.path.parent,
         )
-        report = functools.partial(_report, self._lines, self._process.pid)
+        report = functools.partial(_report, self.lines, self.process.pid)
         self._threads = [
             threading.Thread(target=_serve, args=[stream, serve, argument], daemon=True)
             for stream, serve, argument in (
-                (self._process.stdin, _write_requests, self._requests),
-                (self._process.stdout, _read_answers, report),
-                (self._process.stderr, _read_prints, report),
+                (self.process.stdin, _write_requests, self._requests),
+                (self.process.stdout, _read_answers, report),
+                (self.process.stderr, _read_prints, report),
             )
         ]
         for thread in self._threads:
@@ -198,18 +198,18 @@ class StudentCode:
         deadline = time.monotonic() + limit_s
         while (left_s := deadline - time.monotonic()) > 0:
             try:
-                return self._lines.get(timeout=min(left_s, WATCH_S))
+                return self.lines.get(timeout=min(left_s, WATCH_S))
             except queue.Empty:
-                if process_tree.holds_more_than(self._process.pid, self._most_memory):
+                if process_tree.holds_more_than(self.process.pid, self._most_memory):
                     return "it and the processes it started took more memory than one task may use"
         self.close()
         raise TimeUp(f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that never ends")
 
     def close(self) -> None:
         """End the process and everything that it started. May be called twice."""
-        if self._process is None:
+        if self.process is None:
             return
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         process_tree.kill(process.pid)
         process.wait()
         self._requests.put(None)

@@ -164,7 +164,7 @@ def _mark_all(found: list, options: argparse.Namespace, sandboxed: bool, work: P
     for submission, _ in waiting:
         submission.unpack(work / submission.id)
     jobs = [(one.id, work / one.id, options.course, sandboxed, mark, one.remarks) for one, mark in waiting]
-    for result in _in_processes(jobs, max(1, options.jobs)):
+    for result in in_processes(jobs, max(1, options.jobs)):
         _write_result(kept / f"{result.id}.json", result)
         results[result.id] = result
         shutil.rmtree(work / result.id, ignore_errors=True)
@@ -172,7 +172,7 @@ def _mark_all(found: list, options: argparse.Namespace, sandboxed: bool, work: P
     return {one.id: results[one.id] for one in found if one.id in results}
 
 
-def _in_processes(jobs: list, workers: int):
+def in_processes(jobs: list, workers: int):
     """The results as they come. A worker that dies (out of memory, say) costs its own submission, told as such."""
     waiting, suspects = list(reversed(jobs)), []
     while waiting or suspects:

@@ -136,7 +136,7 @@ def _without_dead_links(page: Path, copy: Path) -> str:
 
 def files_for_students() -> Iterator[str]:
     """The names (with /) of all files of the copy."""
-    for name in sorted(_files_of_the_kit()):
+    for name in sorted(files_of_the_kit()):
         instructors = name.startswith((INSTRUCTORS + "/", "tests/")) and not name.startswith(CHECKS)
         of_a_student = (
             (ROOT / name).with_name("about.json").exists()
@@ -145,7 +145,7 @@ def files_for_students() -> Iterator[str]:
             yield name
 
 
-def _files_of_the_kit() -> list[str]:
+def files_of_the_kit() -> list[str]:
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=60)
