@@ -96,7 +96,7 @@ def features(options: argparse.Namespace) -> list[Feature]:
         with open(options.password_file, encoding="utf-8") as file:
             password = file.readline().rstrip("\r\n")
         if not password:
-            raise ServerError(f"the first line of {options.password_file} is empty, and that is no password")
+            raise ServerError(f"the first line of {options.password_file} is empty, which is not a password")
         chosen.append(RoomPassword(password))
     if options.private:
         chosen.append(Private())

@@ -80,7 +80,7 @@ class ReportWire:
     check_name = staticmethod(check_name)
 
     def __init__(self, server: bool = False, pad_to: int = 0, named: bool = False):
-        self._server, self._named = server, named  # padding needs framing: there is none
+        self._server, self._named = server, named  # padding needs framing, which this wire lacks
 
     def feed(self, read: bytes) -> list[Event | WireError]:
         """Return the events in one read. A name that cannot be used is a ``WireError`` in the list."""

@@ -1,4 +1,4 @@
-"""``python3 lab check [SHEET ...]``: one's own exercises checked, a line a task, and a story for each wrong one.
+"""``python3 lab check [SHEET ...]``: check the exercises; print a line per task and a story per failure.
 
 pytest does the work (``pytest tests/exercises`` is the same without the lines), in the order of the sheets. In a
 notebook, ``lab.exercises.check("02")`` does the same.
@@ -157,7 +157,7 @@ def _facts_of(sheet: str) -> dict:
 
 
 def tell_answers() -> None:
-    """A line on each answers.toml of one's own: whether it can be read, and what cannot be an answer. Nobody here knows
+    """A line on each of the student's answers.toml: whether it can be read, and what cannot be an answer. Nobody here knows
     what is right in it."""
     from lab.exercises.checks.answers import AnswersError, read_answers
     from lab.harness.student_capture import mistakes

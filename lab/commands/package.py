@@ -48,7 +48,7 @@ def make_program(folder: Path, out: Path) -> Path:
         command += ["--paths", str(folder), "--collect-submodules", "lab.chat", str(folder / "__main__.py")]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise OSError(f"PyInstaller failed: {(done.stderr.strip() or 'without a word').splitlines()[-1]}")
+        raise OSError(f"PyInstaller failed: {(done.stderr.strip() or 'no output').splitlines()[-1]}")
     return out / (f"{NAME}.exe" if sys.platform == "win32" else NAME)
 
 

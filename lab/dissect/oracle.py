@@ -52,7 +52,7 @@ REASONS = {
     "flow": "scapy sees single frames: it has no flows, and so neither relative numbers nor scaled windows.",
     "checksum": "tshark by itself does not check TCP checksums; a wrong one changes nothing in its rows.",
     "fragment": "tshark puts IP fragments together by default and shows the segment in the last one's frame.",
-    "icmp": "tshark also dissects the TCP header that an ICMP error quotes; that is no segment on the wire.",
+    "icmp": "tshark also dissects the TCP header that an ICMP error quotes; it is not a segment on the wire.",
     "gap": "tshark's Follow Stream writes a sentence where bytes are missing; here a gap has no bytes.",
 }
 

@@ -117,7 +117,7 @@ def claimed_facts(intercept: Intercept, recording: dict[str, Any]) -> dict[str, 
         "identities": Counter(intercept.names),
         "content": Counter(
             line for line in intercept.lines if line[0] is not None
-        ),  # a line of nobody's is no claim
+        ),  # a line without a speaker is not a claim
         "secrets": Counter(
             secret for secret in recording.get("secrets", []) if any(secret in text for text in read)
         ),

@@ -59,7 +59,7 @@ def write_manifest(path: Path, recordings: list[Entry], where: str, **more: Any)
 
 
 def read_manifest(path: Path | str) -> dict[str, Any]:
-    """Return the manifest at ``path``. Raises RecordingError where there is none or it is not one."""
+    """Return the manifest at ``path``. Raises RecordingError if it is missing or invalid."""
     try:
         manifest: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         if manifest["format"] != 1 or not isinstance(manifest["recordings"], list):

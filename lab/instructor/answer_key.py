@@ -1,4 +1,4 @@
-"""What is right about one's own capture: derived from the recording by code, stored nowhere.
+"""Derive the right answers about a student's capture from the recording. They are stored nowhere.
 
 ``derive(folder, profile)`` reads the student's two recordings as any analyst would, with ``lab.dissect``. The profile
 is only needed for what the questions are about (whose connection, which word). Whether it is the right recording at

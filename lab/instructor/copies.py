@@ -98,7 +98,7 @@ def _too_common(students: int) -> float:
 
 
 def handed_in_by_many(students: Mapping[str, Iterable[str]]) -> list[str]:
-    """Who handed in a recording that more than half of the class did: told as one group, not as thousands of pairs."""
+    """Return who handed in a recording that over half of the class did: one group, not thousands of pairs."""
     owners: dict[str, set[str]] = defaultdict(set)
     for student, held in students.items():
         for trace in set(held):

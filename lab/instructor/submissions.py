@@ -65,7 +65,7 @@ def is_wanted(name: str) -> bool:
 
 
 def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[str]]:
-    """Every submission in ``folder``, one a student (the last by name), and what is to be told about the others."""
+    """Return every submission in ``folder``, one for each student (the last by name), and remarks on the others."""
     roster = list(roster)
     found: dict[str, Submission] = {}
     problems = []

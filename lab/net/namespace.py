@@ -171,7 +171,7 @@ _FORBIDDEN_BY = [
 
 
 def read_setting(path: str, line: str = "") -> str | None:
-    """Return the first line of a file of /proc that begins with ``line``, without that; None where there is none."""
+    """Return the first line of a file of /proc that begins with ``line``, without that, or None."""
     try:
         with open(path) as file:
             return next((one.removeprefix(line).strip() for one in file if one.startswith(line)), None)

@@ -208,7 +208,7 @@ class Segments:
 def read_segments(path_or_capture: str | PathLike | Capture) -> Segments:
     """All TCP segments of a capture file (or of a Capture already open), in file order.
 
-    Raises CaptureError for a file that is no capture, OSError for one that cannot be read.
+    Raises CaptureError for a file that is not a capture, OSError for one that cannot be read.
     """
     capture = path_or_capture if isinstance(path_or_capture, Capture) else read_capture(path_or_capture)
     link_types = {interface.link_type for interface in capture.interfaces}

@@ -93,7 +93,7 @@ class Stream:
 
     @cached_property
     def gaps(self) -> list[Gap]:
-        """What is missing, in order."""
+        """The missing ranges, in the order of the stream."""
         return [Gap(offset, length) for offset, length in self._layout.gaps]
 
     @cached_property

@@ -45,7 +45,7 @@ def check_cells(sheet: str, task: str, cells: Sequence[str]) -> None:
 
 
 def _definitions(cell: str) -> str:
-    """What a cell defines. What it tries out, and what is no Python, is left out: it may fail, and need not count."""
+    """Return what a cell defines. Other statements, and text that is not Python, are left out: they may fail."""
     if check_cells.__name__ in cell:  # the kit's own cells, which the student's code can do without
         return ""
     try:

@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         roster = read_roster(options.roster)
         if not options.submissions.is_dir():
-            raise RosterError(f"{options.submissions} is no folder")
+            raise RosterError(f"{options.submissions} is not a folder")
         with _work_folder() as work:
             return _grade(options, roster, work)
     except RosterError as error:
@@ -173,7 +173,7 @@ def _mark_all(found: list, options: argparse.Namespace, sandboxed: bool, work: P
 
 
 def in_processes(jobs: list, workers: int):
-    """The results as they come. A worker that dies (out of memory, say) costs its own submission, told as such."""
+    """The results as they come. A worker that dies (out of memory, say) costs its own submission, and is reported so."""
     waiting, suspects = list(reversed(jobs)), []
     while waiting or suspects:
         # After a crash nobody knows whose it was: those who were running are tried again one at a time.

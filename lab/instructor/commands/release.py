@@ -46,7 +46,7 @@ TEST_COMMAND = re.compile(r"^python3 lab test\b.*$", flags=re.MULTILINE)
 CHECK_COMMAND = "python3 lab check     # your exercises: a line a task"
 TESTS_NAMED = re.compile(r"`(tests/[^`\s]+)`")
 LINK = re.compile(r"\]\(([^)#]+)\)")
-TELLING_LINE = 35  # characters: from here on a line of a solution is told apart from any other
+TELLING_LINE = 35  # characters: a line of a solution this long is distinguishable from any other
 
 
 def main(argv: list[str] | None = None) -> int:
