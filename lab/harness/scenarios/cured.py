@@ -1,4 +1,4 @@
-"""The same silent reader: the kit's server waits for nobody."""
+"""The same silent reader: a broadcaster waits for nobody."""
 
 from pathlib import Path
 
@@ -9,5 +9,5 @@ from lab.harness.scenarios.frozen import silent_reader
 
 @scenario(notebook="07")
 def cured(path: Path) -> Entry:
-    """A silent reader in the room of the kit's server, at the server."""
-    return silent_reader(path, "lab/server.py")
+    """A silent reader in the room of a broadcaster, at the server."""
+    return silent_reader(path, "lab/stages/broadcaster.py")
