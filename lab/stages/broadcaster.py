@@ -76,7 +76,7 @@ class Server:
         client.close()
         print(f"*** <{name}> {where} Disconnected ***", flush=True)
 
-    def handle(self, name: str, message: events.Request) -> None:
+    def handle(self, name: str, message: events.Event) -> None:
         if isinstance(message, events.ListUsers):
             self.send_to_all(encode(events.Users(tuple(self.users))))
         elif isinstance(message, events.Say):
@@ -117,7 +117,7 @@ class Server:
                 client.shutdown(socket.SHUT_RDWR)  # its thread then reads the end, and leaves
 
 
-def read_messages(client: socket.socket) -> Iterator[events.Request | WireError]:
+def read_messages(client: socket.socket) -> Iterator[events.Event | WireError]:
     wire = JsonWire(server=True)
     with contextlib.suppress(OSError):
         while data := client.recv(READ_BYTES):

@@ -68,7 +68,7 @@ class Server:
         client.close()
         print(f"*** <{name}> {where} Disconnected ***", flush=True)
 
-    def handle(self, name: str, message: events.Request) -> None:
+    def handle(self, name: str, message: events.Event) -> None:
         if isinstance(message, events.ListUsers):
             self.send_to_all(encode(events.Users(tuple(self.users))))
         elif isinstance(message, events.Say):
@@ -81,7 +81,7 @@ class Server:
                     client.sendall(data)  # fault 3: waits until the client reads
 
 
-def read_messages(client: socket.socket) -> Iterator[events.Request | WireError]:
+def read_messages(client: socket.socket) -> Iterator[events.Event | WireError]:
     wire = JsonWire(server=True)
     with contextlib.suppress(OSError):
         while data := client.recv(READ_BYTES):
