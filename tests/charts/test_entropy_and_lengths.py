@@ -1,7 +1,5 @@
 """Entropy and lengths: numbers that can be checked by hand or by simulation, and pictures that show them."""
 
-import random
-
 import pytest
 
 from lab.charts import describe_entropy, describe_length_leak, draw_entropy, draw_length_leak
@@ -16,24 +14,6 @@ def said(ax):
 
 def key(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
-
-
-def test_entropy_of_what_is_known():
-    assert byte_entropy_bits(b"") == byte_entropy_bits(b"aaaa") == 0
-    assert byte_entropy_bits(b"ab" * 50) == pytest.approx(1)
-    assert byte_entropy_bits(bytes(range(256)) * 3) == pytest.approx(8)
-
-
-@pytest.mark.parametrize("count", [1, 2, 20, 177, 1000, 5000])
-def test_the_entropy_of_few_random_bytes_is_that_of_a_simulation(count):
-    dice = random.Random(count)
-    draws = [byte_entropy_bits(dice.randbytes(count)) for _ in range(200)]
-    assert random_entropy_bits(count) == pytest.approx(sum(draws) / len(draws), abs=0.02)
-
-
-def test_the_entropy_of_many_random_bytes_is_eight_bits():
-    assert random_entropy_bits(0) == 0
-    assert 7.999 < random_entropy_bits(1_000_000) < 8
 
 
 def test_plaintext_is_far_from_random_and_ciphertext_is_not(plain, encrypted):

@@ -96,6 +96,7 @@ def test_it_stands_on_a_page(name, examples):
 
 
 @pytest.mark.skipif(not (ROOT / "lab" / "README.md").exists(), reason="the guide is not in this copy")
+@pytest.mark.timeout(400)
 def test_the_recipe_adds_a_chart(tmp_path):
     """Follow lab/README.md, "Add a chart", in a copy of the kit: its file, then its commands."""
     [recipe] = RECIPE.findall((ROOT / "lab" / "README.md").read_text(encoding="utf-8"))
@@ -107,7 +108,7 @@ def test_the_recipe_adds_a_chart(tmp_path):
     (kit / path).write_text(textwrap.dedent(module), encoding="utf-8")
     name = Path(path).stem
     for command in textwrap.dedent(commands).splitlines():
-        done = subprocess.run(as_typed(command), cwd=kit, capture_output=True, text=True, timeout=100)
+        done = subprocess.run(as_typed(command), cwd=kit, capture_output=True, text=True, timeout=180)
         assert done.returncode == 0, done.stdout + done.stderr
         assert name in done.stdout  # found by the tests, and drawn
     assert (kit / f"{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -1,28 +1,22 @@
 """What the eavesdropper claims, that it really attacks, and that the score cannot be fooled."""
 
-import random
-
 import pytest
 
 from lab.dissect.files.capture_file import CaptureError, CaptureWriter
 from lab.exposure import (
-    CLASSES,
     Intercept,
-    Message,
-    disguises,
     eavesdrop,
     guess_votes,
     length_leak,
-    score,
     time_leak,
 )
-from lab.exposure.leaks import entropy_bits
 from lab.exposure.plaintext import Read, add_leaks
 from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.script import make_script
 from lab.harness.session import record
 from lab.harness.variant import Variant
 from tests.exposure.leaky_sessions import Case, record_all
+from tests.exposure.scores import shares
 
 BARE = [Variant(), Variant(wire="json")]
 DISGUISED = [Variant(wire=wire, disguise=kind) for wire in ("report", "json") for kind in ("base64", "xor")]
@@ -45,10 +39,6 @@ def sessions(request, once):
         lambda folder: record(folder, EVERY, seed=request.param, say=lambda line: None),
     )
     return heard_in(folder, read_manifest(folder / MANIFEST))
-
-
-def shares(session) -> dict[str, tuple[int, int, int]]:
-    return {item.kind: (item.right, item.wrong, item.total) for item in score(*session)}
 
 
 def everything(total) -> tuple[int, int, int]:
@@ -162,13 +152,6 @@ def all_of_this(sessions) -> None:
     test_times_leak_to_a_fraction_of_the_session(sessions)
 
 
-# --- the score cannot be fooled ---------------------------------------------------------------------------------------
-
-
-def line(who: str, text: str) -> Message:
-    return Message(1, 0, "somewhere", "say", 0, b"", who=who, text=text)
-
-
 SAID = [step.text for step in make_script(0).steps if step.action == "say"]
 NAMES = ["Brandon", "John", "Alice"]
 LEAKY = [
@@ -235,66 +218,6 @@ def test_what_stands_on_both_sides_of_something_hidden_is_not_put_together():
     assert [text for _, text in found.lines] == ["eggs"] and found.wire == "json"
 
 
-def test_times_that_were_made_up_are_not_right(recorded):
-    """One time for all, all in reverse order, too many, too late: each is less than the truth."""
-    _, manifest = recorded
-    entry = manifest["recordings"][0]
-    sent = [event["time_ns"] for event in entry["events"] if event["action"] in ("say", "tell")]
-    users = {user["name"]: f"{user['address']}:{user['port']}" for user in entry["users"]}
-    who = [users[event["who"]] for event in entry["events"] if event["action"] in ("say", "tell")]
-
-    server = f"{entry['server']['address']}:{entry['server']['port']}"
-
-    def right(times) -> int:  # but for the server itself
-        said = [
-            Message(1, time_ns, endpoint, "say", 0, b"")
-            for time_ns, endpoint in zip(times, who * 9, strict=False)
-        ]
-        return {item.kind: item for item in score(Intercept(said, server=server), entry)}[
-            "metadata"
-        ].right - 1
-
-    truth = right([time + 100_000 for time in sent])
-    assert truth == 2 * len(sent) + len(users)  # time and direction of each; how many each user sent
-    assert right([sent[0]] * len(sent)) <= 2 + len(users)
-    assert right([time - 10**10 for time in sent]) <= len(users)
-    assert right([sent[-1] + 10**10 for _ in sent]) <= len(users)
-    assert right(sent[1:]) < truth and right(sent * 2) <= truth
-    last = Intercept([Message(1, sent[-1], who[-1], "say", 0, b"")], server=server)
-    missed = {item.kind: item for item in score(last, entry)}["metadata"]
-    assert (
-        missed.right == 3 and missed.wrong <= 1
-    )  # the last one alone is still the last one: time, direction, server
-
-
-def test_made_up_lines_count_against_the_eavesdropper(recorded):
-    _, manifest = recorded
-    entry = manifest["recordings"][0]
-    who, text = make_script(7).lines[0]
-    claims = [(who, text), (who, text), (who, "never said"), ("Nobody", text)]
-    names = [Message(1, 0, "x", "name", 0, b"", text=name) for name in ("Brandon", "Mallory")]
-    scores = {item.kind: item for item in score(Intercept(names + [line(*claim) for claim in claims]), entry)}
-    assert (scores["content"].right, scores["content"].wrong) == (
-        1,
-        3,
-    )  # said once, so the second claim is false
-    assert scores["content"].precision == 0.25
-    assert (scores["identities"].right, scores["identities"].wrong) == (1, 1)
-
-
-def test_a_secret_counts_only_where_it_was_read(recorded):
-    _, manifest = recorded
-    entry = manifest["recordings"][0]
-    [secret] = entry["secrets"]
-    assert shares((Intercept([line("John", f"I know {secret}!")]), entry))["secrets"] == (1, 0, 1)
-    assert shares((Intercept([line("John", "I know nothing")]), entry))["secrets"] == (0, 0, 1)
-
-
-def test_the_classes_come_in_order(recorded):
-    _, manifest = recorded
-    assert tuple(item.kind for item in score(Intercept(), manifest["recordings"][0])) == CLASSES
-
-
 def test_keys_in_the_file_do_not_help_the_eavesdropper(recorded, tmp_path):
     folder, manifest = recorded
     entry = manifest["recordings"][2]
@@ -309,61 +232,6 @@ def test_keys_in_the_file_do_not_help_the_eavesdropper(recorded, tmp_path):
     assert shares((eavesdrop(tmp_path / "with-keys.pcapng"), entry)) == shares(
         (eavesdrop(folder / entry["file"]), entry)
     )
-
-
-# --- attacks and estimates, by themselves -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("period", range(1, disguises.LONGEST_KEY + 1))
-@pytest.mark.parametrize("start", [0, 5])
-def test_a_repeated_key_is_found_whatever_its_length(period, start):
-    key = bytes(range(65, 65 + period))
-    plain = b"Alice"[:start] + b"!ShowUserHasConnected" + "!GetAllActiveUsers and more, naïve".encode()
-    found = disguises.find_xor_key(disguises.xor(plain, key))
-    assert disguises.xor(disguises.xor(plain, key), found) == plain
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"Brandon!ShowUserHasConnected", b"\x16\x03\x01" + bytes(range(256)) * 4]
-)
-def test_no_key_is_found_where_there_is_none(data):
-    assert disguises.find_xor_key(data) is None
-
-
-@pytest.mark.parametrize("data", [b"", b"hello", b"!!!\n", b"QQ=Q\n", b"QQ==", b"Q\n"])
-def test_what_is_not_base64_is_left_alone(data):
-    assert disguises.undo_base64(data) is None
-
-
-def test_entropy_of_what_is_known():
-    assert entropy_bits([]) == entropy_bits([7] * 50) == 0
-    assert entropy_bits([0, 1] * 500) == pytest.approx(1, abs=0.01)
-    assert entropy_bits(list(range(8)) * 200) == pytest.approx(3, abs=0.01)
-    assert entropy_bits(range(16)) == 4  # never more than n messages can show
-
-
-@pytest.mark.parametrize(
-    ("kinds", "count"),
-    [
-        (3, 60),
-        (8, 18),
-        (40, 18),
-        *(pytest.param(*one, marks=pytest.mark.maintainers) for one in ((4, 120), (20, 18), (20, 60))),
-    ],
-)
-def test_intervals_hold_the_truth_as_often_as_they_say(kinds, count):
-    """A known source, drawn a hundred times. Where there are too few messages, only a lower bound is claimed."""
-    import math
-
-    dice = random.Random(1)
-    held = 0
-    for _ in range(100):
-        leak = length_leak(dice.choices(range(kinds), k=count), seed=dice.random())
-        held += leak.low <= math.log2(kinds) + 1e-9 and (
-            leak.at_least or math.log2(kinds) <= leak.high + 1e-9
-        )
-        assert leak.at_least == (str(leak).startswith("at least"))
-    assert held >= 85
 
 
 def test_ciphertext_that_is_not_broken_is_not_claimed(leaky):
@@ -405,15 +273,6 @@ def test_both_wires_in_one_room_over_tls(tmp_path):
     assert sorted(message.text_length for message in intercept.said) == sorted(
         map(len, ("from lines", "from report"))
     )
-
-
-def test_a_clock_that_is_exactly_right_leaks_more_than_one_that_is_not():
-    dice = random.Random(2)
-    sent = [second * 1_000_000_000 for second in range(60)]
-    sharp, blurred = ([time + round(dice.gauss(0, spread)) for time in sent] for spread in (1e6, 1e9))
-    assert (
-        time_leak(sharp, sent).bits > time_leak(blurred, sent).bits + 8
-    )  # a thousand times sharper: ten bits
 
 
 def test_a_bad_file_is_a_capture_error(tmp_path):
