@@ -11,7 +11,7 @@ import pytest
 from tests.support import ROOT, copy_kit, only, read_notebook, run_notebook
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-MOST_LINES = 10  # of code in a cell; anything longer is a function in lab/, with a test
+MOST_LINES = 8  # of code in a cell; anything longer is a function in lab/, with a test
 NAMES = [path.name for path in NOTEBOOKS]
 
 
