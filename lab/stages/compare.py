@@ -10,11 +10,14 @@ import difflib
 from pathlib import Path
 
 STAGES = ("report", "nodelay", "backlog", "framed", "broadcaster")
-COLUMN_CHARACTERS = 72
+COLUMN_CHARACTERS = 66
+# "table.diff td" outdoes what Jupyter says of tables.
 STYLE = """<style>
-.diff {font: 11px/1.35 monospace; border-collapse: collapse} .diff td {padding: 0 .4em; text-align: left}
-.diff_next {display: none} .diff_header {color: #767676} .diff_add {background: #c8f0d0; color: black}
-.diff_sub {background: #ffd7d5; color: black} .diff_chg {background: #fff2b3; color: black}
+table.diff td {font: 11px/1.35 monospace; padding: 0 .4em; text-align: left; vertical-align: top}
+table.diff th.diff_header {text-align: left} table.diff td.diff_header {color: #767676}
+table.diff .diff_next {display: none}
+.diff_add {background: #c8f0d0; color: black} .diff_sub {background: #ffd7d5; color: black}
+.diff_chg {background: #fff2b3; color: black}
 </style>"""
 
 
