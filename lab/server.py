@@ -60,10 +60,15 @@ def arguments() -> argparse.ArgumentParser:
         metavar="N",
         help="pad lines to blocks of N bytes, against guessing by length",
     )
+    _add_features(parser)
+    return parser
+
+
+def _add_features(parser: argparse.ArgumentParser) -> None:
     more = parser.add_argument_group("features, off until asked for").add_argument
     more("--private", action="store_true", help="one-to-one messages: /msg")
     more("--commands", action="store_true", help="/nick, and typed commands for the report's clients")
-    more("--accounts", metavar="FILE", help="only who has an account in this SQLite file comes in")
+    more("--accounts", metavar="FILE", help="let in only users with an account in this SQLite file")
     more(
         "--add-account",
         metavar="NAME",
@@ -74,7 +79,7 @@ def arguments() -> argparse.ArgumentParser:
         "--history",
         type=float,
         metavar="DAYS",
-        help="keep what is said for so long, and replay it to newcomers",
+        help="keep what is said that long, and send it to new users",
     )
     more("--history-file", metavar="FILE", default="chat-history.sqlite", help="where (default: %(default)s)")
     more(
@@ -82,13 +87,12 @@ def arguments() -> argparse.ArgumentParser:
         type=int,
         default=REPLAY,
         metavar="N",
-        help="lines a newcomer hears (default: %(default)s)",
+        help="lines that a new user is sent (default: %(default)s)",
     )
-    return parser
 
 
 def features(options: argparse.Namespace) -> list[Feature]:
-    """What was asked for, in the order in which it is asked. Raises OSError."""
+    """Return the chosen features, in the order in which the server asks them. Raise OSError."""
     chosen: list[Feature] = []
     if options.accounts:
         chosen.append(Accounts(options.accounts))
@@ -96,7 +100,7 @@ def features(options: argparse.Namespace) -> list[Feature]:
         with open(options.password_file, encoding="utf-8") as file:
             password = file.readline().rstrip("\r\n")
         if not password:
-            raise ServerError(f"the first line of {options.password_file} is empty, which is not a password")
+            raise ServerError(f"the first line of {options.password_file} is empty: it must be the password")
         chosen.append(RoomPassword(password))
     if options.private:
         chosen.append(Private())

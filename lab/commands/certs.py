@@ -1,4 +1,4 @@
-"""``python3 lab certs DIR``: a throw-away authority and a server certificate, for the chat over TLS."""
+"""``python3 lab certs DIR``: make a throw-away authority and a server certificate, for the chat over TLS."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="lab certs",
         description="Make ca.pem, server.pem and server.key in DIR. Trust them for nothing but the lab.",
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="made if it is not there")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="made if it does not exist")
     parser.add_argument(
         "--name",
         "--host",
@@ -21,10 +21,8 @@ def main(argv: list[str] | None = None) -> int:
         help="a name or address that clients will type for the server; may be given several times "
         "(default: localhost, 127.0.0.1, ::1)",
     )
-    parser.add_argument("--days", type=int, help="how long it is good (default: 30)")
-    parser.add_argument(
-        "--replace", action="store_true", help="replace an authority that is there, without asking"
-    )
+    parser.add_argument("--days", type=int, help="how long they are valid (default: 30)")
+    parser.add_argument("--replace", action="store_true", help="replace an existing authority without asking")
     options = parser.parse_args(argv)
 
     from lab.harness import certificates
@@ -46,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _refusal(folder: Path, replace: bool) -> str | None:
-    """Return why ``folder`` stays as it is, or None; asks before an authority is replaced."""
+    """Return why nothing is written into ``folder``, or None; ask before replacing an authority."""
     if folder.is_symlink():
         return f"{folder} is a link: name the folder itself"
     there = [name for name in ("ca.pem", "server.pem", "server.key") if os.path.lexists(folder / name)]

@@ -1,18 +1,22 @@
-"""``python3 lab check [SHEET ...]``: check the exercises; print a line per task and a story per failure.
+"""``python3 lab check [SHEET ...]``: check your own exercises, a line a task, and a story for each wrong one.
 
-pytest does the work (``pytest tests/exercises`` is the same without the lines), in the order of the sheets. In a
-notebook, ``lab.exercises.check("02")`` does the same.
-
-The bar counts the whole course: what was found last time about sheets that are not checked now is kept in
-``captures/mine/progress.json``, which may be deleted.
+pytest does the work (``pytest tests/exercises`` runs the same checks), in the order of the sheets. In a notebook,
+``lab.exercises.check("02")`` does the same. The bar counts the whole course: for sheets that are not checked now, the
+last results are read from ``captures/mine/progress.json``, which may be deleted.
 """
 
 import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.setup.paths import ROOT
+
+if TYPE_CHECKING:
+    import pytest
+
+    from lab.exercises.checks.tasks import Facts
 
 PROGRESS = ROOT / "captures" / "mine" / "progress.json"
 DONE, WRONG, NOT_ATTEMPTED, BROKEN = "done", "wrong", "not attempted", "cannot be checked"
@@ -59,57 +63,41 @@ def _run(arguments: list[str], remember: bool) -> int:
     import pytest
 
     reporter = Reporter()
-    quiet = [
-        "-o",
-        "addopts=",
-        "-p",
-        "no:terminal",
-        "-p",
-        "no:cacheprovider",
-        "-W",
-        "ignore",
-        "--rootdir",
-        str(ROOT),
-    ]
-    code = pytest.main(
-        [*quiet, "--config-file", str(ROOT / "pyproject.toml"), *arguments], plugins=[reporter]
-    )
+    settings = ["-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-W", "ignore"]
+    settings += ["--rootdir", str(ROOT), "--config-file", str(ROOT / "pyproject.toml")]
+    code = pytest.main([*settings, *arguments], plugins=[reporter])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        print("check: the checks themselves could not be run; is the kit complete?", file=sys.stderr)
+        print("check: the checks could not be run; is the kit complete?", file=sys.stderr)
         return 2
     reporter.finish(remember)
     return 1 if {WRONG, BROKEN} & set(reporter.states.values()) else 0
 
 
 class Reporter:
-    """A pytest plugin that prints a line a task as it is known, and keeps the stories for the end."""
+    """A pytest plugin that prints a line for each task at once, and the stories at the end."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.states: dict[str, str] = {}
         self._stories: list[str] = []
         self._sheet = ""
 
-    def pytest_collectreport(self, report):
+    def pytest_collectreport(self, report: "pytest.CollectReport") -> None:
         if report.failed:
             print(report.longrepr, file=sys.stderr)
 
-    def pytest_runtest_logreport(self, report):
+    def pytest_collection_modifyitems(self, items: "list[pytest.Function]") -> None:
+        self._names: dict[str, str] = {
+            item.name: item.function.task_name for item in items if hasattr(item.function, "task_name")
+        }
+        sheets = {item.path.stem.removeprefix("test_") for item in items}
+        self._facts = {sheet: _facts_of(sheet) for sheet in sheets}
+
+    def pytest_runtest_logreport(self, report: "pytest.TestReport") -> None:
         if report.when != "call" and not report.failed:
             return
         path, _, test = report.nodeid.partition("::")
         sheet, task = Path(path).stem.removeprefix("test_"), self._names.get(test, test)
-        if hasattr(report, "wasxfail"):
-            state = NOT_ATTEMPTED
-        elif report.failed:
-            text = str(report.longrepr)
-            told = "  came back  " in text
-            state = WRONG if told else BROKEN
-            story = text if told else f"{task}: {text.strip().splitlines()[-1]}"
-            if story not in self._stories:  # a sheet that cannot be loaded is one story
-                self._stories.append(story)
-        else:
-            state = DONE
-        self.states[f"{sheet}.{task}"] = state
+        state = self.states[f"{sheet}.{task}"] = self._state(report, task)
         if sheet != self._sheet:
             print(f"\n{sheet}", flush=True)
             self._sheet = sheet
@@ -117,37 +105,37 @@ class Reporter:
         about = f"{facts.minutes:>3} min  {facts.source}" if facts else ""
         print(f"  {state:<14} {task:<22} {about}".rstrip(), flush=True)
 
-    def pytest_collection_modifyitems(self, items):
-        self._names = {
-            item.name: item.function.task_name for item in items if hasattr(item.function, "task_name")
-        }
-        sheets = {Path(str(item.path)).stem.removeprefix("test_") for item in items}
-        self._facts = {sheet: _facts_of(sheet) for sheet in sheets}
+    def _state(self, report: "pytest.TestReport", task: str) -> str:
+        """Return what a task came to; keep its story."""
+        if hasattr(report, "wasxfail"):
+            return NOT_ATTEMPTED
+        if not report.failed:
+            return DONE
+        text = str(report.longrepr)
+        is_story = "  came back  " in text
+        story = text if is_story else f"{task}: {text.strip().splitlines()[-1]}"
+        if story not in self._stories:  # a sheet that cannot be loaded has one story for all its tasks
+            self._stories.append(story)
+        return WRONG if is_story else BROKEN
 
     def finish(self, remember: bool) -> None:
-        """The stories, and the bar. ``remember`` what was found, and count what is remembered."""
-        for story in self._stories:
-            print(f"\n{story}")
-        known = {**(_remembered() if remember else {}), **self.states}
+        """Print the stories and the bar. With ``remember``, earlier results count too, and these are kept."""
+        from lab.exercises.checks.tasks import load_tasks, sheet_names
+
+        print(*(f"\n{story}" for story in self._stories), sep="\n", end="\n" if self._stories else "")
+        known = self.states
         if remember:
+            known = {**_remembered(), **self.states}
             _remember(known)
-        all_tasks = _all_tasks()
-        done = sum(known.get(task) == DONE for task in all_tasks)
-        if remember:
-            tell_answers()
-        filled = BAR * done // max(len(all_tasks), 1)
-        print(f"\ncourse  [{'#' * filled}{'.' * (BAR - filled)}]  {done} of {len(all_tasks)} tasks done")
+            print_answers()
+        tasks = [task.id for sheet in sheet_names() for task in load_tasks(sheet)]
+        done = sum(known.get(task) == DONE for task in tasks)
+        filled = BAR * done // max(len(tasks), 1)
+        print(f"\ncourse  [{'#' * filled}{'.' * (BAR - filled)}]  {done} of {len(tasks)} tasks done")
 
 
-def _all_tasks() -> list[str]:
-    """Every task of the course, as its checks say: a sheet that cannot be read still has its tasks."""
-    from lab.exercises.checks.tasks import load_tasks, sheet_names
-
-    return [task.id for sheet in sheet_names() for task in load_tasks(sheet)]
-
-
-def _facts_of(sheet: str) -> dict:
-    """What the students' sheet states of its tasks; nothing where it cannot be read, which each task then tells."""
+def _facts_of(sheet: str) -> "dict[str, Facts]":
+    """Return what the student's sheet says about its tasks; nothing if it cannot be read (each task reports that)."""
     from lab.exercises.checks.tasks import STUBS, facts, module_name
 
     try:
@@ -156,19 +144,21 @@ def _facts_of(sheet: str) -> dict:
         return {}
 
 
-def tell_answers() -> None:
-    """A line on each of the student's answers.toml: whether it can be read, and what cannot be an answer. Nobody here knows
-    what is right in it."""
+def print_answers() -> None:
+    """Print a line for each of your answers.toml: whether it can be read, and what cannot be an answer.
+
+    What is right is not known here.
+    """
     from lab.exercises.checks.answers import AnswersError, read_answers
     from lab.harness.student_capture import mistakes
 
     for path in sorted(PROGRESS.parent.glob("*/answers.toml")):
+        name = path.relative_to(ROOT).as_posix()
         try:
             answers = read_answers(path)
-            count = len(answers.keys() - {"student"})
-            print(f"\n{path.relative_to(ROOT).as_posix()}: {count} answered", *mistakes(answers), sep="\n  ")
+            print(f"\n{name}: {len(answers.keys() - {'student'})} answered", *mistakes(answers), sep="\n  ")
         except (AnswersError, OSError) as error:
-            print(f"\n{path.relative_to(ROOT).as_posix()} cannot be read: {error}")
+            print(f"\n{name} cannot be read: {error}")
 
 
 def _remembered() -> dict[str, str]:

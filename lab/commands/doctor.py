@@ -1,6 +1,6 @@
-"""``python3 lab doctor``: say what works on this machine, and how to fix each fault. It changes nothing.
+"""``python3 lab doctor``: print what works on this machine, and for each fault the fix. Changes nothing.
 
-Standard library only, and works before the set-up: what needs a package is asked of the Python that has it.
+Standard library only, so that it works before the set-up: what needs a package runs in the Python that has it.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from lab.net import namespace
 from lab.setup import first_use, system_packages
+from lab.setup.paths import ROOT
 
 REPORT_PORT = 9898
 TRY_S = 60
@@ -34,7 +35,7 @@ class Finding:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print every finding; exit code 1 where something does not work."""
+    """Print every finding; return 1 if something does not work."""
     argparse.ArgumentParser(prog="lab doctor", description="Check this machine for the lab.").parse_args(argv)
     findings = []
     for finding in examine():
@@ -42,12 +43,12 @@ def main(argv: list[str] | None = None) -> int:
         findings.append(finding)
     faults = sum(finding.state == "fault" for finding in findings)
     notes = sum(finding.state == "note" for finding in findings)
-    print(f"\nfaults: {faults}, notes: {notes}.", "All is well." * (not faults))
+    print(f"\nfaults: {faults}, notes: {notes}." + ("" if faults else " All is well."))
     return 1 if faults else 0
 
 
 def examine() -> Iterator[Finding]:
-    """Every finding, in the order in which things build on each other."""
+    """Yield every finding, in the order in which things depend on each other."""
     parts = system_packages.python_parts()
     yield _python(parts)
     yield _tkinter(parts)
@@ -61,7 +62,7 @@ def examine() -> Iterator[Finding]:
     yield _port()
 
 
-def _python(parts: dict) -> Finding:
+def _python(parts: dict[str, str]) -> Finding:
     version = sys.version.split()[0]
     if sys.version_info < (3, 10):
         return Finding("fault", "Python", version, "install Python 3.10 or later")
@@ -70,7 +71,7 @@ def _python(parts: dict) -> Finding:
     return Finding("ok", "Python", version)
 
 
-def _tkinter(parts: dict) -> Finding:
+def _tkinter(parts: dict[str, str]) -> Finding:
     if "tkinter" in parts:
         return Finding(
             "note", "tkinter", "missing: no chat windows, the client works with --terminal", parts["tkinter"]
@@ -78,7 +79,7 @@ def _tkinter(parts: dict) -> Finding:
     return Finding("ok", "tkinter", "the chat windows can be drawn")
 
 
-def _display(parts: dict) -> Finding:
+def _display(parts: dict[str, str]) -> Finding:
     fix = "python3 lab/client.py --terminal, or log in at a screen"
     named = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.platform not in ("win32", "darwin") and not named:
@@ -89,11 +90,9 @@ def _display(parts: dict) -> Finding:
 
 
 def _try(code: str, python: str = sys.executable) -> str:
-    """Run a little program; returns the last line of what it has to say against it, or of its error."""
+    """Run a short program; return the last line that it prints, or of its error; nothing if all is well."""
     try:
-        asked = subprocess.run(
-            [python, "-c", code], capture_output=True, text=True, cwd=first_use.ROOT, timeout=TRY_S
-        )
+        asked = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=TRY_S)
     except subprocess.TimeoutExpired:
         return f"no answer in {TRY_S} s"
     said = asked.stdout.strip() or (
@@ -103,13 +102,13 @@ def _try(code: str, python: str = sys.executable) -> str:
 
 
 def _folder() -> Finding:
-    if os.access(first_use.ROOT, os.W_OK) and os.access(first_use.ROOT / "captures", os.W_OK):
+    if os.access(ROOT, os.W_OK) and os.access(ROOT / "captures", os.W_OK):
         return Finding("ok", "kit folder", "can be written")
     fix = "put the kit into a folder of your own"
-    return Finding("fault", "kit folder", f"{first_use.ROOT} cannot be written", fix)
+    return Finding("fault", "kit folder", f"{ROOT} cannot be written", fix)
 
 
-def _packages(parts: dict) -> Finding:
+def _packages(parts: dict[str, str]) -> Finding:
     missing = first_use.missing_packages()
     if not missing:
         return Finding("ok", "packages", "all of requirements.txt")

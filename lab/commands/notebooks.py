@@ -1,6 +1,6 @@
-"""``python3 lab notebooks``: open the whole kit in JupyterLab, so that the notebooks' links to sheets work.
+"""``python3 lab notebooks``: open JupyterLab on the whole kit, so that a notebook can open the sheet that it links to.
 
-Its own settings are in ``lab/jupyterlab``: no news and no check for updates, hence no pop-up.
+Its settings are in ``lab/jupyterlab``: no news and no check for updates, hence no pop-up.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """``python3 lab package``: the chat client as one file to hand out, as the report did.
 
-``chat-client.pyz`` is a zip file that Python runs (PEP 441): it needs Python 3.10 or later and nothing else. Where PyInstaller
-is installed, a program that needs not even Python is made as well, for this kind of system alone.
+``chat-client.pyz`` is a zip file that Python runs (PEP 441): it needs Python 3.10 or later and nothing else. If
+PyInstaller is installed, a program that needs no Python is made as well, for this kind of system only.
 """
 
 import argparse
@@ -26,7 +26,7 @@ sys.exit(main())
 
 
 def copy_client(folder: Path) -> None:
-    """What the client consists of, and nothing else of the kit."""
+    """Copy what the client consists of, and nothing else of the kit."""
     (folder / "lab" / "setup").mkdir(parents=True)
     for name in ("__init__.py", "client.py", "setup/__init__.py", "setup/bootstrap.py"):
         shutil.copy(LAB / name, folder / "lab" / name)
@@ -41,24 +41,26 @@ def make_pyz(folder: Path, out: Path) -> Path:
 
 
 def make_program(folder: Path, out: Path) -> Path:
-    """One file with PyInstaller. Raises OSError with its last words."""
+    """Make one file with PyInstaller. Raise OSError with the last line that it prints."""
     with tempfile.TemporaryDirectory() as work:
         command = [sys.executable, "-m", "PyInstaller", "--onefile", "--noconfirm", "--log-level", "ERROR"]
         command += ["--name", NAME, "--distpath", str(out), "--workpath", work, "--specpath", work]
         command += ["--paths", str(folder), "--collect-submodules", "lab.chat", str(folder / "__main__.py")]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise OSError(f"PyInstaller failed: {(done.stderr.strip() or 'no output').splitlines()[-1]}")
+        raise OSError(
+            f"PyInstaller failed: {(done.stderr.strip() or f'exit code {done.returncode}').splitlines()[-1]}"
+        )
     return out / (f"{NAME}.exe" if sys.platform == "win32" else NAME)
 
 
 def how_to_get_it(out: Path) -> list[str]:
-    """The commands, for this Python: those that systems bring along refuse packages outside an environment (PEP 668)."""
+    """Return the commands for this Python: a system's own refuses packages outside an environment (PEP 668)."""
     commands, python = [], sys.executable
     if sys.prefix == sys.base_prefix:
         environment = out / "environment"
         commands = [f"{python} -m venv {environment}"]
-        python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+        python = str(environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
     return [*commands, f"{python} -m pip install pyinstaller", f"{python} {LAB} package --out {out}"]
 
 

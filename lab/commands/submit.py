@@ -1,7 +1,7 @@
-"""``python3 lab submit``: pack everything to hand in into one file; list its contents and what is missing.
+"""``python3 lab submit``: pack what you hand in into one file, and list what is in it and what is missing.
 
-In it: the sheets of ``lab/exercises``, and from ``captures/mine/ID`` the recordings and ``answers.toml``. Nothing is
-checked or changed here (``python3 lab check`` checks); what is missing may still be missing on purpose.
+It packs the sheets of ``lab/exercises``, and the recordings and ``answers.toml`` of ``captures/mine/ID``. Nothing is
+checked or changed (``python3 lab check`` checks); something may be missing on purpose.
 """
 
 import argparse
@@ -62,12 +62,12 @@ def _only_student() -> str:
             if found
             else "there is no recording in captures/mine"
         )
-        raise ValueError(f"whose is it? {there}: say --student ID")
+        raise ValueError(f"{there}: name yourself with --student ID")
     return found[0]
 
 
 def gather(student: str, captures: Path) -> tuple[dict[str, Path], list[str]]:
-    """(name in the zip: file) of everything that is there, and a line on each thing that should be."""
+    """Return the files by their name in the zip, and a line about each thing that should be there."""
     from lab.exercises.checks.tasks import STUBS, module_name, sheet_names
 
     files, remarks = {}, []
@@ -118,18 +118,18 @@ def _describe_answers(path: Path, student: str) -> str:
         return f"BROKEN    answers.toml: {error}; it will count as not answered"
     owner = answers.pop("student", student)
     if str(owner).lower() != student:
-        return f"WRONG     answers.toml is that of {owner}"
+        return f"WRONG     answers.toml belongs to {owner}"
     asked = sum(
         line.startswith("# ") and "=" in line and not line.startswith("#  ") for line in _template_lines(path)
     )
-    told = f"there     answers.toml, {len(answers)} answered" + (
+    described = f"there     answers.toml, {len(answers)} answered" + (
         f", {asked} lines still begin with #" if asked else ""
     )
-    return "\n          ".join([told, *mistakes(answers)])
+    return "\n          ".join([described, *mistakes(answers)])
 
 
 def _template_lines(path: Path) -> list[str]:
-    """Lines of the template that were left as they were: ``# key = value``."""
+    """Return the lines of the template that were not changed: ``# key = value``."""
     return [
         line
         for line in path.read_text(encoding="utf-8-sig").splitlines()

@@ -1,16 +1,19 @@
-"""``python3 lab test``: run the kit's tests with pytest, on all processors; other arguments go to pytest.
+"""``python3 lab test``: pytest on the kit's own tests, a worker for each processor; other arguments go to pytest.
 
     lab test ──> pytest ──> a worker, a worker ... ──> servers, screens, namespaces
-     (waits, sweeps)         (pytest-xdist)
+     (waits, cleans up)      (pytest-xdist)
 
-Nothing stays behind, however the run ends. Everything temporary lies in one folder, which is removed. On Linux this
-process adopts what the tests leave without a parent (``PR_SET_CHILD_SUBREAPER``), so at the end it sees each process
-that is still there and kills it. After a whole run such a process is a fault of a test, and the run has failed; after
-Ctrl-C or SIGTERM it is what one has to expect.
+Nothing stays behind, however the run ends. Everything temporary is in one folder, which is removed. On Linux this process
+adopts the processes that the tests leave without a parent (``PR_SET_CHILD_SUBREAPER``), so that it finds each one at the
+end and kills it. After a whole run such a process is a test's fault, and the run has failed; after Ctrl-C or SIGTERM it
+is expected.
+
+``python3 lab test --lint`` runs the linters instead: the formatting, ruff's rules, and the types.
 """
 
 import contextlib
 import ctypes
+import importlib.util
 import os
 import shutil
 import signal
@@ -19,18 +22,24 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+from lab.setup import install
 from lab.setup.paths import ROOT
 
 PR_SET_CHILD_SUBREAPER = 36
-GRACE_S = 5  # for what is just ending
+GRACE_S = 5  # for processes that are about to end
 INTERRUPTED = 2  # pytest's exit code for it
-AT_THE_TERMINAL = ("--pdb", "--trace", "-s", "--capture=no")  # somebody looks on, and types
+AT_THE_TERMINAL = ("--pdb", "--trace", "-s", "--capture=no")  # a person watches and types
+LINTERS = ("ruff format --check", "ruff check", "mypy")
+PINNED = ROOT / "lab" / "setup" / "maintainers.txt"
 NO_WORKERS = (*AT_THE_TERMINAL, "-n", "--numprocesses", "--collect-only", "--co", "--version", "-h", "--help")
 
 
 def main(argv: list[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments == ["--lint"]:
+        return lint()
     names_a_file = any(Path(one.split("::")[0]).exists() for one in arguments if not one.startswith("-"))
     temporary = tempfile.mkdtemp(prefix="lab-test-")
     command = [
@@ -52,23 +61,36 @@ def main(argv: list[str] | None = None) -> int:
         _remove(temporary)
 
 
+def lint() -> int:
+    """Run every linter on the whole kit; return 0 if none has found anything."""
+    if not all(importlib.util.find_spec(words.split()[0]) for words in LINTERS):
+        pip = "uv pip install" if install.uv() else f"{sys.executable} -m pip install"
+        python = f" --python {sys.executable}" if install.uv() else ""
+        print(f"test: the linters are not installed: {pip}{python} -r {PINNED}", file=sys.stderr)
+        return 2
+    codes = []
+    for words in LINTERS:
+        print(f"== {words}", flush=True)
+        codes.append(subprocess.run([sys.executable, "-m", *words.split()], cwd=ROOT).returncode)
+    return max(map(abs, codes))
+
+
 def _workers(arguments: list[str]) -> list[str]:
-    """One for each processor that this process may use; none for a single test or where somebody looks on."""
+    """Return the options for a worker on each usable processor; none for a single test or while a person watches."""
     if any("::" in one or one.startswith(NO_WORKERS) for one in arguments):
         return []
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return ["-n", str(processors), "--dist", "worksteal"]
 
 
-def _run(command: list[str], own_session: bool, **options) -> int:
-    """Run it to its end, whatever signal arrives; return its exit code."""
+def _run(command: list[str], own_session: bool, **options: Any) -> int:
+    """Run the command to its end, whatever signal arrives; return its exit code."""
     interrupted = False
 
-    def interrupt(*_) -> None:
+    def interrupt(*_: object) -> None:
         nonlocal interrupted
-        os.killpg(
-            child.pid, signal.SIGKILL if interrupted else signal.SIGINT
-        )  # pytest and its workers tidy up
+        # At SIGINT, pytest and its workers clean up.
+        os.killpg(child.pid, signal.SIGKILL if interrupted else signal.SIGINT)
         interrupted = True
 
     own_session = own_session and os.name == "posix"
@@ -95,7 +117,7 @@ def _run(command: list[str], own_session: bool, **options) -> int:
 
 
 def _sweep(grace_s: float) -> list[str]:
-    """Kill every process that the tests have left; return their command lines."""
+    """Kill every process that the tests left behind; return their command lines."""
     deadline = time.monotonic() + grace_s
     while (children := _children()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -112,7 +134,7 @@ def _sweep(grace_s: float) -> list[str]:
 
 
 def _children() -> list[Path]:
-    """The living children of this process, in /proc; those that have ended are reaped."""
+    """Return the living children of this process, in /proc; reap those that have ended."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -121,7 +143,7 @@ def _children() -> list[Path]:
 
 
 def _remove(folder: str) -> None:
-    """Remove a folder also where a test has taken the rights from what is in it."""
+    """Remove a folder, also if a test has removed the permissions of what is in it."""
     for parent, _, _ in os.walk(folder):
         with contextlib.suppress(OSError):
             os.chmod(parent, 0o700)

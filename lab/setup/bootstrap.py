@@ -1,13 +1,13 @@
-"""Prepare every program of the kit: ``python lab/server.py``, ``python3 lab`` and ``python -m lab``.
+"""What every program of the kit runs first, whether started by path (``python lab/server.py``) or by ``-m``.
 
-Python puts the folder of the script it runs first on its search path. For these programs that is ``lab`` itself, whose
-modules would then be importable twice under two names: the checkout is put there instead. Output that the terminal's
-encoding has no letters for is escaped instead of ending the program, and Ctrl-C, also during the imports, ends it without a
-traceback.
+Python puts the folder of the script first on its search path. For these programs that is ``lab`` itself, whose modules
+would then be importable under two names, so the checkout takes its place. Characters that the terminal's encoding lacks
+are escaped instead of ending the program, and Ctrl-C ends it without a traceback, also during the imports.
 """
 
 import sys
 from pathlib import Path
+from types import TracebackType
 
 LAB = Path(__file__).resolve().parents[1]
 
@@ -20,7 +20,7 @@ for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
 
 
-def report_error(kind, error, traceback) -> None:
+def report_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, traceback)
 

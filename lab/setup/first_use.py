@@ -1,17 +1,15 @@
-"""Setting the kit up on first use: a ``.venv`` beside ``lab/`` with the packages of the lock, a restart inside.
+"""Set the kit up on first use: make ``.venv`` beside ``lab/`` with the packages of the lock, then restart inside it.
 
-Standard library only, since it runs before anything is installed. It keeps out of the way where the Python in use has
-all the packages already. A complete ``.venv`` is used with its own Python, whichever Python started the command. One that
-is incomplete or outdated is mended in place with its own Python; nothing is ever cleared. What this kit did not make is
-left alone: a folder that is not an environment, or what is behind a link.
+Nothing happens where the Python in use has all packages already. A complete ``.venv`` is used with its own Python,
+whichever Python started the command. One that is incomplete or outdated is repaired in place; nothing is ever cleared.
+What the kit did not make is left alone: a folder that is not an environment, or the target of a link.
 
-The file ``.venv/ready`` says how far it is: UNFINISHED from the beginning on, the fingerprint of requirements.txt and the
-lock when all is installed. A set-up that was cut off is therefore continued. As root on a Debian-like system it also
-installs, with apt, what the tests want to have (tshark, Xvfb) and Python's own split-off parts; ``--no-system`` refuses
-that. Anywhere else it asks nobody for a password: what is missing stays switched off, and ``python3 lab doctor`` says how
-to get it.
+The file ``.venv/ready`` records the progress: UNFINISHED from the start, the fingerprint of requirements.txt and the
+lock once all is installed. So an interrupted set-up continues next time. As root on a Debian-like system it also
+installs, with apt, what the tests use (tshark, Xvfb) and missing parts of Python; ``--no-system`` prevents that.
+Elsewhere nothing asks for a password: what is missing stays off, and ``python3 lab doctor`` says how to install it.
 
-Everything it says goes to standard error, so that a program's own output stays clean.
+All messages go to standard error, so that a program's output stays clean. Standard library only.
 """
 
 import hashlib
@@ -21,6 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,11 +38,8 @@ TRY_S = 60
 
 
 def ensure(system: bool = True) -> None:
-    """Return where every package is at hand; otherwise set up ``.venv`` and start this same command again inside it.
-
-    Raises SetupError.
-    """
-    restarted = os.environ.pop(RESTARTED, "")  # popped: it is not meant for programs that we start
+    """Return if every package is available; otherwise set ``.venv`` up and restart this command inside. Raise SetupError."""
+    restarted = os.environ.pop(RESTARTED, "")  # removed: programs that we start must not inherit it
     if not (missing := missing_packages()):
         return
     if restarted == "mended":
@@ -57,7 +53,7 @@ def ensure(system: bool = True) -> None:
 def restart(python: Path, state: str) -> None:
     """Run this same command with another Python; does not return."""
     command = [str(python), *sys.orig_argv[1:]]
-    os.environ[RESTARTED] = state  # whatever is wrong in a mended one, another restart does not help
+    os.environ[RESTARTED] = state  # a repaired one that lacks something is not restarted again
     sys.stdout.flush()
     if os.name == "posix":
         os.execv(python, command)
@@ -65,18 +61,18 @@ def restart(python: Path, state: str) -> None:
 
 
 def requirements() -> dict[str, str]:
-    """The packages that requirements.txt asks for on this system, each with its range: {"scapy": ">=2.5,<3", ...}."""
+    """Return the packages of requirements.txt for this system with their ranges: {"scapy": ">=2.5,<3", ...}."""
     wanted = {}
     for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
         requirement, _, marker = line.partition("#")[0].partition(";")
         if requirement.strip() and (marker.strip() in ("", f'sys_platform == "{sys.platform}"')):
-            name, versions = re.fullmatch(r"([\w.-]+)(.*)", requirement.strip()).groups()
+            name, versions = re.split(r"(?![\w.-])", requirement.strip(), maxsplit=1)
             wanted[name] = versions
     return wanted
 
 
 def missing_packages() -> list[str]:
-    """Those of them that the Python in use does not have, or not in that range."""
+    """Return those that the Python in use lacks, or does not have in that range."""
     missing = []
     for name, versions in requirements().items():
         try:
@@ -87,10 +83,10 @@ def missing_packages() -> list[str]:
     return missing
 
 
-def is_within(version: str | None, versions: str) -> bool:
-    """Whether a version lies in a range like ``>=2.5,<3``. (pip knows more forms; requirements.txt uses these two.)
+def _is_within(version: str | None, versions: str) -> bool:
+    """Return whether a version lies in a range like ``>=2.5,<3`` (the two forms that requirements.txt uses).
 
-    What is left of a package that was half removed has no version, and is in no range.
+    A package that was half removed has no version, and is in no range.
     """
 
     def numbers(text: str) -> list[int]:
@@ -105,18 +101,18 @@ def is_within(version: str | None, versions: str) -> bool:
 
 
 def fingerprint() -> str:
-    """What the set-up depends on; where it has changed, the set-up is done again."""
+    """Return a digest of what the set-up depends on: if it changes, the set-up is done again."""
     text = b"".join(path.read_bytes() for path in (REQUIREMENTS, LOCK) if path.exists())
     return hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def is_ready() -> bool:
-    """Whether ``.venv`` is complete, up to date, and its Python runs."""
+    """Return whether ``.venv`` is complete and up to date, and its Python runs."""
     return _mark() == fingerprint() and _runs(_venv_python())
 
 
 def obstacle() -> str | None:
-    """Why nothing may be set up in ``.venv``, with what to do; None where it may."""
+    """Return why nothing may be set up in ``.venv``, and what to do; None if it may."""
     if not os.path.lexists(VENV):
         return None
     if not VENV.is_dir():
@@ -130,7 +126,7 @@ def obstacle() -> str | None:
 
 
 def python_with_packages() -> str | None:
-    """The Python that has every package: the one in use, that of ``.venv``, or None."""
+    """Return the Python that has every package: the one in use, that of ``.venv``, or None."""
     if not missing_packages():
         return sys.executable
     return str(_venv_python()) if is_ready() or not _mark() and _is_complete() else None
@@ -144,12 +140,12 @@ def _mark() -> str:
 
 
 def _runs(python: Path) -> bool:
-    """Whether a Python is there, starts, and is recent enough."""
+    """Return whether a Python exists, starts, and is recent enough."""
     return _answer(python, "-I", "-S", "-c", "import sys; print(sys.version_info >= (3, 10))") == "True"
 
 
 def _is_complete() -> bool:
-    """Whether the Python of ``.venv`` has all packages in the ranges of requirements.txt."""
+    """Return whether the Python of ``.venv`` has all packages in the ranges of requirements.txt."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from lab.setup.first_use import missing_packages"
     return (VENV / "pyvenv.cfg").exists() and _answer(
         _venv_python(), "-c", f"{code}; print(missing_packages())"
@@ -157,7 +153,7 @@ def _is_complete() -> bool:
 
 
 def _answer(python: Path, *arguments: str) -> str | None:
-    """What a Python prints; None where it cannot be run or fails."""
+    """Return what a Python prints, or None if it cannot be run or fails."""
     try:
         done = subprocess.run(
             [str(python), *arguments],
@@ -180,7 +176,7 @@ def _venv_python() -> Path:
 
 
 def _mend(system: bool) -> None:
-    """Make ``.venv`` complete, or find that it is. Raises SetupError."""
+    """Make ``.venv`` complete, or find that it is. Raise SetupError."""
     may_write = os.access(ROOT, os.W_OK)
     if (
         not _mark() or not may_write and _mark() != UNFINISHED
@@ -203,8 +199,8 @@ def _mend(system: bool) -> None:
 
 
 @contextmanager
-def _alone():
-    """Hold the lock of the kit's folder; say so where another process holds it first."""
+def _alone() -> Iterator[int]:
+    """Hold the lock of the kit's folder; say so if another process has it."""
     try:
         with folder_lock(ROOT) as lock:
             yield lock
@@ -237,18 +233,18 @@ def _set_up(python: Path, system: bool) -> None:
         if before in ("", UNFINISHED) or not _is_complete():
             raise
         READY.write_text(before, encoding="utf-8")
-        say(f"  {error}. Going on with the packages that are there.\n")
+        say(f"  {error}. Continuing with the packages that are there.\n")
         return
     say("  done.\n")
 
 
 def _make(python: Path, interrupted: bool) -> None:
-    """Make the environment where its Python does not run, and pip in it where uv is not there to do without."""
+    """Make the environment if its Python does not run, and install pip in it if there is no uv."""
     if not _runs(python):
         if (VENV / "pyvenv.cfg").exists():
             say(f"  its Python no longer runs; from now on it uses {sys.executable}")
         for link in python.parent.glob("python*"):
-            if link.is_symlink():  # venv keeps a link that is there, also one to a Python that is gone
+            if link.is_symlink():  # venv keeps existing links, even to a Python that is gone
                 link.unlink()
         run(
             [sys.executable, "-m", "venv", "--without-pip", str(VENV)],
@@ -263,9 +259,9 @@ def _make(python: Path, interrupted: bool) -> None:
 
 
 def _remove_half_installed() -> None:
-    """Remove the metadata of packages that were being installed, so that they are installed again.
+    """Remove the metadata of packages whose installation was interrupted, so that they are installed again.
 
-    pip and uv write INSTALLER last; a package without it would otherwise count as installed.
+    pip and uv write INSTALLER last; a package without it would count as installed.
     """
     for pattern in ("lib/python*/site-packages/*.dist-info", "Lib/site-packages/*.dist-info"):
         for metadata in VENV.glob(pattern):

@@ -1,21 +1,23 @@
-"""Lock a folder for one process. The system releases the lock when its holder ends, however it ends."""
+"""A lock on a folder between processes. The system releases it when its holder ends, however it ends."""
 
 import errno
 import os
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 class Locked(OSError):
-    """Somebody else holds the lock."""
+    """Another process holds the lock."""
 
 
 @contextmanager
-def folder_lock(folder: Path, wait: bool = False):
-    """Be the only one at work in ``folder`` inside the ``with``.
+def folder_lock(folder: Path, wait: bool = False) -> Iterator[int]:
+    """Hold the lock of ``folder`` inside the ``with``; yield the descriptor that holds it.
 
-    With ``wait`` until the other one has done; without, raises Locked. Yield the descriptor that holds the lock. On POSIX
-    the folder itself is locked and nothing is left behind; Windows can lock files alone, and gets one.
+    If another process has it, wait for that one with ``wait``, otherwise raise Locked. On POSIX the folder itself is
+    locked and nothing is left behind; Windows can lock files only, and gets one.
     """
     if os.name == "posix":
         file = os.open(folder, os.O_RDONLY)
@@ -30,7 +32,7 @@ def folder_lock(folder: Path, wait: bool = False):
 
 def _lock(file: int, wait: bool) -> None:
     try:
-        if os.name == "posix":
+        if sys.platform != "win32":
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -47,5 +49,5 @@ def _lock(file: int, wait: bool) -> None:
                         raise
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-            raise Locked("somebody else is at it") from error
-        # Some file systems cannot lock (NFS): go on without.
+            raise Locked(f"another process holds the lock: {error.strerror}") from error
+        # Some file systems (NFS) cannot lock: continue without.

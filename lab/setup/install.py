@@ -1,9 +1,9 @@
-"""Fetching and installing packages into an environment, with uv where it is on the PATH and with pip elsewhere.
+"""Install packages into an environment: with uv where it is on the PATH, with pip elsewhere.
 
-First what the lock names: the same versions for a whole class, each file checked against its hash. Where the lock has
-nothing for this Python or system (no wheel), the ranges of requirements.txt decide. uv's and pip's output is folded into
-a few lines, and shown where it explains a failure. A registry that cannot be reached ends it at the first failed
-connection, before pip begins to repeat itself; a connection lost later on is retried. Standard library only.
+First the lock: the same versions for a whole class, each file checked against its hash. Where the lock has nothing
+for this Python or system (no wheel), the ranges of requirements.txt decide. The installer's output is folded into a
+few lines, and shown where it explains a failure. If the registry cannot be reached, the first failed connection ends
+the attempt, before pip retries; a connection that is lost later is retried. Standard library only.
 """
 
 import os
@@ -13,21 +13,21 @@ import sys
 import threading
 from pathlib import Path
 
-SILENCE_S = 5  # from here on the wait is explained
+SILENCE_S = 5  # after this, a line says what the wait is for
 OUT_OF_REACH = ("after connection broken by", "Failed to fetch", "error sending request")
 NOT_THERE = ("No matching distribution found", "No solution found")
 OTHER_HASH = ("DO NOT MATCH THE HASHES", "Hash mismatch")
-FETCHED = {
+FOUND = (
     "Downloading",
     "Using",
     "Processing",
     "Requirement",
     "Resolved",
-}  # how lines begin once a package was found
+)  # first words once a package was found
 
 
 class SetupError(Exception):
-    """The set-up cannot go on; the text says why and the one thing to do."""
+    """The set-up cannot continue; the text says why and what to do."""
 
 
 class OutOfReach(SetupError):
@@ -39,21 +39,21 @@ class NotThere(SetupError):
 
 
 def install_locked(python: Path, lock: Path) -> bool:
-    """Install what the lock names; return whether it has packages for this Python and system. Raises SetupError."""
+    """Install what the lock names; return whether it has packages for this Python and system. Raise SetupError."""
     try:
-        _install(python, ["--require-hashes", "--only-binary", ":all:", "--requirement", str(lock)])
+        _install(python, "--require-hashes", "--only-binary", ":all:", "--requirement", str(lock))
     except NotThere:
         return False
     return True
 
 
 def install_ranges(python: Path, requirements: Path) -> None:
-    """Install what requirements.txt asks for, in any version within its ranges. Raises SetupError."""
-    _install(python, ["--requirement", str(requirements)])
+    """Install what requirements.txt asks for, in any version within its ranges. Raise SetupError."""
+    _install(python, "--requirement", str(requirements))
 
 
 def uv() -> str | None:
-    """The path of uv, or None."""
+    """Return the path of uv, or None."""
     return shutil.which("uv")
 
 
@@ -61,91 +61,85 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _install(python: Path, arguments: list[str]) -> None:
-    if uv():
-        command = [uv(), "pip", "install", "--python", str(python), *arguments]
+def _install(python: Path, *arguments: str) -> None:
+    if tool := uv():
+        command = [tool, "pip", "install", "--python", str(python)]
     else:
-        command = [
-            str(python),
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--no-input",
-            *arguments,
-        ]
-    lines: list[str] = []
-    silence = threading.Timer(
-        SILENCE_S, say, ["  the package registry has not answered yet: is this machine online?"]
-    )
-    installer = subprocess.Popen(
-        command,
+        command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    waiting = "  the package registry has not answered yet: is this machine online?"
+    silence = threading.Timer(SILENCE_S, say, [waiting])
+    with subprocess.Popen(
+        [*command, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
         env={"UV_HTTP_RETRIES": "1", **os.environ},
-        close_fds=False,  # it shares the lock: what a killed set-up leaves running still keeps the next one waiting
-    )
-    silence.start()
-    try:
-        _follow(installer, lines, silence)
-        installer.wait()
-    except BaseException:
-        installer.terminate()
-        installer.wait()
-        raise
-    finally:
-        silence.cancel()
-        installer.stdout.close()
+        close_fds=False,  # it shares the lock: an installer that outlives a killed set-up still holds it
+    ) as installer:
+        silence.start()
+        try:
+            lines = _follow(installer, silence)
+        except BaseException:
+            installer.terminate()
+            installer.wait()
+            raise
+        finally:
+            silence.cancel()
     if installer.returncode:
         raise _failure(lines)
 
 
-def _follow(installer: subprocess.Popen, lines: list[str], silence: threading.Timer) -> None:
-    """Collect the output in ``lines`` and print the few that count."""
-    seen = 0
+def _follow(installer: subprocess.Popen[str], silence: threading.Timer) -> list[str]:
+    """Read the output to its end and print the few lines that matter; return all lines."""
+    lines: list[str] = []
+    packages = 0
     live = sys.stderr.isatty()
-    fetched = False
-    for line in installer.stdout:
+    found = False
+    for line in installer.stdout or ():
         lines.append(line.rstrip())
-        words = line.split()
-        if not fetched and FETCHED & set(words[:1]):
-            fetched = True
+        first, second, *_ = [*line.split(), "", ""]
+        if not found and first in FOUND:
+            found = True
             silence.cancel()
-        if not fetched and OUT_OF_REACH[0] in line:
-            installer.terminate()  # pip would try each index four times more
-        if words[:1] == ["Resolved"]:
-            say(f"  fetching and installing {words[1]} packages ...")
-        elif words[:1] == ["Collecting"]:
-            seen += 1
+        if not found and OUT_OF_REACH[0] in line:
+            installer.terminate()  # pip would try each index four more times
+        if first == "Resolved":
+            say(f"  fetching and installing {second} packages ...")
+        elif first == "Collecting":
+            packages += 1
+            progress = f"  fetching package {packages}: {second[:50]}"
             if live:
-                print(
-                    f"\r\x1b[K  fetching package {seen}: {words[1][:50]}", end="", file=sys.stderr, flush=True
-                )
-            elif seen % 20 == 1:
-                say(f"  fetching package {seen}: {words[1]}")
-        elif words[:2] == ["Installing", "collected"]:
+                print(f"\r\x1b[K{progress}", end="", file=sys.stderr, flush=True)
+            elif packages % 20 == 1:
+                say(progress)
+        elif (first, second) == ("Installing", "collected"):
             say(("\r\x1b[K" if live else "") + "  installing the packages ...")
+    return lines
 
 
 def _failure(lines: list[str]) -> SetupError:
-    """What the installer's output says about why it failed."""
-    text = "\n".join(lines)
-    if any(words in text for words in OUT_OF_REACH):
+    """Return the error that the installer's output describes."""
+
+    def said(phrases: tuple[str, ...]) -> bool:
+        return any(phrase in line for phrase in phrases for line in lines)
+
+    if said(OUT_OF_REACH):
         return OutOfReach("the package registry cannot be reached: is this machine online? Then try again")
-    if any(words in text for words in OTHER_HASH):
+    if said(OTHER_HASH):
         return SetupError(
             "the registry sent a file that is not the one in lab/setup/requirements.lock: nothing was installed"
         )
-    error = NotThere if any(words in text for words in NOT_THERE) else SetupError
+    error = NotThere if said(NOT_THERE) else SetupError
     last = [line for line in lines if line.strip() and not line.startswith("[notice]")][-3:]
     return error("\n".join(["the packages could not be installed:", *(f"  | {line}" for line in last)]))
 
 
-def run(command: list[str], what: str, environment: dict | None = None, close_fds: bool = True) -> None:
-    """Run a program without its output. ``close_fds=False`` lets it keep the lock, even after this process was killed."""
+def run(
+    command: list[str], what: str, environment: dict[str, str] | None = None, close_fds: bool = True
+) -> None:
+    """Run a program without showing its output. With ``close_fds=False`` it holds the lock as long as it runs."""
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

@@ -1,7 +1,4 @@
-"""List what pip cannot install: programs and split-off parts of Python, with the command for each.
-
-Standard library only.
-"""
+"""What pip cannot install: programs, and parts of Python that some systems package separately. Standard library only."""
 
 import importlib.util
 import os
@@ -15,7 +12,7 @@ SYSTEM_PACKAGES = {"tshark": "tshark", "Xvfb": "xvfb", "openbox": "openbox"}  # 
 
 
 def python_parts() -> dict[str, str]:
-    """The parts of Python that some systems split off and this one lacks: name and the one command that mends it."""
+    """Return the parts of Python that this one lacks: name and the command that installs it."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     website = "python.org: its Python has every part"
     missing = {}
@@ -27,7 +24,7 @@ def python_parts() -> dict[str, str]:
 
 
 def install_command(debian: str, fedora: str, arch: str, homebrew: str, website: str) -> str:
-    """The one line that brings a program to this system, by its package's name there."""
+    """Return the line that installs a program on this system, by its package's name there."""
     for program, line in (
         ("apt-get", f"sudo apt install {debian}"),
         ("dnf", f"sudo dnf install {fedora}"),
@@ -44,7 +41,7 @@ def is_root_on_debian() -> bool:
 
 
 def install_system_packages() -> None:
-    """As root on a Debian-like system: what pip cannot bring. A failure is reported and does not end the set-up."""
+    """Install with apt, as root. A failure is reported and does not end the set-up."""
     wanted = [package for program, package in SYSTEM_PACKAGES.items() if not shutil.which(program)]
     if shutil.which("python3") and Path(sys.executable).resolve().parent == Path("/usr/bin"):
         wanted += [fix.split()[-1] for fix in python_parts().values()]
@@ -60,4 +57,4 @@ def install_system_packages() -> None:
             environment,
         )
     except SetupError as error:
-        say(f"  {error}; going on without them")
+        say(f"  {error}; continuing without them")

@@ -109,7 +109,7 @@ def test_answers_are_counted_and_a_broken_line_is_named(tmp_path, monkeypatch, c
     ):
         (tmp_path / student).mkdir()
         (tmp_path / student / "answers.toml").write_text(text)
-    check.tell_answers()
+    check.print_answers()
     printed = capsys.readouterr().out
     assert "s1/answers.toml: 3 answered" in printed and "s2/answers.toml cannot be read: line 1" in printed
     assert "client_isn: a whole number is asked for, not '7'" in printed

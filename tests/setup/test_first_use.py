@@ -356,7 +356,7 @@ def test_a_new_lock_without_a_network_does_not_stop_a_complete_one(set_up_kit):
         lock.write(f"lab-kit-other-package==1 --hash=sha256:{'0' * 64}\n")
     url = "http://127.0.0.1:9/simple"  # port 9, discard: nothing listens
     done = run(set_up_kit, PIP_NO_INDEX="", PIP_FIND_LINKS="", PIP_INDEX_URL=url, PIP_CONFIG_FILE=os.devnull)
-    assert done.returncode == 0 and "Going on with the packages that are there" in done.stderr, done.stderr
+    assert done.returncode == 0 and "Continuing with the packages that are there" in done.stderr, done.stderr
     assert is_untouched(set_up_kit)
 
 
