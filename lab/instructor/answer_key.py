@@ -1,17 +1,18 @@
-"""Derive the right answers about a student's capture from the recording. They are stored nowhere.
+"""The right answers about a student's capture: derived from the recording, stored nowhere.
 
-``derive(folder, profile)`` reads the student's two recordings as any analyst would, with ``lab.dissect``. The profile
-is only needed for what the questions are about (whose connection, which word). Whether it is the right recording at
-all is a question of its own: ``wrong_conversation`` holds what is said in it against what this student's id gives.
+``derive(folder, profile)`` reads the student's two recordings as an analyst would, with ``lab.dissect``. The profile only
+says what the questions are about (whose connection, which word). ``wrong_conversation`` checks whether it is this
+student's recording at all: it compares what is said in it with the conversation of the student's ID.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lab.chat import events, report_wire
 from lab.dissect.tcp.flows import Flow, find_flows
 from lab.dissect.tcp.segments import FIN, read_segments
-from lab.dissect.tls.records import APPLICATION_DATA, read_records
+from lab.dissect.tls.records import APPLICATION_DATA, Record, read_records
 from lab.harness.student_capture import PLAIN, TLS, Profile, questions
 
 TLS13_OVERHEAD = 16 + 1  # tag and content type (RFC 8446 section 5.2)
@@ -33,8 +34,9 @@ class Said:
 
 
 def transcript(flows: list[Flow]) -> tuple[dict[str, Flow], list[Said]]:
-    """Who is behind which flow, in order of arrival; and all that was said, in order of time."""
-    users, said = {}, []
+    """Return the flow of each user, in order of arrival; and all that was said, in order of time."""
+    users: dict[str, Flow] = {}
+    said = []
     for flow in sorted((flow for flow in flows if flow.handshake), key=lambda flow: flow.start_ns):
         stream = flow.from_initiator
         name = None
@@ -52,10 +54,10 @@ def transcript(flows: list[Flow]) -> tuple[dict[str, Flow], list[Said]]:
     return users, said
 
 
-def derive(folder: Path | str, one: Profile) -> dict[str, list]:
-    """The right answers to ``questions(one)``: for each key a list of those that are accepted.
+def derive(folder: Path | str, one: Profile) -> dict[str, list[Any]]:
+    """Return the right answers to ``questions(one)``: for each key a list of those that are accepted.
 
-    Raises NoAnswer where the recordings do not answer, CaptureError or OSError where they cannot be read.
+    Raise NoAnswer if the recordings do not contain them, CaptureError or OSError if they cannot be read.
     """
     folder = Path(folder)
     flows = find_flows(read_segments(folder / PLAIN))
@@ -67,8 +69,9 @@ def derive(folder: Path | str, one: Profile) -> dict[str, list]:
     if len(with_word) != 1 or len(with_secret) != 1:
         raise NoAnswer(f"{PLAIN} does not hold the lines that the questions are about")
     subject = users[one.subject]
+    assert subject.handshake  # transcript() returns no others
     records = _tls_records(folder / TLS, list(users).index(one.subject))
-    right = {
+    right: dict[str, list[Any]] = {
         "server_port": [subject.responder.port],
         "users": [list(users)],
         "syn_ack_frame": [subject.handshake.syn_ack],
@@ -81,16 +84,15 @@ def derive(folder: Path | str, one: Profile) -> dict[str, list]:
         "retransmitted": _sent_twice(flows) or ["none"],
         "first_fin_frame": [_first_fin(subject)],
         "tls_records": [len(records)],
-        "tls_longest": [
-            max(record.length for record in records[1:]) - TLS13_OVERHEAD
-        ],  # the first is the Finished
+        # The first record is the Finished message.
+        "tls_longest": [max(record.length for record in records[1:]) - TLS13_OVERHEAD],
     }
     assert set(right) == {question.key for question in questions(one)}
     return right
 
 
 def wrong_conversation(folder: Path | str, one: Profile) -> str | None:
-    """Why the plaintext recording is not the conversation of this student, or None."""
+    """Return why the plaintext recording is not this student's conversation, or None."""
     users, said = transcript(find_flows(read_segments(Path(folder) / PLAIN)))
     if tuple(users) != one.script.users:
         return f"the users are {', '.join(users) or 'nobody'}: these are not the ones of {one.id}"
@@ -99,12 +101,12 @@ def wrong_conversation(folder: Path | str, one: Profile) -> str | None:
     return None
 
 
-def is_right(given, accepted: list) -> bool:
-    """Whether an answer is one of those accepted. Text: blanks around it and capital letters do not matter."""
+def is_right(given: Any, accepted: list[Any]) -> bool:
+    """Return whether an answer is accepted. For text, surrounding blanks and capital letters do not matter."""
     return any(_same(given, one) for one in accepted)
 
 
-def _same(given, right) -> bool:
+def _same(given: Any, right: Any) -> bool:
     if isinstance(right, int):
         return isinstance(given, int) and not isinstance(given, bool) and given == right
     if isinstance(right, str):
@@ -113,7 +115,7 @@ def _same(given, right) -> bool:
 
 
 def _sent_twice(flows: list[Flow]) -> list[str]:
-    """The texts of the server's segments that repeat bytes. One is lost on purpose; a busy machine may add others."""
+    """Return the text of each segment that the server sent again. One is lost on purpose; load may add others."""
     texts = []
     for flow in flows:
         stream, segments = flow.from_responder, flow.segments
@@ -132,15 +134,13 @@ def _first_fin(flow: Flow) -> int:
     return int(segments.number[found[0]])
 
 
-def _tls_records(path: Path, place: int):
-    flows = sorted(
-        (flow for flow in find_flows(read_segments(path)) if flow.handshake), key=lambda flow: flow.start_ns
-    )
+def _tls_records(path: Path, place: int) -> list[Record]:
+    flows = [flow for flow in find_flows(read_segments(path)) if flow.handshake]
+    flows.sort(key=lambda flow: flow.start_ns)
     if place >= len(flows):
-        raise NoAnswer(f"{path.name} has {len(flows)} connections only")
-    records = [
-        one for one in read_records(flows[place].from_initiator) if one.content_type == APPLICATION_DATA
-    ]
+        raise NoAnswer(f"{path.name} has only {len(flows)} connections")
+    stream = flows[place].from_initiator
+    records = [one for one in read_records(stream) if one.content_type == APPLICATION_DATA]
     if len(records) < 2:
         raise NoAnswer(f"no application data in {path.name}")
     return records

@@ -1,14 +1,14 @@
-"""Write the sheets as nbgrader assignments, for courses that hand out and collect with nbgrader.
+"""The sheets as nbgrader assignments, for courses that hand out and collect with it.
 
-``python3 lab nbgrader COURSE`` writes ``COURSE/source/02_handshake/02_handshake.ipynb`` and the others;
-``nbgrader generate_assignment`` continues from there.
+``python3 lab nbgrader COURSE`` writes COURSE/source/02_handshake/02_handshake.ipynb and so on, the input of
+``nbgrader generate_assignment``.
 
 Each task is a cell that nbgrader empties between its marks, and a locked cell behind it that is worth the task's points
-and asks ``lab.exercises.check_cells``, which tells the same story as ``python3 lab check``. The kit must be where the
+and calls ``lab.exercises.check_cells``, which reports the same story as ``python3 lab check``. The kit must be where the
 notebook runs: in a folder above it, or named by the environment variable LAB_KIT.
 
-nbgrader runs what students write with the rights of whoever grades; ``python3 lab grade`` does not, and has the hidden
-checks too. So use this for practice, and that for marks.
+nbgrader runs students' code with the grader's rights and without the hidden checks: use it for practice, and
+``python3 lab grade`` for marks.
 """
 
 import ast
@@ -29,7 +29,6 @@ FIND_THE_KIT = """\
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 places = [Path(os.environ.get("LAB_KIT", ".")).resolve(), *Path.cwd().parents]
 kit = next((place for place in places if (place / "lab" / "exercises" / "checks").exists()), None)
@@ -39,7 +38,7 @@ from lab.exercises import check_cells"""
 
 
 def make_notebook(path: Path) -> "nbformat.NotebookNode":
-    """The assignment of one solution. Raises ``stubs.MarkError``."""
+    """Return the assignment of one solution. Raise ``stubs.MarkError``."""
     from nbformat.v4 import new_markdown_cell, new_notebook
 
     sheet, known = path.stem.removeprefix("sheet_"), facts(path)
@@ -69,24 +68,25 @@ def make_notebook(path: Path) -> "nbformat.NotebookNode":
 
 
 def _parts(text: str, known: dict[str, Facts]) -> Iterator[tuple[str | None, str]]:
-    """(task, its text) of each task in turn, and (None, the text) of what stands between: imports, constants."""
+    """Yield the name and text of each task, and None with the text between tasks: imports, constants."""
     lines, given = text.splitlines(), ""
     body = ast.parse(text).body[1:]  # behind the docstring
     starts = [node.lineno - 1 for node in body] + [len(lines)]
     for node, start, end in zip(body, starts, starts[1:], strict=False):
-        source = "\n".join(
-            lines[start:end]
-        ).rstrip()  # (to the next one: a mark at the end is not part of the node)
-        if getattr(node, "name", None) not in known:
+        source = "\n".join(lines[start:end]).rstrip()  # to the next node: an end mark is not part of this one
+        name = getattr(node, "name", None)
+        if name not in known:
             given += source + "\n"
             continue
         if given:
             yield None, given.rstrip()
-        yield node.name, source
+        yield name, source
         given = ""
 
 
-def _code(cell_id: str, source: str, locked=False, solution=False, points=None) -> "nbformat.NotebookNode":
+def _code(
+    cell_id: str, source: str, locked: bool = False, solution: bool = False, points: float | None = None
+) -> "nbformat.NotebookNode":
     from nbformat.v4 import new_code_cell
 
     about = {

@@ -1,40 +1,42 @@
-"""Find recordings that several students handed in, by numbers that no two recordings share.
+"""Find recordings that several students handed in, whatever was done to the file.
 
-A recording is full of numbers that the kernel and the clock drew: they are its fingerprint. ``traces`` collects them,
+A recording is full of numbers that the kernel and the clock chose: they are its fingerprint. ``traces`` collects them,
 
     isn      initial sequence numbers, 32 random bits a side and connection (RFC 9293 section 3.4.1)
-    number   (sequence, acknowledgement) pairs of segments with payload, which remain if the SYNs are cut
+    number   (sequence, acknowledgement) pairs of segments with payload: they remain if the SYNs were cut off
     random   the randoms of TLS hellos, 28 or 32 bytes (RFC 8446 section 4.1.2)
     time     the microsecond of each frame
-    rhythm   the intervals between several frames in a row: still there when all times were moved
+    rhythm   the intervals between several frames in a row: they remain if all times were shifted
 
-and ``compare`` counts what two students share. Names, file formats, addresses, ports and checksums are not looked at,
-so renaming, cutting, saving as pcap and rewriting addresses change nothing. The thresholds are far above what chance
-gives (two recordings made at the same moment share a microsecond now and then). It reports; a person judges: two who
-worked at one screen share a recording too.
+and ``compare`` counts what two students share. Names, formats, addresses, ports and checksums are ignored, so renaming,
+cutting, saving as pcap and rewriting addresses change nothing. The thresholds are far above chance (two recordings made
+at the same moment may share a microsecond). A person judges: two who worked at one screen share a recording too.
 """
 
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from lab.dissect.tcp.flows import find_flows
 from lab.dissect.tcp.segments import SYN, read_segments
 from lab.dissect.tls.records import HANDSHAKE, read_records
 
-ENOUGH = {
-    "isn": 2,
-    "number": 4,
-    "random": 1,
-    "time": 6,
-    "rhythm": 4,
-}  # shared traces of a kind that make a pair
+# By kind: how many shared traces make a pair.
+ENOUGH = {"isn": 2, "number": 4, "random": 1, "time": 6, "rhythm": 4}
+KINDS = {
+    "isn": "initial sequence numbers",
+    "number": "pairs of sequence and acknowledgement numbers",
+    "random": "TLS randoms",
+    "time": "times to the microsecond",
+    "rhythm": "runs of intervals",
+}
 RHYTHM = 6  # intervals in a row
-RHYTHM_LEAST_US = 2_000  # altogether: shorter ones are the speed of a program, and alike on every machine
-MOST_FRAMES = 20_000  # of one recording are looked at
-CLIENT_HELLO, SERVER_HELLO = 1, 2
+RHYTHM_LEAST_US = 2_000  # in all: shorter runs show a program's speed, alike on every machine
+MOST_FRAMES = 20_000  # read of one recording
+HELLOS = (b"\x01", b"\x02")  # handshake types: client hello, server hello
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,13 @@ class Pair:
     strength: float  # of the smaller recording's traces of the strongest kind, how many are shared: 0 to 1
 
     def __str__(self) -> str:
-        names = {
-            "isn": "initial sequence numbers",
-            "number": "pairs of sequence and acknowledgement numbers",
-            "random": "TLS randoms",
-            "time": "times to the microsecond",
-            "rhythm": "runs of intervals",
-        }
-        evidence = ", ".join(
-            f"{count} {names[kind]}" for kind, count in self.shared.items() if count >= ENOUGH[kind]
-        )
+        enough = {kind: count for kind, count in self.shared.items() if count >= ENOUGH[kind]}
+        evidence = ", ".join(f"{count} {KINDS[kind]}" for kind, count in enough.items())
         return f"{self.first} and {self.second}: {evidence} in common ({self.strength:.0%} of the smaller recording)"
 
 
 def traces(path: Path | str) -> list[str]:
-    """The traces of one recording, each as "kind:digest". Raises CaptureError, OSError."""
+    """Return the traces of one recording, each as "kind:digest". Raise CaptureError, OSError."""
     segments = read_segments(path)
     rows = range(min(len(segments), MOST_FRAMES))
     found = set()
@@ -83,7 +77,7 @@ def traces(path: Path | str) -> list[str]:
     for flow in find_flows(segments)[:200]:
         for stream in (flow.from_initiator, flow.from_responder):
             for record in read_records(stream)[:3] if len(stream) else []:
-                if record.content_type == HANDSHAKE and record.payload[:1] in (b"\x01", b"\x02"):
+                if record.content_type == HANDSHAKE and record.payload[:1] in HELLOS:
                     found.add("random:" + _short(record.payload[6:38]))
     return sorted(found)
 
@@ -93,12 +87,12 @@ def _short(data: bytes) -> str:
 
 
 def _too_common(students: int) -> float:
-    """A trace that more than so many have makes no pair. In a small class there is no such thing."""
+    """Return how many students may share a trace that still makes a pair; in a small class, all."""
     return students / 2 if students > 8 else students + 1
 
 
 def handed_in_by_many(students: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return who handed in a recording that over half of the class did: one group, not thousands of pairs."""
+    """Return who handed in a recording that more than half of the class did: one group, not thousands of pairs."""
     owners: dict[str, set[str]] = defaultdict(set)
     for student, held in students.items():
         for trace in set(held):
@@ -109,10 +103,10 @@ def handed_in_by_many(students: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def compare(students: Mapping[str, Iterable[str]]) -> list[Pair]:
-    """Every pair of students who share a recording, or a part of one; the strongest first.
+    """Return every pair of students who share a recording or a part of one, the strongest first.
 
     Traces that more than half of a larger class has (the course's own captures, handed in by mistake) make no pair:
-    ``handed_in_by_many`` tells of these.
+    see ``handed_in_by_many``.
     """
     owners: dict[str, set[str]] = defaultdict(set)
     sizes: dict[str, Counter] = {}
@@ -125,18 +119,14 @@ def compare(students: Mapping[str, Iterable[str]]) -> list[Pair]:
     shared: dict[tuple[str, str], Counter] = defaultdict(Counter)
     for trace, who in owners.items():
         if 1 < len(who) <= common:
-            ordered = sorted(who)
-            kind = trace.partition(":")[0]
-            for place, first in enumerate(ordered):
-                for second in ordered[place + 1 :]:
-                    shared[first, second][kind] += 1
+            for first, second in combinations(sorted(who), 2):
+                shared[first, second][trace.partition(":")[0]] += 1
     pairs = []
     for (first, second), counts in shared.items():
-        if any(counts[kind] >= enough for kind, enough in ENOUGH.items()):
+        kinds = [kind for kind, enough in ENOUGH.items() if counts[kind] >= enough]
+        if kinds:
             strength = max(
-                counts[kind] / max(1, min(sizes[first][kind], sizes[second][kind]))
-                for kind, enough in ENOUGH.items()
-                if counts[kind] >= enough
+                counts[kind] / max(1, min(sizes[first][kind], sizes[second][kind])) for kind in kinds
             )
             pairs.append(Pair(first, second, dict(counts), strength))
     return sorted(pairs, key=lambda pair: (-pair.strength, pair.first, pair.second))

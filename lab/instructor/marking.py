@@ -1,22 +1,23 @@
-"""Mark one submission: run every task in a sandbox, and compare every answer with the key.
+"""Turn a submission into marks: run every task in a sandbox, and compare every answer with the key.
 
-The student's text is shown for visible checks alone: from a hidden one it could carry the inputs that are to stay
-hidden. So all visible checks of a sheet run first, in a process that has never seen a hidden one.
+The student's text is shown for visible checks only: after a hidden one it could contain the hidden inputs. So all
+visible checks of a sheet run first, in a process that has never seen a hidden one.
 
-A task's points are a fifth of its estimated minutes. Full points where the visible check and the hidden ones pass
-(the same check with seeds that only the course's key gives, and those of ``lab/instructor/hidden``); ``VISIBLE_ONLY`` of them
-where only the visible one does, which is what hard-wired answers get; otherwise none, with the story. One broken task
-costs that task: the process is started anew for the next one.
+A task's points are a fifth of its estimated minutes. All if the visible check and the hidden ones pass (the same check
+with seeds derived from the course's key, and those in ``lab/instructor/hidden``); ``VISIBLE_ONLY`` of them if only the
+visible one does, as for hard-wired answers; otherwise none, with the story. A broken task costs that task: the process
+is restarted for the next one.
 """
 
 import hashlib
 import hmac
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lab.exercises.checks.answers import AnswersError, read_answers
 from lab.exercises.checks.child import RUNNER, Died, Failed, NotAttempted, Raised, StudentCode, TimeUp
@@ -24,6 +25,7 @@ from lab.exercises.checks.story import Story, Wrong
 from lab.exercises.checks.tasks import (
     CHECKS,
     STUBS,
+    Facts,
     Student,
     Task,
     facts,
@@ -56,7 +58,7 @@ WHY = {
 
 @dataclass
 class Mark:
-    """What one task or question came to."""
+    """The result of one task or question."""
 
     sheet: str
     task: str
@@ -69,16 +71,14 @@ class Mark:
 
 @dataclass
 class Result:
-    """What one submission came to. ``fingerprint`` changes when the submission, the checks or the key do."""
+    """The result of one submission. ``fingerprint`` changes with the submission, the checks and the key."""
 
     id: str
     fingerprint: str
     marks: list[Mark] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    traces: dict[str, list] = field(
-        default_factory=dict
-    )  # what tells its recordings from all others: see copies
-    own_recording: bool | None = None  # whether it is the recording of this student; None without one
+    traces: dict[str, list[str]] = field(default_factory=dict)  # what identifies its recordings: see copies
+    own_recording: bool | None = None  # whether the recording is this student's; None without one
     seconds: float = 0.0
 
     @property
@@ -89,17 +89,17 @@ class Result:
     def of(self) -> float:
         return sum(mark.of for mark in self.marks)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, told: dict) -> "Result":
-        return cls(**{**told, "marks": [Mark(**mark) for mark in told["marks"]]})
+    def from_dict(cls, saved: dict[str, Any]) -> "Result":
+        return cls(**{**saved, "marks": [Mark(**mark) for mark in saved["marks"]]})
 
 
 @cache
-def all_tasks() -> tuple[tuple[Task, ...], dict[tuple[str, str], list[Task]], dict[str, dict]]:
-    """Every task with its visible check; the hidden checks by (sheet, task); the facts by sheet."""
+def all_tasks() -> tuple[tuple[Task, ...], dict[tuple[str, str], list[Task]], dict[str, dict[str, Facts]]]:
+    """Return every task with its visible check, the hidden checks by sheet and task, and the facts by sheet."""
     visible = tuple(task for sheet in sheet_names() for task in load_tasks(sheet))
     hidden: dict[tuple[str, str], list[Task]] = {}
     for sheet in sheet_names(HIDDEN):
@@ -110,7 +110,7 @@ def all_tasks() -> tuple[tuple[Task, ...], dict[tuple[str, str], list[Task]], di
 
 @cache
 def rules_fingerprint(key: str) -> str:
-    """Changes when a check, a stub or the course's key does: then everything is graded again."""
+    """Return a digest that changes with a check, a stub or the course's key: then everything is graded again."""
     digest = hashlib.sha256(key.encode())
     for folder in (CHECKS, HIDDEN, STUBS, STUBS / "checks", Path(__file__).parent):
         for path in sorted(folder.glob("*.py")):
@@ -119,7 +119,7 @@ def rules_fingerprint(key: str) -> str:
 
 
 def secret_seeds(key: str) -> list[int]:
-    """Seeds of made-up frames that nobody without the course's key has seen."""
+    """Return seeds of made-up frames that nobody without the course's key can know."""
     dice = random.Random(hmac.new(key.encode(), b"hidden seeds", hashlib.sha256).hexdigest())
     return [dice.randrange(1 << 30, 1 << 40) for _ in range(HIDDEN_SEEDS)]
 
@@ -132,8 +132,10 @@ def mark(
     fingerprint: str = "",
     remarks: Sequence[str] = (),
 ) -> Result:
-    """Grade the submission unpacked in ``folder`` (see ``submissions.Submission.unpack``). Never raises for what is in
-    it."""
+    """Grade the submission unpacked in ``folder`` (see ``submissions.Submission.unpack``).
+
+    Nothing in it makes this raise an exception.
+    """
     started = time.monotonic()
     result = Result(student_id, fingerprint, remarks=list(remarks))
     visible, hidden, known = all_tasks()
@@ -150,8 +152,10 @@ def mark(
     return result
 
 
-def _survive(result: Result, sheet: str, points: dict[str, float], marks: Callable[[], list[Mark]]) -> None:
-    """Add the marks; where the grader itself fails at what was handed in, that costs this part of it alone."""
+def _survive(
+    result: Result, sheet: str, points: Mapping[str, float], marks: Callable[[], list[Mark]]
+) -> None:
+    """Add the marks; if the grader itself fails, that costs only this part of the submission."""
     try:
         result.marks += marks()
     except Exception as error:
@@ -196,18 +200,18 @@ def _mark_visible(task: Task, code: StudentCode, of: float) -> Mark:
     code.allow(TASK_S)
     state, why, failure = _run(task.check, Student(code), 0)
     if state == WRONG:
-        code.close()  # what it may have left running is nobody else's trouble
+        code.close()  # ends whatever it has left running
     if isinstance(failure, Wrong):
         story = failure.story.text(width=0)
     elif failure is None or isinstance(failure, Failed):
         story = str(failure or "")
-    else:  # a result so odd that the check itself stumbles over it is not right
-        story = f"what came back cannot be understood ({type(failure).__name__}: {failure!s:.200})"
+    else:  # a result that makes the check itself fail is not right
+        story = f"the result cannot be understood ({type(failure).__name__}: {failure!s:.200})"
     return Mark(task.sheet, task.name, state, of if state == DONE else 0, of, why, story)
 
 
 def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seeds: Sequence[int]) -> None:
-    """Run the hidden checks; where one fails, ``mark`` becomes "partly" and says how, in the kit's words alone."""
+    """Run the hidden checks; if one fails, ``mark`` becomes "partly" and says why, in the kit's words only."""
     for check in checks:
         for seed in seeds:
             code.allow(TASK_S)
@@ -224,7 +228,7 @@ def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seed
 
 
 def _run(check: Callable, student: Student, seed: int) -> tuple[str, str, Exception | None]:
-    """(state, why, what was raised) of one check."""
+    """Run one check; return the state, the reason (a key of WHY), and what was raised."""
     try:
         check(student, seed)
         return DONE, "", None
@@ -241,7 +245,7 @@ def _why(failure: BaseException | None) -> str:
 
 
 def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:
-    """The questions about the own capture; notes in ``result`` what tells this capture from all others."""
+    """Mark the questions about the student's capture; add to ``result`` what was found out about it."""
     one = profile(result.id, key)
     asked = questions(one)
 
@@ -262,9 +266,7 @@ def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:
         return all_as(WRONG, f"{ANSWERS}: {error}")
     missing = [name for name in (PLAIN, TLS) if name not in found.readable]
     if missing:
-        return all_as(
-            MISSING, f"{', '.join(missing)}: not handed in, so nothing can be held against the answers"
-        )
+        return all_as(MISSING, f"{', '.join(missing)}: not handed in, so the answers cannot be checked")
     if problem:
         return all_as(WRONG, f"{PLAIN} is not your recording: {problem}")
     if found.no_key:
@@ -273,7 +275,7 @@ def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:
     return [_mark_answer(question, answers, found.right) for question in asked]
 
 
-def _mark_answer(question: Question, answers: dict, right: dict) -> Mark:
+def _mark_answer(question: Question, answers: dict[str, Any], right: dict[str, list[Any]]) -> Mark:
     if question.key not in answers:
         return Mark(OWN, question.key, NOT_ATTEMPTED, 0, QUESTION_POINTS)
     if answer_key.is_right(answers[question.key], right[question.key]):

@@ -1,8 +1,8 @@
-"""What a student's recordings hold, read by a process with limits: a file can be made to cost much.
+"""Read a student's recordings in a process with limits, since a file can be made to cost much.
 
 ``examine`` starts ``python -m lab.instructor.recordings``, which is given the folder, the student and the
-course's key on standard input and writes what it found as JSON. It reads with the kit's own code and runs
-none of the student's. It may take CPU_S seconds of processor time and MEMORY_BYTES; a conversation of the
+course's key on standard input and writes what it found as JSON. It runs the kit's code only, none of
+the student's. It may take CPU_S seconds of processor time and MEMORY_BYTES; a conversation of the
 course takes a tenth of that.
 """
 
@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lab.dissect.files.capture_file import CaptureError, read_capture
-from lab.exercises.checks.tasks import ROOT
 from lab.harness.student_capture import PLAIN, TLS, profile
 from lab.instructor import answer_key, copies
+from lab.setup.paths import ROOT
 
 CPU_S, WAIT_S = 6, 60
 MEMORY_BYTES = 448 << 20
@@ -41,7 +41,7 @@ class Examined:
 
 
 def examine(folder: Path, student: str, key: str) -> Examined:
-    """Read the recordings in ``folder``, in a process of their own. Never raises for what is in them."""
+    """Read the recordings in ``folder`` in a process of their own. Nothing in them makes this raise an exception."""
     present = [name for name in (PLAIN, TLS) if (folder / name).exists()]
     if not present:
         return Examined()
@@ -85,7 +85,7 @@ def _examine(folder: Path, student: str, key: str) -> Examined:
 
 
 def _check_size(path: Path) -> None:
-    """Raise ValueError for a file that nobody recorded in a chat of minutes, before time is spent on it."""
+    """Raise ValueError for a file that cannot be a chat of minutes, before time is spent on it."""
     with open(path, "rb") as file:
         if file.read(2) == GZIP_MAGIC:
             raise ValueError("packed with gzip; hand in the recording as it was made")

@@ -1,8 +1,8 @@
 """The students' sheets, generated from the solutions.
 
-A sheet that differs, since somebody has worked on it, is kept beside the new one as ``.py.old``.
+If a sheet differs because somebody has worked on it, it is kept beside the new one as ``.py.old``.
 
-A solution is a complete, working module under ``lab/instructor/solutions``. What students are to write stands between two
+A solution is a complete, working module in ``lab/instructor/solutions``. What students must write stands between two
 marks:
 
     # solution:
@@ -10,8 +10,7 @@ marks:
     # :solution
 
 Inside a function the region becomes ``raise NotImplementedError("name")``, which the checks read as "not attempted";
-at the left margin (helpers, imports that would give it away) it becomes nothing. All else, docstrings and questions,
-stays.
+at the left margin (helpers, revealing imports) it is removed. Everything else stays, docstrings and questions included.
 """
 
 import ast
@@ -29,7 +28,7 @@ class MarkError(ValueError):
 
 
 def regions(text: str) -> Iterator[tuple[int, int]]:
-    """(first, last) line index of each marked region, the marks included. Raises MarkError."""
+    """Yield the first and last line index of each marked region, marks included. Raise MarkError."""
     begin = None
     for number, line in enumerate(text.splitlines()):
         if line.strip() == BEGIN:
@@ -46,7 +45,7 @@ def regions(text: str) -> Iterator[tuple[int, int]]:
 
 
 def make_stub(text: str) -> str:
-    """The stub of a solution's text."""
+    """Return the stub of a solution's text."""
     lines = text.splitlines()
     names = _function_of_each_line(text)
     for begin, end in reversed(list(regions(text))):
@@ -56,11 +55,11 @@ def make_stub(text: str) -> str:
 
 
 def _function_of_each_line(text: str) -> dict[int, str]:
-    """The name of the function, or the class, around each line; by index."""
-    names = {}
+    """Return the name of the function or class around each line, by index."""
+    names: dict[int, str] = {}
     for node in ast.parse(text).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            names |= dict.fromkeys(range(node.lineno - 1, node.end_lineno + 1), node.name)
+            names |= dict.fromkeys(range(node.lineno - 1, (node.end_lineno or node.lineno) + 1), node.name)
     return names
 
 
@@ -69,7 +68,7 @@ def solutions(folder: Path = SOLUTIONS) -> list[Path]:
 
 
 def stale(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[str]:
-    """The names of stubs that are not what their solutions give, byte for byte; and of those without a solution."""
+    """Return the names of stubs that differ from what is generated, and of those without a solution."""
     wanted = {
         path.name: make_stub(path.read_text(encoding="utf-8")).encode() for path in solutions(solution_folder)
     }
@@ -78,7 +77,7 @@ def stale(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[
 
 
 def write(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> dict[Path, Path | None]:
-    """Write every stub; return for each its path, and where what stood there was moved to (None: nowhere)."""
+    """Write every stub; return for each path where the old sheet was moved to (None: nothing was moved)."""
     written = {}
     for path in solutions(solution_folder):
         stub, text = stub_folder / path.name, make_stub(path.read_text(encoding="utf-8")).encode()
@@ -92,7 +91,7 @@ def write(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> dict[
 
 
 def _free_name(stub: Path) -> Path:
-    """``sheet.py.old``, or with a number where that is taken: what was moved aside before stays."""
+    """Return ``sheet.py.old``, or a name with a number if that exists: older copies stay."""
     names = (
         stub.with_name(f"{stub.stem}{number}.py.old") for number in ("", *(f".{n}" for n in range(2, 1_000)))
     )

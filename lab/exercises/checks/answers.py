@@ -8,6 +8,7 @@ only since 3.11, and its errors say less.)
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 _LINE = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 _LITERAL = re.compile(r"'(?P<text>[^']*)'")
@@ -20,7 +21,7 @@ class AnswersError(ValueError):
     """The file cannot be read; the message names the line and the reason."""
 
 
-def parse_answers(text: str) -> dict:
+def parse_answers(text: str) -> dict[str, Any]:
     """Return the answers by key. Raises AnswersError."""
     answers = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -36,7 +37,7 @@ def parse_answers(text: str) -> dict:
     return answers
 
 
-def _value(text: str, number: int):
+def _value(text: str, number: int) -> int | str | list[str]:
     if literal := _LITERAL.match(text):
         value, end = literal["text"], literal.end()
     else:
@@ -65,11 +66,11 @@ def _value(text: str, number: int):
     return value
 
 
-def _is_texts(value) -> bool:
+def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def read_answers(path: Path | str) -> dict:
+def read_answers(path: Path | str) -> dict[str, Any]:
     """Return the answers in a file. Raises AnswersError, OSError."""
     with open(path, "rb") as file:
         data = file.read(LARGEST_FILE + 1)

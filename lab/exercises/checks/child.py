@@ -28,6 +28,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 from lab.exercises.checks import process_tree, runner
 
@@ -88,25 +89,27 @@ class StudentCode:
         self._arguments = [str(RUNNER), inside_path or str(self.path.resolve()), str(memory_bytes)]
         self._most_memory = memory_bytes + SLACK_BYTES
         self._command = command
-        self.process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         self._deadline: float | None = None
 
     def __enter__(self) -> "StudentCode":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def allow(self, seconds: float) -> None:
         """Limit the time of all calls from now on together, so that a task of many calls is limited too."""
         self._deadline = time.monotonic() + seconds
 
-    def call(self, function: str, *arguments):
+    def call(self, function: str, *arguments: Any) -> Any:
         """Return the result of the student's function for these arguments. Raises Failed."""
         return self._ask({"call": function}, arguments)
 
-    def session(self, cls: str, arguments: Sequence, calls: Sequence[tuple[str, Sequence]]) -> list:
+    def session(
+        self, cls: str, arguments: Sequence[Any], calls: Sequence[tuple[str, Sequence[Any]]]
+    ) -> list[Any]:
         """Create an object of the student's class, call its methods and return their results.
 
         If a method raised, the last item is a ``Raised``.
@@ -126,7 +129,7 @@ class StudentCode:
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
             raise Died(INVALID) from None
 
-    def _ask(self, request: dict, arguments: Sequence, raw: bool = False):
+    def _ask(self, request: dict[str, Any], arguments: Sequence[Any], raw: bool = False) -> Any:
         self._start()
         request |= {"id": next(self._numbers), "arguments": runner.pack(list(arguments))}
         self._requests.put(json.dumps(request).encode() + b"\n")
@@ -146,9 +149,11 @@ class StudentCode:
         if self.process and self.process.poll() is None:
             return
         self.close()
-        self._requests: queue.Queue = queue.Queue()
-        self.lines: queue.Queue = queue.Queue(3)  # an answer, the end, and a message about the other output
-        self.process = subprocess.Popen(
+        self._requests: queue.Queue[bytes | None] = queue.Queue()
+        self._lines: queue.Queue[bytes | str] = queue.Queue(
+            3
+        )  # an answer, the end, and a message about the other output
+        process = self._process = subprocess.Popen(
             self._command(self._arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -157,13 +162,13 @@ class StudentCode:
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},
             cwd=self.path.parent,
         )
-        report = functools.partial(_report, self.lines, self.process.pid)
+        report = functools.partial(_report, self._lines, process.pid)
         self._threads = [
             threading.Thread(target=_serve, args=[stream, serve, argument], daemon=True)
             for stream, serve, argument in (
-                (self.process.stdin, _write_requests, self._requests),
-                (self.process.stdout, _read_answers, report),
-                (self.process.stderr, _read_prints, report),
+                (process.stdin, _write_requests, self._requests),
+                (process.stdout, _read_answers, report),
+                (process.stderr, _read_prints, report),
             )
         ]
         for thread in self._threads:
@@ -177,7 +182,7 @@ class StudentCode:
             self.close()
             raise Died(INVALID)
 
-    def _wait(self, limit_s: float, importing: bool = False) -> dict:
+    def _wait(self, limit_s: float, importing: bool = False) -> dict[str, Any]:
         if importing:
             limit_s = min(limit_s, self.time_s + START_S / 6)
         line = self._next_line(limit_s, "loading the file" if importing else "the call")
@@ -200,7 +205,7 @@ class StudentCode:
             try:
                 return self.lines.get(timeout=min(left_s, WATCH_S))
             except queue.Empty:
-                if process_tree.holds_more_than(self.process.pid, self._most_memory):
+                if self._process and process_tree.holds_more_than(self._process.pid, self._most_memory):
                     return "it and the processes it started took more memory than one task may use"
         self.close()
         raise TimeUp(f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that never ends")
@@ -219,7 +224,7 @@ class StudentCode:
             )  # it takes longer only if a process that left the tree holds a pipe: without a sandbox
 
 
-def _serve(stream, serve: Callable, argument) -> None:
+def _serve(stream: IO[bytes], serve: Callable[[IO[bytes], Any], None], argument: Any) -> None:
     """Do one thread's work and close its stream, which no other thread may close while it is in use."""
     try:
         with stream:
@@ -228,13 +233,13 @@ def _serve(stream, serve: Callable, argument) -> None:
         pass  # the process has ended; the caller notices by its output
 
 
-def _write_requests(stream, requests: queue.Queue) -> None:
+def _write_requests(stream: IO[bytes], requests: "queue.Queue[bytes | None]") -> None:
     while (request := requests.get()) is not None:
         stream.write(request)
         stream.flush()
 
 
-def _read_answers(stream, report: Callable[[bytes | str], None]) -> None:
+def _read_answers(stream: IO[bytes], report: Callable[[bytes | str], None]) -> None:
     while line := stream.readline(LONGEST_ANSWER):
         if len(line) >= LONGEST_ANSWER:
             return report(f"the result is larger than {LONGEST_ANSWER >> 20} MB")
@@ -242,15 +247,15 @@ def _read_answers(stream, report: Callable[[bytes | str], None]) -> None:
     report("the process ended in the middle of the call (a crash, or os._exit)")
 
 
-def _read_prints(stream, report: Callable[[bytes | str], None]) -> None:
+def _read_prints(stream: IO[bytes], report: Callable[[bytes | str], None]) -> None:
     printed = 0
-    while piece := stream.read1(1 << 16):
+    while piece := os.read(stream.fileno(), 1 << 16):
         printed += len(piece)
         if printed > MOST_PRINTED:
             return report(f"it printed more than {MOST_PRINTED >> 20} MB and was stopped")
 
 
-def _report(lines: queue.Queue, pid: int, line: bytes | str) -> None:
+def _report(lines: "queue.Queue[bytes | str]", pid: int, line: bytes | str) -> None:
     """Hand a line to the caller. Kill a process that sends more of them than it was asked for."""
     try:
         lines.put_nowait(line)
@@ -264,7 +269,7 @@ def _number(digits: str) -> int:
     return int(digits)
 
 
-def _failure(error: dict, path: Path) -> Failed:
+def _failure(error: dict[str, Any], path: Path) -> Failed:
     kind, text = (str(error.get(name))[: runner.LONGEST_TEXT] for name in ("kind", "text"))
     line = error.get("line")
     if not isinstance(line, int) or not 0 < line < 1 << 20:

@@ -20,6 +20,9 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
 
 LONGEST_TEXT = 300  # characters kept of an error's text
 MOST_KEYS = 2_000  # of a set or dict
@@ -34,15 +37,17 @@ class Member:
     is ``gone``, ``send`` raises ConnectionResetError. ``pending`` holds the bytes still to be sent to it.
     """
 
-    def __init__(self, name, takes=(1 << 30,), gone=False, pending=b""):
+    def __init__(
+        self, name: str, takes: Iterable[int] = (1 << 30,), gone: bool = False, pending: bytes = b""
+    ) -> None:
         self.name = name
         self.pending = bytearray(pending)
         self._takes, self._gone, self._sent, self._sends = list(takes), gone, bytearray(), 0
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Member {self.name}>"
 
-    def send(self, data):
+    def send(self, data: bytes) -> int:
         """Send what fits now and return the number of bytes sent, as ``socket.send`` does."""
         self._sends += 1
         if self._gone:
@@ -54,7 +59,7 @@ class Member:
         self._sent += sent
         return len(sent)
 
-    def sendall(self, data):
+    def sendall(self, data: bytes) -> None:
         """Send everything, however long the other side takes, as ``socket.sendall`` does."""
         data = bytes(data)
         while data:
@@ -68,10 +73,10 @@ class Member:
 
                     threading.Event().wait()
 
-    def plan(self):
+    def plan(self) -> dict[str, Any]:
         return {"name": self.name, "takes": self._takes, "gone": self._gone, "pending": bytes(self.pending)}
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "sent": bytes(self._sent),
@@ -80,12 +85,12 @@ class Member:
         }
 
 
-def pack(value):
+def pack(value: Any) -> Any:
     """Return a value in a form that JSON can carry. Raises TypeError if it is not plain data."""
     if type(value) in AS_IT_IS:  # most values by far; the tests below accept their subclasses too
         return value
-    if value is None or isinstance(value, (bool, str)):
-        return value if value is None or isinstance(value, bool) else str(value)
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -105,7 +110,7 @@ def pack(value):
     raise TypeError(f"the result contains a {type(value).__name__}, which is not plain Python data")
 
 
-def unpack(value, members=False):
+def unpack(value: Any, members: bool = False) -> Any:
     """Return the value that ``pack`` packed. Raises ValueError for anything that ``pack`` does not write.
 
     The student's process controls the results. So only arguments may contain ``members``, which can be as
@@ -133,16 +138,17 @@ def unpack(value, members=False):
     raise ValueError("not a packed value")
 
 
-def load(path):
+def load(path: str) -> ModuleType:
     """Return the student's file as a module."""
     specification = importlib.util.spec_from_file_location("sheet", path)
+    assert specification and specification.loader
     module = importlib.util.module_from_spec(specification)
     sys.modules["sheet"] = module
     specification.loader.exec_module(module)
     return module
 
 
-def describe(error, path):
+def describe(error: BaseException, path: str) -> dict[str, Any]:
     """Return an exception as plain data: kind, text, line of the file, and whether it is the stub's own."""
     line = None
     for frame in traceback.extract_tb(error.__traceback__):
@@ -158,14 +164,14 @@ def describe(error, path):
     }
 
 
-def _named(module, name):
+def _named(module: ModuleType, name: str) -> Any:
     try:
         return getattr(module, name)
     except AttributeError:
         raise AttributeError(f"there is no {name} in this file") from None
 
 
-def obey(module, request):
+def handle(module: ModuleType, request: dict[str, Any]) -> Any:
     """Carry out one request and return the packed result."""
     arguments = unpack(request["arguments"], members=True)
     if "make" in request:
@@ -173,13 +179,12 @@ def obey(module, request):
         outcomes = []
         for method, method_arguments in request["calls"]:
             try:
-                outcomes.append(
-                    {"result": pack(getattr(made, method)(*unpack(method_arguments, members=True)))}
-                )
+                result = getattr(made, method)(*unpack(method_arguments, members=True))
+                outcomes.append({"result": pack(result)})
             except NotImplementedError:
                 raise
             except Exception as error:
-                outcomes.append({"error": describe(error, module.__file__)})
+                outcomes.append({"error": describe(error, str(module.__file__))})
                 break
         return outcomes
     result = _named(module, request["call"])(*arguments)
@@ -189,7 +194,7 @@ def obey(module, request):
     return pack(result)
 
 
-def limit_memory(size):
+def limit_memory(size: int) -> None:
     try:
         import resource
 
@@ -199,18 +204,16 @@ def limit_memory(size):
         pass  # not Unix, or stricter limits already apply
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     path = arguments[0]
-    requests, answers = (
-        os.fdopen(os.dup(0), "r", encoding="utf-8"),
-        os.fdopen(os.dup(1), "w", encoding="utf-8"),
-    )
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     if len(arguments) > 1:
         limit_memory(int(arguments[1]))
-    module, refusal = None, None
+    refusal: dict[str, Any] | None = None
     try:
         module = load(path)
     except BaseException as error:
@@ -224,7 +227,7 @@ def main(arguments):
             if refusal:
                 answer["error"] = refusal
             else:
-                answer["result"] = obey(module, request)
+                answer["result"] = handle(module, request)
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: exiting is not an answer
             answer["error"] = describe(error, path)
         answers.write(json.dumps(answer) + "\n")

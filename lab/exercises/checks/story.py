@@ -134,11 +134,8 @@ def difference(right: Any, got: Any, path: tuple = ()) -> Difference | None:
             return Difference(path, "type", right, got)
         return None if len(right) == len(got) and right == set(got) else Difference(path, "value", right, got)
     if isinstance(right, bool) or right is None or isinstance(got, bool) or got is None:
-        return (
-            None
-            if right is got
-            else Difference(path, "type" if type(right) is not type(got) else "value", right, got)
-        )
+        kind = "value" if type(right) is type(got) else "type"
+        return None if right is got else Difference(path, kind, right, got)
     if isinstance(right, float) and isinstance(got, (int, float)):
         same = math.isclose(right, got, rel_tol=1e-9, abs_tol=1e-9)
         return None if same else Difference(path, "value", right, got)

@@ -10,12 +10,14 @@ student's function states the time, source and notebook of the task:
 """
 
 import ast
+import functools
 import importlib.util
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from lab.exercises.checks.child import Failed, NotAttempted, StudentCode
 from lab.exercises.checks.story import Difference, Story, Wrong, difference
@@ -28,6 +30,8 @@ KEPT_CASES = ROOT / "captures" / "mine" / "check"
 FACTS = re.compile(
     r"Time: (?P<minutes>\d+) minutes\. Source: (?P<source>.+?)\. Notebook: (?P<notebook>\w+)\.", re.DOTALL
 )
+Check = TypeVar("Check", bound=Callable[..., None])
+Frame = int | Callable[[Difference], int | None] | None  # a frame's number, or how to find it
 MOST_TASKS = 4  # in a sheet: as many as fit into a session
 
 
@@ -53,11 +57,11 @@ class Facts:
     notebook: str
 
 
-def task(name: str):
+def task(name: str) -> Callable[[Check], Check]:
     """Mark a test function as the check of the student's function (or class) ``name``."""
 
-    def mark(function):
-        function.task_name = name
+    def mark(function: Check) -> Check:
+        function.task_name = name  # type: ignore[attr-defined]  # read by load_tasks and pytest's plugins
         return function
 
     return mark
@@ -76,6 +80,7 @@ def load_tasks(sheet: str, folder: Path = CHECKS) -> list[Task]:
     path = folder / f"test_{sheet}.py"
     name = f"lab_checks_{folder.name}_{sheet}"
     specification = importlib.util.spec_from_file_location(name, path)
+    assert specification and specification.loader
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     specification.loader.exec_module(module)
@@ -89,8 +94,9 @@ def facts(path: Path) -> dict[str, Facts]:
     """Return the facts that the docstrings of a sheet's functions and classes state."""
     found = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        text = (isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node)) or ""
-        if match := FACTS.search(" ".join(text.split())):
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            continue
+        if match := FACTS.search(" ".join((ast.get_docstring(node) or "").split())):
             found[node.name] = Facts(int(match["minutes"]), match["source"], match["notebook"])
     return found
 
@@ -104,28 +110,31 @@ class Student:
     def call(
         self,
         function: str,
-        *arguments,
+        *arguments: Any,
         given: str,
         rule: str,
         case: Case | None = None,
-        frame=None,
-        filter="",
-        steps=(),
-    ):
+        frame: int | None = None,
+        steps: Sequence[str] = (),
+    ) -> Any:
         """Return the result of the student's function. Raises NotAttempted, or Wrong if it has none."""
-        return self._attempt(
-            lambda: self.code.call(function, *arguments), function, given, rule, case, frame, filter, steps
-        )
+        ask = functools.partial(self.code.call, function, *arguments)
+        return self._attempt(ask, Story(function, given, "", rule, list(steps), frame), case)
 
     def session(
-        self, cls: str, arguments: Sequence, calls: Sequence, given: str, rule: str, steps=()
-    ) -> list:
+        self,
+        cls: str,
+        arguments: Sequence[Any],
+        calls: Sequence[tuple[str, Sequence[Any]]],
+        given: str,
+        rule: str,
+        steps: Sequence[str] = (),
+    ) -> list[Any]:
         """Return the results of calls to a class's methods, in order; the last may be a ``child.Raised``."""
-        return self._attempt(
-            lambda: self.code.session(cls, arguments, calls), cls, given, rule, None, None, "", steps
-        )
+        ask = functools.partial(self.code.session, cls, arguments, calls)
+        return self._attempt(ask, Story(cls, given, "", rule, list(steps)), None)
 
-    def _attempt(self, ask, function, given, rule, case, frame, filter, steps):
+    def _attempt(self, ask: Callable[[], Any], story: Story, case: Case | None) -> Any:
         try:
             return ask()
         except NotAttempted:
@@ -133,47 +142,51 @@ class Student:
         except Failed as failure:
             if failure.loading:  # one story for the whole sheet
                 raise Wrong(Story(self.code.path.name, "", str(failure), "")) from failure
-            story = Story(
-                function, given, str(failure), rule, list(steps), frame, filter, self.file(case, function)
-            )
-            raise Wrong(story) from failure
+            story.came_back = str(failure)
+            raise self._wrong(story, case) from failure
 
     def expect(
         self,
         function: str,
-        *arguments,
-        right,
+        *arguments: Any,
+        right: Any,
         given: str,
         rules: Mapping[str, str],
         case: Case | None = None,
-        frame: int | Callable[[Difference], int | None] | None = None,
+        frame: Frame = None,
         steps: Sequence[str] = (),
     ) -> None:
         """Call and compare. ``rules`` has a rule for each field, and under "" the one for everything else."""
-        at_once = frame if isinstance(frame, int) else None
+        known = frame if isinstance(frame, int) else None
         got = self.call(
-            function,
-            *arguments,
-            given=given,
-            rule=rules[""],
-            case=case,
-            frame=at_once,
-            filter=_filter(at_once),
-            steps=steps,
+            function, *arguments, given=given, rule=rules[""], case=case, frame=known, steps=steps
         )
         self.compare(function, right, got, given, rules, case, frame, steps)
 
-    def compare(self, function, right, got, given, rules, case=None, frame=None, steps=()) -> None:
+    def compare(
+        self,
+        function: str,
+        right: Any,
+        got: Any,
+        given: str,
+        rules: Mapping[str, str],
+        case: Case | None = None,
+        frame: Frame = None,
+        steps: Sequence[str] = (),
+    ) -> None:
         """Raise Wrong with a story if ``got`` differs from ``right``."""
-        found = difference(right, got)
-        if found is None:
-            return
-        number = frame(found) if callable(frame) else frame
-        rule = rules.get(found.field) or rules[""]
-        story = Story(
-            function, given, str(found), rule, list(steps), number, _filter(number), self.file(case, function)
-        )
-        raise Wrong(story, found.right, found.got)
+        if found := difference(right, got):
+            number = frame(found) if callable(frame) else frame
+            rule = rules.get(found.field) or rules[""]
+            story = Story(function, given, str(found), rule, list(steps), number)
+            raise self._wrong(story, case, found.right, found.got)
+
+    def _wrong(self, story: Story, case: Case | None, right: Any = None, got: Any = None) -> Wrong:
+        """Return the error with this story; add where to look in Wireshark."""
+        if story.frame is not None:
+            story.filter = f"frame.number == {story.frame}"
+        story.file = self.file(case, story.task)
+        return Wrong(story, right, got)
 
     def file(self, case: Case | None, function: str) -> str:
         """Return the capture to open for this case; save it if it is made up."""
@@ -190,7 +203,3 @@ class Student:
         except OSError:
             return ""  # the kit is on a read-only disk: the story names no capture
         return path.relative_to(ROOT).as_posix()
-
-
-def _filter(number: int | None) -> str:
-    return f"frame.number == {number}" if number is not None else ""

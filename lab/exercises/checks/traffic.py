@@ -16,9 +16,10 @@ import struct
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 from lab.dissect.files.capture_file import CaptureWriter, parse_capture, read_capture
-from lab.dissect.tcp.flows import Flow, find_flows
+from lab.dissect.tcp.flows import Flow, Stream, find_flows
 from lab.dissect.tcp.segments import Segments, read_segments
 from lab.setup.paths import ROOT
 
@@ -31,30 +32,9 @@ FLAGS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32}
 SHORTEST_FRAME = (
     60  # bytes on an Ethernet cable without the check sequence (IEEE 802.3): shorter ones are padded
 )
-WORDS = [
-    "hello",
-    "there",
-    "can",
-    "you",
-    "read",
-    "this",
-    "line",
-    "or",
-    "not",
-    "maybe",
-    "the",
-    "byte",
-    "stream",
-    "has",
-    "no",
-    "edges",
-    "at",
-    "all",
-    "naïve",
-    "☕",
-    "exam",
-    "room",
-]
+CHATTER = (
+    "hello there can you read this line or not maybe the byte stream has no edges at all naïve ☕ exam room"
+)
 
 
 @dataclass
@@ -74,7 +54,7 @@ class Case:
         return find_flows(self.segments)
 
     @cached_property
-    def rows(self) -> list[dict]:
+    def rows(self) -> list[dict[str, Any]]:
         """Every TCP segment, as the exercises receive it."""
         segments = self.segments
         return [
@@ -95,7 +75,7 @@ class Case:
     def frame(self, number: int) -> bytes:
         return bytes(self.segments.capture.frame(number))
 
-    def side(self, stream) -> list[dict]:
+    def side(self, stream: Stream) -> list[dict[str, Any]]:
         """Return the rows of one direction (a ``lab.dissect.tcp.flows.Stream``)."""
         return [self.rows[row] for row in stream.rows.tolist()]
 
@@ -254,7 +234,7 @@ def _checksum(data: bytes) -> int:
 
 def line(dice: random.Random, longest: int = 6) -> str:
     """Return a random line of chat."""
-    return " ".join(dice.choice(WORDS) for _ in range(dice.randint(1, longest)))
+    return " ".join(dice.choice(CHATTER.split()) for _ in range(dice.randint(1, longest)))
 
 
 def near_wrap(dice: random.Random, before: int = 60) -> int:
