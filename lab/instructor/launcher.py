@@ -1,11 +1,10 @@
-"""The program that makes a sandbox and starts a command in it: see ``sandbox`` for its guarantees.
+"""Make a sandbox and start a command in it: see ``sandbox`` for its guarantees.
 
     python -I -S launcher.py PLAN COMMAND ...
 
-PLAN is JSON: ``folder`` and ``runner`` become INSIDE_SHEETS and INSIDE_RUNNER, ``python`` are folders that
-the interpreter needs, ``hidden`` those that must not be seen, ``parent`` is the process that must be there. A
-plan without ``folder`` means limits only. Standard library only; the exit code is the command's, or
-EXIT_REFUSED.
+PLAN is JSON: ``folder`` and ``runner`` become INSIDE_SHEETS and INSIDE_RUNNER, ``python`` lists the folders that the
+interpreter needs, ``hidden`` those that must not be visible, ``parent`` is the process that must exist. A plan without
+``folder`` means limits only. Standard library only; the exit code is the command's, or EXIT_REFUSED.
 """
 
 import ctypes
@@ -16,11 +15,7 @@ import select
 import signal
 import struct
 import sys
-
-try:
-    import resource
-except ImportError:  # Windows, where sandbox.limits_only does without this program
-    resource = None
+from typing import Any
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -59,7 +54,7 @@ class SandboxError(OSError):
     """The system refuses a step; the text names it."""
 
 
-def _libc():
+def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
@@ -92,12 +87,8 @@ def _become_nobody() -> None:
     _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
 
 
-def _unshare(flags: int) -> None:
-    _check(_libc().unshare(flags), "unshare")
-
-
 def _map_ids(proc: int, uid: int, gid: int) -> None:
-    """Be user 1000 in the new user namespace. ``proc`` is a descriptor of /proc, out of sight by now."""
+    """Become user 1000 in the new user namespace. ``proc`` is a descriptor of /proc, which is out of reach by now."""
 
     def write(name: str, text: str) -> None:
         descriptor = os.open(name, os.O_WRONLY, dir_fd=proc)
@@ -110,18 +101,18 @@ def _map_ids(proc: int, uid: int, gid: int) -> None:
         write("self/setgroups", "deny")
         write("self/uid_map", f"1000 {uid} 1")
         write("self/gid_map", f"1000 {gid} 1")
-        write("sys/user/max_user_namespaces", "0")  # those inside this one: there is no second way out
+        write("sys/user/max_user_namespaces", "0")  # no further namespaces inside this one
     except OSError as error:
         raise SandboxError(f"the new namespace cannot be set up: {error}") from error
 
 
-def _enter(plan: dict) -> None:
-    """All namespaces and the new root. Root builds the root first, then becomes nobody: see ``sandbox``."""
+def _enter(plan: dict[str, Any]) -> None:
+    """Enter all namespaces and the new root. Root builds it first, then becomes nobody: see ``sandbox``."""
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     built = False
     if os.geteuid() == 0:
         try:
-            _unshare(CLONE_NEWNS)
+            _check(_libc().unshare(CLONE_NEWNS), "unshare")
             _new_root(plan)
             built = True
         except SandboxError:
@@ -130,38 +121,40 @@ def _enter(plan: dict) -> None:
         if built:
             _become_nobody()
     uid, gid = os.geteuid(), os.getegid()
-    _unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+    namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
+    _check(_libc().unshare(namespaces), "unshare")
     _map_ids(proc, uid, gid)
     os.close(proc)
     if not built:
         _new_root(plan)
-    # Where the kernel has no keyrings, or a container refuses them, there are none inside either.
+    # If the kernel has no keyrings, or a container refuses them, there are none inside either.
     _libc().syscall(_number("keyctl"), KEYCTL_JOIN_SESSION_KEYRING, None)
 
 
-def _new_root(plan: dict) -> None:
-    """An empty file system with just what is needed in it, read-only; the old one is let go."""
+def _new_root(plan: dict[str, Any]) -> None:
+    """Make an empty file system with only what is needed in it, read-only; unmount the old one."""
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
-    root = "/tmp"  # any folder that is there: the new root covers it for this process alone
+    root = "/tmp"  # any existing folder: the new root covers it for this process only
     # What is bound must be opened before /tmp is covered: it may lie below it.
-    opened = []
+    opened: list[tuple[int, str, bool]] = []
+    links: list[tuple[str, str]] = []
     targets = [(path, path) for path in (*SYSTEM_FOLDERS, *plan["python"], *DEVICES)]
     targets += [(plan["folder"], INSIDE_SHEETS), (plan["runner"], INSIDE_RUNNER)]
     for source, target in targets:
         if os.path.islink(source) and target in SYSTEM_FOLDERS:
-            opened.append((None, target, os.readlink(source)))
+            links.append((os.readlink(source), target))
         elif os.path.exists(source):
             opened.append((os.open(source, os.O_PATH | os.O_CLOEXEC), target, os.path.isdir(source)))
     _mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, SCRATCH)
-    for descriptor, target, what in opened:
+    for source, target in links:
+        os.makedirs(os.path.dirname(root + target), exist_ok=True)
+        os.symlink(source, root + target)
+    for descriptor, target, is_folder in opened:
         place = root + target
         if os.path.lexists(place):
-            continue  # below something bound already
+            continue  # below something that is bound already
         os.makedirs(os.path.dirname(place), exist_ok=True)
-        if descriptor is None:
-            os.symlink(what, place)
-            continue
-        if what:
+        if is_folder:
             os.makedirs(place, exist_ok=True)
         else:
             os.close(os.open(place, os.O_WRONLY | os.O_CREAT, 0o644))
@@ -180,7 +173,7 @@ def _new_root(plan: dict) -> None:
 
 
 def _read_only(place: str, device: bool) -> None:
-    """Remount what was bound read-only. Flags that it has already must be kept, or the kernel refuses."""
+    """Remount what was bound as read-only. The flags that it has must be kept, or the kernel refuses."""
     flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | (0 if device else MS_NODEV)
     have = os.statvfs(place).f_flag
     flags |= have & (os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME | os.ST_RELATIME)
@@ -195,6 +188,8 @@ def _read_only(place: str, device: bool) -> None:
 
 
 def _limit() -> None:
+    import resource  # not on Windows, where sandbox.limits_only does without this program
+
     limits = {"CPU": CPU_S, "FSIZE": FILE_BYTES, "NOFILE": OPEN_FILES, "CORE": 0, "NPROC": THREADS}
     limits |= {"MSGQUEUE": 0, "MEMLOCK": 0, "SIGPENDING": 64}
     for name, value in limits.items():
@@ -206,28 +201,25 @@ def _limit() -> None:
 
 
 def _filter_system_calls() -> None:
-    """Refuse (EPERM) new processes, but not threads; memory beside the address space; keyrings; tracing.
+    """Refuse (EPERM) new processes, but not threads; memory outside of the address space; keyrings; tracing.
 
     A filter is a small program that the kernel runs before each system call (seccomp(2), classic BPF).
     """
     load, equal, at_least, bit_set, leave = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF_LD+W+ABS, JEQ, JGE, JSET, RET
     allow, kill, refuse = 0x7FFF0000, 0x80000000, 0x00050000  # SECCOMP_RET_*; the last with an errno
     permission, unknown = refuse | errno.EPERM, refuse | errno.ENOSYS
-    clone = _number("clone")
+    clone, clone3 = _number("clone"), _number("clone3")
+    assert clone and clone3  # every machine has them
     program = [(load, 0, 0, 4), (equal, 1, 0, MACHINES[os.uname().machine][0]), (leave, 0, 0, kill)]
     # x32 numbers begin at 1 << 30. Without clone3, libc uses clone, whose flags can be seen.
     program += [(load, 0, 0, 0), (at_least, 0, 1, 1 << 30), (leave, 0, 0, permission)]
-    program += [(equal, 0, 1, _number("clone3")), (leave, 0, 0, unknown)]
+    program += [(equal, 0, 1, clone3), (leave, 0, 0, unknown)]
     for name in SYSCALLS.keys() - {"clone", "clone3", "pivot_root"}:
         if (number := _number(name)) is not None:
             program += [(equal, 0, 1, number), (leave, 0, 0, permission)]
     program += [(equal, 1, 0, clone), (leave, 0, 0, allow)]
-    program += [
-        (load, 0, 0, 16),
-        (bit_set, 1, 0, CLONE_THREAD),
-        (leave, 0, 0, permission),
-        (leave, 0, 0, allow),
-    ]
+    program += [(load, 0, 0, 16), (bit_set, 1, 0, CLONE_THREAD)]
+    program += [(leave, 0, 0, permission), (leave, 0, 0, allow)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
     header = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
     _check(_libc().prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
@@ -243,7 +235,7 @@ def main(arguments: list[str]) -> int:
         if "folder" not in plan:
             _limits_only(program)
         _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != plan["parent"]:  # it died before we asked
+        if os.getppid() != plan["parent"]:  # the parent has died already
             return EXIT_REFUSED
         _enter(plan)
         alive, held_open = os.pipe()
@@ -269,18 +261,18 @@ def _limits_only(program: list[str]) -> None:
 
 
 def _be_first(alive: int, program: list[str]) -> int:
-    """Be the first process of the pid namespace: start the program; end, and so end all, with it.
+    """Run as the first process of the pid namespace: start the program, and end everything with it.
 
     From inside, this process cannot be killed or stopped (pid_namespaces(7)) nor traced: it is not dumpable.
     """
     _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if select.select([alive], [], [], 0)[0]:  # end of file: the launcher died before we asked
+    if select.select([alive], [], [], 0)[0]:  # end of file: the launcher has died already
         return EXIT_REFUSED
     _libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if not (started := os.fork()):
         os.close(alive)
-        os.setsid()  # out of the launcher's group, which kill(0, ...) would reach
+        os.setsid()  # leave the launcher's group, which kill(0, ...) would reach
         _limit()
         _filter_system_calls()
         os.execv(program[0], program)
@@ -297,7 +289,7 @@ def _wait_for(first: int) -> int:
 
 
 def _close_pipes() -> None:
-    """Close what we hold of the grader's pipes, so that these end with the program."""
+    """Close our ends of the grader's pipes, so that they end with the program."""
     for descriptor in (0, 1, 2):
         os.close(descriptor)
 

@@ -1,34 +1,41 @@
 """Write grades as files: grades.csv, and files for Canvas, Moodle and Gradescope.
 
-A cell that begins with = + - or @ would be a formula in a spreadsheet; names come from students, so these get a quote
-first. Whatever a terminal might obey, or no file can hold, is escaped: see ``readable``.
+Names come from students: a cell that begins with = + - or @ would be a formula in a spreadsheet, so it gets a quote
+first. Characters that would control a terminal, or that no file can store, are escaped: see ``readable``.
 """
 
 import csv
 import json
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lab.chat.events import printable
-from lab.instructor.copies import Pair
-from lab.instructor.marking import DONE, MISSING, NOT_ATTEMPTED, PARTLY, Result
+from lab.instructor.copies import KINDS, Pair
+from lab.instructor.marking import DONE, MISSING, NOT_ATTEMPTED, PARTLY, WRONG, Result
 from lab.instructor.roster import Entry
 
 ASSIGNMENT = "Packet-capture lab"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+CANVAS_IDS = ("ID", "SIS User ID", "SIS Login ID")
+MOODLE = ("ID number", "Full name", "Email address", "Grade", "Feedback comments")
+GRADES = ["ID number", "Email address", "Grade", "Points", "Points Possible"]
+GRADES += ["Feedback comments", "Remarks", "Same recording as"]
 
 
 def readable(text: str) -> str:
-    """The text with control characters and half characters (surrogates) escaped, but for line ends and tabs."""
+    """Return the text with control characters and lone surrogates escaped, except line ends and tabs."""
     return re.sub(r"[^\n\t]+", lambda found: printable(found[0]), text)
 
 
-def safe(value) -> str:
-    """A text as a spreadsheet may have it."""
+def safe(value: object) -> str:
+    """Return a value as text that is safe in a spreadsheet."""
     text = str(value)
     begins_formula = text.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
-    return "'" * (begins_formula and not _is_number(text)) + readable(text)
+    quote = "'" if begins_formula and not _is_number(text) else ""
+    return quote + readable(text)
 
 
 def _is_number(text: str) -> bool:
@@ -44,16 +51,13 @@ def percent(result: Result) -> float:
 
 
 def summary(result: Result) -> str:
-    """One line on a submission."""
-    counts = {
-        state: sum(mark.state == state for mark in result.marks)
-        for state in (DONE, PARTLY, NOT_ATTEMPTED, MISSING)
-    }
-    wrong = len(result.marks) - sum(counts.values())
-    return ", ".join(f"{count} {state}" for state, count in {**counts, "wrong": wrong}.items() if count)
+    """Return one line about a submission."""
+    counts = Counter(mark.state for mark in result.marks)
+    states = (DONE, PARTLY, NOT_ATTEMPTED, MISSING, WRONG)
+    return ", ".join(f"{counts[state]} {state}" for state in states if counts[state])
 
 
-def write_csv(path: Path, heading: Sequence[str], rows: Sequence[Sequence]) -> None:
+def write_csv(path: Path, heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(heading)
@@ -63,77 +67,46 @@ def write_csv(path: Path, heading: Sequence[str], rows: Sequence[Sequence]) -> N
 def write_grades(
     folder: Path, roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair]
 ) -> list[Path]:
-    """Everybody on the roster, whether handed in or not: grades.csv, canvas.csv, moodle.csv, copies.csv."""
-    copied: dict[str, set[str]] = {}
+    """Write grades.csv, canvas.csv and moodle.csv with everybody on the roster, and copies.csv; return the paths."""
+    shared = defaultdict(set)
     for pair in pairs:
-        copied.setdefault(pair.first, set()).add(pair.second)
-        copied.setdefault(pair.second, set()).add(pair.first)
+        shared[pair.first].add(pair.second)
+        shared[pair.second].add(pair.first)
     tasks = list(
         dict.fromkeys((mark.sheet, mark.task) for result in results.values() for mark in result.marks)
     )
-    heading = [
-        "Student",
-        "ID",
-        "SIS User ID",
-        "SIS Login ID",
-        "Section",
-        "ID number",
-        "Email address",
-        "Grade",
-        "Points",
-        "Points Possible",
-    ]
-    heading += [
-        "Feedback comments",
-        "Remarks",
-        "Same recording as",
-        *(f"{sheet}: {task}" for sheet, task in tasks),
-    ]
-    rows, canvas, moodle = [], [], []
     most = max((result.of for result in results.values()), default=0)
+    rows, canvas, moodle = [], [], []
     for entry in roster:
-        result = results.get(entry.id)
-        grade = percent(result) if result else 0.0
-        feedback = summary(result) if result else "nothing was handed in"
-        points = {(mark.sheet, mark.task): mark.points for mark in result.marks} if result else {}
-        ids = [
-            entry.row.get("ID") or "",
-            entry.row.get("SIS User ID") or entry.id,
-            entry.row.get("SIS Login ID") or entry.id,
-        ]
-        remarks = "; ".join(result.remarks) if result else ""
-        rows.append(
-            [entry.name or entry.id, *ids, entry.row.get("Section") or "", entry.id, entry.email, grade]
-            + [
-                round(result.points, 2) if result else 0,
-                most,
-                feedback,
-                remarks,
-                " ".join(sorted(copied.get(entry.id, ()))),
-            ]
-            + [points.get(task, 0) for task in tasks]
-        )
-        canvas.append([entry.name or entry.id, *ids, entry.row.get("Section") or "", grade])
+        result = results.get(entry.id, Result(entry.id, ""))
+        grade = percent(result)
+        feedback = summary(result) if entry.id in results else "nothing was handed in"
+        points = {(mark.sheet, mark.task): mark.points for mark in result.marks}
+        ids = [entry.row.get("ID") or "", *(entry.row.get(name) or entry.id for name in CANVAS_IDS[1:])]
+        student = [entry.name or entry.id, *ids, entry.row.get("Section") or ""]
+        notes = [feedback, "; ".join(result.remarks), " ".join(sorted(shared[entry.id]))]
+        numbers = [points.get(task, 0) for task in tasks]
+        rows.append([*student, entry.id, entry.email, grade, round(result.points, 2), most, *notes, *numbers])
+        canvas.append([*student, grade])
         moodle.append([entry.id, entry.name, entry.email, grade, feedback])
-    paths = [folder / name for name in ("grades.csv", "canvas.csv", "moodle.csv", "copies.csv")]
-    write_csv(paths[0], heading, rows)
-    write_csv(paths[1], ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", ASSIGNMENT], canvas)
-    write_csv(paths[2], ["ID number", "Full name", "Email address", "Grade", "Feedback comments"], moodle)
-    kinds = ("isn", "number", "random", "time", "rhythm")
-    write_csv(
-        paths[3],
-        ["first", "second", "share of the smaller recording", *kinds],
-        [
-            [pair.first, pair.second, f"{pair.strength:.2f}", *(pair.shared.get(kind, 0) for kind in kinds)]
-            for pair in pairs
-        ],
-    )
-    return paths
+    names = [f"{sheet}: {task}" for sheet, task in tasks]
+    copies = [
+        [pair.first, pair.second, f"{pair.strength:.2f}", *(pair.shared.get(kind, 0) for kind in KINDS)]
+        for pair in pairs
+    ]
+    tables = {
+        "grades.csv": (["Student", *CANVAS_IDS, "Section", *GRADES, *names], rows),
+        "canvas.csv": (["Student", *CANVAS_IDS, "Section", ASSIGNMENT], canvas),
+        "moodle.csv": (MOODLE, moodle),
+        "copies.csv": (["first", "second", "share of the smaller recording", *KINDS], copies),
+    }
+    for name, (heading, lines) in tables.items():
+        write_csv(folder / name, heading, lines)
+    return [folder / name for name in tables]
 
 
-def gradescope(result: Result) -> dict:
-    """What Gradescope's autograder wants as results.json."""
-    status = {DONE: "passed", PARTLY: "failed"}
+def gradescope(result: Result) -> dict[str, Any]:
+    """Return what Gradescope's autograder expects as results.json."""
     return {
         "score": round(result.points, 3),
         "execution_time": int(result.seconds),
@@ -147,7 +120,7 @@ def gradescope(result: Result) -> dict:
                 "number": f"{mark.sheet} {mark.task}",
                 "score": round(mark.points, 3),
                 "max_score": round(mark.of, 3),
-                "status": status.get(mark.state, "failed"),
+                "status": "passed" if mark.state == DONE else "failed",
                 "output": readable(mark.story) if mark.state != DONE else "",
                 "output_format": "text",
                 "visibility": "visible",

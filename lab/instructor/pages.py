@@ -1,11 +1,12 @@
-"""Write feedback as HTML: a page for each student, and one for the class. It needs no script or network.
+"""Write feedback as HTML: a page for each student, and one for the class.
 
-Everything that comes from a submission is escaped: a story may quote what a student's function gave back.
+No script, no network; readable on a phone and in dark mode. Everything that comes from a submission is escaped, since a
+story may quote what a student's function returned.
 """
 
 import html
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,13 +47,12 @@ def _bar(share: float) -> str:
 
 
 def student_page(entry: Entry, result: Result) -> str:
-    """What a student gets back: marks, and for each wrong task its story. Never an answer."""
-    body = [
-        f"<p>{result.points:g} of {result.of:g} points ({percent(result)} %): {escape(summary(result))}.</p>"
-    ]
+    """Return a student's page: marks, and for each wrong task its story, never an answer."""
+    points = f"{result.points:g} of {result.of:g} points ({percent(result)} %)"
+    body = [f"<p>{points}: {escape(summary(result))}.</p>"]
     body.append(_bar(result.points / result.of if result.of else 0))
     if result.remarks:
-        body.append("<ul>" + "".join(f"<li>{escape(remark)}</li>" for remark in result.remarks) + "</ul>")
+        body.append(_list(result.remarks))
     for sheet in dict.fromkeys(mark.sheet for mark in result.marks):
         marks = [mark for mark in result.marks if mark.sheet == sheet]
         body.append(f'<h2>{escape(sheet)}</h2><div class="wide"><table>')
@@ -68,7 +68,7 @@ def student_page(entry: Entry, result: Result) -> str:
 
 
 def _stories(marks: Sequence[Mark]) -> list[str]:
-    """A heading and a story for each task; tasks of the same story, as of a sheet that cannot be loaded, share it."""
+    """Return a heading and a story for each task; tasks with the same story share it."""
     tasks: dict[str, list[str]] = {}
     for mark in marks:
         if mark.story:
@@ -77,7 +77,7 @@ def _stories(marks: Sequence[Mark]) -> list[str]:
 
 
 def _story(story: str, names: Sequence[str]) -> str:
-    """A story's parts as the rows of a table, and what is not a part as a paragraph."""
+    """Return a story's parts as the rows of a table, and other lines as paragraphs."""
     found = []
     for line in story.splitlines():
         if part := STORY_PART.fullmatch(line):
@@ -91,53 +91,58 @@ def _story(story: str, names: Sequence[str]) -> str:
 def class_page(
     roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair], notes: Sequence[str]
 ) -> str:
-    """For the instructor: how the class did, which tasks fail most and how, shared recordings, what needs a look."""
+    """Return the instructor's page: how the class did, which tasks fail most and why, shared recordings, notes."""
     shares = sorted(result.points / result.of for result in results.values() if result.of)
-    middle = f"{shares[len(shares) // 2]:.0%}" if shares else "none"
-    body = [f"<p>{len(results)} of {len(roster)} handed in; median {middle}.</p>"]
+    median = f"{shares[len(shares) // 2]:.0%}" if shares else "none"
+    body = [f"<p>{len(results)} of {len(roster)} handed in; median {median}.</p>"]
     if notes:
-        body.append(
-            "<h2>Needs a look</h2><ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>"
-        )
+        body.append(f"<h2>Needs a look</h2>{_list(notes)}")
     if pairs:
         body.append(
-            "<h2>The same recording</h2><p>Recordings that share what no two recordings share. A person judges.</p><ul>"
+            "<h2>The same recording</h2><p>Recordings that share what no two recordings share. A person judges.</p>"
         )
-        body += [f"<li>{escape(str(pair))}</li>" for pair in pairs]
-        body.append("</ul>")
+        body.append(_list([str(pair) for pair in pairs]))
     body.append(
         '<h2>Tasks, the most failed first</h2><div class="wide"><table>'
         "<tr><th>task<th>done<th>partly<th>wrong<th>not attempted<th>how it fails</tr>"
     )
-    states: dict[tuple, Counter] = {}
-    reasons: dict[tuple, Counter] = {}
+    body += _task_rows(results)
+    body.append('</table></div><h2>Students</h2><div class="wide"><table>')
+    body += [_student_row(entry, results.get(entry.id)) for entry in roster]
+    body.append("</table></div>")
+    return _page("Packet-capture lab: the class", "\n".join(body))
+
+
+def _list(items: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
+
+
+def _task_rows(results: dict[str, Result]) -> list[str]:
+    states: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    reasons: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for result in results.values():
         for mark in result.marks:
-            task = (mark.sheet, mark.task)
-            states.setdefault(task, Counter())[mark.state] += 1
+            states[mark.sheet, mark.task][mark.state] += 1
             if mark.state in (WRONG, PARTLY):
-                reasons.setdefault(task, Counter())[WHY.get(mark.why, "a wrong result")] += 1
+                reasons[mark.sheet, mark.task][WHY.get(mark.why, "a wrong result")] += 1
+    rows = []
     for task, count in sorted(states.items(), key=lambda item: -(item[1][WRONG] + item[1][PARTLY])):
-        how = ", ".join(f"{number} {why}" for why, number in reasons.get(task, Counter()).most_common(3))
+        how = ", ".join(f"{number} {why}" for why, number in reasons[task].most_common(3))
         numbers = "".join(
             f'<td class="number">{count[state]}</td>' for state in (DONE, PARTLY, WRONG, NOT_ATTEMPTED)
         )
-        body.append(f"<tr><td>{escape(': '.join(task))}</td>{numbers}<td>{escape(how)}</td></tr>")
-    body.append('</table></div><h2>Students</h2><div class="wide"><table>')
-    for entry in roster:
-        result = results.get(entry.id)
-        link = (
-            f'<a href="feedback/{escape(entry.id)}.html">{escape(entry.name or entry.id)}</a>'
-            if result
-            else escape(entry.name or entry.id)
-        )
-        told = f"{percent(result)} %" if result else "nothing handed in"
-        body.append(
-            f'<tr><td>{link}</td><td class="number">{told}</td>'
-            f"<td>{escape(summary(result)) if result else ''}</td></tr>"
-        )
-    body.append("</table></div>")
-    return _page("Packet-capture lab: the class", "\n".join(body))
+        rows.append(f"<tr><td>{escape(': '.join(task))}</td>{numbers}<td>{escape(how)}</td></tr>")
+    return rows
+
+
+def _student_row(entry: Entry, result: Result | None) -> str:
+    name = escape(entry.name or entry.id)
+    if result is None:
+        return f'<tr><td>{name}</td><td class="number">nothing handed in</td><td></td></tr>'
+    return (
+        f'<tr><td><a href="feedback/{escape(entry.id)}.html">{name}</a></td>'
+        f'<td class="number">{percent(result)} %</td><td>{escape(summary(result))}</td></tr>'
+    )
 
 
 def write_pages(
@@ -147,13 +152,12 @@ def write_pages(
     pairs: Sequence[Pair],
     notes: Sequence[str],
 ) -> Path:
-    """feedback/ID.html for each, and class.html, whose path it gives."""
+    """Write feedback/ID.html for each student, and class.html; return the path of the latter."""
     (folder / "feedback").mkdir(parents=True, exist_ok=True)
     for entry in roster:
         if result := results.get(entry.id):
-            (folder / "feedback" / f"{entry.id}.html").write_text(
-                student_page(entry, result), encoding="utf-8"
-            )
+            path = folder / "feedback" / f"{entry.id}.html"
+            path.write_text(student_page(entry, result), encoding="utf-8")
     path = folder / "class.html"
     path.write_text(class_page(roster, results, pairs, notes), encoding="utf-8")
     return path

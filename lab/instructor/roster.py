@@ -1,8 +1,7 @@
-"""A class list, and a recording for everyone on it: several at a time, and going on where it was cut off.
+"""Read a class list, and make a recording for everyone on it: several at a time, continuing after an interruption.
 
-A roster is a CSV file with a heading. The column of the ids is the first that is called one of ``ID_COLUMNS`` (as
-Canvas, Moodle and Gradescope export them), in any letters; a name and an e-mail address are taken along where there
-are any.
+A roster is a CSV file with a heading. The IDs are in the first column that is named like one of ``ID_COLUMNS`` (as
+Canvas, Moodle and Gradescope export them), in capital or small letters; names and e-mail addresses are optional.
 """
 
 import csv
@@ -10,12 +9,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab.harness.student_capture import check_id, is_complete, profile, record_student
 from lab.harness.tap import RecordingError
 
 ID_COLUMNS = (
-    "student",
     "id",
     "student id",
     "sis user id",
@@ -24,6 +23,7 @@ ID_COLUMNS = (
     "sid",
     "username",
     "login",
+    "student",
 )
 NAME_COLUMNS = ("name", "student name", "full name", "student")
 EMAIL_COLUMNS = ("email", "email address", "e-mail")
@@ -35,29 +35,28 @@ class RosterError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One student. ``row`` is the whole line, for the columns that a learning platform wants back."""
+    """One student. ``row`` is the whole line, for the columns that a learning platform expects back."""
 
     id: str
     name: str = ""
     email: str = ""
-    row: dict = field(default_factory=dict, hash=False, compare=False)
+    row: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
 
 
 def read_roster(path: Path | str) -> list[Entry]:
-    """The students of a roster, in its order. Raises RosterError."""
+    """Return the students of a roster, in its order. Raise RosterError."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = {(name or "").strip().lower(): name for name in reader.fieldnames or []}
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RosterError(
-            f"cannot read the roster {path}: {getattr(error, 'strerror', None) or error}"
-        ) from error
-    id_column = next((columns[name] for name in ID_COLUMNS[1:] + ID_COLUMNS[:1] if name in columns), None)
+        reason = getattr(error, "strerror", None) or error
+        raise RosterError(f"cannot read the roster {path}: {reason}") from error
+    id_column = next((columns[name] for name in ID_COLUMNS if name in columns), None)
     if id_column is None:
         raise RosterError(
-            f"{path}: no column of ids; call it {', '.join(repr(name) for name in ID_COLUMNS[:4])}"
+            f"{path} has no column of IDs: name one {', '.join(repr(name) for name in ID_COLUMNS[:4])}"
         )
     entries: dict[str, Entry] = {}
     for number, row in enumerate(rows, 2):
@@ -68,29 +67,29 @@ def read_roster(path: Path | str) -> list[Entry]:
         except ValueError as error:
             raise RosterError(f"{path}, line {number}: {error}") from None
         if one in entries:
-            raise RosterError(f"{path}, line {number}: the id {one} is there twice")
+            raise RosterError(f"{path}, line {number}: the id {one} appears twice")
         entries[one] = Entry(
             one, _first(row, columns, NAME_COLUMNS), _first(row, columns, EMAIL_COLUMNS), row
         )
     if not entries:
-        raise RosterError(f"{path}: nobody is on it")
+        raise RosterError(f"{path} lists nobody")
     return list(entries.values())
 
 
-def _first(row: dict, columns: dict, names: tuple[str, ...]) -> str:
+def _first(row: dict[str, Any], columns: dict[str, str], names: tuple[str, ...]) -> str:
     return next(((row[columns[name]] or "").strip() for name in names if name in columns), "")
 
 
 def record_roster(
-    entries: list[Entry], key: str, out: Path, jobs: int, tell: Callable[[int, int, str], None]
+    entries: list[Entry], key: str, out: Path, jobs: int, say: Callable[[int, int, str], None]
 ) -> dict[str, str]:
-    """Record everyone who has no complete recording yet; gives the reason for each that failed.
+    """Record everyone who has no complete recording yet; return the reason for each that failed.
 
-    ``tell(done, total, what)`` is called after each one, from this thread.
+    ``say(done, total, what)`` is called after each one, from this thread.
     """
     waiting = [entry for entry in entries if not is_complete(out / entry.id)]
     done, failed = len(entries) - len(waiting), {}
-    tell(done, len(entries), "already there" if done else "")
+    say(done, len(entries), "already there" if done else "")
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="student")
     try:
         running = {
@@ -100,10 +99,10 @@ def record_roster(
             entry, done = running[future], done + 1
             try:
                 future.result()
-                tell(done, len(entries), entry.id)
+                say(done, len(entries), entry.id)
             except (RecordingError, OSError, ValueError) as error:
                 failed[entry.id] = str(error)
-                tell(done, len(entries), f"{entry.id}: {error}")
+                say(done, len(entries), f"{entry.id}: {error}")
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)  # those under way finish their files
+        pool.shutdown(wait=True, cancel_futures=True)  # those that are running finish their files
     return failed

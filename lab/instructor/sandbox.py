@@ -2,14 +2,14 @@
 
     command(arguments, folder, runner) -> how to start runner.py with the files of ``folder`` and nothing else
 
-``launcher`` makes the processes, each the parent of the next:
+``launcher`` makes these processes, each the parent of the next:
 
-    grader's worker    asks, and watches time and memory (``lab.exercises.checks.child``)
+    grader's worker    sends requests; watches time and memory (``lab.exercises.checks.child``)
       launcher         outside; waits. Killed by the kernel when the worker ends (PR_SET_PDEATHSIG)
         first          process 1 inside; waits. Killed by the kernel when the launcher ends
           runner       the student's code
 
-and six namespaces, whose rights it gives away before the student's code begins:
+and six namespaces, whose rights it drops before the student's code starts:
 
     user       inside it is an ordinary user, so that exec leaves no rights
     mount      a new root: a tmpfs with Python, its libraries, the runner and the submission, all read-only
@@ -27,12 +27,12 @@ What makes each guarantee hold:
                       the bound is 1 process x MEMORY_BYTES; files (4 MB, 4,096 inodes) and pipes fit in what
                       is left of 512 MB. The worker also adds up the tree, with a filter or without.
     keys              A session keyring of its own, and the filter refuses keyctl.
-    output            Bounded by who reads it (``lab.exercises.checks.child``).
+    output            Bounded by the reader (``lab.exercises.checks.child``).
 
-What the code does to its own process is its own affair: results are compared elsewhere. Started by root it builds
-the new root as root and then becomes the user "nobody": root is above the limit on processes. Where namespaces or
-the filter are refused (``refusal`` says why) there is no sandbox, and the grader does not begin unless asked to go
-without (``limits_only``): then a submission may read what its user may read.
+What the code does to its own process does not matter: results are compared elsewhere. Started by root, the launcher
+builds the new root as root and then becomes the user "nobody", since root is exempt from the limit on processes. If
+namespaces or the filter are refused (``refusal`` says why), there is no sandbox, and the grader does not start unless
+told to go without (``limits_only``): then a submission may read what its user may read.
 """
 
 import json
@@ -52,9 +52,9 @@ MEMORY_BYTES = 448 << 20  # address space of the one process
 
 
 def command(arguments: Sequence[str], folder: Path, runner: Path, hidden: Sequence[Path] = ()) -> list[str]:
-    """The argument list that runs ``arguments`` (of runner.py) in a sandbox that holds ``folder`` at INSIDE_SHEETS.
+    """Return the command that runs ``arguments`` (of runner.py) in a sandbox with ``folder`` at INSIDE_SHEETS.
 
-    ``hidden`` are folders that must not be seen even if they lie below one that Python needs.
+    ``hidden`` are folders that must not be visible even if they lie below one that Python needs.
     """
     plan = {
         "folder": str(folder.resolve()),
@@ -67,13 +67,13 @@ def command(arguments: Sequence[str], folder: Path, runner: Path, hidden: Sequen
 
 
 def limits_only(arguments: Sequence[str]) -> list[str]:
-    """The same without namespaces: limits, and nothing hidden."""
+    """Return the same without namespaces: limits, and nothing hidden."""
     program = [sys.executable, "-I", "-S", *arguments]
     return [*LAUNCHER, "{}", *program] if os.name == "posix" else program
 
 
 def refusal(runner: Path, folder: Path) -> str | None:
-    """Why there can be no sandbox here, or None: tried, with a file in ``folder``, not guessed."""
+    """Return why there can be no sandbox here, or None. Tries one, with a file in ``folder``."""
     if not sys.platform.startswith("linux"):
         return "namespaces exist on Linux only"
     place = folder / "probe"
@@ -95,12 +95,12 @@ def refusal(runner: Path, folder: Path) -> str | None:
 
 
 def _real_python() -> str:
-    """The interpreter itself, not a virtual environment's link to it."""
+    """Return the interpreter itself, not a virtual environment's link to it."""
     return os.path.realpath(sys.executable)
 
 
 def _python_folders() -> list[str]:
-    """What the interpreter and its standard library need, where the system's own folders do not hold it."""
+    """Return the folders of the interpreter and its standard library, in case they are not system folders."""
     wanted = {os.path.dirname(os.path.dirname(_real_python())), sysconfig.get_paths()["stdlib"]}
     wanted |= {sysconfig.get_config_var("LIBDIR") or ""} | {sys.base_prefix}
     return sorted(

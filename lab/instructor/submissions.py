@@ -1,9 +1,9 @@
-"""What was handed in: folders, zips, or a mix, as learning platforms give them out. Opened with care.
+"""Open what was handed in: folders, zips, or a mix, as learning platforms export them.
 
-A zip is somebody else's data: nothing is written but files of known names, below known sizes, as plain files. Where
-in the zip or folder they stand does not matter, since platforms and students put folders around things. The owner is
-the one whom the platform names first in the name of the zip or folder, by an id or the full name. The note inside was
-written by a student: it counts only where the name says nothing, and never against a hand-in that is named.
+A zip is untrusted: only files of known names and limited sizes are written, as plain files. Their place in the zip or
+folder does not matter, since platforms and students add folders. The owner is the student whom the platform names first
+in the name of the zip or folder, by ID or full name. The note inside was written by a student: it counts only if the
+name identifies nobody, and never against a submission that is named.
 """
 
 import functools
@@ -14,7 +14,7 @@ import re
 import shutil
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
@@ -23,12 +23,14 @@ from lab.exercises.checks.answers import SUBMISSION_NOTE
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS
 from lab.instructor.roster import Entry
 
-MOST_FILES = 2_000  # looked at in one submission, the zips in it counted in
+MOST_FILES = 2_000  # read of one submission, including those in its zips
 MOST_BYTES = 48 << 20  # kept of one submission: two recordings, and the rest is small
 LARGEST_ZIP = 64 << 20
 MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
-LARGEST_READ = 1 << 20  # at once out of a zip: its list of files is read so
+LARGEST_READ = 1 << 20  # at once from a zip, whose list of files is read in one piece
 LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
+Loader = Callable[[int], bytes]  # returns at most so many bytes of a file
+Found = tuple[str, int, Loader]  # a file's name, the size that it claims, and how to read it
 SHEET = re.compile(r"sheet_\d\d_\w{1,40}\.py")
 
 
@@ -43,7 +45,7 @@ class Submission:
     named: bool = False  # its id is from its name, not from the note inside
 
     def fingerprint(self) -> str:
-        """Changes when anything that counts does."""
+        """Return a digest of all files that count."""
         digest = hashlib.sha256()
         for name in sorted(self.files):
             digest.update(f"{name} {len(self.files[name])} ".encode() + self.files[name])
@@ -65,7 +67,7 @@ def is_wanted(name: str) -> bool:
 
 
 def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[str]]:
-    """Return every submission in ``folder``, one for each student (the last by name), and remarks on the others."""
+    """Return the submissions in ``folder``, one for each student (the last by name), and a line about each other one."""
     roster = list(roster)
     found: dict[str, Submission] = {}
     problems = []
@@ -76,10 +78,8 @@ def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[
             problems.append(f"{path.name}: not a folder or a file, and left out")
             continue
         submission = read(path)
-        named, claimed = (
-            named_by_platform(path.name.removesuffix(".zip"), roster),
-            _claimed(submission, roster),
-        )
+        named = named_by_platform(path.name.removesuffix(".zip"), roster)
+        claimed = _claimed(submission, roster)
         if named and claimed not in (None, named):
             submission.remarks.append(f"its note says {claimed}, its name says {named}: the name counts")
         owner = named or claimed
@@ -98,13 +98,13 @@ def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[
 
 
 def read(path: Path) -> Submission:
-    """The known files of one zip or folder. Never raises for what is in it: that becomes a remark."""
+    """Return the known files of one zip or folder. Whatever is wrong with it becomes a remark, not an exception."""
     submission = Submission("", path)
     _read(path, submission, MOST_FILES)
     kept, more = submission.remarks[:MOST_REMARKS], submission.remarks[MOST_REMARKS:]
-    submission.remarks = [one[:LONGEST_REMARK] for one in kept] + [f"and {len(more)} more like these"] * bool(
-        more
-    )
+    submission.remarks = [one[:LONGEST_REMARK] for one in kept]
+    if more:
+        submission.remarks.append(f"and {len(more)} more like these")
     return submission
 
 
@@ -114,7 +114,7 @@ def _read(path: Path, submission: Submission, most_files: int) -> int:
     try:
         for name, size, load in _in_folder(path) if path.is_dir() else _in_zip(path, remarks):
             if most_files <= 0:
-                remarks.append(f"more than {MOST_FILES} files; the others were not looked at")
+                remarks.append(f"more than {MOST_FILES} files; the others were not read")
                 break
             most_files -= 1
             plain = PurePosixPath(name).name
@@ -124,12 +124,12 @@ def _read(path: Path, submission: Submission, most_files: int) -> int:
                 _keep(submission, plain, size, load)
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
         remarks.append(f"{path.name} cannot be opened: {error}")
-    except Exception as error:  # zlib.error, struct.error: a damaged zip has many ways to say so
+    except Exception as error:  # zlib.error, struct.error: a damaged zip raises many kinds
         remarks.append(f"{path.name} is damaged: {type(error).__name__}: {error}")
     return most_files
 
 
-def _keep(submission: Submission, name: str, size: int, load) -> None:
+def _keep(submission: Submission, name: str, size: int, load: Loader) -> None:
     most = LARGEST_FILE[Path(name).suffix]
     if size > most:
         submission.remarks.append(f"{name} is too large ({size} bytes) and was left out")
@@ -142,34 +142,29 @@ def _keep(submission: Submission, name: str, size: int, load) -> None:
         submission.files[name] = data
 
 
-def _in_folder(path: Path) -> Iterator[tuple]:
+def _in_folder(path: Path) -> Iterator[Found]:
     for file in sorted(path.rglob("*")):
-        if (
-            file.is_file()
-            and not file.is_symlink()
-            and not any(p.is_symlink() for p in file.parents if path in p.parents)
-        ):
-            yield file.relative_to(path).as_posix(), file.stat().st_size, _loader(file)
+        inside = [file, *(parent for parent in file.parents if path in parent.parents)]
+        if file.is_file() and not any(one.is_symlink() for one in inside):
+            load = functools.partial(_load_file, file)
+            yield file.relative_to(path).as_posix(), file.stat().st_size, load
 
 
-def _loader(file: Path):
-    def load(most: int) -> bytes:
-        with open(file, "rb") as opened:
-            return opened.read(most)
-
-    return load
+def _load_file(file: Path, most: int) -> bytes:
+    with open(file, "rb") as opened:
+        return opened.read(most)
 
 
 class _ZipFile(io.FileIO):
     """A zip that cannot make ``zipfile`` read a list of files as large as itself."""
 
-    def read(self, size: int = -1) -> bytes:
-        if size > LARGEST_READ:
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > LARGEST_READ:
             raise zipfile.BadZipFile("its list of files is too long")
         return super().read(size)
 
 
-def _in_zip(path: Path, remarks: list[str]) -> Iterator[tuple]:
+def _in_zip(path: Path, remarks: list[str]) -> Iterator[Found]:
     if path.stat().st_size > LARGEST_ZIP:
         raise zipfile.BadZipFile(f"larger than {LARGEST_ZIP >> 20} MB")
     with _ZipFile(path) as file, zipfile.ZipFile(file) as archive:
@@ -178,12 +173,8 @@ def _in_zip(path: Path, remarks: list[str]) -> Iterator[tuple]:
                 continue
             if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 yield info.filename, info.file_size, functools.partial(_load_member, archive, info)
-            elif is_wanted(
-                name := PurePosixPath(info.filename).name
-            ):  # zipfile unpacks others without a bound
-                remarks.append(
-                    f"{name} was left out: it is packed neither stored nor deflated; pack it as a plain zip"
-                )
+            elif is_wanted(name := PurePosixPath(info.filename).name):  # zipfile has no bound for other types
+                remarks.append(f"{name} was left out: neither stored nor deflated; pack it as a plain zip")
 
 
 def _load_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
@@ -195,10 +186,10 @@ def _load_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> 
 
 
 def named_by_platform(name: str, roster: Iterable[Entry]) -> str | None:
-    """The student whom the name of a zip or folder says, or None where it says nobody or several.
+    """Return the student whom the name of a zip or folder identifies, or None.
 
-    Platforms put their own words first and what the student called the file last: the first word that is an id of the
-    roster counts. A name that begins with the full name of a student counts before any id.
+    Platforms put their own words first and the student's file name last, so the first word that is an ID of the roster
+    counts. A full name at the beginning counts before any ID.
     """
     beginnings = list(accumulate(_words(name)))
     by_name: dict[int, set[str]] = {}
@@ -213,7 +204,7 @@ def named_by_platform(name: str, roster: Iterable[Entry]) -> str | None:
     for word in words:
         ids = {entry.id for entry in roster if word == entry.id or word.endswith(f"-{entry.id}")}
         if ids:
-            return max(ids, key=len)  # of "x-1" and "1", the longer one
+            return max(ids, key=len)  # the longer one of "x-1" and "1"
     return None
 
 
@@ -222,7 +213,7 @@ def _words(text: str) -> list[str]:
 
 
 def _claimed(submission: Submission, roster: Iterable[Entry]) -> str | None:
-    """The student of the roster whom the note inside names."""
+    """Return the student of the roster whom the note inside names."""
     try:
         claimed = str(json.loads(submission.files.get(SUBMISSION_NOTE, b"{}")).get("student", "")).lower()
     except (ValueError, AttributeError, RecursionError):

@@ -9,10 +9,17 @@ import sys
 
 import pytest
 
+from lab.chat.server import ChatServer
 from lab.commands import certs, package
 from tests.chat.programs import client_program, server_program
 from tests.chat.rig import joined, until
 from tests.support import ROOT
+
+
+@pytest.fixture
+def server():
+    with ChatServer("127.0.0.1", 0, console=lambda line: None) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +36,7 @@ def chat(command: list[str], port: int, folder) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
-def test_the_pyz_runs_with_nothing_but_python(made, serve, tmp_path):
-    server = serve()
+def test_the_pyz_runs_with_nothing_but_python(made, server, tmp_path):
     witness = joined("Witness", server)
     done = chat([sys.executable, "-I", "-S", str(made / "chat-client.pyz")], server.port, tmp_path)
     assert done.returncode == 0 and "<Handed Out> hello from one file" in done.stdout, done.stderr
@@ -48,9 +54,8 @@ def test_the_pyz_holds_the_client_alone(made):
 
 @pytest.mark.maintainers
 @pytest.mark.skipif(importlib.util.find_spec("PyInstaller") is None, reason="PyInstaller is not installed")
-def test_the_program_runs_without_python(serve, tmp_path, monkeypatch):
+def test_the_program_runs_without_python(server, tmp_path, monkeypatch):
     assert package.main(["--out", str(tmp_path)]) == 0
-    server = serve()
     witness = joined("Witness", server)
     monkeypatch.setenv("PATH", "")
     program = tmp_path / ("chat-client.exe" if sys.platform == "win32" else "chat-client")
