@@ -83,7 +83,7 @@ def missing_packages() -> list[str]:
     return missing
 
 
-def _is_within(version: str | None, versions: str) -> bool:
+def is_within(version: str | None, versions: str) -> bool:
     """Return whether a version lies in a range like ``>=2.5,<3`` (the two forms that requirements.txt uses).
 
     A package that was half removed has no version, and is in no range.

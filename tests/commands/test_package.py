@@ -9,10 +9,11 @@ import sys
 
 import pytest
 
+from lab.chat.client import ChatClient, Login
 from lab.chat.server import ChatServer
 from lab.commands import certs, package
 from tests.chat.programs import client_program, server_program
-from tests.chat.rig import joined, until
+from tests.chat.rig import until
 from tests.support import ROOT
 
 
@@ -37,7 +38,7 @@ def chat(command: list[str], port: int, folder) -> subprocess.CompletedProcess:
 
 
 def test_the_pyz_runs_with_nothing_but_python(made, server, tmp_path):
-    witness = joined("Witness", server)
+    witness = ChatClient(Login("Witness", "127.0.0.1", server.port, wire="json")).connect()
     done = chat([sys.executable, "-I", "-S", str(made / "chat-client.pyz")], server.port, tmp_path)
     assert done.returncode == 0 and "<Handed Out> hello from one file" in done.stdout, done.stderr
     until(witness, lambda event: "hello from one file" in str(event))
@@ -56,7 +57,7 @@ def test_the_pyz_holds_the_client_alone(made):
 @pytest.mark.skipif(importlib.util.find_spec("PyInstaller") is None, reason="PyInstaller is not installed")
 def test_the_program_runs_without_python(server, tmp_path, monkeypatch):
     assert package.main(["--out", str(tmp_path)]) == 0
-    witness = joined("Witness", server)
+    witness = ChatClient(Login("Witness", "127.0.0.1", server.port, wire="json")).connect()
     monkeypatch.setenv("PATH", "")
     program = tmp_path / ("chat-client.exe" if sys.platform == "win32" else "chat-client")
     done = chat([str(program)], server.port, tmp_path)

@@ -18,8 +18,8 @@ from lab.exercises.checks.child import RUNNER
 from lab.exercises.checks.tasks import STUBS, load_tasks
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template, profile
 from lab.instructor import outputs, pages, sandbox, submissions
-from lab.instructor.commands.grade import in_processes
 from lab.instructor.copies import Pair
+from lab.instructor.grading import in_processes
 from lab.instructor.marking import Mark, Result, mark, secret_seeds
 from lab.instructor.roster import Entry
 from lab.instructor.stubs import SOLUTIONS

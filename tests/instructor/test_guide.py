@@ -11,7 +11,7 @@ import pytest
 from lab.exercises.checks import tasks as sheets
 from lab.exercises.checks.tasks import STUBS, module_name
 from lab.exposure import eavesdrop
-from lab.instructor.commands import release
+from lab.instructor import students_copy
 from tests.bench.misconceptions import all_tasks
 from tests.support import ROOT, read_notebook
 
@@ -74,7 +74,7 @@ def test_its_commands_exist():
 def kit_with_a_new_sheet(tmp_path_factory):
     """A copy of the kit, with the files that the recipe shows."""
     kit = tmp_path_factory.mktemp("recipe") / "kit"
-    for name in release.files_of_the_kit():
+    for name in students_copy.files_of_the_kit():
         (kit / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, kit / name)
     recipe = GUIDE[GUIDE.index("## How to add a sheet") :]

@@ -9,8 +9,7 @@ import zipfile
 
 import pytest
 
-from lab.instructor import stubs
-from lab.instructor.commands import release
+from lab.instructor import stubs, students_copy
 from tests.bench.misconceptions import all_tasks
 from tests.support import ROOT, only, read_notebook, run_notebook
 
@@ -18,13 +17,13 @@ from tests.support import ROOT, only, read_notebook, run_notebook
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     dest = tmp_path_factory.mktemp("release") / "students-lab"
-    assert release.release(dest) > 50
+    assert students_copy.release(dest) > 50
     return dest
 
 
 def test_no_marked_region_and_no_hidden_check_is_in_the_copy(copy):
-    assert release.leaks(copy) == []
-    regions, lines = release.secret_regions(), release.secret_lines()
+    assert students_copy.leaks(copy) == []
+    regions, lines = students_copy.secret_regions(), students_copy.secret_lines()
     assert len(regions) >= 17 and len(lines) > 60
     everything = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     for line, where in lines.items():  # once more, without the help of the code under test
@@ -51,25 +50,25 @@ def test_a_leak_would_be_found(tmp_path, name):
     path.write_text(
         "\n".join("    " + line for line in solution.splitlines()[begin + 1 : end]), encoding="utf-8"
     )
-    assert any("sheet_06" in leak for leak in release.leaks(tmp_path))
+    assert any("sheet_06" in leak for leak in students_copy.leaks(tmp_path))
     path.write_text("nothing")
-    assert release.leaks(tmp_path) == []
+    assert students_copy.leaks(tmp_path) == []
     (tmp_path / "lab" / "instructor").mkdir(parents=True)
     (tmp_path / "tests" / "harness").mkdir(parents=True)
-    assert release.leaks(tmp_path) == ["lab/instructor is in the copy", "tests/harness is in the copy"]
+    assert students_copy.leaks(tmp_path) == ["lab/instructor is in the copy", "tests/harness is in the copy"]
 
 
 def test_its_pages_point_nowhere_else(copy):
     pages = list(copy.rglob("README.md"))
     for page in pages:
-        for target in release.LINK.findall(page.read_text(encoding="utf-8")):
+        for target in students_copy.LINK.findall(page.read_text(encoding="utf-8")):
             assert "://" in target or (page.parent / target).exists(), f"{page}: {target}"
     assert "## For students" in (copy / "README.md").read_text(encoding="utf-8")
     assert "lab/instructor" not in (copy / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_zip_holds_the_same(copy):
-    with zipfile.ZipFile(release.zip_path(copy)) as archive:
+    with zipfile.ZipFile(students_copy.zip_path(copy)) as archive:
         in_zip = {name.removeprefix(copy.name + "/") for name in archive.namelist() if not name.endswith("/")}
     assert in_zip == {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
 
@@ -180,7 +179,7 @@ def test_a_sheet_that_the_instructor_has_worked_on_is_handed_out_as_new(tmp_path
     worked_on = ROOT / "lab" / "exercises" / "sheet_02_handshake.py"
     new = worked_on.read_bytes()
     kit = tmp_path / "kit"
-    for name in release.files_of_the_kit():
+    for name in students_copy.files_of_the_kit():
         (kit / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, kit / name)
     sheet = kit / "lab" / "exercises" / "sheet_02_handshake.py"
@@ -210,5 +209,5 @@ def test_what_an_instructor_keeps_beside_the_kit_stays_behind(tmp_path, monkeypa
     for name in [*kept, "captures/class/s1/about.json"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    monkeypatch.setattr(release, "ROOT", tmp_path)
-    assert list(release.files_for_students()) == ["lab/new.py"]
+    monkeypatch.setattr(students_copy, "ROOT", tmp_path)
+    assert list(students_copy.files_for_students()) == ["lab/new.py"]

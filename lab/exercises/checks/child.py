@@ -89,7 +89,7 @@ class StudentCode:
         self._arguments = [str(RUNNER), inside_path or str(self.path.resolve()), str(memory_bytes)]
         self._most_memory = memory_bytes + SLACK_BYTES
         self._command = command
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         self._deadline: float | None = None
 
@@ -150,10 +150,10 @@ class StudentCode:
             return
         self.close()
         self._requests: queue.Queue[bytes | None] = queue.Queue()
-        self._lines: queue.Queue[bytes | str] = queue.Queue(
+        self.lines: queue.Queue[bytes | str] = queue.Queue(
             3
         )  # an answer, the end, and a message about the other output
-        process = self._process = subprocess.Popen(
+        process = self.process = subprocess.Popen(
             self._command(self._arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -162,7 +162,7 @@ class StudentCode:
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},
             cwd=self.path.parent,
         )
-        report = functools.partial(_report, self._lines, process.pid)
+        report = functools.partial(_report, self.lines, process.pid)
         self._threads = [
             threading.Thread(target=_serve, args=[stream, serve, argument], daemon=True)
             for stream, serve, argument in (
@@ -205,7 +205,7 @@ class StudentCode:
             try:
                 return self.lines.get(timeout=min(left_s, WATCH_S))
             except queue.Empty:
-                if self._process and process_tree.holds_more_than(self._process.pid, self._most_memory):
+                if self.process and process_tree.holds_more_than(self.process.pid, self._most_memory):
                     return "it and the processes it started took more memory than one task may use"
         self.close()
         raise TimeUp(f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that never ends")

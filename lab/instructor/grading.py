@@ -1,0 +1,169 @@
+"""Mark many submissions at once: worker processes, results that are kept, and what happens when a worker dies."""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+
+from lab.instructor.marking import Result, mark, rules_fingerprint
+from lab.instructor.submissions import Submission
+from lab.setup.folder_lock import folder_lock
+
+WORK = "lab-grade-"  # how its temporary folders are named
+Job = tuple[str, Path, str, bool, str, list[str]]  # the arguments of _mark_one
+
+
+@contextlib.contextmanager
+def work_folder() -> Iterator[Path]:
+    """A folder that nobody else may enter, for what is unpacked; those of killed graders go.
+
+    A grader holds a lock on its folder while it lives.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"{WORK}*"):
+        with contextlib.suppress(OSError):  # in use, or somebody else's
+            if os.name != "posix" or left.lstat().st_uid == os.getuid():
+                with folder_lock(left):
+                    shutil.rmtree(left, ignore_errors=True)
+    with contextlib.ExitStack() as held:
+        while True:
+            work = Path(tempfile.mkdtemp(prefix=WORK))
+            with contextlib.suppress(OSError):  # another grader has just found it unlocked, and removed it
+                held.enter_context(folder_lock(work))
+                if work.exists():
+                    break
+        held.callback(shutil.rmtree, work, ignore_errors=True)
+        yield work
+
+
+def mark_all(
+    found: list[Submission], options: argparse.Namespace, sandboxed: bool, work: Path
+) -> dict[str, Result]:
+    """A Result for each submission, from ``results/`` where nothing has changed since."""
+    kept = options.out / "results"
+    kept.mkdir(exist_ok=True)
+    results: dict[str, Result] = {}
+    waiting = []
+    for submission in found:
+        fingerprint = f"{submission.fingerprint()}-{rules_fingerprint(options.course)}-{sandboxed}"
+        before = None if options.again else _read_result(kept / f"{submission.id}.json")
+        if before and before.fingerprint == fingerprint:
+            results[submission.id] = before
+        else:
+            waiting.append((submission, fingerprint))
+    total = len(found)
+    _print_bar(len(results), total, "unchanged since the last time" if results else "")
+    for submission, _ in waiting:
+        submission.unpack(work / submission.id)
+    jobs = [(one.id, work / one.id, options.course, sandboxed, mark, one.remarks) for one, mark in waiting]
+    for result in in_processes(jobs, max(1, options.jobs)):
+        _write_result(kept / f"{result.id}.json", result)
+        results[result.id] = result
+        shutil.rmtree(work / result.id, ignore_errors=True)
+        _print_bar(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}")
+    return {one.id: results[one.id] for one in found if one.id in results}
+
+
+def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
+    """The results as they come. A worker that dies (out of memory, say) costs its own submission, told as such."""
+    waiting = jobs[::-1]
+    suspects: list[Job] = []
+    while waiting or suspects:
+        # After a crash nobody knows whose it was: those who were running are tried again one at a time.
+        alone = bool(suspects)
+        pool = ProcessPoolExecutor(
+            1 if alone else workers, mp_context=get_context("spawn"), initializer=_end_with_the_grader
+        )
+        running: dict[Future[Result], Job] = {}
+        try:
+            queue = [suspects.pop()] if alone else waiting
+            while queue or running:
+                with _ignoring_ctrl_c():  # the workers, which are started here; they finish what they are at
+                    while queue and len(running) < (1 if alone else 2 * workers):
+                        running[pool.submit(_mark_one, *queue[-1])] = queue[-1]
+                        queue.pop()
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    try:
+                        result = future.result()
+                    except BrokenProcessPool:
+                        raise
+                    except Exception as error:
+                        result = _failed(
+                            running[future], f"the grader failed ({type(error).__name__}: {error!s:.200})"
+                        )
+                    del running[future]
+                    yield result
+        except BrokenProcessPool:
+            if alone:
+                for job in list(running.values()) or queue:
+                    yield _failed(job, "the grader itself was ended by this submission")
+            else:
+                suspects += list(running.values())
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _failed(job: Job, reason: str) -> Result:
+    student, _, _, _, fingerprint, _ = job
+    return Result(student, fingerprint, remarks=[f"{reason}: look at it by hand"])
+
+
+@contextlib.contextmanager
+def _ignoring_ctrl_c() -> Iterator[None]:
+    """Processes that are started within ignore Ctrl-C, from their first moment on."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end_with_the_grader() -> None:
+    """In a worker process: end, and with it the sandbox, as soon as the grader has ended, however it did."""
+
+    grader = parent_process()
+    assert grader
+
+    def wait_for_it() -> None:
+        connection.wait([grader.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait_for_it, daemon=True).start()
+
+
+def _mark_one(
+    student: str, folder: Path, key: str, sandboxed: bool, fingerprint: str, remarks: list[str]
+) -> Result:
+    """In a worker process."""
+    warnings.simplefilter("ignore", RuntimeWarning)  # numbers that wrap around do so in numpy's scalars too
+    return mark(student, folder, key, sandboxed, fingerprint, remarks)
+
+
+def _read_result(path: Path) -> Result | None:
+    try:
+        return Result.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # not there, or cut off while it was written
+
+
+def _write_result(path: Path, result: Result) -> None:
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(result.to_dict()), encoding="utf-8")
+    partial.replace(path)
+
+
+def _print_bar(done: int, total: int, what: str) -> None:
+    filled = 30 * done // max(total, 1)
+    line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
+    live = sys.stdout.isatty()
+    print(f"\r\x1b[K{line[:110]}" if live else line, end="" if live and done < total else "\n", flush=True)
