@@ -323,7 +323,7 @@ def test_submit_says_what_is_missing_and_refuses_in_one_line(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert "WRONG     answers.toml is that of s3" in done.stdout
+    assert "WRONG     answers.toml belongs to s3" in done.stdout
     done = subprocess.run([*command, "--student", "../s2"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
 
