@@ -7,17 +7,17 @@
     3  window scale 1             RFC 7323 section 2           5  SACK blocks 4+4, ...      RFC 2018 section 3
     8  timestamps 4+4             RFC 7323 section 3
 
-For columns, all headers are walked at the same time: step k looks at the k-th option of every header that
-has one, so there are at most forty steps however long the capture is. An option of a wrong length is passed
-over; a length that cannot be (under 2, or over the end) ends the list, since nobody can say where the next
-option would begin.
+For columns, all headers are walked at the same time: step k reads the k-th option of every header that has one, so there are
+at most forty steps however long the capture is. An option of a wrong length is skipped. An impossible length (under 2, or
+over the end) ends the list, since it is not known where the next option would begin.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from lab.dissect.files.bytes_view import gather
+from lab.dissect.files.bytes_view import Column, gather
 
 END, NOP, MSS, WINDOW_SCALE, SACK_PERMITTED, SACK, TIMESTAMPS = 0, 1, 2, 3, 4, 5, 8
 LARGEST_SHIFT = 14  # RFC 7323 section 2.3: larger ones count as 14
@@ -26,10 +26,8 @@ _BYTE, _SHORT, _LONG = np.dtype("u1"), np.dtype(">u2"), np.dtype(">u4")
 _PAIR = np.dtype([("kind", "u1"), ("length", "u1")])
 
 
-def walk_options(options: bytes):
-    """(kind, offset, length) of each option in the bytes ``options``; stops at the first one that cannot be
-    right.
-    """
+def walk_options(options: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield kind, offset, length of each option of a header, up to the first one that cannot be right."""
     at = 0
     while at < len(options):
         kind = options[at]
@@ -45,22 +43,39 @@ def walk_options(options: bytes):
         at += options[at + 1]
 
 
+def option_text(kind: int, value: bytes, ack_base: int) -> str:
+    """Return an option as in Wireshark's Info column; ``ack_base`` makes SACK's edges relative."""
+    numbers = [int.from_bytes(value[i : i + 4], "big") for i in range(0, len(value) - 3, 4)]
+    if kind == MSS and len(value) == 2:
+        return f" MSS={int.from_bytes(value, 'big')}"
+    if kind == WINDOW_SCALE and len(value) == 1:
+        return f" WS={1 << min(value[0], LARGEST_SHIFT)}"
+    if kind == SACK_PERMITTED and not value:
+        return " SACK_PERM"
+    if kind == TIMESTAMPS and len(value) == 8:
+        return f" TSval={numbers[0]} TSecr={numbers[1]}"
+    if kind == SACK and len(value) in (8, 16, 24, 32):
+        edges = [(number - ack_base) & 0xFFFFFFFF for number in numbers]
+        return "".join(f" SLE={edges[i]} SRE={edges[i + 1]}" for i in range(0, len(edges), 2))
+    return ""
+
+
 @dataclass
 class OptionColumns:
     """One item a segment; -1 where the option is absent."""
 
-    mss: np.ndarray  # int32, bytes
-    window_shift: np.ndarray  # int16, as on the wire
-    sack_permitted: np.ndarray  # bool
-    sack_count: np.ndarray  # uint8, blocks
-    sack_left: np.ndarray  # uint32 (segments, 4), sequence numbers as on the wire
-    sack_right: np.ndarray
-    timestamp: np.ndarray  # int64
-    timestamp_echo: np.ndarray  # int64
+    mss: Column  # int32, bytes
+    window_shift: Column  # int16, as on the wire
+    sack_permitted: Column  # bool
+    sack_count: Column  # uint8, blocks
+    sack_left: Column  # uint32 (segments, 4), sequence numbers as on the wire
+    sack_right: Column
+    timestamp: Column  # int64
+    timestamp_echo: Column  # int64
 
 
-def read_options(data: np.ndarray, start: np.ndarray, end: np.ndarray) -> OptionColumns:
-    """The options that stand in ``data`` from ``start`` to ``end`` (int64, one item a segment)."""
+def read_options(data: Column, start: Column, end: Column) -> OptionColumns:
+    """Return the options that ``data`` holds from ``start`` to ``end`` (int64, one item a segment)."""
     count = len(start)
     found = OptionColumns(
         mss=np.full(count, -1, np.int32),
@@ -87,7 +102,7 @@ def read_options(data: np.ndarray, start: np.ndarray, end: np.ndarray) -> Option
     return found
 
 
-def _note(data, found: OptionColumns, rows, at, kind, length) -> None:
+def _note(data: Column, found: OptionColumns, rows: Column, at: Column, kind: Column, length: Column) -> None:
     chosen = (kind == MSS) & (length == 4)
     found.mss[rows[chosen]] = gather(data, at[chosen] + 2, _SHORT)
     chosen = (kind == WINDOW_SCALE) & (length == 3)

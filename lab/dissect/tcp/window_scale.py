@@ -1,23 +1,22 @@
-"""Compute the real window of a segment: 16 bits, shifted as its sender announced (RFC 7323 section 2).
+"""The window that a segment really offers: its 16 bits shifted left by what its sender announced (RFC 7323 section 2).
 
-Each side names a shift in its SYN; both must, or neither scales. The window of a SYN itself is never
-scaled. A capture without the handshake does not show the shift: then the window is left as it stands, as
-Wireshark leaves it.
+Each side names a shift in its SYN; both must, or neither scales. The window of a SYN itself is never scaled. A capture
+without the handshake does not show the shift: then the window stays as it is on the wire, as in Wireshark.
 """
 
 import numpy as np
 
+from lab.dissect.files.bytes_view import Column
 from lab.dissect.tcp.flow_numbers import ACK, SYN
 from lab.dissect.tcp.options import LARGEST_SHIFT
 
 UNKNOWN, UNUSED = -1, -2  # the shift of a direction: nothing seen yet, and "both sides must name one"
 
 
-def window_shifts(flow, direction, flags, announced, cut) -> np.ndarray:
-    """The shift (int16; UNKNOWN or UNUSED where there is none) that holds for each segment's window.
+def window_shifts(flow: Column, direction: Column, flags: Column, announced: Column, cut: Column) -> Column:
+    """Return the shift of each segment's window (int16; UNKNOWN or UNUSED where nothing is shifted).
 
-    ``flow``, ``direction`` and ``flags`` are columns of segments; ``announced`` is their window-scale option, -1 where
-    absent.
+    The arguments are columns of segments; ``announced`` is their window-scale option, -1 where absent.
     """
     key = flow.astype(np.int64) * 2 + direction
     state: dict[int, int] = {}

@@ -1,0 +1,193 @@
+"""From frames to the columns of TCP segments, a chunk of frames at a time.
+
+In each chunk ``gather`` copies all IP headers out of the file in one call, then all TCP headers; the rest is arithmetic on
+whole columns. Each step keeps the rows that may still be TCP and drops the others. Payloads are not copied: a segment
+remembers where its payload is in the file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.dissect.files.bytes_view import Column, gather
+from lab.dissect.files.capture import Capture
+from lab.dissect.packets.ip_layer import Carried, read_ipv4, read_ipv6
+from lab.dissect.packets.link_layer import find_packets
+from lab.dissect.tcp.flow_numbers import FlowNumbers
+
+# What ``notes`` can say of a segment.
+FRAGMENT = 1  # the first fragment of an IP packet: the segment's own length is not known
+BAD_HEADER = 2  # the TCP header claims less than 20 bytes, or more than there is
+CUT = 4  # the snap length cut the payload off
+NO_LENGTH = 8  # a fragment, or a header that claims to be longer than the packet
+
+TCP = 6
+TCP_READ = 16  # bytes of the TCP header that a row needs
+IPV6_NUMBER = 1 << 32  # addresses as numbers: IPv4 as itself, IPv6 as this plus its place in a table
+
+_PORTS = [("source", ">u2"), ("destination", ">u2")]
+_TCP = np.dtype([*_PORTS, ("seq", ">u4"), ("ack", ">u4"), ("flags", ">u2"), ("window", ">u2")])
+
+
+@dataclass(eq=False, repr=False)
+class SegmentColumns:
+    """The columns that are read from the file; ``Segments`` describes each."""
+
+    number: Column
+    src: Column
+    dst: Column
+    sport: Column
+    dport: Column
+    seq: Column
+    ack: Column
+    relative_seq: Column
+    relative_ack: Column
+    flags: Column
+    window: Column
+    header_length: Column
+    payload_offset: Column
+    payload_length: Column
+    payload_captured: Column
+    flow: Column
+    direction: Column
+    notes: Column
+
+
+class AddressTable:
+    """The IPv6 addresses seen so far, and their numbers."""
+
+    def __init__(self) -> None:
+        self.ipv6: list[bytes] = []
+        self._numbers: dict[bytes, int] = {}
+
+    def number(self, addresses: Column) -> Column:
+        """Return numbers (uint64) for IPv6 addresses (dtype S16)."""
+        different, inverse = np.unique(addresses, return_inverse=True)
+        found = np.empty(len(different), np.uint64)
+        for i, address in enumerate(different.tolist()):
+            address = address.ljust(16, b"\0")  # numpy drops zeros at the end of S16
+            if address not in self._numbers:
+                self._numbers[address] = len(self.ipv6)
+                self.ipv6.append(address)
+            found[i] = IPV6_NUMBER + self._numbers[address]
+        return found[inverse.reshape(-1)]
+
+
+class _Rows(NamedTuple):
+    """Frames that may hold a segment: numbers, addresses, and where the segment, its captured bytes and its packet end."""
+
+    number: Column
+    source: Column
+    destination: Column
+    at: Column
+    limit: Column
+    packet_end: Column
+    fragment: Column
+
+    def keep(self, kept: Column) -> "_Rows":
+        return self if kept.all() else _Rows(*(column[kept] for column in self))
+
+
+def decode_chunk(
+    capture: Capture, begin: int, end: int, addresses: AddressTable, numbers: FlowNumbers
+) -> SegmentColumns:
+    """Return the columns of the segments in the frames at indices ``begin`` to ``end``."""
+    frames = slice(begin, end)
+    start = capture.offset[frames]
+    limit, wire_end = start + capture.captured_length[frames], start + capture.original_length[frames]
+    packet, version = _find_packets(capture, frames, start, limit)
+    number = np.arange(begin + 1, begin + 1 + len(start), dtype=np.int32)
+    places = packet, limit, wire_end
+    parts = []
+    for which, decode in ((4, _decode_ipv4), (6, _decode_ipv6)):
+        chosen = version == which
+        if chosen.all():
+            parts = [decode(capture.data, number, places, addresses)]
+        elif chosen.any():
+            some = packet[chosen], limit[chosen], wire_end[chosen]
+            parts.append(decode(capture.data, number[chosen], some, addresses))
+    if not parts:
+        parts.append(_decode_ipv4(capture.data, number[:0], (packet[:0], limit[:0], wire_end[:0]), addresses))
+    rows = parts[0]
+    if len(parts) == 2:
+        joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        order = np.argsort(joined[0])
+        rows = _Rows(*(column[order] for column in joined))
+    return _decode_tcp(capture.data, rows, numbers)
+
+
+def _find_packets(capture: Capture, frames: slice, start: Column, end: Column) -> tuple[Column, Column]:
+    """Find the IP packets, also where frames of several link types are mixed."""
+    kinds = {interface.link_type for interface in capture.interfaces}
+    if len(kinds) == 1:
+        return find_packets(capture.data, start, end, kinds.pop())
+    packet, version = start.copy(), np.zeros(len(start), np.uint8)
+    links = capture.link_types()[frames]
+    for link in np.unique(links):
+        chosen = links == link
+        packet[chosen], version[chosen] = find_packets(capture.data, start[chosen], end[chosen], int(link))
+    return packet, version
+
+
+Places = tuple[
+    Column, Column, Column
+]  # of packets: where they begin, and where the file's and the wire's bytes end
+
+
+def _decode_ipv4(data: Column, number: Column, places: Places, _addresses: AddressTable) -> _Rows:
+    return _keep_tcp(read_ipv4(data, *places), number, lambda column: column.astype(np.uint64))
+
+
+def _decode_ipv6(data: Column, number: Column, places: Places, addresses: AddressTable) -> _Rows:
+    return _keep_tcp(read_ipv6(data, *places), number, addresses.number)
+
+
+def _keep_tcp(carried: Carried, number: Column, as_number: Callable[[Column], Column]) -> _Rows:
+    place = carried.at, carried.limit, carried.packet_end, carried.first_fragment
+    rows = _Rows(number, carried.source, carried.destination, *place)
+    rows = rows.keep(carried.sound & (carried.protocol == TCP) & ~carried.later_fragment)
+    return rows._replace(source=as_number(rows.source), destination=as_number(rows.destination))
+
+
+def _decode_tcp(data: Column, rows: _Rows, numbers: FlowNumbers) -> SegmentColumns:
+    rows = rows.keep(rows.at + TCP_READ <= rows.limit)
+    header = gather(data, rows.at, _TCP)
+    words = header["flags"].astype(np.uint16)
+    header_length = (words >> 12).astype(np.int64) * 4
+    room = rows.packet_end - rows.at
+    too_long = header_length > room
+    bad = (header_length < 20) | too_long
+    payload_offset = rows.at + header_length
+    length = np.where(too_long, 0, room - header_length)
+    captured = np.where(bad, 0, np.maximum(rows.limit - payload_offset, 0))
+    no_length = rows.fragment | too_long
+    notes = rows.fragment * np.uint8(FRAGMENT) + bad * np.uint8(BAD_HEADER)
+    notes += (~bad & (captured < length)) * np.uint8(CUT) + no_length * np.uint8(NO_LENGTH)
+    sport, dport = header["source"].astype(np.uint16), header["destination"].astype(np.uint16)
+    seq, ack = header["seq"].astype(np.uint32), header["ack"].astype(np.uint32)
+    flags = words & np.uint16(0x0FFF)
+    source, destination = rows.source << np.uint64(16) | sport, rows.destination << np.uint64(16) | dport
+    found = numbers.feed(source, destination, seq, ack, flags, ~no_length)
+    flow, direction, relative_seq, relative_ack = found
+    return SegmentColumns(
+        number=rows.number,
+        src=rows.source,
+        dst=rows.destination,
+        sport=sport,
+        dport=dport,
+        seq=seq,
+        ack=ack,
+        relative_seq=relative_seq,
+        relative_ack=relative_ack,
+        flags=flags,
+        window=header["window"].astype(np.uint16),
+        header_length=header_length.astype(np.uint8),
+        payload_offset=payload_offset,
+        payload_length=length.astype(np.int32),
+        payload_captured=captured.astype(np.int32),
+        flow=flow,
+        direction=direction,
+        notes=notes,
+    )
