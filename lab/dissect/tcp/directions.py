@@ -1,8 +1,8 @@
 """The directions of all flows at once: which came in order, and their payloads copied together.
 
-Nearly every direction of a real capture is in order: its last SYN, then payloads that each begin where the
-one before ended. ``sort_directions`` finds these with numpy and without a loop; the others are put together
-segment by segment (``reassembly``).
+Nearly every direction of a real capture is in order: its last SYN, then payloads that each begin where the one before
+ended. ``sort_directions`` finds these with numpy and without a loop; the others are put together segment by segment
+(``reassembly``).
 """
 
 from dataclasses import dataclass
@@ -11,25 +11,24 @@ from itertools import pairwise
 
 import numpy as np
 
-from lab.dissect.tcp.flow_numbers import SYN
+from lab.dissect.files.bytes_view import Column
 from lab.dissect.tcp.reassembly import number_of_payload
+from lab.dissect.tcp.segments import SYN, Segments
 
 _BLOCK = 1 << 16  # payloads copied at a time
 LARGEST_COPY = 1 << 28  # bytes; so many payloads in all may be copied together, to be cut up into streams
 
 
 class Payloads:
-    """The payloads of many segments, ``rows``, in the order in which they belong one behind the other."""
+    """The payloads of many segments, in the order in which they follow one another."""
 
-    def __init__(self, segments, rows: np.ndarray, lengths: np.ndarray):
+    def __init__(self, segments: Segments, rows: Column, lengths: Column) -> None:
         self.segments, self.rows, self.lengths = segments, rows, lengths
         self.starts = segments.payload_offset[rows]
         self.places = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     def join(self, first: int, last: int, begin: int, end: int) -> bytes:
-        """Payloads ``first`` up to ``last`` (not included), end to end; ``begin`` and ``end`` are their places among all
-        bytes.
-        """
+        """Return payloads ``first`` up to ``last``, end to end; ``begin`` and ``end`` are their places among all bytes."""
         if self.places[-1] <= LARGEST_COPY:
             return self._together[begin:end].tobytes()
         raw, starts = self.segments.capture.raw, self.starts[first:last]
@@ -38,9 +37,10 @@ class Payloads:
 
     @cached_property
     def _together(self) -> memoryview:
-        """All of them end to end. Half a million slices take a while in Python, so numpy copies all
-        payloads of one length in one go, as opaque items of that many bytes; and block by block of the
-        file, to stay in the cache.
+        """All payloads end to end.
+
+        Half a million slices take a while in Python, so numpy copies all payloads of one length in one go, as opaque items
+        of that many bytes; and block by block of the file, to stay in the cache.
         """
         data, joined = self.segments.capture.data, np.empty(self.places[-1], np.uint8)
         place_of_row = np.full(len(self.segments), -1, np.int32)
@@ -49,9 +49,8 @@ class Payloads:
         for start in range(0, len(in_file_order), _BLOCK):
             block = in_file_order[start : start + _BLOCK]
             lengths = self.lengths[block]
-            block = block[
-                np.argsort(lengths.astype(np.uint16) if lengths.max() < 1 << 16 else lengths, kind="stable")
-            ]
+            small = lengths.astype(np.uint16) if lengths.max() < 1 << 16 else lengths  # sorted by counting
+            block = block[np.argsort(small, kind="stable")]
             lengths, sources, targets = self.lengths[block], self.starts[block], self.places[block]
             edges = np.flatnonzero(lengths[1:] != lengths[:-1]) + 1
             for first, last in pairwise([0, *edges.tolist(), len(block)]):
@@ -59,7 +58,7 @@ class Payloads:
                 source = np.ndarray((len(data) - int(lengths[first]) + 1,), kind, data, strides=(1,))
                 target = np.ndarray((len(joined) - int(lengths[first]) + 1,), kind, joined, strides=(1,))
                 target[targets[first:last]] = source[sources[first:last]]
-        return memoryview(joined)
+        return joined.data
 
 
 @dataclass
@@ -73,12 +72,10 @@ class InOrder:
     end: int
 
 
-def sort_directions(segments):
-    """Rows sorted by flow and direction, where each direction begins among them, and an InOrder or None for
-    each.
+def sort_directions(segments: Segments) -> tuple[Column, Column, list[InOrder | None]]:
+    """Return rows sorted by flow and direction, where each direction begins among them, and an InOrder or None for each.
 
-    Direction d of flow f is number 2 f + d. Nearly every direction of a real capture is in order, and to
-    see that takes no loop.
+    Direction d of flow f is number 2 f + d.
     """
     count = 2 * segments.flow_count
     # Numbers of 16 bits are sorted by counting, five times as fast.
@@ -100,18 +97,18 @@ def sort_directions(segments):
     good[key[first][~opened]] = False
     payloads = Payloads(segments, carriers, lengths)
     edges = np.searchsorted(key, np.arange(count + 1))
-    bounds = zip(*(one.tolist() for one in (edges[:-1], edges[1:], payloads.places[edges[:-1]])), strict=True)
-    ends = payloads.places[edges[1:]].tolist()
+    bounds, places = edges.tolist(), payloads.places[edges].tolist()
     found = [
-        InOrder(payloads, *bound, end) if fine else None
-        for bound, end, fine in zip(bounds, ends, good.tolist(), strict=True)
+        InOrder(payloads, bounds[i], bounds[i + 1], places[i], places[i + 1]) if in_order else None
+        for i, in_order in enumerate(good.tolist())
     ]
     return rows, begins, found
 
 
-def _numbers_after_syn(segments, directions: np.ndarray, carriers: np.ndarray):
-    """For each of DIRECTIONS the number behind its last SYN up to its first payload, which is in the row
-    CARRIERS; and whether there is such a SYN.
+def _numbers_after_syn(segments: Segments, directions: Column, carriers: Column) -> tuple[Column, Column]:
+    """Return for each direction the number behind its last SYN up to its first payload, and whether there is such a SYN.
+
+    ``carriers`` are the rows of those payloads.
     """
     syns = np.flatnonzero(segments.flags & SYN)
     direction = segments.flow[syns].astype(np.int64) * 2 + segments.direction[syns]

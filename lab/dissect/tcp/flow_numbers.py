@@ -1,30 +1,33 @@
 """Which flow each segment belongs to, and its sequence numbers counted from the flow's start.
 
-A flow is both directions of one pair of endpoints (address, port). Flows are numbered in the order in which
-they first appear, as Wireshark's ``tcp.stream`` does. Old port numbers come back: a SYN with another
-initial sequence number than the flow's begins a new flow of the same endpoints.
+A flow is both directions of one pair of endpoints (address, port). Flows are numbered in the order in which they first
+appear, like Wireshark's ``tcp.stream``. Ports are used again: a SYN with another initial sequence number than the flow's
+begins a new flow of the same endpoints.
 
-Relative numbers subtract the initial sequence number (ISN, RFC 9293 section 3.4), so that a SYN is number 0
-and the first byte is number 1. A capture that begins in the middle shows no SYN; then the first number seen
-in a direction counts as 1, and an acknowledgement tells where the other direction stands.
+Relative numbers subtract the initial sequence number (ISN, RFC 9293 section 3.4), so that a SYN is number 0 and the first
+byte is number 1. A capture that begins in the middle shows no SYN; then the first number seen in a direction counts as 1,
+and an acknowledgement shows where the other direction is.
 
-Segments come in chunks. Nearly all flows are ordinary and are handled by numpy, a chunk at a time; a flow
-with a second SYN, or with a SYN-ACK that contradicts what is known, is "odd" and goes segment by segment
-through ``_step``.
+Segments come in chunks. Nearly all flows are ordinary and are handled by numpy, a chunk at a time. A flow with a second
+SYN, or with a SYN-ACK that contradicts what is known, is "odd" and goes segment by segment through ``_step``.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+
+from lab.dissect.files.bytes_view import Column
 
 SYN, ACK = 0x002, 0x010
 
 TABLE_BITS = 18  # the hash table begins with 2**18 places
 
 # Large odd numbers without a pattern: multiplying by them spreads endpoints over the table.
-MIX_LOW, MIX_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+_MIX_LOW, _MIX_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 
 def ahead(a: int, b: int) -> int:
-    """How far sequence number A is ahead of B: negative if it is behind (RFC 9293 section 3.4)."""
+    """Return how far sequence number ``a`` is ahead of ``b``: negative if it is behind (RFC 9293 section 3.4)."""
     distance = (a - b) % (1 << 32)
     return distance if distance < 1 << 31 else distance - (1 << 32)
 
@@ -32,20 +35,19 @@ def ahead(a: int, b: int) -> int:
 class Conversations:
     """Numbers for pairs of endpoints: a hash table that looks up a whole column at once.
 
-    Every pair has a place in the table, computed from itself; if another pair sits there, it takes the next
-    one. So all rows look at their places together; those that find themselves are done, the others look one
-    place further.
+    Every pair has a place in the table, computed from itself; if another pair is there, it takes the next one. So all rows
+    look at their places together; those that find themselves are done, the others look one place further.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
         self.low = np.zeros(1024, np.uint64)  # by conversation: the endpoints, the smaller one first
         self.high = np.zeros(1024, np.uint64)
         self.bits = TABLE_BITS
-        self.table = np.full(1 << self.bits, -1, np.int32)  # by place: conversation, -1 where nobody sits
+        self.table = np.full(1 << self.bits, -1, np.int32)  # by place: conversation, -1 if free
 
-    def look_up(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The conversation of each row (int32), and the first row of each new one, in order of rows."""
+    def look_up(self, low: Column, high: Column) -> tuple[Column, Column]:
+        """Return the conversation of each row (int32), and the first row of each new one, in order of rows."""
         while 4 * (self.count + len(low)) > len(self.table):
             self._double()
         place = self._place(low, high)
@@ -64,12 +66,12 @@ class Conversations:
             place[pending] = (place[pending] + 1) & (len(self.table) - 1)
         return conversation, np.sort(np.concatenate(new)) if new else np.zeros(0, np.int64)
 
-    def _place(self, low, high):
-        mixed = low * MIX_LOW ^ (high * MIX_HIGH + (high >> np.uint64(29)))
-        return ((mixed * MIX_HIGH) >> np.uint64(64 - self.bits)).astype(np.int64)
+    def _place(self, low: Column, high: Column) -> Column:
+        mixed = low * _MIX_LOW ^ (high * _MIX_HIGH + (high >> np.uint64(29)))
+        return ((mixed * _MIX_HIGH) >> np.uint64(64 - self.bits)).astype(np.int64)
 
-    def _settle(self, low, high, rows, places) -> np.ndarray:
-        """Seat a new conversation at each of the empty PLACES: that of the first row that wants it."""
+    def _settle(self, low: Column, high: Column, rows: Column, places: Column) -> Column:
+        """Put a new conversation at each of the free ``places``: that of the first row that wants it."""
         # Written backwards, the first row is the one that stays.
         self.table[places[::-1]] = -2 - rows[::-1]
         first = self.table[places] == -2 - rows
@@ -95,10 +97,20 @@ class Conversations:
             place[pending] = (place[pending] + 1) & (len(self.table) - 1)
 
 
+class _Segments(NamedTuple):
+    """The columns of a chunk."""
+
+    direction: Column
+    seq: Column
+    ack: Column
+    flags: Column
+    has_length: Column
+
+
 class FlowNumbers:
     """Feed it the segments of a capture in order, a chunk at a time."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.conversations = Conversations()
         self.current = np.full(1024, -1, np.int32)  # conversation -> its latest flow
         self.odd: set[int] = set()  # conversations that must go one by one
@@ -108,12 +120,13 @@ class FlowNumbers:
         self.known = np.zeros(2048, bool)
         self.base = np.zeros(2048, np.uint32)
 
-    def feed(self, source, destination, seq, ack, flags, has_length):
-        """(flow int32, direction uint8, relative seq uint32, relative ack uint32) of the next segments.
+    def feed(
+        self, source: Column, destination: Column, seq: Column, ack: Column, flags: Column, has_length: Column
+    ) -> tuple[Column, Column, Column, Column]:
+        """Return flow (int32), direction (uint8), relative seq and relative ack (uint32) of the next segments.
 
         ``source`` and ``destination`` are endpoints as uint64; direction 0 goes from the smaller to the larger.
-        ``has_length`` says where a segment's length is known: only such a segment tells where a direction
-        stands.
+        ``has_length`` says where a segment's length is known: only such a segment shows where a direction is.
         """
         direction = (source > destination).astype(np.uint8)
         low, high = np.minimum(source, destination), np.maximum(source, destination)
@@ -123,18 +136,18 @@ class FlowNumbers:
         later_syn[first_rows] = False
         self.odd.update(conversation[later_syn].tolist())
         self._grow(self.flows + len(first_rows) + 1)
-        columns = (direction, seq, ack, flags, has_length)
+        columns = _Segments(direction, seq, ack, flags, has_length)
         odd_rows = self._rows_of(self.odd, conversation)
         stepped = self._number(first_rows, odd_rows, conversation, columns)
         flow = self.current[conversation]
         for row, (number, _, _) in stepped.items():
             flow[row] = number
         key = flow.astype(np.int64) * 2 + direction
-        learnt = self._learn(key, seq, ack, flags, has_length, odd_rows)
+        learnt = self._learn(key, columns, odd_rows)
         contrary = (kind == (SYN | ACK)) & has_length & (seq != self.base[key])
         contrary[odd_rows] = False
         if contrary.any():
-            # Forget what this chunk taught us about these conversations, and go through them one by one.
+            # Forget what this chunk showed of these conversations, and go through them one by one.
             again = set(conversation[contrary].tolist())
             self.odd |= again
             rows = self._rows_of(again, conversation)
@@ -148,19 +161,22 @@ class FlowNumbers:
             relative_ack[row] = (int(ack[row]) - other) & 0xFFFFFFFF
         return flow, direction, relative_seq, relative_ack
 
-    def _rows_of(self, conversations: set[int], conversation) -> np.ndarray:
+    def _rows_of(self, conversations: set[int], conversation: Column) -> Column:
         if not conversations:
             return np.zeros(0, np.int64)
         return np.flatnonzero(np.isin(conversation, np.fromiter(conversations, np.int64)))
 
-    def _number(self, first_rows, odd_rows, conversation, columns) -> dict[int, tuple]:
-        """Give new flows their numbers, in order; and take the steps of the odd conversations on the way."""
+    def _number(
+        self, first_rows: Column, odd_rows: Column, conversation: Column, columns: _Segments
+    ) -> dict[int, tuple[int, int, int]]:
+        """Number new flows, in order; and take the steps of the odd conversations on the way."""
         if len(odd_rows) == 0:
             self.current[conversation[first_rows]] = np.arange(self.flows, self.flows + len(first_rows))
             self.flows += len(first_rows)
             return {}
         direction, seq, _, flags, _ = columns
-        firsts, odd, stepped = set(first_rows.tolist()), set(odd_rows.tolist()), {}
+        firsts, odd = set(first_rows.tolist()), set(odd_rows.tolist())
+        stepped: dict[int, tuple[int, int, int]] = {}
         for row in sorted(firsts | odd):
             which = int(conversation[row])
             new = row in firsts
@@ -177,8 +193,8 @@ class FlowNumbers:
                 stepped[row] = self._step(row, int(self.current[which]), columns)
         return stepped
 
-    def _step(self, row: int, flow: int, columns) -> tuple[int, int, int]:
-        """One segment of an odd conversation: (flow, base of its seq, base of its ack)."""
+    def _step(self, row: int, flow: int, columns: _Segments) -> tuple[int, int, int]:
+        """Take one segment of an odd conversation; return flow, base of its seq, base of its ack."""
         direction, seq, ack, flags, has_length = columns
         key, bits = 2 * flow + int(direction[row]), int(flags[row])
         if has_length[row]:
@@ -190,10 +206,9 @@ class FlowNumbers:
                 self.known[key ^ 1] = True
         return flow, int(self.base[key]), int(self.base[key ^ 1]) if bits & ACK else 0
 
-    def _learn(self, key, seq, ack, flags, has_length, odd_rows) -> np.ndarray:
-        """Note the base of each direction that shows itself for the first time; gives those directions'
-        keys.
-        """
+    def _learn(self, key: Column, columns: _Segments, odd_rows: Column) -> Column:
+        """Note the base of each direction that is seen for the first time; return those directions' keys."""
+        _, seq, ack, flags, has_length = columns
         teaches = has_length.copy()
         teaches[odd_rows] = False
         own = np.flatnonzero(teaches & ~self.known[key])

@@ -89,7 +89,7 @@ def ladder_rows(
     told: list[Row | LeftOut] = []
     skipped: list[int] = []
 
-    def note_skipped():
+    def note_skipped() -> None:
         if skipped:
             times = [(int(segments.time_ns[row]) - flow.start_ns) / 1e9 for row in (skipped[0], skipped[-1])]
             told.append(LeftOut(len(skipped), *times))

@@ -1,4 +1,4 @@
-"""Flows: who opened a connection, how the handshake went, what each side sent, how it ended.
+"""Flows: which side opened a connection, how the handshake went, what each side sent, how it ended.
 
     initiator                         responder
        | --- SYN, seq = x ----------------> |      the first time numbers are named: x and y are the initial
@@ -6,11 +6,10 @@
        | --- ACK, seq = x+1, ack = y+1 ---> |
        |               ...                  |
        | --- FIN -------------------------> |      each side closes its own direction (section 3.6);
-       | <-- ACK, later FIN --------------- |      a RST ends both at once
+       | <-- ACK, later FIN ---------------- |      a RST ends both at once
 
-Times are those of the capture point. From there a handshake shows two round trips: SYN to SYN-ACK is the
-way to the responder and back, SYN-ACK to ACK the way to the initiator and back; together they make one from
-end to end.
+Times are those of the capture point. From there a handshake shows two round trips: SYN to SYN-ACK is the way to the
+responder and back, SYN-ACK to ACK the way to the initiator and back; together they make one from end to end.
 """
 
 from bisect import bisect_right
@@ -20,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lab.dissect.files.bytes_view import Column
 from lab.dissect.tcp.analysis import Event, analyse
 from lab.dissect.tcp.directions import sort_directions
 from lab.dissect.tcp.options import LARGEST_SHIFT
@@ -51,7 +51,7 @@ class Endpoint(NamedTuple):
 
 @dataclass(frozen=True)
 class Offer:
-    """What one side said in its SYN. None where it did not offer the option."""
+    """The options in one side's SYN; None where it did not offer one."""
 
     mss: int | None  # bytes
     window_shift: int | None
@@ -61,7 +61,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Handshake:
-    """The three frames that open a flow. ``syn`` is the last SYN before the answer, had it to be repeated."""
+    """The three frames that open a flow. ``syn`` is the last SYN before the answer, if it was repeated."""
 
     syn: int  # frame numbers
     syn_ack: int
@@ -77,9 +77,7 @@ class Handshake:
 
     @property
     def agreed(self) -> dict[str, bool]:
-        """Which options both sides offered and the flow therefore uses (a maximum segment size needs no
-        consent).
-        """
+        """Return which options both sides offered, so that the flow uses them (the segment size needs no consent)."""
         ours, theirs = self.initiator, self.responder
         return {
             "window_scaling": ours.window_shift is not None and theirs.window_shift is not None,
@@ -93,8 +91,8 @@ class Flow:
 
     def __init__(
         self, segments: Segments, number: int, initiator_direction: int, streams: tuple[Stream, Stream]
-    ):
-        """STREAMS by direction, 0 and 1; ``find_flows`` and ``find_flow`` make flows."""
+    ) -> None:
+        """``streams`` by direction, 0 and 1; ``find_flows`` and ``find_flow`` make flows."""
         self.segments = segments
         self.number = number
         self._initiator_direction = initiator_direction
@@ -102,7 +100,7 @@ class Flow:
         self.from_responder = streams[1 - initiator_direction]
 
     @cached_property
-    def rows(self) -> np.ndarray:
+    def rows(self) -> Column:
         """int64, in file order."""
         return np.sort(np.concatenate([self.from_initiator.rows, self.from_responder.rows]))
 
@@ -111,7 +109,7 @@ class Flow:
 
     @property
     def initiator_known(self) -> bool:
-        """False where no SYN was captured: then the sender of the first segment is called initiator."""
+        """Return False if no SYN was captured: then the sender of the first segment is called the initiator."""
         return bool((self.segments.flags[self.rows] & SYN).any())
 
     @cached_property
@@ -140,9 +138,7 @@ class Flow:
         return self._between(self.rows[0], self.rows[-1])
 
     def _between(self, earlier: int, later: int) -> float:
-        """Seconds from one row to another. As Python numbers: a hostile file's times may be 500 years
-        apart.
-        """
+        """Return seconds from one row to another, as Python numbers: a hostile file's times may be 500 years apart."""
         times = self.segments.time_ns
         return (int(times[later]) - int(times[earlier])) / 1e9
 
@@ -170,8 +166,9 @@ class Flow:
 
     @cached_property
     def handshake(self) -> Handshake | None:
-        """The opening handshake, or None where SYN and SYN-ACK were not both captured. Of several SYN-ACKs
-        the first one that the initiator acknowledges.
+        """The opening handshake, or None where SYN and SYN-ACK were not both captured.
+
+        Of several SYN-ACKs it is the first one that the initiator acknowledges.
         """
         if self._opening is None:
             return None
@@ -206,12 +203,10 @@ class Flow:
     def closing(self) -> str:
         """How the flow ended, in words; begins with "closed", "half-closed", "reset" or "still open"."""
         segments = self.segments
-        since = (
-            self._opening[1] if self._opening else -1
-        )  # what went before the handshake ended something else
+        since = self._opening[1] if self._opening else -1  # a FIN or RST before that ended something else
 
-        def sent(rows: np.ndarray, flag: int) -> list[tuple[int, str]]:
-            """(row, sender and frame) of the first segment of ``rows`` with this flag."""
+        def sent(rows: Column, flag: int) -> list[tuple[int, str]]:
+            """Return row, and sender and frame, of the first of ``rows`` with this flag."""
             found = rows[(segments.flags[rows] & flag != 0) & (rows > since)][:1].tolist()
             return [
                 (row, f"{Endpoint(*segments.endpoint(row))} (frame {int(segments.number[row])})")
@@ -224,9 +219,8 @@ class Flow:
             text = f"closed: FIN from {fins[0][1]}, then from {fins[1][1]}"
         elif resets:
             text = f"reset: RST from {resets[0][1]}"
-            return text + (
-                f" {'after' if fins[0] < resets[0] else 'before'} FIN from {fins[0][1]}" if fins else ""
-            )
+            when = "after" if fins and fins[0] < resets[0] else "before"
+            return text + (f" {when} FIN from {fins[0][1]}" if fins else "")
         elif fins:
             sender, frame = fins[0][1].split(" ", 1)
             return f"half-closed: FIN from {sender} only {frame}"
@@ -234,10 +228,8 @@ class Flow:
             return "still open when the capture ends"
         if not resets:
             return text
-        frame = int(segments.number[resets[0][0]])
-        return text + (
-            f", then RST (frame {frame})" if resets[0] > fins[1] else f", RST before (frame {frame})"
-        )
+        which = "then RST" if resets[0] > fins[1] else "RST before"
+        return f"{text}, {which} (frame {int(segments.number[resets[0][0]])})"
 
     @cached_property
     def events(self) -> list[Event]:
@@ -246,7 +238,7 @@ class Flow:
 
 
 def find_flows(segments: Segments) -> list[Flow]:
-    """All flows of a capture, in the order of their numbers."""
+    """Return all flows of a capture, in the order of their numbers."""
     rows, begins, in_order = sort_directions(segments)
     edges = begins.tolist()
     streams = [Stream(segments, rows[edges[i] : edges[i + 1]], ready) for i, ready in enumerate(in_order)]
@@ -258,7 +250,7 @@ def find_flows(segments: Segments) -> list[Flow]:
 
 
 def find_flow(segments: Segments, number: int) -> Flow:
-    """Flow ``number`` alone: quicker than all of them. IndexError if there is no such flow."""
+    """Return one flow: quicker than all of them. IndexError if there is no such flow."""
     if not 0 <= number < segments.flow_count:
         raise IndexError(f"flow {number} of a capture with {segments.flow_count} flows")
     rows = np.flatnonzero(segments.flow == number)
@@ -267,17 +259,15 @@ def find_flow(segments: Segments, number: int) -> Flow:
     return Flow(segments, number, int(_initiators(segments, rows, np.zeros_like(rows), 1)[0]), streams)
 
 
-def _initiators(segments: Segments, rows: np.ndarray, flow: np.ndarray, count: int) -> np.ndarray:
-    """For each of COUNT flows the direction (0 or 1) in which its initiator sends; FLOW is that of each of
-    ROWS.
+def _initiators(segments: Segments, rows: Column, flow: Column, count: int) -> Column:
+    """Return for each of ``count`` flows the direction (0 or 1) in which its initiator sends.
 
-    The sender of the first SYN; failing that, the receiver of the first SYN-ACK; failing that, whoever
-    speaks first.
+    That is the sender of the first SYN; failing that, the receiver of the first SYN-ACK; failing that, the sender of the
+    first segment. ``flow`` is that of each row.
     """
     direction, flags = segments.direction[rows], segments.flags[rows]
     found = np.zeros(count, np.uint8)
-    # Later statements override earlier ones; written backwards, of several rows of one flow the first one
-    # stays.
+    # Later statements override earlier ones; written backwards, the first of a flow's rows stays.
     found[flow[::-1]] = direction[::-1]
     answer = np.flatnonzero(flags & SYN)[::-1]
     found[flow[answer]] = 1 - direction[answer]

@@ -1,13 +1,13 @@
 """Where a stream begins, and which segment brings which of its bytes: the receiver's rules.
 
-**The beginning.** A direction begins behind its last SYN or SYN-ACK before its first payload; where there
-are several, behind the one that the payload follows. So a connection that was refused first, with a RST of
-number 0, begins where it was accepted. A capture that begins in the middle shows no SYN: then the stream
-begins at the first segment that is not a RST, or at the first payload where that is farther away than a window.
+**The beginning.** A direction begins behind its last SYN or SYN-ACK before its first payload; where there are several,
+behind the one that the payload follows. So a connection that was refused first, with a RST of number 0, begins where it
+was accepted. A capture that begins in the middle shows no SYN: then the stream begins at the first segment that is not a
+RST, or at the first payload where that is farther away than a window.
 
-**The bytes.** RFC 9293 section 3.10.7.4: a segment that begins where the bytes so far end is taken; one from
-further on waits; of one that begins earlier only the part beyond the end is new. The rest of it is noted as
-an overlap. Numbers are compared modulo 2**32: what is more than 2 GiB ahead counts as behind.
+**The bytes.** RFC 9293 section 3.10.7.4: a segment that begins where the bytes so far end is taken; one from further on
+waits; of one that begins earlier only the part beyond the end is new. The rest of it is noted as an overlap. Numbers are
+compared modulo 2**32: what is more than 2 GiB ahead counts as behind.
 """
 
 from heapq import heappop, heappush
@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lab.dissect.files.bytes_view import Column
 from lab.dissect.tcp.flow_numbers import ahead
-from lab.dissect.tcp.segments import RST, SYN
+from lab.dissect.tcp.segments import RST, SYN, Segments
 
 LARGEST_WINDOW = 1 << 30  # bytes (RFC 7323 section 2.3)
 
@@ -24,7 +25,7 @@ LARGEST_WINDOW = 1 << 30  # bytes (RFC 7323 section 2.3)
 class Overlap(NamedTuple):
     """``length`` bytes of a segment's payload, from byte ``skip`` on, that are not taken.
 
-    ``Stream.data`` already has bytes for their numbers at ``offset``; -1 means before the stream's beginning.
+    ``Stream.data`` has bytes for their numbers at ``offset`` already; -1: they lie before the beginning of the stream.
     """
 
     row: int
@@ -34,22 +35,18 @@ class Overlap(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The segments that bring the bytes of a stream.
-
-    Each has a row, the bytes of its payload to skip, and its offset in the stream. Then the stream's length,
-    (offset, length) of what is missing, and what is not taken.
-    """
+    """Which segments bring the bytes of a stream."""
 
     rows: list[int]
-    skips: list[int]
-    offsets: list[int]
-    length: int
-    gaps: list[tuple[int, int]]
-    overlaps: list[Overlap]
+    skips: list[int]  # how much of each payload to skip
+    offsets: list[int]  # of each in the stream
+    length: int  # of the stream
+    gaps: list[tuple[int, int]]  # offset and length of what is missing
+    overlaps: list[Overlap]  # what is not taken
 
 
-def lay_out(segments, rows: np.ndarray) -> Layout:
-    """The layout of a direction whose segments are ``rows``, in file order."""
+def lay_out(segments: Segments, rows: Column) -> Layout:
+    """Return the layout of a direction whose segments are ``rows``, in file order."""
     carriers = rows[segments.payload_captured[rows] > 0]
     if len(carriers) == 0:
         return lay_out_in_order(carriers, carriers)
@@ -62,20 +59,20 @@ def lay_out(segments, rows: np.ndarray) -> Layout:
     return _put_together(carriers.tolist(), starts.tolist(), lengths.tolist(), claimed.tolist(), beginning)
 
 
-def lay_out_in_order(rows: np.ndarray, lengths: np.ndarray) -> Layout:
-    """The layout of segments that came in order, each beginning where the one before ended."""
+def lay_out_in_order(rows: Column, lengths: Column) -> Layout:
+    """Return the layout of segments that came in order, each beginning where the one before ended."""
     offsets = np.cumsum(lengths, dtype=np.int64)
     total = int(offsets[-1]) if len(offsets) else 0
     return Layout(rows.tolist(), [0] * len(rows), [0, *offsets[:-1].tolist()] if total else [], total, [], [])
 
 
-def number_of_payload(segments, rows) -> np.ndarray:
-    """The sequence number (uint32) of the first payload byte of ``rows``: a SYN takes a number for itself."""
+def number_of_payload(segments: Segments, rows: Column) -> Column:
+    """Return the sequence number (uint32) of the first payload byte of each row: a SYN takes one for itself."""
     return segments.seq[rows] + (segments.flags[rows] & SYN != 0).astype(np.uint32)
 
 
-def _beginning(segments, rows: np.ndarray, carrier: int, start: int) -> int:
-    """The number of the first byte of a direction whose first payload, in row CARRIER, begins at START."""
+def _beginning(segments: Segments, rows: Column, carrier: int, start: int) -> int:
+    """Return the number of the first byte of a direction whose first payload, in row ``carrier``, begins at ``start``."""
     flags = segments.flags[rows]
     syns = rows[flags & SYN != 0]
     before = number_of_payload(segments, syns[syns <= carrier])
@@ -90,17 +87,19 @@ def _beginning(segments, rows: np.ndarray, carrier: int, start: int) -> int:
     return start
 
 
-def _put_together(rows, starts, lengths, claimed, beginning) -> Layout:
+def _put_together(
+    rows: list[int], starts: list[int], lengths: list[int], claimed: list[int], beginning: int
+) -> Layout:
     """Go through segments in the order of arrival as a receiver would.
 
-    CLAIMED is each segment's length on the wire, more than its length where the snap length cut it.
+    ``claimed`` is each segment's length on the wire, more than its length where the snap length cut it.
     """
     found = Layout([], [], [], 0, [], [])
     total = 0
     waiting: list[tuple[int, int, int, int]] = []  # a heap of (position, arrival, length, row)
     position = farthest = 0  # in the sender's stream, gaps included, not wrapped
 
-    def take(row, start, length):
+    def take(row: int, start: int, length: int) -> None:
         nonlocal total, position
         skip = min(position - start, length)
         before = min(max(-start, 0), skip)
@@ -115,7 +114,7 @@ def _put_together(rows, starts, lengths, claimed, beginning) -> Layout:
             total += length - skip
             position += length - skip
 
-    def take_what_fits():
+    def take_what_fits() -> None:
         while waiting and waiting[0][0] <= position:
             start, _, length, row = heappop(waiting)
             take(row, start, length)

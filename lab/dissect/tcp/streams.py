@@ -1,10 +1,10 @@
-"""Reassemble one direction of a flow: the bytes that its sender wrote, in the order of writing.
+"""One direction of a flow put back together: the bytes that its sender wrote, in the order of writing.
 
-TCP numbers every byte, so segments may be lost, come twice, overlap or overtake each other; the receiver
-sorts that out, and so do we, with the receiver's rules (``reassembly``): **what was delivered first stays**.
+TCP numbers every byte, so segments may be lost, come twice, overlap or overtake each other. The receiver sorts that out,
+and so do we, with the receiver's rules (``reassembly``): **what was delivered first stays**.
 
-What the capture does not hold is not made up: a gap has a place and a length, and no bytes. What it holds
-and the stream does not, because it came twice or lies before the beginning, is listed in ``excluded``.
+What the capture does not hold is not made up: a gap has a place and a length, but no bytes. Bytes that the capture holds
+and the stream does not, because they came twice or lie before the beginning, are listed in ``excluded``.
 """
 
 from bisect import bisect_right
@@ -13,16 +13,17 @@ from functools import cached_property
 
 import numpy as np
 
+from lab.dissect.files.bytes_view import Column
 from lab.dissect.tcp.directions import InOrder
 from lab.dissect.tcp.reassembly import Layout, lay_out, lay_out_in_order
+from lab.dissect.tcp.segments import PSH, Segments
 
-_PSH = 0x08
 DUPLICATE, CONFLICT, BEFORE_BEGINNING = "duplicate", "conflict", "before the beginning"
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of bytes that one segment brought: its ``offset`` in ``Stream.data``, and the segment's ``row``."""
+    """A run of bytes that one segment brought. ``offset`` counts bytes of ``Stream.data``; ``row`` is the segment."""
 
     offset: int
     length: int
@@ -56,12 +57,10 @@ class Excluded:
 
 
 class Stream:
-    """The bytes of one direction. ``data`` holds what was captured; all offsets count bytes of ``data``."""
+    """The bytes of one direction. ``data`` holds what was captured; offsets everywhere count bytes of ``data``."""
 
-    def __init__(self, segments, rows: np.ndarray, in_order: InOrder | None = None):
-        """ROWS are the indices (int64, in file order) of all segments of this direction; IN_ORDER is what
-        ``sort_directions`` found out about them, if it was asked.
-        """
+    def __init__(self, segments: Segments, rows: Column, in_order: InOrder | None = None) -> None:
+        """``rows`` are all segments of this direction (int64, in file order); ``in_order`` is from ``sort_directions``."""
         self._segments = segments
         self.rows = rows
         self._in_order = in_order
@@ -93,7 +92,7 @@ class Stream:
 
     @cached_property
     def gaps(self) -> list[Gap]:
-        """The missing ranges, in the order of the stream."""
+        """What is missing, in order."""
         return [Gap(offset, length) for offset, length in self._layout.gaps]
 
     @cached_property
@@ -122,15 +121,16 @@ class Stream:
                 end - offset,
                 int(segments.number[row]),
                 int(segments.time_ns[row]),
-                bool(segments.flags[row] & _PSH),
+                bool(segments.flags[row] & PSH),
                 row,
             )
             for row, offset, end in zip(rows, offsets, ends, strict=True)
         ]
 
-    def arrivals(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Three arrays with an item a piece, in order of offset: the row of the segment with which it and all
-        pieces before it had come, its offset, and the number of the frame that brought it.
+    def arrivals(self) -> tuple[Column, Column, Column]:
+        """Return three arrays with an item a piece, in order of offset.
+
+        They are the row of the segment with which it and all pieces before it had arrived, its offset, and its frame.
         """
         rows = np.array(self._layout.rows, np.int64)
         return (
@@ -140,29 +140,27 @@ class Stream:
         )
 
     def row_at(self, offset: int) -> int:
-        """The index of the segment that brought byte ``offset`` of ``data``. IndexError outside it."""
+        """Return the index of the segment that brought byte ``offset`` of ``data``. IndexError outside it."""
         rows, offsets, total = self._layout.rows, self._layout.offsets, self._layout.length
         if not 0 <= offset < total:
             raise IndexError(f"byte {offset} of a stream of {total}")
         return rows[bisect_right(offsets, offset) - 1]
 
     def frame_at(self, offset: int) -> int:
-        """The number of the frame that brought byte ``offset`` of ``data``."""
+        """Return the number of the frame that brought byte ``offset`` of ``data``."""
         return int(self._segments.number[self.row_at(offset)])
 
     def time_at(self, offset: int) -> int:
-        """When byte ``offset`` of ``data`` was recorded, in nanoseconds since 1970."""
+        """Return when byte ``offset`` of ``data`` was recorded, in nanoseconds since 1970."""
         return int(self._segments.time_ns[self.row_at(offset)])
 
     def frames(self, offset: int, length: int) -> list[int]:
-        """The numbers of all frames that brought bytes ``offset`` to ``offset`` + ``length`` of ``data``, in order of
-        bytes.
-        """
+        """Return the frames that brought the ``length`` bytes from ``offset`` on, in the order of the bytes."""
         rows, offsets = self._layout.rows, self._layout.offsets
         first, last = bisect_right(offsets, offset) - 1, bisect_right(offsets, offset + max(length, 1) - 1)
         return [int(self._segments.number[row]) for row in rows[max(first, 0) : last]]
 
     def runs(self) -> list[tuple[int, int]]:
-        """(start, end) in ``data`` of each stretch without a gap inside."""
+        """Return start and end in ``data`` of each stretch without a gap."""
         edges = sorted({0, len(self), *(gap.offset for gap in self.gaps)})
         return [(start, end) for start, end in zip(edges, edges[1:], strict=False) if end > start]

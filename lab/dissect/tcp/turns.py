@@ -1,7 +1,7 @@
 """A flow as a dialogue: what each side wrote until the other one wrote something.
 
-A byte counts as written when it and everything before it in its stream has been captured, so that a turn has
-its bytes in the order of the stream, however the segments came.
+A byte counts as written when it and everything before it in its stream has been captured, so that a turn has its bytes in
+the order of the stream, in whatever order the segments came.
 """
 
 from collections.abc import Iterator
@@ -13,19 +13,16 @@ from lab.dissect.tcp.flows import Flow
 
 
 class Turn(NamedTuple):
-    """``data`` of the initiator (``way`` 0) or the responder (1), from frame ``frame`` on.
+    """What one side wrote. At the end of a stream there may be a gap and no frame (0)."""
 
-    Before it, ``missing`` bytes were not captured. At the end of a stream there may be a gap and no frame (0).
-    """
-
-    way: int
-    frame: int
+    way: int  # 0 from the initiator, 1 from the responder
+    frame: int  # where it begins
     data: bytes
-    missing: int
+    missing: int  # bytes that were not captured before it
 
 
 def flow_turns(flow: Flow) -> Iterator[Turn]:
-    """What both sides wrote, as it is on the wire; a gap begins a new turn. Linear in segments and bytes."""
+    """Yield what both sides wrote, as it is on the wire; a gap begins a new turn. Linear in segments and bytes."""
     streams = flow.from_initiator, flow.from_responder
     missing = [{gap.offset: gap.length for gap in stream.gaps} for stream in streams]
     arrived = [stream.arrivals() for stream in streams]
