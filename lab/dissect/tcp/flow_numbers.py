@@ -23,7 +23,7 @@ SYN, ACK = 0x002, 0x010
 TABLE_BITS = 18  # the hash table begins with 2**18 places
 
 # Large odd numbers without a pattern: multiplying by them spreads endpoints over the table.
-_MIX_LOW, _MIX_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+MIX_LOW, MIX_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 
 def ahead(a: int, b: int) -> int:
@@ -67,8 +67,8 @@ class Conversations:
         return conversation, np.sort(np.concatenate(new)) if new else np.zeros(0, np.int64)
 
     def _place(self, low: Column, high: Column) -> Column:
-        mixed = low * _MIX_LOW ^ (high * _MIX_HIGH + (high >> np.uint64(29)))
-        return ((mixed * _MIX_HIGH) >> np.uint64(64 - self.bits)).astype(np.int64)
+        mixed = low * MIX_LOW ^ (high * MIX_HIGH + (high >> np.uint64(29)))
+        return ((mixed * MIX_HIGH) >> np.uint64(64 - self.bits)).astype(np.int64)
 
     def _settle(self, low: Column, high: Column, rows: Column, places: Column) -> Column:
         """Put a new conversation at each of the free ``places``: that of the first row that wants it."""
