@@ -26,13 +26,15 @@ same yardsticks: the rules follow the chapter "TCP Analysis" of Wireshark's user
 of version 4.0.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from lab.dissect.tcp.flow_numbers import ACK, SYN, ahead
+from lab.dissect.files.bytes_view import Column
+from lab.dissect.tcp.flow_numbers import ahead
 from lab.dissect.tcp.options import LARGEST_SHIFT
+from lab.dissect.tcp.segments import ACK, FIN, RST, SYN, Segments
 from lab.dissect.tcp.window_scale import UNKNOWN, UNUSED
 
-FIN, RST = 0x001, 0x004
 OUT_OF_ORDER_NS = 3_000_000  # until the handshake has shown the real round trip
 FAST_RETRANSMISSION_NS = 20_000_000  # after the last of the duplicate ACKs
 
@@ -71,134 +73,160 @@ class Event:
         return f"[{LABELS[self.name]}{' ' + self.detail if self.detail else ''}]"
 
 
+class _Segment(NamedTuple):
+    """What is judged of one segment. ``length_known`` is False for a fragment, whose numbers prove nothing."""
+
+    row: int
+    number: int  # frame
+    time: int
+    direction: int
+    seq: int
+    ack: int
+    flags: int
+    window: int
+    length: int
+    shift: int  # the window-scale option, -1 if absent
+    cut: bool  # the options were cut off
+    length_known: bool
+
+    @property
+    def end(self) -> int:
+        """Return the number behind the segment; SYN and FIN take one each."""
+        return (self.seq + self.length + (1 if self.flags & (SYN | FIN) else 0)) % _MODULUS
+
+
+@dataclass
 class _Side:
     """What an observer knows of one direction."""
 
-    def __init__(self):
-        self.next_seq: int | None = None  # behind the highest byte seen
-        self.next_seq_time = 0
-        self.acknowledgeable: int | None = None  # behind the highest byte seen without a hole before it
-        self.last_ack: int | None = None
-        self.last_ack_time = 0
-        self.last_ack_number = 0  # frame
-        self.duplicate_acks = 0
-        self.ack_of_unseen = False  # the next duplicate ACK counts from one again
-        self.window: int | None = None
-        self.shift = UNKNOWN
-        self.window_from_syn = False  # such a window is not scaled
-        self.last_names: set[str] = set()
-        self.base: int | None = None
+    next_seq: int | None = None  # behind the highest byte seen
+    next_seq_time: int = 0
+    acknowledgeable: int | None = None  # behind the highest byte seen without a hole before it
+    last_ack: int | None = None
+    last_ack_time: int = 0
+    last_ack_number: int = 0  # frame
+    duplicate_acks: int = 0
+    ack_of_unseen: bool = False  # the next duplicate ACK counts from one again
+    window: int | None = None
+    shift: int = UNKNOWN
+    window_from_syn: bool = False  # such a window is not scaled
+    last_names: set[str] = field(default_factory=set)
+    base: int | None = None
 
 
-def analyse(segments, rows) -> list[Event]:
-    """The events of one flow, in file order; ``rows`` are the indices (in file order) of all its segments."""
+def analyse(segments: Segments, rows: Column) -> list[Event]:
+    """Return the events of one flow, in file order; ``rows`` are the indices (in file order) of all its segments."""
     sides = (_Side(), _Side())
     syn_time = first_rtt = None
-    events = []
+    events: list[Event] = []
     columns = (
-        rows.tolist(),
-        *(
-            getattr(segments, name)[rows].tolist()
-            for name in ("number", "time_ns", "direction", "seq", "ack", "flags", "window", "payload_length")
-        ),
-        segments.window_shift[rows].tolist(),
-        segments.options_cut[rows].tolist(),
-        segments.length_known[rows].tolist(),
+        "number time_ns direction seq ack flags window payload_length window_shift options_cut length_known"
     )
+    values = [rows.tolist(), *(getattr(segments, name)[rows].tolist() for name in columns.split())]
     reused = bool(len(rows)) and int(segments.flow[rows[0]]) in segments.reused_flows
-    for place, segment in enumerate(zip(*columns, strict=True)):
-        row, number, time, direction, seq, ack, flags, window, length, shift, cut, length_known = segment
-        own, other = sides[direction], sides[1 - direction]
+    for place, one in enumerate(map(_Segment._make, zip(*values, strict=True))):
+        own, other = sides[one.direction], sides[1 - one.direction]
         names, detail = set(), ""
+        opens = one.flags & (SYN | ACK)
         if reused and place == 0:
             names.add("reused_ports")
-        if length_known:
-            if flags & (SYN | ACK) == SYN | ACK and own.base not in (None, seq):
+        if one.length_known:
+            if opens == SYN | ACK and own.base not in (None, one.seq):
                 names.add("reused_ports")
-                own.base = seq
-            elif flags & (SYN | ACK) == SYN and own.base == seq:
+                own.base = one.seq
+            elif opens == SYN and own.base == one.seq:
                 own.next_seq = own.acknowledgeable  # a RST in between has perhaps moved it
-            _learn_bases(own, other, seq, ack, flags)
-            detail = _judge(own, other, number, time, seq, ack, flags, window, length, first_rtt, names)
-            _remember(own, time, seq, ack, flags, window, length, names)
-        _learn_window(own, other, flags, shift, cut)
-        if flags & (SYN | ACK) == SYN:
-            syn_time = time
-        elif flags & (SYN | ACK) == ACK and syn_time is not None and not first_rtt:
-            first_rtt = time - syn_time
-        events += [
-            Event(row, number, n, detail if n == "duplicate_ack" else "") for n in LABELS if n in names
-        ]
+            _learn_bases(own, other, one)
+            detail = _judge(own, other, one, first_rtt, names)
+            _remember(own, one, names)
+        _learn_window(own, other, one)
+        if opens == SYN:
+            syn_time = one.time
+        elif opens == ACK and syn_time is not None and not first_rtt:
+            first_rtt = one.time - syn_time
+        for name in LABELS:
+            if name in names:
+                events.append(Event(one.row, one.number, name, detail if name == "duplicate_ack" else ""))
     return events
 
 
-def _learn_bases(own: _Side, other: _Side, seq: int, ack: int, flags: int) -> None:
+def _learn_bases(own: _Side, other: _Side, one: _Segment) -> None:
     if own.base is None:
-        own.base = seq if flags & SYN else (seq - 1) % _MODULUS
-    if other.base is None and flags & ACK:
-        other.base = (ack - 1) % _MODULUS
+        own.base = one.seq if one.flags & SYN else (one.seq - 1) % _MODULUS
+    if other.base is None and one.flags & ACK:
+        other.base = (one.ack - 1) % _MODULUS
 
 
-def _learn_window(own: _Side, other: _Side, flags: int, announced: int, cut: bool) -> None:
-    """Keep track of the window shifts as window_shifts() does, and of windows that stand in a SYN."""
+def _learn_window(own: _Side, other: _Side, one: _Segment) -> None:
+    """Keep track of the window shifts as ``window_shifts`` does, and of windows in a SYN."""
     before = other.shift
-    if announced >= 0:
-        own.shift = min(announced, LARGEST_SHIFT)
-    if flags & SYN:
+    if one.shift >= 0:
+        own.shift = min(one.shift, LARGEST_SHIFT)
+    if one.flags & SYN:
         own.window_from_syn = True
-        if own.shift == UNKNOWN and not cut:
+        if own.shift == UNKNOWN and not one.cut:
             own.shift = other.shift = UNUSED
-        elif flags & ACK and before == UNUSED and not cut:
+        elif one.flags & ACK and before == UNUSED and not one.cut:
             own.shift = UNUSED
-    elif flags & ACK:
+    elif one.flags & ACK:
         own.window_from_syn = False
 
 
-def _judge(own, other, number, time, seq, ack, flags, window, length, first_rtt, names) -> str:
-    """Add to NAMES what this segment is; gives the detail of a duplicate ACK."""
+def _judge(own: _Side, other: _Side, one: _Segment, first_rtt: int | None, names: set[str]) -> str:
+    """Add to ``names`` what this segment is; return the detail of a duplicate ACK."""
     detail = ""
-    special = flags & (SYN | FIN | RST)
-    at_next = own.next_seq is not None and seq == own.next_seq
-    repeats = length == 0 and at_next and ack == own.last_ack and not special
-    if length == 1 and at_next and other.window == 0:
+    special = one.flags & (SYN | FIN | RST)
+    at_next = own.next_seq is not None and one.seq == own.next_seq
+    repeats = one.length == 0 and at_next and one.ack == own.last_ack and not special
+    if one.length == 1 and at_next and other.window == 0:
         names.add("zero_window_probe")
     else:
-        if window == 0 and not special:
+        if one.window == 0 and not special:
             names.add("zero_window")
-        if own.next_seq is not None and ahead(seq, own.next_seq) > 0 and not flags & RST:
+        if own.next_seq is not None and ahead(one.seq, own.next_seq) > 0 and not one.flags & RST:
             names.add("lost_segment")
-        if length <= 1 and own.next_seq is not None and seq == (own.next_seq - 1) % _MODULUS and not special:
+        if one.length <= 1 and _one_before_next(own, one) and not special:
             names.add("keep_alive")
-        if repeats and window and window != own.window:
+        if repeats and one.window and one.window != own.window:
             names.add("window_update")
-        if length and not special and other.shift != UNKNOWN and other.window is not None:
-            scale = 0 if other.window_from_syn or other.shift == UNUSED else other.shift
-            if (seq + length - (other.last_ack or 0) - (other.window << scale)) % _MODULUS == 0:
-                names.add("window_full")
-        if repeats and window == own.window:
-            if window and "keep_alive" in other.last_names:
+        if one.length and not special and _fills_window(other, one):
+            names.add("window_full")
+        if repeats and one.window == own.window:
+            if one.window and "keep_alive" in other.last_names:
                 names.add("keep_alive_ack")
-            elif window == 0 and "zero_window_probe" in other.last_names:
+            elif one.window == 0 and "zero_window_probe" in other.last_names:
                 names.add("zero_window_probe_ack")
-            elif window:
+            elif one.window:
                 own.duplicate_acks = 1 if own.ack_of_unseen else own.duplicate_acks + 1
                 own.ack_of_unseen = False
                 names.add("duplicate_ack")
                 detail = f"{own.last_ack_number}#{own.duplicate_acks}"
-    if ack != own.last_ack:
-        own.last_ack_number = number
+    if one.ack != own.last_ack:
+        own.last_ack_number = one.number
         own.duplicate_acks, own.ack_of_unseen = 0, False
-    _judge_acknowledgement(other, ack, flags, names)
-    if (length or flags & (SYN | FIN)) and "keep_alive" not in names:
-        _judge_repetition(own, other, time, seq, flags, length, first_rtt, names)
+    _judge_acknowledgement(other, one, names)
+    if (one.length or one.flags & (SYN | FIN)) and "keep_alive" not in names:
+        _judge_repetition(own, other, one, first_rtt, names)
     return detail
 
 
-def _judge_acknowledgement(other: _Side, ack: int, flags: int, names: set[str]) -> None:
-    if not flags & ACK or other.acknowledgeable is None or ahead(ack, other.acknowledgeable) <= 0:
+def _one_before_next(own: _Side, one: _Segment) -> bool:
+    return own.next_seq is not None and one.seq == (own.next_seq - 1) % _MODULUS
+
+
+def _fills_window(other: _Side, one: _Segment) -> bool:
+    if other.shift == UNKNOWN or other.window is None:
+        return False
+    scale = 0 if other.window_from_syn or other.shift == UNUSED else other.shift
+    return (one.seq + one.length - (other.last_ack or 0) - (other.window << scale)) % _MODULUS == 0
+
+
+def _judge_acknowledgement(other: _Side, one: _Segment, names: set[str]) -> None:
+    known = other.acknowledgeable
+    if not one.flags & ACK or known is None or ahead(one.ack, known) <= 0:
         return
     # Say it once a hole: from then on everything seen of the other side counts as acknowledgeable.
-    if ahead(other.acknowledgeable, other.next_seq or 0) < 0:
+    if ahead(known, other.next_seq or 0) < 0:
         other.acknowledgeable = other.next_seq
         names.add("ack_lost_segment")
     else:
@@ -207,38 +235,35 @@ def _judge_acknowledgement(other: _Side, ack: int, flags: int, names: set[str]) 
         other.ack_of_unseen = True
 
 
-def _judge_repetition(own, other, time, seq, flags, length, first_rtt, names) -> None:
-    """Data, a SYN or a FIN that does not go on where its side stands: which kind is it?"""
-    repeated = own.next_seq is not None and ahead(seq, own.next_seq) < 0
-    if length > 1 and own.next_seq is not None and seq == (own.next_seq - 1) % _MODULUS:
-        repeated = False  # it begins with the byte of a window probe, and goes on
-    if length and other.last_ack is not None and ahead(seq + length, other.last_ack) <= 0:
+def _judge_repetition(
+    own: _Side, other: _Side, one: _Segment, first_rtt: int | None, names: set[str]
+) -> None:
+    """Name the kind of data, SYN or FIN that does not continue where its side is."""
+    if one.length and other.last_ack is not None and ahead(one.seq + one.length, other.last_ack) <= 0:
         names.add("spurious_retransmission")
         return
-    if not repeated:
+    if own.next_seq is None or ahead(one.seq, own.next_seq) >= 0:
         return
-    since_ack = time - other.last_ack_time
-    asked = other.duplicate_acks >= 2 and not other.ack_of_unseen and other.last_ack == seq
-    if asked and 0 <= since_ack < FAST_RETRANSMISSION_NS:
+    if one.length > 1 and _one_before_next(own, one):
+        return  # it begins with the byte of a window probe, and goes on
+    asked = other.duplicate_acks >= 2 and not other.ack_of_unseen and other.last_ack == one.seq
+    late = one.time - own.next_seq_time
+    if asked and 0 <= one.time - other.last_ack_time < FAST_RETRANSMISSION_NS:
         names.add("fast_retransmission")
-        return
-    end = (seq + length + (flags & (SYN | FIN) != 0)) % _MODULUS
-    if 0 <= time - own.next_seq_time < (first_rtt or OUT_OF_ORDER_NS) and own.next_seq != end:
+    elif 0 <= late < (first_rtt or OUT_OF_ORDER_NS) and own.next_seq != one.end:
         names.add("out_of_order")
-        return
-    names.add("retransmission")
+    else:
+        names.add("retransmission")
 
 
-def _remember(own: _Side, time, seq, ack, flags, window, length, names) -> None:
-    behind = (seq + length + (flags & (SYN | FIN) != 0)) % _MODULUS
-    probe = "zero_window_probe" in names
-    advance = None if own.next_seq is None else ahead(behind, own.next_seq)
-    if not probe:
-        if advance is None or advance > 0:
+def _remember(own: _Side, one: _Segment, names: set[str]) -> None:
+    if "zero_window_probe" not in names:
+        if own.next_seq is None or ahead(one.end, own.next_seq) > 0:
             # A RST that refuses a connection has the number 0 (RFC 9293 section 3.10.7.1): not its side's own.
-            own.next_seq, own.next_seq_time = None if flags & RST and not behind else behind, time
-        if own.acknowledgeable in (None, seq):
+            own.next_seq = None if one.flags & RST and not one.end else one.end
+            own.next_seq_time = one.time
+        if own.acknowledgeable in (None, one.seq):
             own.acknowledgeable = own.next_seq
-    own.window = window
-    own.last_ack, own.last_ack_time = ack if flags & ACK else None, time
+    own.window = one.window
+    own.last_ack, own.last_ack_time = one.ack if one.flags & ACK else None, one.time
     own.last_names = names

@@ -9,6 +9,7 @@ A segment that could be two of these is the first that fits in the order handsha
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import groupby
 
 from lab.dissect.tcp.analysis import LABELS
 from lab.dissect.tcp.flows import Flow
@@ -68,56 +69,58 @@ def ladder_rows(
     None. ValueError for frames that the flow does not have.
     """
     rows = flow.rows.tolist()
-    segments = flow.segments
-    if frames is not None:
-        wanted = set(frames)
-        missing = wanted - set(segments.number[flow.rows].tolist())
-        if missing:
-            raise ValueError(f"flow {flow.number} has no frame {', '.join(map(str, sorted(missing)))}")
-        chosen = {place for place, row in enumerate(rows) if int(segments.number[row]) in wanted}
-    elif len(rows) > max_rows:
-        head = -(-2 * max_rows // 3)
-        chosen = {*range(head), *range(len(rows) - (max_rows - head), len(rows))}
-    else:
-        chosen = set(range(len(rows)))
+    chosen = _chosen_places(flow, frames, max_rows)
     remarks: dict[int, list[str]] = {}
     for event in flow.events:
         remarks.setdefault(event.row, []).append(LABELS[event.name].removeprefix("TCP "))
-    shake = flow.handshake
-    opening = {shake.syn, shake.syn_ack, shake.ack} if shake else set()
     from_initiator = set(flow.from_initiator.rows.tolist())
-    told: list[Row | LeftOut] = []
-    skipped: list[int] = []
-
-    def note_skipped() -> None:
-        if skipped:
-            times = [(int(segments.time_ns[row]) - flow.start_ns) / 1e9 for row in (skipped[0], skipped[-1])]
-            told.append(LeftOut(len(skipped), *times))
-            skipped.clear()
-
-    for place, row in enumerate(rows):
-        if place not in chosen:
-            skipped.append(row)
+    ladder: list[Row | LeftOut] = []
+    for is_chosen, places in groupby(range(len(rows)), key=chosen.__contains__):
+        some = [rows[place] for place in places]
+        if not is_chosen:
+            ladder.append(LeftOut(len(some), _seconds(flow, some[0]), _seconds(flow, some[-1])))
             continue
-        note_skipped()
-        ours = row in from_initiator
-        flags, payload = int(segments.flags[row]), bytes(segments.payload(row))
-        told.append(
-            Row(
-                frame=int(segments.number[row]),
-                time_s=(int(segments.time_ns[row]) - flow.start_ns) / 1e9,
-                from_initiator=ours,
-                kind=_kind(flags, int(segments.payload_length[row]), int(segments.number[row]) in opening),
-                flags=flag_names(flags),
-                relative_seq=int(segments.relative_seq[row]),
-                relative_ack=int(segments.relative_ack[row]) if flags & ACK else None,
-                length=int(segments.payload_length[row]),
-                remarks=tuple(remarks.get(row, ())),
-                text=payload_text(payload, ours) if payload_text and payload else None,
-            )
-        )
-    note_skipped()
-    return told
+        for row in some:
+            ladder.append(_row(flow, row, row in from_initiator, remarks.get(row, []), payload_text))
+    return ladder
+
+
+def _chosen_places(flow: Flow, frames: Collection[int] | None, max_rows: int) -> set[int]:
+    """Return the places among the flow's rows that are shown."""
+    numbers = flow.segments.number[flow.rows].tolist()
+    if frames is not None:
+        if missing := set(frames) - set(numbers):
+            raise ValueError(f"flow {flow.number} has no frame {', '.join(map(str, sorted(missing)))}")
+        return {place for place, number in enumerate(numbers) if number in set(frames)}
+    if len(numbers) > max_rows:
+        head = -(-2 * max_rows // 3)
+        return {*range(head), *range(len(numbers) - (max_rows - head), len(numbers))}
+    return set(range(len(numbers)))
+
+
+def _seconds(flow: Flow, row: int) -> float:
+    return (int(flow.segments.time_ns[row]) - flow.start_ns) / 1e9
+
+
+def _row(
+    flow: Flow, row: int, from_initiator: bool, remarks: list[str], payload_text: PayloadText | None
+) -> Row:
+    segments, shake = flow.segments, flow.handshake
+    number, flags = int(segments.number[row]), int(segments.flags[row])
+    length, payload = int(segments.payload_length[row]), bytes(segments.payload(row))
+    opening = shake is not None and number in (shake.syn, shake.syn_ack, shake.ack)
+    return Row(
+        frame=number,
+        time_s=_seconds(flow, row),
+        from_initiator=from_initiator,
+        kind=_kind(flags, length, opening),
+        flags=flag_names(flags),
+        relative_seq=int(segments.relative_seq[row]),
+        relative_ack=int(segments.relative_ack[row]) if flags & ACK else None,
+        length=length,
+        remarks=tuple(remarks),
+        text=payload_text(payload, from_initiator) if payload_text and payload else None,
+    )
 
 
 def _kind(flags: int, length: int, opening: bool) -> str:

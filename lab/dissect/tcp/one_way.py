@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lab.dissect.files.bytes_view import Column
+from lab.dissect.tcp.flow_numbers import ahead
 from lab.dissect.tcp.flows import Endpoint, Flow
 from lab.dissect.tcp.segments import ACK, FIN, RST, SYN
 
@@ -114,25 +116,28 @@ def one_way(flow: Flow, direction: str = "initiator") -> OneWay:
             overtaken="out_of_order" in events,
         )
     for row, ack in zip(back.tolist(), unwrap(segments.relative_ack[back]), strict=True):
-        edges = [
-            (
-                ack + _distance(segments.sack_left[row, block], segments.ack[row]),
-                ack + _distance(segments.sack_right[row, block], segments.ack[row]),
-            )
-            for block in range(int(segments.sack_count[row]))
-        ]
-        by_row[row] = Acknowledged(
-            frame=int(segments.number[row]),
-            time_s=_seconds(flow, row),
-            ack=ack,
-            window=int(segments.scaled_window[row]),
-            duplicate="duplicate_ack" in names.get(row, set()),
-            blocks=tuple(edges),
-        )
+        by_row[row] = _acknowledged(flow, row, ack, "duplicate_ack" in names.get(row, set()))
     way.order = [by_row[row] for row in sorted(by_row)]
     way.sent = [item for item in way.order if isinstance(item, Sent)]
     way.acknowledged = [item for item in way.order if isinstance(item, Acknowledged)]
     return way
+
+
+def _acknowledged(flow: Flow, row: int, ack: int, duplicate: bool) -> Acknowledged:
+    segments = flow.segments
+    edges = [
+        (int(side[row, block]) for side in (segments.sack_left, segments.sack_right))
+        for block in range(int(segments.sack_count[row]))
+    ]
+    base = int(segments.ack[row])
+    return Acknowledged(
+        frame=int(segments.number[row]),
+        time_s=_seconds(flow, row),
+        ack=ack,
+        window=int(segments.scaled_window[row]),
+        duplicate=duplicate,
+        blocks=tuple((ack + ahead(left, base), ack + ahead(right, base)) for left, right in edges),
+    )
 
 
 def round_trips(way: OneWay) -> tuple[list[RoundTrip], int]:
@@ -215,16 +220,11 @@ def _seconds(flow: Flow, row: int) -> float:
     return (int(flow.segments.time_ns[row]) - flow.start_ns) / 1e9
 
 
-def _distance(number: int, base: int) -> int:
-    """How far NUMBER is ahead of BASE, both modulo 2**32; negative if it is behind."""
-    return (int(number) - int(base) + 2**31) % 2**32 - 2**31
-
-
-def unwrap(numbers: np.ndarray) -> list[int]:
+def unwrap(numbers: Column) -> list[int]:
     """uint32 numbers as they go on, without beginning again at zero."""
     if not len(numbers):
         return []
     wide = numbers.astype(np.int64)
     steps = (np.diff(wide) + 2**31) % 2**32 - 2**31
-    first = _distance(int(wide[0]), 0)
+    first = ahead(int(wide[0]), 0)
     return np.concatenate([[first], first + np.cumsum(steps)]).tolist()
