@@ -89,9 +89,10 @@ def _chosen_places(flow: Flow, frames: Collection[int] | None, max_rows: int) ->
     """Return the places among the flow's rows that are shown."""
     numbers = flow.segments.number[flow.rows].tolist()
     if frames is not None:
-        if missing := set(frames) - set(numbers):
+        wanted = set(frames)
+        if missing := wanted - set(numbers):
             raise ValueError(f"flow {flow.number} has no frame {', '.join(map(str, sorted(missing)))}")
-        return {place for place, number in enumerate(numbers) if number in set(frames)}
+        return {place for place, number in enumerate(numbers) if number in wanted}
     if len(numbers) > max_rows:
         head = -(-2 * max_rows // 3)
         return {*range(head), *range(len(numbers) - (max_rows - head), len(numbers))}
