@@ -15,22 +15,29 @@ from tests.support import ROOT, only, read_notebook, run_notebook
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory):
+def released(tmp_path_factory):
+    """The students' copy, as it is handed out; its zip lies beside it."""
     dest = tmp_path_factory.mktemp("release") / "students-lab"
     assert students_copy.release(dest) > 50
     return dest
 
 
-def test_no_marked_region_and_no_hidden_check_is_in_the_copy(copy):
-    assert students_copy.leaks(copy) == []
+@pytest.fixture(scope="module")
+def copy(released, tmp_path_factory):
+    """A copy of it, as a student has it: to run things in."""
+    return shutil.copytree(released, tmp_path_factory.mktemp("student") / released.name)
+
+
+def test_no_marked_region_and_no_hidden_check_is_in_the_copy(released):
+    assert students_copy.leaks(released) == []
     regions, lines = students_copy.secret_regions(), students_copy.secret_lines()
     assert len(regions) >= 17 and len(lines) > 60
-    everything = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    everything = {path: path.read_bytes() for path in released.rglob("*") if path.is_file()}
     for line, where in lines.items():  # once more, without the help of the code under test
         assert not [
             path for path, data in everything.items() if line.encode() in data and path.suffix == ".py"
         ], where
-    names = {path.relative_to(copy).as_posix() for path in everything}
+    names = {path.relative_to(released).as_posix() for path in everything}
     assert not [
         name
         for name in names
@@ -58,19 +65,21 @@ def test_a_leak_would_be_found(tmp_path, name):
     assert students_copy.leaks(tmp_path) == ["lab/instructor is in the copy", "tests/harness is in the copy"]
 
 
-def test_its_pages_point_nowhere_else(copy):
-    pages = list(copy.rglob("README.md"))
+def test_its_pages_point_nowhere_else(released):
+    pages = list(released.rglob("README.md"))
     for page in pages:
         for target in students_copy.LINK.findall(page.read_text(encoding="utf-8")):
             assert "://" in target or (page.parent / target).exists(), f"{page}: {target}"
-    assert "## For students" in (copy / "README.md").read_text(encoding="utf-8")
-    assert "lab/instructor" not in (copy / "README.md").read_text(encoding="utf-8")
+    assert "## For students" in (released / "README.md").read_text(encoding="utf-8")
+    assert "lab/instructor" not in (released / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_zip_holds_the_same(copy):
-    with zipfile.ZipFile(students_copy.zip_path(copy)) as archive:
-        in_zip = {name.removeprefix(copy.name + "/") for name in archive.namelist() if not name.endswith("/")}
-    assert in_zip == {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
+def test_the_zip_holds_the_same(released):
+    with zipfile.ZipFile(students_copy.zip_path(released)) as archive:
+        in_zip = {
+            name.removeprefix(released.name + "/") for name in archive.namelist() if not name.endswith("/")
+        }
+    assert in_zip == {path.relative_to(released).as_posix() for path in released.rglob("*") if path.is_file()}
 
 
 def run_in(copy, *words, timeout=110):
@@ -85,10 +94,10 @@ def run_in(copy, *words, timeout=110):
     )
 
 
-def test_of_the_kits_own_tests_it_has_the_checks_alone(copy):
-    assert [path.name for path in (copy / "tests").iterdir()] == ["exercises"]
-    assert not (copy / ".ci").exists()
-    for path in (copy / "tests" / "exercises").glob("*.py"):
+def test_of_the_kits_own_tests_it_has_the_checks_alone(released):
+    assert [path.name for path in (released / "tests").iterdir()] == ["exercises"]
+    assert not (released / ".ci").exists()
+    for path in (released / "tests" / "exercises").glob("*.py"):
         assert not re.search(r"^\s*(from|import) tests\b", path.read_text(encoding="utf-8"), re.MULTILINE), (
             path
         )
