@@ -1,7 +1,7 @@
 """``python3 lab dissect FILE``: what a capture file says, for people or (``--json``) for programs.
 
-Without an option: what the file is, its flows, and its first segments. With one: only that. What comes from the network
-is never sent to the terminal as it is: bytes that could steer it are shown as dots.
+Without an option: what the file is, its flows, and its first segments. With one: only that. What comes from
+the network is never sent to the terminal as it is: bytes that could steer it are shown as dots.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Ask tshark, pyshark and scapy the same questions, and list where their answers differ from ours.
 
-Wireshark's dissectors are the field's reference, so this kit's own answers are compared with them. Nothing else in the kit
-needs this module. Where a tool is missing, ``OracleMissing`` says which and how to get it.
+Wireshark's dissectors are the field's reference, so this kit's own answers are compared with them. Nothing
+else in the kit needs this module. Where a tool is missing, ``OracleMissing`` says which and how to get it.
 
     tshark    a process; ``-T fields`` prints one line a frame
     pyshark   drives tshark in an asyncio event loop; that cannot run inside a notebook's, so it has a thread
@@ -82,8 +82,8 @@ def tshark_fields(
 ) -> list[list[str]]:
     """Return the texts of ``fields`` (Wireshark's names), a list for each frame that passes ``display_filter``.
 
-    A field that a frame does not have is ""; one that it has several times is joined with commas. ``preferences`` are
-    Wireshark's, as "ip.defragment:FALSE". Raises OracleMissing.
+    A field that a frame does not have is ""; one that it has several times is joined with commas.
+    ``preferences`` are Wireshark's, as "ip.defragment:FALSE". Raises OracleMissing.
     """
     arguments = ["-r", fspath(path), "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a"]
     for preference in preferences:
@@ -96,7 +96,7 @@ def tshark_fields(
 
 
 def tshark_streams(path: str | PathLike[str], flows: list[int]) -> dict[int, tuple[bytes, bytes]]:
-    """Return what Wireshark's Follow Stream shows of each flow: the bytes of its first sender, and of the other."""
+    """Return what Follow Stream shows of each flow: the bytes of its first sender, and of the other."""
     arguments = ["-r", fspath(path), "-q"]
     for flow in flows:
         arguments += ["-z", f"follow,tcp,raw,{flow}"]
@@ -249,9 +249,10 @@ class Difference:
 
 
 def compare(path: str | PathLike[str], engine: str = "tshark") -> list[Difference]:
-    """Return every place where ``engine`` (tshark, pyshark or scapy) differs from this kit. Raises OracleMissing.
+    """Return where ``engine`` (tshark, pyshark or scapy) differs from this kit. Raises OracleMissing.
 
-    Only columns that the engine has are compared. A frame that only one of the two has a row for is a difference.
+    Only columns that the engine has are compared. A frame that only one of the two has a row for is a
+    difference.
     """
     engines: dict[str, Callable[[str | PathLike[str]], Rows]]
     engines = {"tshark": tshark_rows, "pyshark": pyshark_rows, "scapy": scapy_rows}

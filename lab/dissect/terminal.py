@@ -1,4 +1,4 @@
-"""What ``lab dissect`` shows in a terminal, made of ``facts`` with Rich. Tables fit the width of the console."""
+"""What ``lab dissect`` shows in a terminal: ``facts``, laid out with Rich to the console's width."""
 
 import re
 from collections.abc import Iterator

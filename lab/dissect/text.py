@@ -29,7 +29,7 @@ def hex_dump(data: bytes) -> str:
 
 
 def printable(data: bytes | str) -> str:
-    """Return text that cannot steer a terminal: a dot for each character that is not printable, but for line ends."""
+    """Return text that cannot steer a terminal: what is not printable is a dot, but for line ends."""
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
     if text.isascii() or len(text) < LONG_TEXT:
         return text.translate(_SHOWN)

@@ -1,7 +1,7 @@
 """The chat's own messages, named on top of TCP for ``python3 lab dissect``.
 
-``lab.dissect`` knows no chat; this is the hook that it takes. One payload is read as the receivers read it: on the
-report wire as one message, on the json wire as the lines that begin and end in it.
+``lab.dissect`` knows no chat; this is the hook that it takes. One payload is read as the receivers read it:
+on the report wire as one message, on the json wire as the lines that begin and end in it.
 """
 
 from lab.chat import events, report_wire

@@ -1,10 +1,12 @@
 """The Internet checksum (RFC 1071): the ones' complement of the ones' complement sum of 16-bit words.
 
-The sum of a header together with its right checksum is 0xFFFF. TCP, UDP and ICMPv6 also sum a *pseudo-header* of
-addresses, length and protocol number, so that a packet delivered to the wrong host is noticed (RFC 9293 section 3.1).
+The sum of a header together with its right checksum is 0xFFFF. TCP, UDP and ICMPv6 also sum a *pseudo-header*
+of addresses, length and protocol number, so that a packet delivered to the wrong host is noticed (RFC 9293
+section 3.1).
 
-Many network cards fill the checksum in ("offload"). A capture on the sending machine is taken before that and shows what
-the system left for the card: the sum of the pseudo-header alone, or zero. That is not an error on the wire.
+Many network cards fill the checksum in ("offload"). A capture on the sending machine is taken before that and
+shows what the system left for the card: the sum of the pseudo-header alone, or zero. That is not an error on
+the wire.
 """
 
 import struct
@@ -25,14 +27,14 @@ def ones_sum(data: bytes) -> int:
 
 
 def pseudo_header(source: bytes, destination: bytes, protocol: int, length: int) -> bytes:
-    """Return that of IPv4 (addresses of 4 bytes) or IPv6 (RFC 8200 section 8.1); ``length`` is header and payload."""
+    """Return that of IPv4 or IPv6 (RFC 8200 section 8.1); ``length`` is header and payload."""
     if len(source) == 4:
         return source + destination + struct.pack(">BBH", 0, protocol, length & 0xFFFF)
     return source + destination + struct.pack(">II", length, protocol)
 
 
 def judge(checksum: Field, protects: str, covered: bytes | None, pseudo: bytes = b"") -> None:
-    """Write into the field whether its value is right for the bytes ``covered``, which include it; None: not captured."""
+    """Write into the field whether it is right for the bytes ``covered``, with it; None: not captured."""
     if covered is None:
         checksum.judgement = NOT_JUDGED
         found = "not all of what it covers was captured, so it cannot be judged"

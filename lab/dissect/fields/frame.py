@@ -6,11 +6,12 @@
         TCP        source port | ... | flags, one by one | ... | options, one by one            tcp
         TLS        records, handshake messages, extensions; or the application's parts, or data tls
 
-This is Wireshark's middle pane, with a sentence beside each field. The tables follow the diagrams of the RFCs. Bytes that a
-layer cannot explain become a "Data" leaf, so that no byte goes missing. The application on top is not known here: pass a
-function as ``application`` that names the parts of a payload.
+This is Wireshark's middle pane, with a sentence beside each field. The tables follow the diagrams of the
+RFCs. Bytes that a layer cannot explain become a "Data" leaf, so that no byte goes missing. The application on
+top is not known here: pass a function as ``application`` that names the parts of a payload.
 
-Each frame is dissected alone: relative sequence numbers and streams are for ``tcp.segments`` and ``tcp.flows``.
+Each frame is dissected alone: relative sequence numbers and streams are for ``tcp.segments`` and
+``tcp.flows``.
 """
 
 from collections.abc import Callable, Iterable
@@ -42,9 +43,9 @@ Application = Callable[[bytes, int, int], tuple[str, Iterable[Part]] | None]
 def dissect_frame(frame: bytes, link_type: int = 1, application: Application | None = None) -> Field:
     """Return the tree of the captured bytes of a frame. Its children are the layers, outermost first.
 
-    ``application(payload, source port, destination port)`` is asked about a TCP or UDP payload that is not TLS; it returns
-    (layer name, parts in order) or None. Parts that do not fill the payload leave a data leaf behind them. Bytes that make
-    no sense raise nothing: they become leaves that say so.
+    ``application(payload, source port, destination port)`` is asked about a TCP or UDP payload that is not
+    TLS; it returns (layer name, parts in order) or None. Parts that do not fill the payload leave a data leaf
+    behind them. Bytes that make no sense raise nothing: they become leaves that say so.
     """
     data = bytes(frame)
     layers: list[Field] = []

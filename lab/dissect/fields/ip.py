@@ -12,7 +12,7 @@ from lab.dissect.fields.tree import Cursor, Field, Row, Step, group, in_hex, nam
 from lab.dissect.packets.ip_layer import FRAGMENT_HEADER, ipv6_text
 from lab.dissect.packets.network_names import PROTOCOLS
 
-ICMP, IGMP, TCP, UDP, ICMPV6 = 1, 2, 6, 17, 58
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 NUMBERS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "icmpv6": ICMPV6}
 AUTHENTICATION = 51
 
@@ -175,7 +175,7 @@ def _fragment(cursor: Cursor, layers: list[Field]) -> Step | None:
 
 
 def _transport(protocol: int, whole: bool) -> Step | None:
-    """Return the step for ``protocol``; ``whole`` is False for a first fragment, whose checksum cannot be judged."""
+    """Return the step for a protocol; a first fragment is not ``whole``: its checksum cannot be judged."""
     if protocol == TCP:
         return lambda cursor, layers: _tcp(cursor, layers, whole)
     if protocol == UDP:
@@ -188,7 +188,7 @@ def _transport(protocol: int, whole: bool) -> Step | None:
 
 
 def _judge(cursor: Cursor, layers: list[Field], checksum: Field, first: int, whole: bool) -> None:
-    """Judge a checksum that covers the IP addresses too (ICMP's does not), of what begins at byte ``first``."""
+    """Judge a checksum of what begins at byte ``first``; it covers the IP addresses too, except ICMP's."""
     number = NUMBERS[checksum.key.split(".")[0]]
     protects = "the message" if number == ICMP else "header, payload and addresses"
     network = next((one for one in reversed(layers) if one.key in ("ip", "ipv6")), None)

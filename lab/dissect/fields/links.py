@@ -1,7 +1,7 @@
 """Dissect what is below IP: Ethernet, Linux's cooked captures, loopback, VLAN, LLC, PPPoE, MPLS and ARP.
 
-A step takes one header from a cursor, adds its layer, and returns the step for what follows, or None where that is not
-known. ``packets.link_layer`` has the diagrams.
+A step takes one header from a cursor, adds its layer, and returns the step for what follows, or None where
+that is not known. ``packets.link_layer`` has the diagrams.
 """
 
 from ipaddress import IPv4Address

@@ -92,7 +92,7 @@ _NAMES |= {34: "Fast open cookie", 253: "Experiment 1", 254: "Experiment 2"}
 
 
 def dissect_tcp(cursor: Cursor) -> tuple[Layer, Field | None]:
-    """Take the header at ``cursor``; return its layer and its checksum field, not judged yet (None: not captured)."""
+    """Take the header at ``cursor``; return its layer and its checksum, not judged yet (None: not captured)."""
     first = cursor.byte
     fields, whole = cursor.table(PORTS_AND_NUMBERS, SOURCE)
     if whole:

@@ -4,8 +4,9 @@
     message    handshake type 1 | length 3 | body
     vector     length 1, 2 or 3 | that many bytes of items          most of a body consists of these
 
-``dissect_tls`` explains the records that begin in one segment, ``dissect_handshake`` one whole message, wherever it came
-from (it may have been decrypted). Ciphertext stays one leaf: from outside there is no more to say about it.
+``dissect_tls`` explains the records that begin in one segment, ``dissect_handshake`` one whole message,
+wherever it came from (it may have been decrypted). Ciphertext stays one leaf: from outside there is no more
+to say about it.
 """
 
 from lab.dissect.fields.tls_extensions import CLIENT_HELLO, SERVER_HELLO, extensions
@@ -104,7 +105,7 @@ BODIES = {
 
 
 def looks_like_tls(payload: bytes) -> bool:
-    """Return whether the bytes begin like a record: a known content type and version, a length that is allowed."""
+    """Return whether the bytes begin like a record."""
     return len(payload) >= HEADER and can_be_record(payload, 0)
 
 
@@ -170,7 +171,7 @@ def _messages(cursor: Cursor, encrypted: bool) -> list[Field]:
 
 
 def dissect_handshake(cursor: Cursor) -> Field:
-    """Take one handshake message, header and body, up to the cursor's end (RFC 8446 section 4, RFC 5246 section 7.4)."""
+    """Take one handshake message, up to the cursor's end (RFC 8446 section 4, RFC 5246 section 7.4)."""
     fields, whole = cursor.table(HANDSHAKE_HEADER, "RFC 8446 section 4")
     if not whole:
         return group("Handshake message", fields)

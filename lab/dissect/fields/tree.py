@@ -1,12 +1,12 @@
 """The tree of a dissected frame: layers, fields, and fields of fields, each with its place, value and meaning.
 
-Places are counted in bits from the start of the frame, since headers do not keep to bytes (IPv4 puts its version and its
-header length into one). A field without children is a *leaf*. The leaves of a frame, in order, cover every bit of it
-exactly once: nothing is skipped, nothing is explained twice.
+Places are counted in bits from the start of the frame, since headers do not keep to bytes (IPv4 puts its
+version and its header length into one). A field without children is a *leaf*. The leaves of a frame, in
+order, cover every bit of it exactly once: nothing is skipped, nothing is explained twice.
 
-A header is written down as a table of rows, in the order of its diagram in the RFC, and ``Cursor.table`` walks along it.
-Where the bytes end before the table does (a short capture, a wrong length), the rest becomes a leaf of its own that says
-so: *short* is not *wrong*, and never an exception.
+A header is written down as a table of rows, in the order of its diagram in the RFC, and ``Cursor.table``
+walks along it. Where the bytes end before the table does (a short capture, a wrong length), the rest becomes
+a leaf of its own that says so: *short* is not *wrong*, and never an exception.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 @dataclass
 class Field:
-    """One field. ``value`` is an int, bytes or str; ``text`` shows it to people; ``key`` is Wireshark's name for it."""
+    """One field. ``value`` is an int, bytes or str; ``text`` is for people; ``key`` is Wireshark's name."""
 
     name: str
     bit_start: int  # from the start of the frame
@@ -113,7 +113,7 @@ class Row(NamedTuple):
 
 
 class Cursor:
-    """A place in a frame that moves on as fields are taken. ``end`` is the first byte that it must not touch."""
+    """A place in a frame that moves on as fields are taken; ``end`` is the first byte behind its reach."""
 
     def __init__(self, data: bytes, start: int, end: int) -> None:
         self.data = data
@@ -149,7 +149,7 @@ class Cursor:
         return taken
 
     def table(self, rows: Iterable[Row], source: str = "") -> tuple[list[Field], bool]:
-        """Take the fields of a table; return False with them if the bytes ended first (the last then holds the rest)."""
+        """Take the fields of a table; return them, and False if the bytes ended first (the last is the rest)."""
         taken: list[Field] = []
         for row in rows:
             if self.bit + row.bits > self.end * 8:
@@ -189,7 +189,7 @@ def in_hex(digits: int) -> Callable[[int], str]:
 
 
 def named(names: dict[int, str], digits: int = 0) -> Callable[[int], str]:
-    """Return a function that shows a number, decimal or with so many hexadecimal digits, and its name if it has one."""
+    """Return a function that shows a number, decimal or with so many hexadecimal digits, and its name."""
     show = in_hex(digits) if digits else str
     return lambda value: f"{show(value)} ({names[value]})" if value in names else show(value)
 
@@ -209,7 +209,7 @@ def layer(
 def take_header(
     cursor: Cursor, layers: list[Field], rows: Iterable[Row], name: str, key: str, meaning: str, source: str
 ) -> tuple[Layer, bool]:
-    """Take a header's table and add its layer to ``layers``; return the layer and whether the header was whole."""
+    """Take a header's table, add its layer to ``layers``; return it and whether the header was whole."""
     start = cursor.bit
     fields, whole = cursor.table(rows, source)
     made = layer(name, key, start, fields, meaning)

@@ -1,6 +1,7 @@
 """TLS's vectors (RFC 8446 section 3.4): a length of 1, 2 or 3 bytes, and that many bytes of items.
 
-Nearly everything in a handshake message is one of these, so a message is written down as tables of rows and vectors.
+Nearly everything in a handshake message is one of these, so a message is written down as tables of rows and
+vectors.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ Items = Callable[[Cursor], list[Field]]
 
 
 class Vector(NamedTuple):
-    """A vector of ``items``: rows that repeat, a function that takes them, or None for bytes (text, if ``is_text``)."""
+    """A vector of ``items``: a row that repeats, a function that takes them, or None for bytes or text."""
 
     name: str
     bits: int  # of the length

@@ -14,7 +14,7 @@ LARGEST_FRAME = 262_144  # bytes; no recorder writes more (libpcap's MAXIMUM_SNA
 
 
 class CaptureError(ValueError):
-    """The file is not a capture, or is damaged before its first frame. One line: what is wrong, where, what to do."""
+    """Not a capture, or damaged before its first frame. One line: what is wrong, where, what to do."""
 
 
 @dataclass
@@ -36,9 +36,9 @@ class Interface:
 class Capture:
     """A capture as columns: item ``i`` of each array belongs to frame ``i + 1``.
 
-    ``offset`` int64, bytes into the file (after unpacking gzip); ``captured_length`` and ``original_length`` uint32, bytes;
-    ``time_ns`` int64, nanoseconds since 1970 (0 where the file has no time: simple packet blocks); ``interface`` int32, an
-    index into ``interfaces``.
+    ``offset`` int64, bytes into the file (after unpacking gzip); ``captured_length`` and ``original_length``
+    uint32, bytes; ``time_ns`` int64, nanoseconds since 1970 (0 where the file has no time: simple packet
+    blocks); ``interface`` int32, an index into ``interfaces``.
     """
 
     path: str

@@ -1,16 +1,18 @@
 """Capture files: pcap and pcapng, read as columns; pcapng written a whole block at a time.
 
-A capture file is a list of records. Each has a time, the number of bytes that were on the wire (``original_length``) and
-of those that were kept (``captured_length``, less where a snap length cut the frame), then the bytes themselves.
+A capture file is a list of records. Each has a time, the number of bytes that were on the wire
+(``original_length``) and of those that were kept (``captured_length``, less where a snap length cut the
+frame), then the bytes themselves.
 
     pcap    | file header | record header, frame | record header, frame | ...
     pcapng  | section | interface | packet | packet | secrets | ...
               each block: type, length, body, length again
 
-``read_capture`` does not copy frames: it notes where each begins and keeps the rest as numpy columns, one item a frame.
-Times become nanoseconds since 1970, whatever the file counts in. A file that ends in the middle of a record (the recorder
-was killed, the disk was full) or that holds a wrong length keeps every frame before that place, and ``truncated`` says
-which frame and byte it is. A file without a frame before the damage is refused with ``CaptureError``.
+``read_capture`` does not copy frames: it notes where each begins and keeps the rest as numpy columns, one
+item a frame. Times become nanoseconds since 1970, whatever the file counts in. A file that ends in the middle
+of a record (the recorder was killed, the disk was full) or that holds a wrong length keeps every frame before
+that place, and ``truncated`` says which frame and byte it is. A file without a frame before the damage is
+refused with ``CaptureError``.
 
 Not supported: the modified pcap of old Linux kernels, and compression other than gzip.
 """
@@ -36,8 +38,8 @@ _GZIP_MAGIC = b"\x1f\x8b"
 def read_capture(path: str | PathLike[str]) -> Capture:
     """Open the capture file ``path`` (pcap or pcapng, either byte order, plain or gzip).
 
-    Raises CaptureError where the bytes are not a capture or are damaged before the first frame, OSError where ``path``
-    cannot be read.
+    Raises CaptureError where the bytes are not a capture or are damaged before the first frame, OSError where
+    ``path`` cannot be read.
     """
     name = fspath(path)
     with open(name, "rb") as file:
@@ -77,7 +79,7 @@ def parse_capture(data: bytes | bytearray | mmap.mmap, path: str = "capture") ->
 
 
 def _unpack(data: bytes | bytearray | mmap.mmap, path: str) -> tuple[bytearray, str | None]:
-    """Unpack gzip members one after the other, up to LARGEST_UNPACKED bytes; return them and why there are no more."""
+    """Unpack gzip members, up to LARGEST_UNPACKED bytes; return them and why there are no more."""
     unpacked, position = bytearray(), 0
     view = memoryview(data)
     while position < len(view) and (position == 0 or view[position : position + 2] == _GZIP_MAGIC):

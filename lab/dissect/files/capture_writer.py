@@ -1,7 +1,7 @@
 """Write pcapng, one whole block at a time, so that a recording that is cut short stays readable.
 
-The file is opened unbuffered: each block goes to the system in a single call. If the recorder is killed between two
-packets, the file ends at a block's end, and Wireshark opens it without complaint.
+The file is opened unbuffered: each block goes to the system in a single call. If the recorder is killed
+between two packets, the file ends at a block's end, and Wireshark opens it without complaint.
 
 A TLS key log goes into a decryption-secrets block *behind* the interface block: there Wireshark reads it, and
 ``editcap --discard-all-secrets`` finds it again to remove it.
@@ -25,8 +25,8 @@ _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")  # by length modulo 4
 class CaptureWriter:
     """Write a pcapng file with nanosecond times: ``with CaptureWriter(path) as writer: ...``
 
-    ``path_or_file`` is a path (made or overwritten) or an open binary file, which stays open. The other arguments go into
-    the section block; ``application`` is the recording program.
+    ``path_or_file`` is a path (made or overwritten) or an open binary file, which stays open. The other
+    arguments go into the section block; ``application`` is the recording program.
     """
 
     def __init__(
@@ -71,9 +71,10 @@ class CaptureWriter:
         original_length: int | None = None,
         comment: str | None = None,
     ) -> None:
-        """Add one frame. ``time_ns`` counts from 1970; ``original_length`` (bytes) is for a frame that was cut short.
+        """Add one frame. ``time_ns`` counts from 1970; ``original_length`` is for a frame that was cut short.
 
-        Raises CaptureError for an interface that was not added or a frame over LARGEST_FRAME bytes: the caller's fault.
+        Raises CaptureError for an interface that was not added or a frame over LARGEST_FRAME bytes: the
+        caller's fault.
         """
         captured = len(frame)
         if not 0 <= interface < self._interfaces:
@@ -97,7 +98,7 @@ class CaptureWriter:
         self._block(SECRETS, head + key_log + _PADDING[len(key_log) & 3])
 
     def add_statistics(self, interface: int, time_ns: int, received: int, dropped: int) -> None:
-        """Note how many packets ``interface`` saw and how many of them the recorder lost, up to ``time_ns``."""
+        """Note how many packets an interface saw and how many were lost, up to ``time_ns``."""
         counts = [(4, struct.pack("<Q", received)), (5, struct.pack("<Q", dropped))]
         head = struct.pack("<III", interface, time_ns >> 32, time_ns & 0xFFFFFFFF)
         self._block(STATISTICS, head + _options(counts))

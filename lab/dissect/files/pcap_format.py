@@ -3,9 +3,9 @@
     file header   magic 4 | version 2+2 | zone 4 | sigfigs 4 | snap length 4 | link type 4        24 bytes
     record        seconds 4 | fraction 4 | captured length 4 | original length 4 | frame          16 + n bytes
 
-The magic number states both the byte order of the file and whether fractions are micro- or nanoseconds. A record states
-only its own length, so finding all of them takes a loop: it reads one length a record and leaves every other field to
-numpy.
+The magic number states both the byte order of the file and whether fractions are micro- or nanoseconds. A
+record states only its own length, so finding all of them takes a loop: it reads one length a record and
+leaves every other field to numpy.
 """
 
 import struct
@@ -59,8 +59,8 @@ def _whole_frames(
 ) -> tuple[int, str | None]:
     """Return how many frames are whole, and None or why there are no more: where the file ends or is damaged.
 
-    A wrong length leads into the middle of some frame, whose bytes are then read as a header. Headers are suspected only
-    where the last record does not end with the file. A second has ``units`` fractions.
+    A wrong length leads into the middle of some frame, whose bytes are then read as a header. Headers are
+    suspected only where the last record does not end with the file. A second has ``units`` fractions.
     """
     captured, original = headers["captured"], headers["original"]
     wrong = captured > LARGEST_FRAME

@@ -10,8 +10,8 @@
     0x0A        secrets to decrypt with
     others      names, journals, private blocks: skipped
 
-An option is a code 2 | length 2 | value, padded to 4 bytes; code 0 ends the list. Enhanced packets are taken many at a
-time: see ``pcapng_packets``.
+An option is a code 2 | length 2 | value, padded to 4 bytes; code 0 ends the list. Enhanced packets are taken
+many at a time: see ``pcapng_packets``.
 """
 
 import struct
@@ -230,7 +230,7 @@ class _Reader:
         return self.first_interface + number
 
     def _packets(self, position: int) -> int:
-        """Take the enhanced packet at ``position`` and all that follow it without a break; return where they end."""
+        """Take the enhanced packet at ``position`` and all that follow directly; return where they end."""
         starts, lengths = self._guess().stretch(position)
         if len(starts) == 0:
             what = "a packet block whose lengths disagree or that is too short for its header"
@@ -282,7 +282,7 @@ class _Reader:
                 self.frame_comments.setdefault(number, []).append(_text(value))
 
     def _times(self, units: Column, index: int) -> Column:
-        """Return time stamps (uint64, as the file counts) in nanoseconds since 1970. Absurd ones wrap around."""
+        """Return time stamps (uint64, as in the file) in nanoseconds since 1970. Absurd ones wrap around."""
         per_second = self.interfaces[index].units_per_second
         shift = self.interfaces[index].offset_s * 1_000_000_000
         if 1_000_000_000 % per_second == 0:

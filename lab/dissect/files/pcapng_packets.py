@@ -1,9 +1,10 @@
 """Find the enhanced packet blocks of a pcapng file without a loop.
 
-Nearly every block is an enhanced packet, and a Python loop over a million of them is slow. So we first ask numpy for every
-32-bit word that equals 6 (the block's type) and whose would-be length leads to the same number again. That is a guess: a
-payload can look like that too. ``pcapng_format`` then follows the chain block by block as the standard says, but takes
-each stretch in which one guessed block ends where the next begins in one step. The guess saves time and never decides.
+Nearly every block is an enhanced packet, and a Python loop over a million of them is slow. So we first ask
+numpy for every 32-bit word that equals 6 (the block's type) and whose would-be length leads to the same
+number again. That is a guess: a payload can look like that too. ``pcapng_format`` then follows the chain
+block by block as the standard says, but takes each stretch in which one guessed block ends where the next
+begins in one step. The guess saves time and never decides.
 """
 
 import numpy as np
@@ -42,7 +43,7 @@ class PacketBlocks:
         self._lasts = np.append(np.flatnonzero(~self._chained), max(0, len(self.starts) - 1))
 
     def stretch(self, position: int) -> tuple[Column, Column]:
-        """Return starts and lengths of the unbroken stretch of blocks that begins at ``position``; empty if none does."""
+        """Return starts and lengths of the unbroken stretch of blocks at ``position``; empty if there is none."""
         first = int(np.searchsorted(self.starts, position))
         if first >= len(self.starts) or self.starts[first] != position:
             return self.starts[:0], self.lengths[:0]
@@ -50,5 +51,5 @@ class PacketBlocks:
         return self.starts[first : last + 1], self.lengths[first : last + 1]
 
     def follow_each_other_behind(self, position: int) -> bool:
-        """Return whether two blocks follow each other behind ``position``: not so in a file that was cut off there."""
+        """Return whether blocks follow each other behind ``position``, as they cannot in a file cut off there."""
         return bool(self._chained[int(np.searchsorted(self.starts, position, "right")) :].any())

@@ -89,7 +89,7 @@ def read_ipv6(data: Column, packet: Column, end: Column, wire_end: Column) -> Ca
 def _skip_extensions(
     data: Column, protocol: Column, at: Column, limit: Column, extensions: tuple[int, ...]
 ) -> tuple[Column, Column, Column, Column]:
-    """Skip extension headers; return the protocol, where it begins, and whether it is a first or a later fragment."""
+    """Skip extension headers; return protocol, its place, and whether it is a first or a later fragment."""
     at = at.copy()
     fragment, later = np.zeros(len(at), bool), np.zeros(len(at), bool)
     known = np.zeros(256, bool)

@@ -14,8 +14,9 @@ Where there are dots, the type may name another header, which names what follows
     0x8847, 0x8848          MPLS          label 20 bits, class 3, last one 1, ttl 8 | label or packet
     up to 1500              LLC and SNAP  AA AA 03 | 00 00 00 | type 2; the number is a length (IEEE 802.3)
 
-All frames of one link type are read in one go. The type decides which IP it is. Raw links and MPLS do not name it, so there
-the packet's own version number decides. PPP, HDLC, nflog and other links are not read (``other_frames`` counts them).
+All frames of one link type are read in one go. The type decides which IP it is. Raw links and MPLS do not
+name it, so there the packet's own version number decides. PPP, HDLC, nflog and other links are not read
+(``other_frames`` counts them).
 """
 
 import numpy as np

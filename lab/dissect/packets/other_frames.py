@@ -1,7 +1,7 @@
 """Name the frames of a capture that have no row in ``segments``, so that nobody overlooks them.
 
-Each has one name: of its link type (PPP), of what the link carries (ARP), of what IP carries (UDP, GRE), or of the reason
-why its TCP header could not be read (a fragment, a header that is damaged or cut short).
+Each has one name: of its link type (PPP), of what the link carries (ARP), of what IP carries (UDP, GRE), or
+of the reason why its TCP header could not be read (a fragment, a header that is damaged or cut short).
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def name_frames(capture: Capture, numbers: Column) -> dict[str, Column]:
 
 
 def describe(counts: dict[str, int]) -> str:
-    """Return how many frames each name has, in a line like "12 frames of GRE, 3 fragments"; "" for no frames."""
+    """Return how many frames each name has: "12 frames of GRE, 3 fragments"; "" for no frames."""
     parts = []
     for name, count in counts.items():
         if name in _COUNTED:

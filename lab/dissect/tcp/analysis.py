@@ -115,7 +115,7 @@ class _Side:
 
 
 def analyse(segments: Segments, rows: Column) -> list[Event]:
-    """Return the events of one flow, in file order; ``rows`` are the indices (in file order) of all its segments."""
+    """Return the events of one flow, in file order; ``rows`` are all its segments, in file order."""
     sides = (_Side(), _Side())
     syn_time = first_rtt = None
     events: list[Event] = []

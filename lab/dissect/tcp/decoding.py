@@ -1,8 +1,8 @@
 """From frames to the columns of TCP segments, a chunk of frames at a time.
 
-In each chunk ``gather`` copies all IP headers out of the file in one call, then all TCP headers; the rest is arithmetic on
-whole columns. Each step keeps the rows that may still be TCP and drops the others. Payloads are not copied: a segment
-remembers where its payload is in the file.
+In each chunk ``gather`` copies all IP headers out of the file in one call, then all TCP headers; the rest is
+arithmetic on whole columns. Each step keeps the rows that may still be TCP and drops the others. Payloads are
+not copied: a segment remembers where its payload is in the file.
 """
 
 from collections.abc import Callable
@@ -76,7 +76,7 @@ class AddressTable:
 
 
 class _Rows(NamedTuple):
-    """Frames that may hold a segment: numbers, addresses, and where the segment, its captured bytes and its packet end."""
+    """Frames that may hold a segment: numbers, addresses, and where the segment begins and its bytes end."""
 
     number: Column
     source: Column

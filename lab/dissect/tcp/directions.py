@@ -1,8 +1,8 @@
 """The directions of all flows at once: which came in order, and their payloads copied together.
 
-Nearly every direction of a real capture is in order: its last SYN, then payloads that each begin where the one before
-ended. ``sort_directions`` finds these with numpy and without a loop; the others are put together segment by segment
-(``reassembly``).
+Nearly every direction of a real capture is in order: its last SYN, then payloads that each begin where the
+one before ended. ``sort_directions`` finds these with numpy and without a loop; the others are put together
+segment by segment (``reassembly``).
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Payloads:
         self.places = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     def join(self, first: int, last: int, begin: int, end: int) -> bytes:
-        """Return payloads ``first`` up to ``last``, end to end; ``begin`` and ``end`` are their places among all bytes."""
+        """Return payloads ``first`` up to ``last``, end to end: bytes ``begin`` to ``end`` of all."""
         if self.places[-1] <= LARGEST_COPY:
             return self._together[begin:end].tobytes()
         raw, starts = self.segments.capture.raw, self.starts[first:last]
@@ -39,8 +39,8 @@ class Payloads:
     def _together(self) -> memoryview:
         """All payloads end to end.
 
-        Half a million slices take a while in Python, so numpy copies all payloads of one length in one go, as opaque items
-        of that many bytes; and block by block of the file, to stay in the cache.
+        Half a million slices take a while in Python, so numpy copies all payloads of one length in one go, as
+        opaque items of that many bytes; and block by block of the file, to stay in the cache.
         """
         data, joined = self.segments.capture.data, np.empty(self.places[-1], np.uint8)
         place_of_row = np.full(len(self.segments), -1, np.int32)
@@ -73,7 +73,7 @@ class InOrder:
 
 
 def sort_directions(segments: Segments) -> tuple[Column, Column, list[InOrder | None]]:
-    """Return rows sorted by flow and direction, where each direction begins among them, and an InOrder or None for each.
+    """Return rows sorted by flow and direction, where each direction begins, and its InOrder or None.
 
     Direction d of flow f is number 2 f + d.
     """
@@ -106,7 +106,7 @@ def sort_directions(segments: Segments) -> tuple[Column, Column, list[InOrder | 
 
 
 def _numbers_after_syn(segments: Segments, directions: Column, carriers: Column) -> tuple[Column, Column]:
-    """Return for each direction the number behind its last SYN up to its first payload, and whether there is such a SYN.
+    """Return each direction's number behind the last SYN before its first payload, and whether there is one.
 
     ``carriers`` are the rows of those payloads.
     """

@@ -1,15 +1,16 @@
 """Which flow each segment belongs to, and its sequence numbers counted from the flow's start.
 
-A flow is both directions of one pair of endpoints (address, port). Flows are numbered in the order in which they first
-appear, like Wireshark's ``tcp.stream``. Ports are used again: a SYN with another initial sequence number than the flow's
-begins a new flow of the same endpoints.
+A flow is both directions of one pair of endpoints (address, port). Flows are numbered in the order in which
+they first appear, like Wireshark's ``tcp.stream``. Ports are used again: a SYN with another initial sequence
+number than the flow's begins a new flow of the same endpoints.
 
-Relative numbers subtract the initial sequence number (ISN, RFC 9293 section 3.4), so that a SYN is number 0 and the first
-byte is number 1. A capture that begins in the middle shows no SYN; then the first number seen in a direction counts as 1,
-and an acknowledgement shows where the other direction is.
+Relative numbers subtract the initial sequence number (ISN, RFC 9293 section 3.4), so that a SYN is number 0
+and the first byte is number 1. A capture that begins in the middle shows no SYN; then the first number seen
+in a direction counts as 1, and an acknowledgement shows where the other direction is.
 
-Segments come in chunks. Nearly all flows are ordinary and are handled by numpy, a chunk at a time. A flow with a second
-SYN, or with a SYN-ACK that contradicts what is known, is "odd" and goes segment by segment through ``_step``.
+Segments come in chunks. Nearly all flows are ordinary and are handled by numpy, a chunk at a time. A flow
+with a second SYN, or with a SYN-ACK that contradicts what is known, is "odd" and goes segment by segment
+through ``_step``.
 """
 
 from typing import NamedTuple
@@ -27,7 +28,7 @@ MIX_LOW, MIX_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 
 def ahead(a: int, b: int) -> int:
-    """Return how far sequence number ``a`` is ahead of ``b``: negative if it is behind (RFC 9293 section 3.4)."""
+    """Return how far sequence number ``a`` is ahead of ``b``; negative: behind (RFC 9293 section 3.4)."""
     distance = (a - b) % (1 << 32)
     return distance if distance < 1 << 31 else distance - (1 << 32)
 
@@ -35,8 +36,9 @@ def ahead(a: int, b: int) -> int:
 class Conversations:
     """Numbers for pairs of endpoints: a hash table that looks up a whole column at once.
 
-    Every pair has a place in the table, computed from itself; if another pair is there, it takes the next one. So all rows
-    look at their places together; those that find themselves are done, the others look one place further.
+    Every pair has a place in the table, computed from itself; if another pair is there, it takes the next
+    one. So all rows look at their places together; those that find themselves are done, the others look one
+    place further.
     """
 
     def __init__(self) -> None:
@@ -125,8 +127,9 @@ class FlowNumbers:
     ) -> tuple[Column, Column, Column, Column]:
         """Return flow (int32), direction (uint8), relative seq and relative ack (uint32) of the next segments.
 
-        ``source`` and ``destination`` are endpoints as uint64; direction 0 goes from the smaller to the larger.
-        ``has_length`` says where a segment's length is known: only such a segment shows where a direction is.
+        ``source`` and ``destination`` are endpoints as uint64; direction 0 goes from the smaller to the
+        larger. ``has_length`` says where a segment's length is known: only such a segment shows where a
+        direction is.
         """
         direction = (source > destination).astype(np.uint8)
         low, high = np.minimum(source, destination), np.maximum(source, destination)

@@ -4,7 +4,8 @@
     fin         a side has said all                                 data    data without PSH
     reset       RST: the flow is torn down                          ack     no data, only an acknowledgement
 
-A segment that could be two of these is the first that fits in the order handshake, reset, fin, push, data, ack.
+A segment that could be two of these is the first that fits in the order handshake, reset, fin, push, data,
+ack.
 """
 
 from collections.abc import Callable, Collection
@@ -64,9 +65,9 @@ def ladder_rows(
 ) -> list[Row | LeftOut]:
     """The rows of a flow in file order, with a LeftOut wherever some are missing.
 
-    ``frames``: numbers of the frames wanted; by default all, or of a flow with more than ``max_rows`` segments its
-    beginning (two thirds of them) and its end. ``payload_text(payload, from_initiator)`` gives a payload's text, or
-    None. ValueError for frames that the flow does not have.
+    ``frames``: numbers of the frames wanted; by default all, or of a flow with more than ``max_rows``
+    segments its beginning (two thirds of them) and its end. ``payload_text(payload, from_initiator)`` gives a
+    payload's text, or None. ValueError for frames that the flow does not have.
     """
     rows = flow.rows.tolist()
     chosen = _chosen_places(flow, frames, max_rows)

@@ -8,8 +8,9 @@
        | --- FIN -------------------------> |      each side closes its own direction (section 3.6);
        | <-- ACK, later FIN ---------------- |      a RST ends both at once
 
-Times are those of the capture point. From there a handshake shows two round trips: SYN to SYN-ACK is the way to the
-responder and back, SYN-ACK to ACK the way to the initiator and back; together they make one from end to end.
+Times are those of the capture point. From there a handshake shows two round trips: SYN to SYN-ACK is the way
+to the responder and back, SYN-ACK to ACK the way to the initiator and back; together they make one from end
+to end.
 """
 
 from bisect import bisect_right
@@ -77,7 +78,7 @@ class Handshake:
 
     @property
     def agreed(self) -> dict[str, bool]:
-        """Return which options both sides offered, so that the flow uses them (the segment size needs no consent)."""
+        """Return which options both sides offered and the flow uses (the segment size needs no consent)."""
         ours, theirs = self.initiator, self.responder
         return {
             "window_scaling": ours.window_shift is not None and theirs.window_shift is not None,
@@ -138,7 +139,7 @@ class Flow:
         return self._between(self.rows[0], self.rows[-1])
 
     def _between(self, earlier: int, later: int) -> float:
-        """Return seconds from one row to another, as Python numbers: a hostile file's times may be 500 years apart."""
+        """Return seconds between two rows, as Python numbers: a hostile file's times may be 500 years apart."""
         times = self.segments.time_ns
         return (int(times[later]) - int(times[earlier])) / 1e9
 
@@ -262,8 +263,8 @@ def find_flow(segments: Segments, number: int) -> Flow:
 def _initiators(segments: Segments, rows: Column, flow: Column, count: int) -> Column:
     """Return for each of ``count`` flows the direction (0 or 1) in which its initiator sends.
 
-    That is the sender of the first SYN; failing that, the receiver of the first SYN-ACK; failing that, the sender of the
-    first segment. ``flow`` is that of each row.
+    That is the sender of the first SYN; failing that, the receiver of the first SYN-ACK; failing that, the
+    sender of the first segment. ``flow`` is that of each row.
     """
     direction, flags = segments.direction[rows], segments.flags[rows]
     found = np.zeros(count, np.uint8)

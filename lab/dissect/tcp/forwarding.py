@@ -1,7 +1,8 @@
 """Measure delays in a host: when bytes arrived in one stream, and when they left in another.
 
-A server that passes messages on shows in a recording twice: what it receives and what it sends. Recorded at the server,
-the time between the two is the time that it kept the message, and no clock but the recorder's is involved.
+A server that passes messages on shows in a recording twice: what it receives and what it sends. Recorded at
+the server, the time between the two is the time that it kept the message, and no clock but the recorder's is
+involved.
 
 The bytes are looked for as they are. What is encrypted, or changed on its way, is not found.
 """
@@ -14,7 +15,7 @@ from lab.dissect.tcp.streams import Stream
 
 @dataclass(frozen=True)
 class Delay:
-    """One run of bytes on its way. What was never seen is None. Times in nanoseconds since 1970, of the last byte."""
+    """One run of bytes on its way. What was never seen is None. Times (ns since 1970) are of the last byte."""
 
     data: bytes
     came_frame: int | None = None

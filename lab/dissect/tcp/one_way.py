@@ -1,7 +1,8 @@
 """One direction of a flow in numbers: what was sent when, and what the other side acknowledged.
 
-Times are seconds since the flow's first segment, at the point of capture. Numbers are relative to the sender's initial
-sequence number, and unwrapped: they go on rising where those on the wire begin again at zero (RFC 9293 section 3.4).
+Times are seconds since the flow's first segment, at the point of capture. Numbers are relative to the
+sender's initial sequence number, and unwrapped: they go on rising where those on the wire begin again at zero
+(RFC 9293 section 3.4).
 """
 
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """What a segment from the other side says: everything before ACK arrived, and ``window`` more bytes may come."""
+    """A segment from the other side: everything before ``ack`` arrived, ``window`` more bytes may come."""
 
     frame: int
     time_s: float
@@ -75,7 +76,7 @@ class RoundTrip:
 
 @dataclass(frozen=True)
 class InFlight:
-    """From ``time_s`` on so many bytes were sent and not yet acknowledged; the receiver would take ``window``."""
+    """The bytes sent and not yet acknowledged from ``time_s`` on; the receiver would take ``window``."""
 
     time_s: float
     in_flight: int
@@ -83,7 +84,7 @@ class InFlight:
 
 
 def one_way(flow: Flow, direction: str = "initiator") -> OneWay:
-    """What the ``direction`` ("initiator" or "responder": who sends) of a flow looks like. ValueError for another."""
+    """Return a flow as its sender, "initiator" or "responder", sees it. ValueError for another ``direction``."""
     if direction not in DIRECTIONS:
         raise ValueError(f"direction {direction!r}; there are 'initiator' and 'responder', for who sends")
     ends = (flow.initiator, flow.responder)
@@ -143,8 +144,8 @@ def _acknowledged(flow: Flow, row: int, ack: int, duplicate: bool) -> Acknowledg
 def round_trips(way: OneWay) -> tuple[list[RoundTrip], int]:
     """The round trips of a direction, and how many acknowledgements gave none.
 
-    An acknowledgement measures the last segment that it covers. It measures nothing if any segment that it covers was
-    sent twice (nobody can say which of the two it answers: Karn's algorithm, RFC 6298 section 3).
+    An acknowledgement measures the last segment that it covers. It measures nothing if any segment that it
+    covers was sent twice (nobody can say which of the two it answers: Karn's algorithm, RFC 6298 section 3).
     """
     found: list[RoundTrip] = []
     waiting: list[tuple[int, Sent]] = []  # (end, segment), the numbers rising
@@ -189,10 +190,11 @@ def in_flight(way: OneWay) -> list[InFlight]:
 
 
 def densest_burst(way: OneWay, duration_s: float) -> list[Sent]:
-    """Return the most data segments that stand so close together that a picture of ``duration_s`` shows one line.
+    """Return the most data segments so close together that a picture of ``duration_s`` shows one line.
 
-    Each is less than UNSEEN of the duration away from the one before, and all are within NARROW of it. The first of
-    several bursts of one size; an empty list if none has LEAST_BURST segments, or if all of one have the same time.
+    Each is less than UNSEEN of the duration away from the one before, and all are within NARROW of it. The
+    first of several bursts of one size; an empty list if none has LEAST_BURST segments, or if all of one have
+    the same time.
     """
     runs: list[list[Sent]] = []
     for item in way.sent:
@@ -211,7 +213,7 @@ def densest_burst(way: OneWay, duration_s: float) -> list[Sent]:
 
 
 def burst_times(burst: list[Sent]) -> tuple[float, float]:
-    """Return the first and the last time of a burst, in seconds; a file need not be in the order of its times."""
+    """Return a burst's first and last time, in seconds; a file need not be in the order of its times."""
     times = [item.time_s for item in burst]
     return min(times), max(times)
 

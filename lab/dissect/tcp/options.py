@@ -7,9 +7,10 @@
     3  window scale 1             RFC 7323 section 2           5  SACK blocks 4+4, ...      RFC 2018 section 3
     8  timestamps 4+4             RFC 7323 section 3
 
-For columns, all headers are walked at the same time: step k reads the k-th option of every header that has one, so there are
-at most forty steps however long the capture is. An option of a wrong length is skipped. An impossible length (under 2, or
-over the end) ends the list, since it is not known where the next option would begin.
+For columns, all headers are walked at the same time: step k reads the k-th option of every header that has
+one, so there are at most forty steps however long the capture is. An option of a wrong length is skipped. An
+impossible length (under 2, or over the end) ends the list, since it is not known where the next option would
+begin.
 """
 
 from collections.abc import Iterator

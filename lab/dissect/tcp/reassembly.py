@@ -1,13 +1,13 @@
 """Where a stream begins, and which segment brings which of its bytes: the receiver's rules.
 
-**The beginning.** A direction begins behind its last SYN or SYN-ACK before its first payload; where there are several,
-behind the one that the payload follows. So a connection that was refused first, with a RST of number 0, begins where it
-was accepted. A capture that begins in the middle shows no SYN: then the stream begins at the first segment that is not a
-RST, or at the first payload where that is farther away than a window.
+**The beginning.** A direction begins behind its last SYN or SYN-ACK before its first payload; where there are
+several, behind the one that the payload follows. So a connection that was refused first, with a RST of number
+0, begins where it was accepted. A capture that begins in the middle shows no SYN: then the stream begins at
+the first segment that is not a RST, or at the first payload where that is farther away than a window.
 
-**The bytes.** RFC 9293 section 3.10.7.4: a segment that begins where the bytes so far end is taken; one from further on
-waits; of one that begins earlier only the part beyond the end is new. The rest of it is noted as an overlap. Numbers are
-compared modulo 2**32: what is more than 2 GiB ahead counts as behind.
+**The bytes.** RFC 9293 section 3.10.7.4: a segment that begins where the bytes so far end is taken; one from
+further on waits; of one that begins earlier only the part beyond the end is new. The rest of it is noted as
+an overlap. Numbers are compared modulo 2**32: what is more than 2 GiB ahead counts as behind.
 """
 
 from heapq import heappop, heappush
@@ -25,7 +25,8 @@ LARGEST_WINDOW = 1 << 30  # bytes (RFC 7323 section 2.3)
 class Overlap(NamedTuple):
     """``length`` bytes of a segment's payload, from byte ``skip`` on, that are not taken.
 
-    ``Stream.data`` has bytes for their numbers at ``offset`` already; -1: they lie before the beginning of the stream.
+    ``Stream.data`` has bytes for their numbers at ``offset`` already; -1: they lie before the beginning of
+    the stream.
     """
 
     row: int
@@ -72,7 +73,7 @@ def number_of_payload(segments: Segments, rows: Column) -> Column:
 
 
 def _beginning(segments: Segments, rows: Column, carrier: int, start: int) -> int:
-    """Return the number of the first byte of a direction whose first payload, in row ``carrier``, begins at ``start``."""
+    """Return the number of a direction's first byte; its first payload, in row ``carrier``, begins at ``start``."""
     flags = segments.flags[rows]
     syns = rows[flags & SYN != 0]
     before = number_of_payload(segments, syns[syns <= carrier])

@@ -3,9 +3,9 @@
     source port 2 | destination port 2 | seq 4 | ack 4 | header words 4, flags 12 | window 2
     checksum 2 | urgent pointer 2 | options                                                  (RFC 9293)
 
-``decoding`` reads the columns from the file, 16,384 frames at a time. A frame that is not TCP, or whose TCP header was not
-captured as far as the window field, has no row; ``not_looked_into`` counts them. Fragments of an IP packet are not
-reassembled: the first one has a row and is marked.
+``decoding`` reads the columns from the file, 16,384 frames at a time. A frame that is not TCP, or whose TCP
+header was not captured as far as the window field, has no row; ``not_looked_into`` counts them. Fragments of
+an IP packet are not reassembled: the first one has a row and is marked.
 """
 
 from dataclasses import fields
@@ -164,7 +164,7 @@ class Segments(SegmentColumns):
         return text
 
     def table(self) -> "pandas.DataFrame":
-        """Return all of it as a pandas DataFrame, one row a segment, indexed by frame number; src and dst as text.
+        """Return a pandas DataFrame, one row a segment, indexed by frame number; src and dst as text.
 
         Frames without a segment have no row: see ``not_looked_into``.
         """
@@ -186,7 +186,7 @@ class Segments(SegmentColumns):
 
     @cached_property
     def not_looked_into(self) -> dict[str, Column]:
-        """The frames that have no row, by what they carry: {"GRE": frame numbers, "fragments": ...}, most first.
+        """The frames without a row, by what they carry: {"GRE": frame numbers, "fragments": ...}, most first.
 
         ``other_frames.describe`` puts their counts into a line.
         """

@@ -1,10 +1,11 @@
 """One direction of a flow put back together: the bytes that its sender wrote, in the order of writing.
 
-TCP numbers every byte, so segments may be lost, come twice, overlap or overtake each other. The receiver sorts that out,
-and so do we, with the receiver's rules (``reassembly``): **what was delivered first stays**.
+TCP numbers every byte, so segments may be lost, come twice, overlap or overtake each other. The receiver
+sorts that out, and so do we, with the receiver's rules (``reassembly``): **what was delivered first stays**.
 
-What the capture does not hold is not made up: a gap has a place and a length, but no bytes. Bytes that the capture holds
-and the stream does not, because they came twice or lie before the beginning, are listed in ``excluded``.
+What the capture does not hold is not made up: a gap has a place and a length, but no bytes. Bytes that the
+capture holds and the stream does not, because they came twice or lie before the beginning, are listed in
+``excluded``.
 """
 
 from bisect import bisect_right
@@ -23,7 +24,7 @@ DUPLICATE, CONFLICT, BEFORE_BEGINNING = "duplicate", "conflict", "before the beg
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of bytes that one segment brought. ``offset`` counts bytes of ``Stream.data``; ``row`` is the segment."""
+    """A run of bytes that one segment, ``row``, brought. ``offset`` counts bytes of ``Stream.data``."""
 
     offset: int
     length: int
@@ -43,7 +44,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Excluded:
-    """``length`` bytes of segment ``row``, from byte ``start`` of its payload on, that are not in ``Stream.data``.
+    """``length`` bytes of a segment, from byte ``start`` of its payload on, that are not in ``Stream.data``.
 
     ``reason`` is DUPLICATE (the stream has the same bytes from an earlier segment), CONFLICT (it has other
     ones, which were delivered first) or BEFORE_BEGINNING.
@@ -57,10 +58,10 @@ class Excluded:
 
 
 class Stream:
-    """The bytes of one direction. ``data`` holds what was captured; offsets everywhere count bytes of ``data``."""
+    """The captured bytes of one direction, ``data``. All offsets count bytes of ``data``."""
 
     def __init__(self, segments: Segments, rows: Column, in_order: InOrder | None = None) -> None:
-        """``rows`` are all segments of this direction (int64, in file order); ``in_order`` is from ``sort_directions``."""
+        """``rows`` are this direction's segments, in file order; ``in_order`` is from ``sort_directions``."""
         self._segments = segments
         self.rows = rows
         self._in_order = in_order
@@ -130,7 +131,8 @@ class Stream:
     def arrivals(self) -> tuple[Column, Column, Column]:
         """Return three arrays with an item a piece, in order of offset.
 
-        They are the row of the segment with which it and all pieces before it had arrived, its offset, and its frame.
+        They are the row of the segment with which it and all pieces before it had arrived, its offset, and
+        its frame.
         """
         rows = np.array(self._layout.rows, np.int64)
         return (

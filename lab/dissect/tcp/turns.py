@@ -1,7 +1,7 @@
 """A flow as a dialogue: what each side wrote until the other one wrote something.
 
-A byte counts as written when it and everything before it in its stream has been captured, so that a turn has its bytes in
-the order of the stream, in whatever order the segments came.
+A byte counts as written when it and everything before it in its stream has been captured, so that a turn has
+its bytes in the order of the stream, in whatever order the segments came.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Turn(NamedTuple):
 
 
 def flow_turns(flow: Flow) -> Iterator[Turn]:
-    """Yield what both sides wrote, as it is on the wire; a gap begins a new turn. Linear in segments and bytes."""
+    """Yield what both sides wrote on the wire; a gap begins a new turn. Linear in segments and bytes."""
     streams = flow.from_initiator, flow.from_responder
     missing = [{gap.offset: gap.length for gap in stream.gaps} for stream in streams]
     arrived = [stream.arrivals() for stream in streams]

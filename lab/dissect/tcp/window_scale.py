@@ -1,7 +1,8 @@
-"""The window that a segment really offers: its 16 bits shifted left by what its sender announced (RFC 7323 section 2).
+"""The window that a segment really offers: its 16 bits, shifted left as announced (RFC 7323 section 2).
 
-Each side names a shift in its SYN; both must, or neither scales. The window of a SYN itself is never scaled. A capture
-without the handshake does not show the shift: then the window stays as it is on the wire, as in Wireshark.
+Each side names a shift in its SYN; both must, or neither scales. The window of a SYN itself is never scaled.
+A capture without the handshake does not show the shift: then the window stays as it is on the wire, as in
+Wireshark.
 """
 
 import numpy as np

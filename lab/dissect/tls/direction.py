@@ -1,7 +1,7 @@
 """The reader of one direction of a TLS connection: its keys, and the records that it opens with them.
 
-A record is decrypted with a nonce made of its number, which is never sent (RFC 8446 section 5.3): so records are opened in
-order, and one that cannot be opened ends it.
+A record is decrypted with a nonce made of its number, which is never sent (RFC 8446 section 5.3): so records
+are opened in order, and one that cannot be opened ends it.
 """
 
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ class Direction:
         return bytes(a ^ b for a, b in zip(self.iv, self.sequence.to_bytes(12, "big"), strict=True))
 
     def open_13(self, record: Record) -> tuple[int, bytes, int] | None:
-        """Return inner content type, content, padding; None where the key does not fit (RFC 8446 section 5.2)."""
+        """Return inner type, content, padding; None if the key does not fit (RFC 8446 section 5.2)."""
         header = (
             bytes([record.content_type])
             + record.version.to_bytes(2, "big")
@@ -55,7 +55,7 @@ class Direction:
         return (content[-1], content[:-1], len(inner) - len(content)) if content else None
 
     def open_12(self, record: Record, suite: Suite) -> bytes | None:
-        """Return the content; None where the key does not fit (RFC 5246 section 6.2.3.3, RFC 5288, RFC 7905)."""
+        """Return the content; None if the key does not fit (RFC 5246 section 6.2.3.3, RFC 5288, RFC 7905)."""
         payload = record.payload
         if suite.cipher == "AES-GCM":
             nonce, payload = self.iv + payload[:8], payload[8:]

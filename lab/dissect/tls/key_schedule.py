@@ -12,9 +12,10 @@
               |
          0 -> HKDF-Extract = Master Secret ------+--> "c ap traffic", "s ap traffic": application traffic secrets
 
-A key log (``SSLKEYLOGFILE``) holds the traffic secrets on the right; a key and an IV are derived from each. TLS 1.2 has
-one master secret a session, from which one long key block is cut. The primitives (HMAC, the ciphers) are those of the
-standard library and of the ``cryptography`` package; only the order of the steps is ours.
+A key log (``SSLKEYLOGFILE``) holds the traffic secrets on the right; a key and an IV are derived from each.
+TLS 1.2 has one master secret a session, from which one long key block is cut. The primitives (HMAC, the
+ciphers) are those of the standard library and of the ``cryptography`` package; only the order of the steps is
+ours.
 """
 
 import hashlib
@@ -36,7 +37,7 @@ class Suite:
 
     @property
     def fixed_iv_length(self) -> int:
-        """Return how much of the nonce TLS 1.2 takes from the key block (RFC 5288 section 3, RFC 7905 section 2)."""
+        """Return how much of a nonce is from the key block (RFC 5288 section 3, RFC 7905 section 2)."""
         return 4 if self.cipher == "AES-GCM" else 12
 
 
@@ -113,7 +114,7 @@ def next_traffic_secret(secret: bytes, suite: Suite) -> bytes:
 
 
 def finished_13(secret: bytes, messages: bytes, hash_name: str) -> bytes:
-    """Return the contents of a Finished message (RFC 8446 section 4.4.4); ``secret`` is the sender's handshake secret."""
+    """Return a Finished message's contents (RFC 8446 section 4.4.4) from its sender's handshake secret."""
     digest = hashlib.new(hash_name, messages).digest()
     key = hkdf_expand_label(secret, "finished", b"", len(digest), hash_name)
     return hmac.digest(key, digest, hash_name)

@@ -17,7 +17,7 @@ def _named(known: dict[int, str], numbers: list[int]) -> list[str]:
 
 @dataclass
 class OpenRecord:
-    """A record and, where it could be read, what it holds. ``content_type`` is the inner, true one where known."""
+    """A record and, where it could be read, its contents. ``content_type`` is the inner one where known."""
 
     record: Record
     from_initiator: bool
@@ -112,7 +112,7 @@ class TlsSession:
 
     @property
     def certificates(self) -> list[bytes]:
-        """Return the first Certificate message's, DER: in TLS 1.2 anyone can read it, in 1.3 only with the keys."""
+        """Return the first Certificate message's (DER): readable by anyone in TLS 1.2, with keys in 1.3."""
         key = "tls.handshake.certificate"
         return next((one.values(key) for one in self.messages if one.kind == CERTIFICATE), [])
 

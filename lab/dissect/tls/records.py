@@ -4,10 +4,11 @@
 
     20 change cipher spec   21 alert   22 handshake   23 application data   24 heartbeat (RFC 6520)
 
-Records are not segments (a record may span several, a segment hold several) and not messages (a record may hold several
-handshake messages, or a part of one). Anyone on the path can read these five bytes of every record; what follows is
-plaintext until the keys are agreed, and from then on ciphertext. In TLS 1.3 the true content type is encrypted too:
-handshake and data both travel as type 23, and the version field says 1.2 for the sake of old middleboxes.
+Records are not segments (a record may span several, a segment hold several) and not messages (a record may
+hold several handshake messages, or a part of one). Anyone on the path can read these five bytes of every
+record; what follows is plaintext until the keys are agreed, and from then on ciphertext. In TLS 1.3 the true
+content type is encrypted too: handshake and data both travel as type 23, and the version field says 1.2 for
+the sake of old middleboxes.
 """
 
 from dataclasses import dataclass, field
@@ -65,8 +66,8 @@ class Records(list[Record]):
 def read_records(stream: Stream) -> Records:
     """Return the records of one direction, up to its end or to the first byte that cannot be TLS.
 
-    For a stream that is not TLS the list is empty, and its ``problem`` says so. A gap ends the list: nobody can say where
-    the next record begins behind it.
+    For a stream that is not TLS the list is empty, and its ``problem`` says so. A gap ends the list: nobody
+    can say where the next record begins behind it.
     """
     run_end = stream.runs()[0][1] if len(stream) else 0
     records = parse_records(stream.data[:run_end])
@@ -81,7 +82,7 @@ def read_records(stream: Stream) -> Records:
 
 
 def can_be_record(data: bytes, at: int) -> bool:
-    """Return whether a record can begin at byte ``at``: a known content type and version, a length that is allowed."""
+    """Return whether a record can begin at byte ``at``: known type and version, a length that is allowed."""
     version, length = (
         int.from_bytes(data[at + 1 : at + 3], "big"),
         int.from_bytes(data[at + 3 : at + 5], "big"),

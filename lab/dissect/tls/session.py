@@ -6,14 +6,14 @@
     {Finished}    ---->                          under the handshake keys (1.3), under the session's (1.2)
     [data]        <--->  [data]                  under the application keys
 
-Everything is decrypted per direction, record by record, in order (``direction``); a gap ends it. The Finished messages are
-checked against the whole handshake.
+Everything is decrypted per direction, record by record, in order (``direction``); a gap ends it. The Finished
+messages are checked against the whole handshake.
 
-TLS 1.2 and 1.3 are opened with AES-GCM and ChaCha20-Poly1305, including key updates and repeated hellos. Not opened: early
-data (0-RTT), what follows a renegotiation, CBC, CCM and PSK suites, TLS 1.1 and older. What is not opened is never taken
-for plaintext: a record of application data is always ciphertext, and so is all that follows a change cipher spec up to
-TLS 1.2. Where the hellos are not in the capture, a handshake record is clear only if whole messages fill it, and an alert
-only if it is two bytes long.
+TLS 1.2 and 1.3 are opened with AES-GCM and ChaCha20-Poly1305, including key updates and repeated hellos. Not
+opened: early data (0-RTT), what follows a renegotiation, CBC, CCM and PSK suites, TLS 1.1 and older. What is
+not opened is never taken for plaintext: a record of application data is always ciphertext, and so is all that
+follows a change cipher spec up to TLS 1.2. Where the hellos are not in the capture, a handshake record is
+clear only if whole messages fill it, and an alert only if it is two bytes long.
 """
 
 import hashlib
@@ -248,7 +248,7 @@ class _Opener:
             )
 
     def _in_protocol_order(self) -> list[Message]:
-        """Return handshake messages up to the last Finished in the order of both ends, not in that of the wire."""
+        """Return handshake messages up to the last Finished in both ends' order, which is not the wire's."""
         messages = [one for one in self.session.messages if one.kind != KEY_UPDATE]
         if self.session.version != TLS_13:
             return messages
@@ -264,7 +264,7 @@ class _Opener:
         return ordered + client
 
     def _transcript(self, messages: list[Message], hash_name: str) -> bytes:
-        """Return the messages end to end; behind a retry the first hello is replaced by its hash (RFC 8446 section 4.4.1)."""
+        """Return the messages end to end; a first hello before a retry is hashed (RFC 8446 section 4.4.1)."""
         hellos = [one for one in messages if one.kind == CLIENT_HELLO]
         whole = b"".join(one.data for one in messages)
         if self.session.version == TLS_13 and len(hellos) > 1:
