@@ -1,4 +1,4 @@
-"""tshark as witness: its events and its streams held against this kit's."""
+"""Check against tshark: its events and its streams held against this kit's."""
 
 import re
 
@@ -63,7 +63,7 @@ def spread(stream: Stream) -> list[tuple[int, bytes]]:
 
 
 def check_stream(stream: Stream, theirs: bytes, what) -> None:
-    """THEIRS with its sentences about missing bytes, against ours with its gaps.
+    """Compare ``theirs``, with its sentences about missing bytes, against ours with its gaps.
 
     tshark gives a gap up once it has been acknowledged, and then drops what a late retransmission brings;
     here such bytes are shown. And it shows nothing behind a gap that was never acknowledged. All other
