@@ -34,7 +34,7 @@ class Delay:
 def delays(source: Stream, sink: Stream, wanted: Iterable[bytes]) -> list[Delay]:
     """When each of ``wanted`` came in ``source`` and went in ``sink``, looked for in this order in both.
 
-    Equal runs are told apart by their order: the second is looked for behind the first.
+    Equal runs are distinguished by their order: the second is looked for behind the first.
     """
     found, ends = [], [0, 0]
     for data in wanted:
