@@ -19,7 +19,7 @@ WIDTH = 110
 GAP = re.compile(r"(?<=[^\s.|]) {2,}(?=\S)")  # between two columns
 BOXES = "│┌┐└┘├┤┬┴┼"
 CAPITALS = re.compile(r"\b[A-Z][A-Z0-9_]*[A-Z][A-Z0-9_]*\b")
-ACRONYMS = {"ACK", "FIN", "IP", "JSON", "LAN", "MAC", "MTU", "PSH", "RST", "SYN", "TCP", "TLS", "UDP"}
+ACRONYMS = {"ACK", "FIN", "ID", "IP", "JSON", "LAN", "MAC", "MTU", "PSH", "RST", "SYN", "TCP", "TLS", "UDP"}
 MODULES = sorted((ROOT / "lab").rglob("*.py"))
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -104,9 +104,8 @@ class Room:
     def _announce(self, *changes: events.Event, users: bool = True) -> None:
         if len(self._present) > QUIET_ABOVE:
             return
-        if (
-            users
-        ):  # first: where TCP joins the two, unpickling stops at the list's end and does not see the text
+        if users:
+            # First: where TCP joins the two, unpickling stops at the list's end and does not see the text.
             self.post_users()
         for event in changes:
             self.post(event)

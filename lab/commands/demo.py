@@ -1,4 +1,4 @@
-"""``python3 lab demo``: the main job from end to end. Record a chat twice, dissect it, and show what an eavesdropper reads.
+"""``python3 lab demo``: record a chat twice, dissect it, and show what an eavesdropper reads.
 
 If this machine lets nobody record, it continues with the captures that ship with the kit, and says so.
 """

@@ -1,6 +1,6 @@
-"""``python3 lab notebooks``: open JupyterLab on the whole kit, so that a notebook can open the sheet that it links to.
+"""``python3 lab notebooks``: open JupyterLab on the whole kit.
 
-Its settings are in ``lab/jupyterlab``: no news and no check for updates, hence no pop-up.
+So a notebook can open the sheet that it links to. Its settings are in ``lab/jupyterlab``: no news and no check for updates, hence no pop-up.
 """
 
 import argparse

@@ -1,4 +1,6 @@
-"""``python3 lab test``: pytest on the kit's own tests, a worker for each processor; other arguments go to pytest.
+"""``python3 lab test``: run the kit's tests with pytest, a worker for each processor.
+
+Other arguments go to pytest.
 
     lab test ──> pytest ──> a worker, a worker ... ──> servers, screens, namespaces
      (waits, cleans up)      (pytest-xdist)

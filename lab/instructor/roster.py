@@ -1,5 +1,6 @@
-"""Read a class list, and make a recording for everyone on it: several at a time, continuing after an interruption.
+"""Read a class list, and make a recording for everyone on it.
 
+Several are made at a time; after an interruption those that are there already are kept.
 A roster is a CSV file with a heading. The IDs are in the first column that is named like one of ``ID_COLUMNS`` (as
 Canvas, Moodle and Gradescope export them), in capital or small letters; names and e-mail addresses are optional.
 """

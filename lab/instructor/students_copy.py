@@ -1,6 +1,6 @@
-"""Make the students' copy of the kit: a copy without ``lab/instructor``, and of ``tests/`` only the exercises' checks.
+"""Make the students' copy of the kit.
 
-It holds everything that git tracks (without git: every file that running the kit does not make). Before it is kept, the
+It is a copy without ``lab/instructor``, and with the exercises' checks alone of ``tests/``. It holds everything that git tracks (without git: every file that running the kit does not make). Before it is kept, the
 copy is searched for every marked region of every solution and for the hidden checks: see ``leaks``.
 """
 

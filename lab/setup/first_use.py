@@ -1,4 +1,4 @@
-"""Set the kit up on first use: make ``.venv`` beside ``lab/`` with the packages of the lock, then restart inside it.
+"""Set the kit up on first use: make ``.venv`` beside ``lab/``, and start the command again inside it.
 
 Nothing happens where the Python in use has all packages already. A complete ``.venv`` is used with its own Python,
 whichever Python started the command. One that is incomplete or outdated is repaired in place; nothing is ever cleared.

@@ -1,4 +1,7 @@
-"""What pip cannot install: programs, and parts of Python that some systems package separately. Standard library only."""
+"""Find and install what pip cannot: programs, and parts of Python that some systems package separately.
+
+Standard library only.
+"""
 
 import importlib.util
 import os

@@ -6,7 +6,7 @@
        | --- ACK, seq = x+1, ack = y+1 ---> |
        |               ...                  |
        | --- FIN -------------------------> |      each side closes its own direction (section 3.6);
-       | <-- ACK, later FIN ---------------- |      a RST ends both at once
+       | <-- ACK, later FIN --------------- |      a RST ends both at once
 
 Times are those of the capture point. From there a handshake shows two round trips: SYN to SYN-ACK is the way
 to the responder and back, SYN-ACK to ACK the way to the initiator and back; together they make one from end
