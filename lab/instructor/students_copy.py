@@ -1,7 +1,8 @@
 """Make the students' copy of the kit.
 
-It is a copy without ``lab/instructor``, and with the exercises' checks alone of ``tests/``. It holds everything that git tracks (without git: every file that running the kit does not make). Before it is kept, the
-copy is searched for every marked region of every solution and for the hidden checks: see ``leaks``.
+It is a copy without ``lab/instructor``, and with the exercises' checks alone of ``tests/``. It holds everything that
+git tracks (without git: every file that running the kit does not make). Before it is kept, the copy is searched for
+every marked region of every solution and for the hidden checks: see ``leaks``.
 """
 
 import re
