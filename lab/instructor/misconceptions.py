@@ -34,6 +34,8 @@ def _of(sheet: str, task: str, *mistakes: tuple[str, str, str]) -> list[Misconce
     return [Misconception(sheet, task, *mistake) for mistake in mistakes]
 
 
+_RETURN = 'return syn["frame"], syn_ack["frame"], segment["frame"]\n    return None'  # of find_handshake
+
 MISCONCEPTIONS = [
     *_of(
         "02_handshake",
@@ -79,10 +81,15 @@ MISCONCEPTIONS = [
         ("the SYN-ACK acknowledges the SYN's own number", 'segment["ack"] == (syn["seq"] + 1) % 2**32', 'segment["ack"] == syn["seq"]'),
         ("the answer's number is not looked at", 'if syn and segment["ack"] == (syn["seq"] + 1) % 2**32', "if syn"),
         ("any SYN will do", "open_syns.get(ends[::-1])", "next(iter(open_syns.values()), None)"),
-        ("a SYN-ACK taken for a SYN", 'elif "SYN" in segment["flags"] and "ACK" not in segment["flags"]', 'elif "SYN" in segment["flags"] and not open_syns'),
+        ("a SYN-ACK taken for a SYN", 'if "SYN" in segment["flags"] and "ACK" not in segment["flags"]', 'if "SYN" in segment["flags"] and not open_syns'),
         ("the first SYN counts", "open_syns[ends] = segment", "open_syns.setdefault(ends, segment)"),
-        ("the third frame may come from anyone", 'ends == (syn["source"], syn["destination"]) and', ""),
+        ("the third frame may come from anyone", 'opened = ends == (syn["source"], syn["destination"])', "opened = True"),
         ("the third frame is the next one", "if opened and", "if True or"),
+        ("the SYN that came first counts, not the ACK", _RETURN, 'syn_ack.setdefault("third", segment["frame"])\n    return min(((syn["frame"], one["frame"], one["third"]) for syn, one in answered if "third" in one), default=None)'),
+        ("the SYN-ACK that came first counts, not the ACK", _RETURN, 'syn_ack.setdefault("third", segment["frame"])\n    return next(((syn["frame"], one["frame"], one["third"]) for syn, one in answered if "third" in one), None)'),
+        ("a handshake that never finishes hides the others", "in answered:", "in answered[:1]:"),
+        ("of two SYN-ACKs the last", "answered.append((syn, segment))", "answered.insert(0, (syn, segment))"),
+        ("a RST with ACK establishes", ' and "RST" not in segment["flags"]', ""),
         ("numbers do not wrap around", 'syn and segment["ack"] == (syn["seq"] + 1) % 2**32', 'syn and segment["ack"] == syn["seq"] + 1'),
         ("ports do not matter", 'ends = segment["source"], segment["destination"]', 'ends = segment["source"].split(":")[0], segment["destination"].split(":")[0]'),
     ),

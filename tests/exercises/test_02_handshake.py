@@ -183,6 +183,40 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
         one.segment("client", "ACK", 1, 1)
         other.segment("client", "ACK", 1, 1)
 
+    def late_ack(tape, dice):
+        """Open two at once: the SYN and the SYN-ACK of one come before those of the other, but its ACK comes after."""
+        one, other = Talk(tape, client="10.27.27.49"), Talk(tape)
+        for talk in (one, other):
+            talk.segment("client", "SYN", 0, None)
+        for talk in (one, other):
+            talk.segment("server", "SYN ACK", 0, 1)
+        for talk in (other, one):
+            talk.segment("client", "ACK", 1, 1)
+
+    def unfinished(tape, dice):
+        """Leave a handshake without its ACK, and repeat its SYN-ACK, before another one that is finished."""
+        half = Talk(tape, client="10.27.27.43")
+        half.segment("client", "SYN", 0, None)
+        for _ in range(dice.randint(1, 3)):
+            half.segment("server", "SYN ACK", 0, 1)
+            tape.wait(1_000_000)
+        Talk(tape).open().say("client", b"Brandon")
+
+    def given_up(tape, dice):
+        """Let a client answer the SYN-ACK with a RST, which acknowledges it, and open another connection."""
+        scan = Talk(tape, client="10.27.27.43")
+        scan.segment("client", "SYN", 0, None)
+        scan.segment("server", "SYN ACK", 0, 1)
+        scan.segment("client", "RST ACK", 1, 1)
+        Talk(tape).open()
+
+    def never_finished(tape, dice):
+        half = Talk(tape)
+        half.segment("client", "SYN", 0, None)
+        for _ in range(3):
+            half.segment("server", "SYN ACK", 0, 1)
+            tape.wait(1_000_000)
+
     def same_host(tape, dice):
         base = dice.randrange(40_000, 60_000)
         one, other = (Talk(tape, ports=(base + place, 9898)) for place in range(2))
@@ -242,7 +276,27 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
         ["client: SYN, no answer", "client: the same SYN again", "server: SYN, ACK"],
         lost_syn,
     )
-    add("two clients at once", ["client A: SYN", "client B: SYN", "server answers B, then A"], two_at_once)
+    add(
+        "a handshake that never finishes",
+        ["client A: SYN", "server: SYN, ACK", "no ACK from A", "client B: SYN, then SYN-ACK and ACK"],
+        unfinished,
+    )
+    add(
+        "two clients at once",
+        ["client A: SYN", "client B: SYN", "server answers B, then A", "client A: ACK", "client B: ACK"],
+        two_at_once,
+    )
+    add(
+        "two clients at once, and the first to begin is the last to finish",
+        ["clients A and B: SYN", "server answers A, then B", "client B: ACK", "client A: ACK"],
+        late_ack,
+    )
+    add(
+        "a client that gives up",
+        ["client A: SYN", "server: SYN, ACK", "client A: RST, ACK", "client B: SYN, then SYN-ACK and ACK"],
+        given_up,
+    )
+    add("no handshake that finishes", ["client: SYN", "server: SYN, ACK, three times"], never_finished)
     add(
         "two connections of one host",
         ["port A: SYN", "port B: SYN, SYN-ACK, ACK", "server answers A"],
@@ -280,16 +334,17 @@ def openings(seed: int) -> list[tuple[str, list[str], Case]]:
 @task("find_handshake")
 def test_find_handshake(student, seed):
     one_rule = (
-        "A SYN-ACK answers the SYN from the other direction, with the same endpoints, whose sequence number + 1 it "
-        "acknowledges; the third frame comes from "
-        "the initiator, carries ACK and no SYN, and acknowledges the SYN-ACK's sequence number + 1 (RFC 9293 "
-        "section 3.5, modulo 2**32). Of a SYN "
-        "that was repeated, the last before the answer counts. If no SYN was answered, the result is None."
+        "The first connection is the one whose handshake finishes first: the one whose third frame comes first in "
+        "the recording. A SYN-ACK answers the SYN from the other direction, with the same endpoints, whose sequence "
+        "number + 1 it acknowledges. The third frame comes from the initiator, carries ACK and neither SYN nor RST, "
+        "and acknowledges the SYN-ACK's sequence number + 1 (RFC 9293 section 3.5, modulo 2**32). Of a repeated SYN, "
+        "the last before the SYN-ACK counts; of a repeated SYN-ACK, the first. If no handshake finishes, the result "
+        "is None."
     )
     recording = shipped(PLAIN)
     for name, steps, case in [("a chat", ["Brandon joins first"], recording), *openings(seed)]:
         found = [flow.handshake for flow in case.flows if flow.handshake and flow.handshake.ack]
-        first = min(found, key=lambda handshake: handshake.syn_ack, default=None)
+        first = min(found, key=lambda handshake: handshake.ack, default=None)
         right = (first.syn, first.syn_ack, first.ack) if first else None
         segments = [
             {key: row[key] for key in ("frame", "source", "destination", "seq", "ack", "flags")}
@@ -297,12 +352,18 @@ def test_find_handshake(student, seed):
         ]
         given = f"{len(segments)} segments of {case.name}" + (f": {name}" if name not in case.name else "")
         got = student.call("find_handshake", segments, given=given, rule=one_rule, case=case, steps=steps)
-        frame = _wrong_frame(right, got)
+        frame = _wrong_frame(right, got, segments)
         student.compare("find_handshake", right, got, given, {"": one_rule}, case, frame, steps)
 
 
-def _wrong_frame(right, got) -> int | None:
-    """Return the wrong frame that the student named: it may be shown, the right one may not."""
+def _wrong_frame(right, got, segments) -> int | None:
+    """Return the wrong frame that the student named: it may be shown, the right one may not.
+
+    Where the student found nothing, it is the first SYN of another handshake: the one that hides the right one.
+    """
+    if right is not None and got is None:
+        syns = [one["frame"] for one in segments if "SYN" in one["flags"] and one["frame"] not in right]
+        return next(iter(syns), None)
     if right is None or not isinstance(got, (tuple, list)):
         return got[0] if isinstance(got, (tuple, list)) and got and isinstance(got[0], int) else None
     return next(

@@ -95,10 +95,10 @@ def hidden_find_handshake(student, seed):
             {key: row[key] for key in ("frame", "source", "destination", "seq", "ack", "flags")}
             for row in case.rows
         ]
-        right = tuple(min(frames.values(), key=lambda three: three[1]))
+        right = tuple(min(frames.values(), key=lambda three: three[2]))
         rule = (
-            "The first connection is the one whose SYN was answered first; its three frames belong together by "
-            "both endpoints."
+            "The first connection is the one whose ACK, the third frame, comes first; its three frames belong together "
+            "by both endpoints."
         )
         student.expect(
             "find_handshake", segments, right=right, given="four clients at once", rules={"": rule}, case=case

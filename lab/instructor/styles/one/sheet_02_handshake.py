@@ -43,7 +43,7 @@ def parse_tcp(segment):
 
 
 def find_handshake(segments):
-    best = None
+    established = []
     for i, answer in enumerate(segments):
         if not {"SYN", "ACK"} <= answer["flags"]:
             continue
@@ -62,9 +62,9 @@ def find_handshake(segments):
                 third["source"] == answer["destination"]
                 and third["destination"] == answer["source"]
                 and "ACK" in third["flags"]
-                and "SYN" not in third["flags"]
+                and not third["flags"] & {"SYN", "RST"}
                 and third["ack"] == (answer["seq"] + 1) & 0xFFFFFFFF
             ):
-                best = best or [syns[-1]["frame"], answer["frame"], third["frame"]]
+                established.append([syns[-1]["frame"], answer["frame"], third["frame"]])
                 break
-    return best
+    return min(established, key=lambda three: three[2], default=None)

@@ -47,8 +47,6 @@ class Opening:
 
 def find_handshake(segments):
     openings = {}
-    order = []
-    done = {}
     for one in segments:
         there = (one["source"], one["destination"])
         back = (one["destination"], one["source"])
@@ -60,11 +58,7 @@ def find_handshake(segments):
             opening = openings[back]
             if opening.answer is None and one["ack"] == (opening.syn["seq"] + 1) % 4294967296:
                 opening.answer = one
-                order.append(back)
-        elif ack and there in openings and openings[there].answer is not None and there not in done:
+        elif ack and "RST" not in one["flags"] and there in openings and openings[there].answer is not None:
             opening = openings[there]
             if one["ack"] == (opening.answer["seq"] + 1) % 4294967296:
-                done[there] = (opening.syn["frame"], opening.answer["frame"], one["frame"])
-    for key in order:
-        if key in done:
-            return done[key]
+                return opening.syn["frame"], opening.answer["frame"], one["frame"]
