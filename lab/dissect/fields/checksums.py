@@ -49,5 +49,7 @@ def judge(checksum: Field, protects: str, covered: bytes | None, pseudo: bytes =
             found = f"not filled in yet; the network card does that (it will be {should_be})"
         else:
             checksum.judgement = WRONG
-            found = f"computed again, it should be {should_be}: the bytes were changed underway"
+            found = (
+                f"computed again, it should be {should_be}: the bytes were changed on the way, or never right"
+            )
     checksum.meaning = f"Protects {protects}: {found}."

@@ -93,7 +93,12 @@ MPLS = (
     Row("Label", "mpls.label", 20, "The next router forwards the packet by this number alone."),
     Row("Traffic class", "mpls.exp", 3, "How urgent the packet is."),
     Row("Last label", "mpls.bottom", 1, "1: behind this label the packet begins."),
-    Row("Time to live", "mpls.ttl", 8, "At most {value} more routers."),
+    Row(
+        "Time to live",
+        "mpls.ttl",
+        8,
+        "Each router takes one off and drops the packet at zero: fewer than {value} can pass it on.",
+    ),
 )
 _OPERATION = named({1: "request", 2: "reply"})
 ARP = (

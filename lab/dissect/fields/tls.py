@@ -28,8 +28,8 @@ ENCRYPTED_EXTENSIONS, CERTIFICATE, CERTIFICATE_VERIFY = 8, 11, 15
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 _VERSION = named(names.VERSIONS, 4)
-_OLD_VERSION = "Kept at old values for the sake of old middleboxes; here {text}."
-_HELLO_VERSION = "Stays at TLS 1.2; the extension states the real one."
+_OLD_VERSION = "Up to TLS 1.2 the version in use; TLS 1.3 keeps an old value for old middleboxes."
+_HELLO_VERSION = "Up to TLS 1.2 the version itself; TLS 1.3 keeps TLS 1.2 here and uses an extension."
 RECORD_HEADER = (
     Row(
         "Content type",
@@ -150,8 +150,8 @@ def _fragment(cursor: Cursor, content_type: int, encrypted: bool) -> list[Field]
     name, key = f"Encrypted {CONTENT_NAMES[content_type].lower()}", ""
     if content_type == APPLICATION_DATA:
         name, key = "Encrypted data", "tls.app_data"
-    meaning = "Ciphertext: without the keys it shows its length, its time and its direction, no more."
-    return [cursor.rest(name, meaning, key=key, source="RFC 8446 section 5.2")]
+    meaning = "Ciphertext: without the keys it shows its length; in TLS 1.2 also its real type and, with AES-GCM, a nonce."
+    return [cursor.rest(name, meaning, key=key, source="RFC 8446 section 5.2, RFC 5246 section 6.2.3.3")]
 
 
 def _messages(cursor: Cursor, encrypted: bool) -> list[Field]:
@@ -187,8 +187,7 @@ def dissect_handshake(cursor: Cursor) -> Field:
     return group(name, fields, text, key="tls.handshake", source="RFC 8446 section 4", value=kind)
 
 
-def _hello_start(cursor: Cursor) -> list[Field]:
-    source = "RFC 8446 section 4.1.2"
+def _hello_start(cursor: Cursor, source: str) -> list[Field]:
     fields, whole = cursor.table((HELLO_VERSION,), source)
     if whole and cursor.left:
         meaning = "32 random bytes: no two handshakes are the same, so none can be replayed."
@@ -198,18 +197,21 @@ def _hello_start(cursor: Cursor) -> list[Field]:
 
 
 def _client_hello(cursor: Cursor) -> list[Field]:
-    fields = _hello_start(cursor)
+    fields = _hello_start(cursor, "RFC 8446 section 4.1.2")
     for vector in (CIPHERS, METHODS, extensions(CLIENT_HELLO)):
         fields += vector.take(cursor)
     return fields
 
 
 def _server_hello(cursor: Cursor) -> list[Field]:
-    fields = _hello_start(cursor)
+    source = "RFC 8446 section 4.1.3"
+    fields = _hello_start(cursor, source)
     if len(fields) > 1 and fields[1].value == RETRY_RANDOM:
-        fields[1].meaning = "Not random: it asks the client to try again (RFC 8446 section 4.1.4)."
+        fields[
+            1
+        ].meaning = "Not random: this value (section 4.1.3) asks the client to try again (section 4.1.4)."
     method = Row("Compression method", METHOD, 8, METHOD_MEANING)
-    fields += cursor.table((CIPHER, method), "RFC 8446 section 4.1.3")[0]
+    fields += cursor.table((CIPHER, method), source)[0]
     return fields + extensions(SERVER_HELLO).take(cursor)
 
 

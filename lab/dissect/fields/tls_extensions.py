@@ -32,7 +32,7 @@ SERVER_NAME = Vector(
     16,
     key=KEY + "server_name",
     length_key=KEY + "server_name_len",
-    meaning="The server's name, in plaintext: TLS does not hide whom you visit.",
+    meaning="The server's name, in plaintext; only Encrypted Client Hello (RFC 9849) puts another name here.",
     source=SNI,
     is_text=True,
 )
