@@ -167,7 +167,7 @@ def test_the_manifest_is_the_truth_and_says_what_cannot_match(recorded):
         read_capture(recorded / "report.pcapng")
     )
     reasons = {one["value"]: one["why"] for one in entry["cannot_match"]}
-    assert "kernel" in reasons["windows after the SYN"] and "random" in reasons["initial sequence numbers"]
+    assert "kernel" in reasons["windows after the SYN"] and "secret" in reasons["initial sequence numbers"]
 
 
 def test_the_interface_has_a_name_and_a_description(recorded):

@@ -27,8 +27,11 @@ CANNOT_MATCH = [
         "value": "frame numbers and times",
         "why": "the report's capture has other traffic in it, and people who type",
     },
-    {"value": "initial sequence numbers", "why": "each host draws them at random (RFC 9293 section 3.4.1)"},
-    {"value": "IP identification", "why": "each host draws it at random"},
+    {
+        "value": "initial sequence numbers",
+        "why": "each host computes them from a clock and a secret (RFC 9293 section 3.4.1)",
+    },
+    {"value": "IP identification", "why": "each host chooses it by itself (RFC 6864)"},
     {
         "value": "windows after the SYN",
         "why": "each kernel sizes its buffers by itself, and the report's PC 1 ran Windows",

@@ -14,7 +14,7 @@ def another_reading(messages):
     UTF-8, with nothing between them). Return another list of texts, none of them empty, whose bytes are
     exactly the same. If you can always find one, you have shown that a receiver cannot know what was said.
 
-    Time: 15 minutes. Source: RFC 9293 section 3.8. Notebook: 04_byte_stream.
+    Time: 15 minutes. Source: RFC 9293 sections 2.2 and 3.9.1.2. Notebook: 04_byte_stream.
     """
     # Question: what is left of a message's boundaries in a stream of bytes?
     # solution:
@@ -55,11 +55,12 @@ def frames_carrying(segments, start, length):
 class LineDecoder:
     """The receiver of the json wire: bytes in, messages out, however the stream was cut.
 
-    A message is one JSON object, in UTF-8, on a line that ends with a newline (byte 10, which JSON never
-    contains unescaped). A line has at most ``limit`` bytes, including its newline. ``feed(data)`` returns the
-    list of messages (dicts) that ``data`` completes; an incomplete line waits for the next call. ``feed``
-    raises ValueError for a line that is not a JSON object, and for a line that is too long, as soon as that
-    is known: with or without its newline.
+    A message is one JSON object, in UTF-8, on a line that ends with a newline (byte 10). A newline never
+    occurs inside a message: JSON escapes it in strings, and this wire does not use it elsewhere. A line has
+    at most ``limit`` bytes, including its newline. ``feed(data)`` returns the list of messages (dicts) that
+    ``data`` completes; an incomplete line waits for the next call. ``feed`` raises ValueError for a line that
+    is not a JSON object, and for a line that is too long, as soon as that is known: with or without its
+    newline.
 
     Time: 35 minutes. Source: RFC 8259 section 8, RFC 3629 section 3. Notebook: 04_byte_stream.
     """

@@ -61,7 +61,7 @@ def exposure(payloads, said):
     was said; "wrong" counts the lines read that were never said, or not that often; "total" is the number of
     lines said; "share" is right divided by total, or 0.0 if nothing was said.
 
-    Time: 25 minutes. Source: RFC 7258 section 1. Notebook: 05_plaintext_or_tls.
+    Time: 25 minutes. Source: RFC 7258 section 1, on listening as an attack. Notebook: 05_plaintext_or_tls.
     """
     # Question: somebody guesses ten thousand lines, and every line said is among them. How does your measure treat that?
     # solution:
