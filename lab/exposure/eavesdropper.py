@@ -1,6 +1,6 @@
 """The eavesdropper: a capture file in, everything that can be known from it out.
 
-Theory of operation. Every flow is put together (``lab.dissect.tcp.flows``), and its way to the server is examined:
+Theory of operation. Every flow is reassembled (``lab.dissect.tcp.flows``), and its way to the server is examined:
 
     TLS records?             count them, and infer what their lengths reveal         (``encrypted``)
     base64, repeated XOR?    undo it (``disguises``), then read it as plaintext

@@ -33,7 +33,7 @@ class OpenRecord:
 
 @dataclass
 class Message:
-    """A handshake message, put together from as many records as it took."""
+    """A handshake message, reassembled from as many records as it took."""
 
     kind: int
     data: bytes  # header and body

@@ -14,7 +14,7 @@ def another_reading(messages):
     UTF-8, with nothing between them). Return another list of texts, none of them empty, whose bytes are
     exactly the same. If you can always find one, you have shown that a receiver cannot know what was said.
 
-    Time: 15 minutes. Source: RFC 9293 sections 2.2 and 3.9.1.2. Notebook: 04_byte_stream.
+    Time: 15 minutes. Source: RFC 9293 sections 2.2 and 3.7. Notebook: 04_byte_stream.
     """
     # Question: what is left of a message's boundaries in a stream of bytes?
     # solution:
@@ -62,7 +62,7 @@ class LineDecoder:
     is not a JSON object, and for a line that is too long, as soon as that is known: with or without its
     newline.
 
-    Time: 35 minutes. Source: RFC 8259 section 8, RFC 3629 section 3. Notebook: 04_byte_stream.
+    Time: 35 minutes. Source: RFC 8259 sections 2, 7 and 8, RFC 3629 section 3. Notebook: 04_byte_stream.
     """
 
     def __init__(self, limit=16384):
