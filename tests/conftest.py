@@ -90,20 +90,12 @@ def pytest_pyfunc_call(pyfuncitem):
         return None
     if REFUSAL:
         pytest.skip(f"{refused}, and the kit can make no namespace here: {REFUSAL}")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:cacheprovider",
-        pyfuncitem.nodeid,
-    ]
+    options = ["-q", "-p", "pytest_timeout", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *options, pyfuncitem.nodeid]
     with tempfile.TemporaryDirectory() as folder:
         command = namespace.launcher([*command, f"--basetemp={folder}/t"])
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they would cost more than most of these tests
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
     return True

@@ -1,5 +1,6 @@
 """What tests of several rooms use: paths, the README's commands, a copy of the kit, reasons to skip."""
 
+import json
 import os
 import re
 import shlex
@@ -61,6 +62,12 @@ def as_typed(command: str) -> list[str]:
     words = shlex.split(command)
     assert words[0] in ("python3", ".venv/bin/python"), f"what is this? {command}"
     return [sys.executable, *words[1:]]
+
+
+def read_cells(path: Path, kind: str) -> list[dict]:
+    """Read a notebook's cells of one kind, each with its source as one text, without nbformat."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell | {"source": "".join(cell["source"])} for cell in cells if cell["cell_type"] == kind]
 
 
 def read_notebook(path: Path) -> "nbformat.NotebookNode":

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tests.support import ROOT, copy_kit, only, read_notebook, run_notebook
+from tests.support import ROOT, copy_kit, only, read_cells, read_notebook, run_notebook
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_LINES = 8  # of code in a cell; anything longer is a function in lab/, with a test
@@ -21,10 +21,6 @@ def copy(tmp_path_factory):
     return copy_kit(tmp_path_factory.mktemp("notebooks"))
 
 
-def code_cells(notebook) -> list:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
 def test_there_are_notebooks():
     assert NOTEBOOKS
 
@@ -32,7 +28,8 @@ def test_there_are_notebooks():
 @pytest.mark.parametrize("name", only(NAMES, "04_byte_stream.ipynb"))
 def test_it_runs_with_a_recording_of_today(name, copy):
     notebook = read_notebook(ROOT / "notebooks" / name)
-    switches = [cell for cell in code_cells(notebook) if "RECORD_AFRESH = False" in cell.source]
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    switches = [cell for cell in cells if "RECORD_AFRESH = False" in cell.source]
     if not switches:
         assert name == "00_start_here.ipynb"  # the one that opens no recording
         return
@@ -43,17 +40,17 @@ def test_it_runs_with_a_recording_of_today(name, copy):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_it_is_thin_and_ships_without_output(path):
-    for cell in code_cells(read_notebook(path)):
-        assert not cell.outputs and cell.execution_count is None
-        lines = [line for line in cell.source.splitlines() if line.strip()]
-        assert len(lines) <= MOST_LINES, cell.source
+    for cell in read_cells(path, "code"):
+        assert not cell["outputs"] and cell["execution_count"] is None
+        lines = [line for line in cell["source"].splitlines() if line.strip()]
+        assert len(lines) <= MOST_LINES, cell["source"]
         assert max(map(len, lines)) <= 100
-        assert str(os.sep + "home") not in cell.source
+        assert str(os.sep + "home") not in cell["source"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_what_it_links_to_is_there(path):
-    text = "\n".join(cell.source for cell in read_notebook(path).cells if cell.cell_type == "markdown")
+    text = "\n".join(cell["source"] for cell in read_cells(path, "markdown"))
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert "://" in target or (path.parent / target).resolve().is_relative_to(ROOT)
         assert "://" in target or (path.parent / target).is_file(), target

@@ -13,7 +13,7 @@ from lab.exercises.checks.tasks import STUBS, module_name
 from lab.exposure import eavesdrop
 from lab.instructor import students_copy
 from tests.bench.misconceptions import all_tasks
-from tests.support import ROOT, read_notebook
+from tests.support import ROOT, read_cells
 
 INSTRUCTOR = ROOT / "lab" / "instructor"
 GUIDE = (INSTRUCTOR / "README.md").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def test_its_times_are_those_of_the_sheets():
 
 
 def questions(notebook) -> list[str]:
-    [cell] = [cell.source for cell in read_notebook(notebook).cells if "## Now you" in cell.source]
+    [cell] = [cell["source"] for cell in read_cells(notebook, "markdown") if "## Now you" in cell["source"]]
     found = re.findall(r"^\d+\. (.*(?:\n {3}\S.*)*)", cell.partition("## Now you")[2], flags=re.MULTILINE)
     return [" ".join(question.split()) for question in found]
 
