@@ -10,11 +10,8 @@ from tests.support import COMMANDS, README, ROOT, as_typed, copy_kit, needs_name
 
 [PROGRAM] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 SERVES = ("lab/server.py", "lab notebooks")  # run until they are told to end
-ELSEWHERE = (
-    "python3 lab demo",
-    "python3 lab package",
-    "python3 lab report",
-)  # others try these, in the ordinary run
+# Other tests try these, in the ordinary run.
+ELSEWHERE = ("python3 lab demo", "python3 lab package", "python3 lab report")
 MY_LAN = "my_lan"  # in the commands of the program
 
 

@@ -1,8 +1,7 @@
 """``python3 lab notebooks``: open JupyterLab on the whole kit.
 
-So a notebook can open the sheet that it links to.
-Its settings are in ``lab/jupyterlab``: no
-news and no check for updates, hence no pop-up.
+So a notebook can open the sheet that it links to. Its settings are in ``lab/jupyterlab``: no news and no check for
+updates, hence no pop-up.
 """
 
 import argparse
