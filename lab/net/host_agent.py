@@ -29,9 +29,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-MESSAGE_BYTES = (
-    64 << 20
-)  # a switch's log of what it did is the longest: 10,000 actions for each way of each cable
+# A switch's log of its actions is the longest message: 10,000 for each way of each cable.
+MESSAGE_BYTES = 64 << 20
 DESCRIPTORS = 253  # the most that one message carries (SCM_MAX_FD)
 ANSWER_S = 20
 STOP_S = 10
@@ -68,19 +67,34 @@ class Channel:
     def receive(self, deadline: float | None = None) -> tuple[dict[str, Any], list[int]] | None:
         """Return the next message and the descriptors that came with it, or None: the other end has closed.
 
-        ``deadline`` is a time of ``time.monotonic``.
+        ``deadline`` is a time of ``time.monotonic``. Raises HostAgentError for anything but a JSON object.
         """
         self._set_deadline(deadline)
         header, descriptors, _, _ = socket.recv_fds(self.socket, 4, DESCRIPTORS)
-        length, data = int.from_bytes(header, "big"), bytearray()
-        if not header or length > MESSAGE_BYTES:
+        header += self._receive_bytes(4 - len(header), deadline) if header else b""
+        length = int.from_bytes(header, "big")
+        if len(header) < 4 or length > MESSAGE_BYTES:
             return None
+        data = self._receive_bytes(length, deadline)
+        if len(data) < length:
+            return None
+        try:
+            message = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise HostAgentError("a message is not JSON") from error
+        if not isinstance(message, dict):
+            raise HostAgentError("a message is not a JSON object")
+        return message, descriptors
+
+    def _receive_bytes(self, length: int, deadline: float | None) -> bytes:
+        """Return so many bytes; fewer where the other end closes before."""
+        data = bytearray()
         while len(data) < length:
             self._set_deadline(deadline)
             if not (piece := self.socket.recv(min(length - len(data), 1 << 20))):
-                return None
+                break
             data += piece
-        return json.loads(data), descriptors
+        return bytes(data)
 
     def _set_deadline(self, deadline: float | None) -> None:
         self.socket.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
@@ -174,7 +188,7 @@ class HostAgent(Caller):
 def answer(channel: Channel, request: dict[str, Any], target: object) -> None:
     """Carry out one request by a method of ``target`` and send the response. Raises OSError where nobody listens."""
     descriptors: list[int] = []
-    response: dict[str, Any] = {"id": request["id"]}
+    response: dict[str, Any] = {"id": request.get("id")}
     try:
         if request["call"].startswith("_"):
             raise AttributeError(request["call"])
@@ -205,8 +219,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    from lab.net import (
-        host_agent,  # this module, under the name by which the target's module knows its classes
-    )
+    # This module, under the name by which the target's module knows its classes.
+    from lab.net import host_agent
 
     sys.exit(host_agent.main(sys.argv[1:]))

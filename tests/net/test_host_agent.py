@@ -120,6 +120,23 @@ def test_a_length_beyond_the_bound_ends_the_connection(connected):
         caller.call("double", text="a")
 
 
+@pytest.mark.parametrize("data", [b"\xff", b"{", b"[]", b"7", b"[" * 100_000])
+def test_anything_but_a_json_object_is_an_error_with_a_name(data):
+    ours, its = socket.socketpair()
+    with ours, its:
+        ours.sendall(len(data).to_bytes(4, "big") + data)
+        with pytest.raises(HostAgentError, match="a message is not"):
+            Channel(its).receive(time.monotonic() + 10)
+
+
+def test_a_length_may_arrive_in_pieces():
+    ours, its = socket.socketpair(type=socket.SOCK_SEQPACKET)  # one piece for each read
+    with ours, its:
+        for piece in (b"\0\0", b"\0\2", b"{}"):
+            ours.sendall(piece)
+        assert Channel(its).receive(time.monotonic() + 10) == ({}, [])
+
+
 def test_an_agent_is_a_process_of_its_own_and_ends_with_its_connection():
     with HostAgent(subprocess.Popen, "tests.net.test_host_agent:Target") as agent:
         assert agent.call("double", text="a") == "aa"
