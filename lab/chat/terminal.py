@@ -28,7 +28,7 @@ END_OF_INPUT = object()
 def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO | None = None) -> int:
     """Chat until the input ends or the connection is lost; returns the exit code (0, or 2 when it was lost).
 
-    Without ``lines`` standard input is read; bytes in it that are no text are replaced, not the end of the chat.
+    Without ``lines`` standard input is read; bytes in it that are not text are replaced and do not end the chat.
     """
     output = output or sys.stdout
     if lines is None:
