@@ -90,7 +90,7 @@ EXTRA = [
 
 @pytest.fixture(
     scope="module",
-    params=only(FORMATS, "pcap nanoseconds gzip", "pcapng three sections, offset"),
+    params=only(FORMATS, "pcap", "pcapng three sections, offset"),
 )
 def case(request, tmp_path_factory) -> Case:
     write, link = FORMATS[request.param]
