@@ -1,4 +1,4 @@
-"""``python3 lab test``: run the kit's tests with pytest, a worker for each processor.
+"""``python3 lab test``: run the kit's tests with pytest, a worker for each processor and one more.
 
 Other arguments go to pytest.
 
@@ -78,11 +78,14 @@ def lint() -> int:
 
 
 def _workers(arguments: list[str]) -> list[str]:
-    """Return the options for a worker on each usable processor; none for a single test or while a person watches."""
+    """Return the options for the workers, one more than usable processors since a test often waits.
+
+    There are none for a single test or while a person watches.
+    """
     if any("::" in one or one.startswith(NO_WORKERS) for one in arguments):
         return []
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return ["-n", str(processors), "--dist", "worksteal"]
+    return ["-n", str(processors + 1), "--dist", "worksteal"]
 
 
 def _run(command: list[str], own_session: bool, **options: Any) -> int:
