@@ -16,13 +16,13 @@ CHAT = ROOT / "captures" / "chat"
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory):
+def tab(tmp_path_factory, once):
     """The page about the shipped pair, open on a phone in the dark."""
     if BROWSER is None:
         pytest.skip("no Chromium is installed")
-    folder = tmp_path_factory.mktemp("report")
-    report.write([CHAT / "plain.pcapng", CHAT / "tls13.pcapng"], folder / "report.html")
-    with browser(folder / "profile") as tab:
+    pair = [CHAT / "plain.pcapng", CHAT / "tls13.pcapng"]
+    folder = once("report-page", lambda folder: report.write(pair, folder / "report.html"))
+    with browser(tmp_path_factory.mktemp("report") / "profile") as tab:
         for domain in ("Page", "Network", "Log", "Runtime"):
             tab.call(f"{domain}.enable")
         tab.call(
