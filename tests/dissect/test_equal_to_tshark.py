@@ -217,6 +217,8 @@ def test_streams_are_what_was_sent(case):
                     side, int(case.segments.seq[piece.row]), case.segments.payload_captured[piece.row]
                 )
                 got = stream.data[piece.offset : piece.offset + piece.length]
+                payload = bytes(case.segments.payload(piece.row))
+                assert payload[piece.start : piece.start + piece.length] == got
                 assert sent.endswith(got), (flow, piece, ends_at)
                 assert case.segments.number[piece.row] == piece.frame_number
                 checked += piece.length

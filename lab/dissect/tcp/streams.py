@@ -24,9 +24,13 @@ DUPLICATE, CONFLICT, BEFORE_BEGINNING = "duplicate", "conflict", "before the beg
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of bytes that one segment, ``row``, brought. ``offset`` counts bytes of ``Stream.data``."""
+    """A run of bytes that one segment, ``row``, brought, from byte ``start`` of its payload on.
+
+    ``offset`` counts bytes of ``Stream.data``.
+    """
 
     offset: int
+    start: int
     length: int
     frame_number: int
     time_ns: int
@@ -119,13 +123,14 @@ class Stream:
         return [
             Piece(
                 offset,
+                start,
                 end - offset,
                 int(segments.number[row]),
                 int(segments.time_ns[row]),
                 bool(segments.flags[row] & PSH),
                 row,
             )
-            for row, offset, end in zip(rows, offsets, ends, strict=True)
+            for row, start, offset, end in zip(rows, self._layout.skips, offsets, ends, strict=True)
         ]
 
     def arrivals(self) -> tuple[Column, Column, Column]:
