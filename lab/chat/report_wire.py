@@ -37,7 +37,6 @@ COMMAND_BYTES: dict[type[Event], bytes] = {type(event): data for data, event in 
 TEXTS = {  # what is said in these words, its fields in braces
     events.Join: "{name}",
     events.Say: "{text}",
-    events.Said: "<{name}> {text}",
     events.SaidTo: "<{name} to {to} alone> {text}",
     events.Announced: "*** {name} Connected ***",
     events.Renamed: "*** {name} is now {to} ***",
@@ -104,6 +103,8 @@ class ReportWire:
 
 def as_text(event: Event) -> str:
     """Return the text by which an event travels; none where it does not travel as text."""
+    if isinstance(event, events.Said):  # these come by the million, so they are written out
+        return f"<{event.name}> {event.text}"
     if isinstance(event, events.Refused) and event.closing:
         return f"*** Refused: {event.text} ***"
     return TEXTS.get(type(event), "").format(**vars(event))
