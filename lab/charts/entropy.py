@@ -14,19 +14,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from lab.charts.figure import (
-    BLACK,
-    BODY,
-    GREY,
-    PALE,
-    SERIES,
-    SMALL,
-    Style,
-    counted,
-    draw_box,
-    scaled_axes,
-    write,
-)
+from lab.charts.figure import counted, draw_box, scaled_axes, write
+from lab.charts.inks import BLACK, BODY, GREY, PALE, SERIES, SMALL, Style
 from lab.exposure.leaks import BYTE_VALUES, byte_entropy_bits, random_entropy_bits
 
 FEW = 2560  # bytes: a sample with less than ten for each value is called small

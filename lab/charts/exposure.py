@@ -11,23 +11,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from lab.charts.figure import (
-    BLACK,
-    BODY,
-    GREY,
-    PALE,
-    SERIES,
-    SMALL,
-    TITLE,
-    VERMILLION,
-    Style,
-    counted,
-    draw_box,
-    new_axes,
-    scaled_axes,
-    set_title,
-    text_width,
-)
+from lab.charts.figure import counted, draw_box, new_axes, scaled_axes, set_title, text_width
+from lab.charts.inks import BLACK, BODY, GREY, PALE, SERIES, SMALL, TITLE, VERMILLION, Style
 from lab.exposure.scoring import Score
 
 MOST_BARS = 3  # variants; with more, bars side by side are too many to compare

@@ -1,20 +1,18 @@
-"""What all charts share: figures, inks, text that fits, keys, and labels that keep apart.
+"""The parts that all charts share: figures, keys, text that fits, and labels that keep apart.
 
 A chart is a function: data first, options by keyword, ``ax=None``; it returns the Axes that it drew on. It shows and
 saves nothing, and sets nothing for the whole process. Without ``ax`` it makes a figure as large as its data needs
 (inches); with one it takes the room it is given. A chart with two scales begins with ``scaled_axes``, a diagram laid out
 in inches with ``blank_axes``.
 
-Series differ in hatching, marker or line style as well as in colour, because many readers see them printed in grey. The
-colours are those of Okabe and Ito, chosen for colour-blind readers ("Color Universal Design", 2008). No text is smaller
-than 9 points. All text is taken literally: a dollar sign from the network starts no formula.
+All text is taken literally: a dollar sign from the network does not start a formula.
 """
 
 import io
 from collections.abc import Sequence
 from functools import lru_cache
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -25,38 +23,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from lab.charts.inks import BODY, DOTS_PER_INCH, ORANGE, SMALL, TITLE, Style
 from lab.dissect.tcp.flow_rows import time_unit
-
-BLACK, GREY, PALE = "#000000", "#595959", "#F2F2F2"
-ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
-BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
-
-SMALL, BODY, TITLE = 9, 10, 13  # points
-DOTS_PER_INCH = 150
-
-Style = dict[str, Any]  # keyword arguments of an artist
-LineStyle = str | tuple[int, tuple[int, ...]]  # matplotlib's: a name, or (offset, lengths of dashes and gaps)
-
-
-class Ink(NamedTuple):
-    """How a series looks: four differences to the next one, three of which survive a grey printer."""
-
-    colour: str
-    hatch: str
-    marker: str
-    line: LineStyle
-
-
-SERIES = (
-    Ink(VERMILLION, "", "o", "-"),
-    Ink(BLUE, "//", "s", "--"),
-    Ink(GREEN, "..", "^", "-."),
-    Ink(PURPLE, "xx", "D", ":"),
-    Ink(ORANGE, "\\\\", "v", (0, (6, 2, 1, 2, 1, 2))),
-    Ink(SKY, "++", "P", (0, (8, 3))),
-    Ink(YELLOW, "oo", "X", (0, (3, 1))),
-    Ink(GREY, "||", "*", (0, (1, 3))),
-)
 
 # --- figures ----------------------------------------------------------------------------------------------------------
 
@@ -146,15 +114,8 @@ def draw_limit(
 
 def draw_key(ax: Axes, marks: Sequence[Artist]) -> None:
     """Say what the marks mean, right of the chart, where they cover nothing that is measured."""
-    legend = ax.legend(
-        handles=marks,
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.0),
-        frameon=False,
-        fontsize=SMALL,
-        borderaxespad=0,
-        labelspacing=0.9,
-    )
+    look: Style = {"frameon": False, "fontsize": SMALL, "borderaxespad": 0, "labelspacing": 0.9}
+    legend = ax.legend(handles=marks, loc="upper left", bbox_to_anchor=(1.01, 1.0), **look)
     for text in legend.get_texts():
         text.set_parse_math(False)
 
@@ -162,11 +123,9 @@ def draw_key(ax: Axes, marks: Sequence[Artist]) -> None:
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
-def write(
-    ax: Axes, x: float, y: float, text: str, *, ha: str = "center", va: str = "center", **look: Any
-) -> None:
-    """Write text at a place, in the small size unless ``fontsize`` says otherwise."""
-    ax.text(x, y, text, ha=ha, va=va, parse_math=False, **({"fontsize": SMALL} | look))
+def write(ax: Axes, x: float, y: float, text: str, **look: Any) -> None:
+    """Write small text, centred on a place, unless ``look`` says otherwise."""
+    ax.text(x, y, text, parse_math=False, **{"ha": "center", "va": "center", "fontsize": SMALL, **look})
 
 
 def write_note(ax: Axes, text: str) -> None:

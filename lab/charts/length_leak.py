@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from lab.charts.figure import GREY, SERIES, Style, counted, draw_key, draw_marks, scaled_axes, whole_numbers
+from lab.charts.figure import counted, draw_key, draw_marks, scaled_axes, whole_numbers
+from lab.charts.inks import GREY, SERIES, Style
 
 
 def draw_length_leak(

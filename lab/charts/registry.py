@@ -16,7 +16,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lab.charts.figure import DOTS_PER_INCH, TITLE
+from lab.charts.inks import DOTS_PER_INCH, TITLE
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,6 @@ from matplotlib.lines import Line2D
 from matplotlib.path import Path
 
 from lab.charts.figure import (
-    BLACK,
-    BLUE,
-    BODY,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    VERMILLION,
-    Style,
     counted,
     draw_key,
     draw_limit,
@@ -31,6 +22,7 @@ from lab.charts.figure import (
     whole_numbers,
     write_note,
 )
+from lab.charts.inks import BLACK, BLUE, BODY, GREEN, GREY, ORANGE, PURPLE, VERMILLION, Style
 from lab.dissect.tcp.flow_rows import time_unit
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.one_way import OneWay, Sent, burst_times, densest_burst, one_way

@@ -4,7 +4,7 @@ import pytest
 
 from lab.charts import Span, describe_byte_strip, draw_byte_strip, frame_spans, payload_spans
 from lab.charts.byte_strip import READERS
-from lab.charts.figure import BLACK
+from lab.charts.inks import BLACK
 from lab.dissect.fields.frame import dissect_frame
 from lab.dissect.files.capture_file import read_capture
 from tests.charts.looks import contrast, grey, inspect_text

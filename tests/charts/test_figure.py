@@ -16,7 +16,8 @@ from lab.charts import (
     plain_text,
     to_png,
 )
-from lab.charts.figure import SERIES, fit_text, text_width
+from lab.charts.figure import fit_text, text_width
+from lab.charts.inks import SERIES
 from tests.charts.looks import grey, inspect_text
 
 
