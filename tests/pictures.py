@@ -14,9 +14,10 @@ from pathlib import Path
 
 from lab.charts import draw_exposure, to_png
 from lab.chat import events
+from lab.chat.client import ChatClient, Login
 from lab.exposure import eavesdrop, score
 from lab.harness.manifest import MANIFEST, read_manifest
-from lab.harness.remote_chat import ROOT, RemoteClient, RemoteServer
+from lab.harness.remote_chat import ROOT, RemoteServer, dial_from
 from lab.harness.scenarios.report import HOST_OF
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Lan
@@ -49,7 +50,8 @@ def draw_chat(path: Path) -> None:
     ):
         server = lan["server"].address
         windows = {name: _log_in(display, lan, name, arrivals) for name in ("Brandon", "John")}
-        alice = RemoteClient(lan[HOST_OF["Alice"]], "Alice", server, REPORT_PORT).connect()
+        dial = dial_from(lan[HOST_OF["Alice"]])
+        alice = ChatClient(Login("Alice", server, REPORT_PORT, dial=dial)).connect()
         alice.announce()
         until(alice, events.Announced("Alice"))
         alice.ask_users()

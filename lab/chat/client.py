@@ -9,6 +9,7 @@ messages, so this client leaves a gap after the name, as the report's does while
 import contextlib
 import itertools
 import queue
+import socket
 import ssl
 import threading
 import time
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lab.chat import events, tls
-from lab.chat.connection import Connection, ConnectionLost, Tap, reason
+from lab.chat.connection import Connection, ConnectionLost, Dial, Tap, reason
 from lab.chat.events import Event, Request, WireError, printable
 from lab.chat.wires import WIRES, received
 
@@ -41,7 +42,7 @@ class Login:
     wire: str = "report"
     password: str | None = field(default=None, repr=False)
     pad_to: int = 0
-    source_port: int = 0
+    dial: Dial = socket.create_connection  # makes the TCP connection
     server_name: str | None = None  # what the certificate must be made for, where that is not ``host``
     tap: Tap | None = None  # is shown every byte that goes over the wire
 
@@ -68,7 +69,7 @@ class ChatClient:
             raise ChatError(f"This name cannot be used: {error}.") from error
         try:
             connection = tls.connect(
-                login.host, login.port, login.tls, login.server_name, CONNECT_S, login.source_port, login.tap
+                login.host, login.port, login.tls, login.server_name, CONNECT_S, login.dial, login.tap
             )
         except ConnectionLost as error:
             raise ChatError(str(error)) from error

@@ -20,6 +20,7 @@ READ_BYTES = 16_384 + 512  # one whole TLS record and its header fit (RFC 8446 s
 FOREVER_S = 1_000_000  # eleven days; the largest wait that every system's poll() takes is 24
 MSG_DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)  # a flag of Linux and macOS; Windows has none
 
+Dial = Callable[[tuple[str, int], float], socket.socket]  # called with an address and a time limit in seconds
 Tap = Callable[[str, bytes], None]  # called with "sent" or "received" and the bytes as they are on the wire
 
 

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from lab.chat.connection import READ_BYTES, Connection, ConnectionLost, Tap, reason
+from lab.chat.connection import READ_BYTES, Connection, ConnectionLost, Dial, Tap, reason
 from lab.chat.private_file import make_private
 
 T = TypeVar("T")
@@ -97,15 +97,14 @@ def accept(sock: socket.socket, context: ssl.SSLContext | None, deadline_s: floa
 
 def connect(
     host: str, port: int, context: ssl.SSLContext | None, server_name: str | None, deadline_s: float,
-    source_port: int = 0, tap: Tap | None = None,
+    dial: Dial = socket.create_connection, tap: Tap | None = None,
 ) -> Connection:  # fmt: skip
     """Return a client's connection, over TLS where there is a context. Raises ConnectionLost with a line for people."""
     where = f"{host} port {port}"
     try:
         if not 0 < port <= 65_535:  # getaddrinfo would quietly take another one
             raise OverflowError("a port is a number from 1 to 65535")
-        source = ("", source_port) if source_port else None
-        sock = socket.create_connection((host, port), deadline_s, source)
+        sock = dial((host, port), deadline_s)
     except socket.gaierror as error:
         raise ConnectionLost(f"No host has the name {host!r}: check the host box or --host.") from error
     except (ConnectionRefusedError, TimeoutError) as error:

@@ -1,29 +1,29 @@
 """A bare TCP socket on a host of a LAN, moved by hand: connect, say, hear, fall silent.
 
 The chat's own client is polite: it waits, sets TCP_NODELAY, always reads. A scenario sometimes needs a peer without
-these manners, and needs to know at every moment what it does. ``BareSocket`` has a host agent carry out its calls on the
-host; so a scenario reads like what happens, one line after the other, without threads or guesses about time.
+these manners, and needs to know at every moment what it does. So a scenario reads like what happens, one line after the
+other, without threads or guesses about time:
 
     with BareSocket(lan["PC1"]) as brandon:
         brandon.connect("10.27.27.131", 9898)
         brandon.say(b"hello", b"bye")          # two sends, one right after the other
         brandon.hear(until=b"bye")
 
-A socket holds one connection and reads only when it is asked to.
+It holds one connection and reads only when it is asked to. The socket is made on the host (``Host.open_socket``), and
+used from here.
 """
 
 import socket
 import threading
 import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from lab.harness.tap import RecordingError
-from lab.net.host_agent import ANSWER_S, HostAgent, HostAgentError
 from lab.net.lan import Host
 
 WAIT_S = 20  # until something must have been heard, accepted or probed
-POLL_S = 0.01  # how often the kernel's table of sockets is read; nothing notifies of a change in it
+POLL_S = 0.01  # how often the kernel's state of a socket is read; nothing notifies of a change in it
 
 
 class BareSocketError(RecordingError):
@@ -31,13 +31,12 @@ class BareSocketError(RecordingError):
 
 
 class BareSocket:
-    """A socket on ``host``. Every method returns when it is done there; it raises BareSocketError where it fails."""
+    """A socket on ``host``. Every method returns when it is done; it raises BareSocketError where it fails."""
 
     def __init__(self, host: Host):
         self.host = host
-        self._agent = HostAgent(
-            host.popen, "lab.harness.bare_socket:SocketCommands", f"the program on {host.name}"
-        )
+        self._socket = self._listener = host.open_socket()
+        self._talking: list[threading.Thread] = []
 
     def __enter__(self) -> "BareSocket":
         return self
@@ -47,11 +46,16 @@ class BareSocket:
 
     def listen(self, port: int) -> None:
         """Be a server: from now on one client can connect."""
-        self._do("listen", port=port)
+        with self._trying_to("listen"):
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._listener.bind(("", port))
+            self._listener.listen()
 
     def accept(self) -> None:
         """Take the client that has connected, or wait for it."""
-        self._do("accept")
+        with self._trying_to("accept"):
+            self._listener.settimeout(WAIT_S)
+            self._socket, _ = self._listener.accept()
 
     def connect(
         self,
@@ -65,16 +69,44 @@ class BareSocket:
         """Be a client. ``no_delay`` switches Nagle's algorithm off; ``receive_buffer`` in bytes and ``source_port`` are
         the system's own where they are 0.
         """
-        options = {"no_delay": no_delay, "receive_buffer": receive_buffer, "source_port": source_port}
-        self._do("connect", address=address, port=port, **options)
+        with self._trying_to("connect"):
+            self._socket.close()  # after a connection that was refused, this is another one
+            self._socket = self.host.open_socket()
+            self._socket.bind(("", source_port))
+            if receive_buffer:  # before the connection is made: the SYN already announces the window
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self._socket.settimeout(WAIT_S)
+            self._socket.connect((address, port))
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, no_delay)
 
     def say(self, *pieces: bytes, wait: bool = True) -> None:
         """One ``send`` for each piece, right after one another. With ``wait=False`` a thread does it."""
-        self._do("say", pieces=[piece.hex() for piece in pieces], wait=wait)
+        if not wait:
+            self._talking.append(threading.Thread(target=self.say, args=pieces))
+            self._talking[-1].start()
+            return
+        with self._trying_to("say"):
+            for piece in pieces:
+                self._socket.sendall(piece)
 
     def hear(self, until: bytes, wait_s: float = WAIT_S) -> bytes:
         """Read until these bytes have come, since the last time; return all that was read."""
-        return bytes.fromhex(self._do("hear", until=until.hex(), wait_s=wait_s))
+        heard, deadline = b"", time.monotonic() + wait_s
+        with self._trying_to("hear"):
+            while not until or until not in heard:
+                self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+                try:
+                    piece = self._socket.recv(65_536)
+                except TimeoutError:
+                    raise OSError(f"it has heard {heard[-60:]!r}, and not {until!r}") from None
+                finally:
+                    self._socket.settimeout(WAIT_S)
+                if not piece:
+                    if until:
+                        raise OSError(f"the other side has closed, and never said {until!r}")
+                    break
+                heard += piece
+        return heard
 
     def hear_to_the_end(self) -> bytes:
         """Read until the other side has closed."""
@@ -82,99 +114,31 @@ class BareSocket:
 
     def probe(self, times: int) -> None:
         """Wait until this host's kernel has probed a closed window so often (the cable must be slow enough to see it)."""
-        self._do("probe", times=times)
+        deadline, seen, was_probing = time.monotonic() + WAIT_S, 0, False
+        with self._trying_to("probe"):
+            while seen < times:
+                if time.monotonic() > deadline:
+                    raise OSError("no closed window is being probed")
+                time.sleep(POLL_S)
+                information = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)
+                is_probing = information[3] > 0  # linux/tcp.h: tcpi_probes, those without an answer yet
+                seen += is_probing and not was_probing
+                was_probing = is_probing
 
     def leave(self) -> None:
         """Close the connection gracefully (FIN)."""
-        self._do("leave")
-
-    def close(self) -> None:
-        """End the program and, with it, the connection. May be called twice."""
-        self._agent.close()
-
-    def _do(self, action: str, **arguments: Any) -> Any:
-        try:
-            return self._agent.call(action, WAIT_S + ANSWER_S, **arguments)
-        except HostAgentError as error:
-            raise BareSocketError(f"{self.host.name} cannot {action}: {error}") from None
-
-
-# On the host
-
-
-class SocketCommands:
-    """Carries out the calls; one method each."""
-
-    listener: socket.socket
-    socket: socket.socket
-
-    def __init__(self) -> None:
-        self._talking: list[threading.Thread] = []
-
-    def listen(self, port: int) -> None:
-        self.listener = socket.create_server(("", port))
-        self.listener.settimeout(WAIT_S)
-
-    def accept(self) -> None:
-        self.socket, _ = self.listener.accept()
-
-    def connect(self, address: str, port: int, no_delay: bool, receive_buffer: int, source_port: int) -> None:
-        self.socket = socket.socket()
-        self.socket.bind(("", source_port))
-        if receive_buffer:  # before the connection is made: the SYN already announces the window
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.connect((address, port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, no_delay)
-
-    def say(self, pieces: list[str], wait: bool) -> None:
-        thread = threading.Thread(target=self._say, args=[[bytes.fromhex(piece) for piece in pieces]])
-        thread.start()
-        self._talking.append(thread)
-        if wait:
-            thread.join()
-
-    def _say(self, pieces: list[bytes]) -> None:
-        for piece in pieces:
-            self.socket.sendall(piece)
-
-    def hear(self, until: str, wait_s: float) -> str:
-        wanted, heard, deadline = bytes.fromhex(until), b"", time.monotonic() + wait_s
-        while not wanted or wanted not in heard:
-            self.socket.settimeout(max(0.001, deadline - time.monotonic()))
-            try:
-                piece = self.socket.recv(65_536)
-            except TimeoutError:
-                raise OSError(f"it has heard {heard[-60:]!r}, and not {wanted!r}") from None
-            finally:
-                self.socket.settimeout(None)
-            if not piece:
-                if wanted:
-                    raise OSError(f"the other side has closed, and never said {wanted!r}")
-                break
-            heard += piece
-        return heard.hex()
-
-    def probe(self, times: int) -> None:
-        deadline, seen, was_probing = time.monotonic() + WAIT_S, 0, False
-        while seen < times:
-            if time.monotonic() > deadline:
-                raise OSError("no closed window is being probed")
-            time.sleep(POLL_S)
-            is_probing = _is_probing()
-            if is_probing and not was_probing:
-                seen += 1
-            was_probing = is_probing
-
-    def leave(self) -> None:
         for thread in self._talking:
             thread.join()
-        self.socket.close()
+        self._socket.close()
 
+    def close(self) -> None:
+        """Close everything. May be called twice."""
+        self._socket.close()
+        self._listener.close()
 
-def _is_probing() -> bool:
-    """Whether a probe of a closed window waits for its answer (proc(5), /proc/net/tcp: timer 4, retries, probes)."""
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        state, timer, retries, probes = (line.split()[n] for n in (3, 5, 6, 8))
-        if state == "01" and timer.startswith("04"):
-            return int(retries, 16) + int(probes) > 0
-    return False
+    @contextmanager
+    def _trying_to(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise BareSocketError(f"{self.host.name} cannot {action}: {error.strerror or error}") from None

@@ -15,11 +15,8 @@ from lab.chat.client import ChatClient
 from lab.chat.events import Event, Lost
 from lab.chat.wires import WIRES
 from lab.harness.console_log import STEP_S, ConsoleLog
-from lab.harness.remote_chat import RemoteClient
 from lab.harness.script import Script, Step
 from lab.harness.tap import RecordingError
-
-Client = ChatClient | RemoteClient
 
 
 class Player:
@@ -31,14 +28,14 @@ class Player:
     def __init__(
         self,
         script: Script,
-        make_client: Callable[[str], Client],
+        make_client: Callable[[str], ChatClient],
         log: ConsoleLog,
         after_step: Callable[[], None] = lambda: None,
         wire: str = "report",
     ):
         self.script, self._log, self._wire = script, log, WIRES[wire]
         self._make_client, self._after_step = make_client, after_step
-        self._present: dict[str, Client] = {}
+        self._present: dict[str, ChatClient] = {}
         self.users: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.tls_version: str | None = None

@@ -4,7 +4,7 @@
 
 ``record`` does so on the loopback. Where the user may not record on this machine's own, a host agent plays and records
 each session inside a namespace of the kit's (``lab.net.namespace``), where it may. Where neither can be had,
-``RecordingRefused`` says how to get it. ``record_on_lan`` does the same with each program on its own host of a LAN.
+``RecordingRefused`` says how to get it. ``record_on_lan`` does the same on a LAN, the server and each client on its host.
 """
 
 import ssl
@@ -27,7 +27,7 @@ from lab.harness.console_log import ConsoleLog
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, Entry, make_way, sha256_of, write_manifest
 from lab.harness.player import Player
-from lab.harness.remote_chat import RemoteClient, RemoteServer, wait_until_acknowledged
+from lab.harness.remote_chat import RemoteServer, dial_from, wait_until_acknowledged
 from lab.harness.script import Script, make_script
 from lab.harness.tap import RecordingError, RecordingRefused, Tap, how_to_record, loopback, may_record
 from lab.harness.tunnel import Tunnel
@@ -209,17 +209,16 @@ def record_on_lan(
     comment = f"Chat of the lab kit on {network}, plaintext; recorded at {', '.join(places)}."
     log, started_ns = ConsoleLog(), time.time_ns()
     address = lan["server"].address
-    chat: list[RemoteServer | RemoteClient] = []
+    clients: list[ChatClient] = []
 
-    def client_of(name: str) -> RemoteClient:
-        client = RemoteClient(lan[host_of[name]], name, address, port, source_ports.get(name, 0))
-        chat.append(client)
-        return client
+    def client_of(name: str) -> ChatClient:
+        dial = dial_from(lan[host_of[name]], source_ports.get(name, 0))
+        clients.append(ChatClient(Login(name, address, port, dial=dial)))
+        return clients[-1]
 
     with Recording(lan, list(places), path, comment=comment) as recording:
         with RemoteServer(lan["server"], port, log.console) as server:
-            chat.append(server)
-            player = Player(script, client_of, log, lambda: wait_until_acknowledged(chat))
+            player = Player(script, client_of, log, lambda: wait_until_acknowledged(server, clients))
             player.play()
     frames, interface = sum(recording.frames.values()), ", ".join(recording.frames)
     entry = _entry(path, player, started_ns, frames, interface, (address, port), Variant())

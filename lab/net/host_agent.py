@@ -42,10 +42,11 @@ class HostAgentError(OSError):
 
 
 class Answer(NamedTuple):
-    """What a method returns that also hands out file descriptors."""
+    """The return value of a method that also hands out descriptors; with ``close`` they are closed here once sent."""
 
     result: Any
     descriptors: list[int]
+    close: bool = False
 
 
 class Channel:
@@ -187,21 +188,23 @@ class HostAgent(Caller):
 
 def answer(channel: Channel, request: dict[str, Any], target: object) -> None:
     """Carry out one request by a method of ``target`` and send the response. Raises OSError where nobody listens."""
-    descriptors: list[int] = []
+    answered = Answer(None, [])
     response: dict[str, Any] = {"id": request.get("id")}
     try:
         if request["call"].startswith("_"):
             raise AttributeError(request["call"])
         result = getattr(target, request["call"])(**request["with"])
-        if isinstance(result, Answer):
-            result, descriptors = result
-        response["result"] = result
+        answered = result if isinstance(result, Answer) else Answer(result, [])
+        response["result"] = answered.result
     except Exception as error:  # report any failure to the caller
         text = str(error)
         if isinstance(error, OSError) and error.strerror and not error.filename:
             text = error.strerror  # without the number in front
         response |= {"error": type(error).__name__, "text": text}
-    channel.send(response, descriptors)
+    channel.send(response, answered.descriptors)
+    if answered.close:
+        for descriptor in answered.descriptors:
+            os.close(descriptor)
 
 
 def main(arguments: list[str]) -> int:

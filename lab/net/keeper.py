@@ -64,11 +64,21 @@ class Keeper:
             os._exit(0)
         namespace.die_with_parent()
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # orphans come to process 1: let the kernel reap them
-        descriptors = [user, os.open("/proc/self/ns/pid", os.O_RDONLY), *_build(plan)]
+        self._home, *rest = _build(plan)
+        self._networks = rest[: len(plan["hosts"])]
+        descriptors = [user, os.open("/proc/self/ns/pid", os.O_RDONLY), self._home, *rest]
         if starter is not None:
             threading.Thread(target=_end_with, args=[starter], daemon=True).start()
         new_user = os.fstat(user).st_ino != before  # root may have gone without
         return Answer({"new_user": new_user}, descriptors)
+
+    def open_socket(self, host: int) -> Answer:
+        """Make a TCP socket on one of the hosts, by its number in the plan, and hand it out."""
+        namespace.join(self._networks[host], namespace.CLONE_NEWNET)
+        try:
+            return Answer(None, [socket.socket().detach()], close=True)
+        finally:
+            namespace.join(self._home, namespace.CLONE_NEWNET)
 
 
 def _end_with(process: int) -> None:

@@ -29,7 +29,6 @@ from lab.net.plan import HostPlan, LanError, LanRefused, as_data, check_plan, pl
 BUILD_LIMIT_S = 30  # a LAN takes a fraction of a second; far beyond that something is wrong
 STOP_LIMIT_S = 10
 ANSWER_LIMIT_S = 60  # a switch answers at once, but for frames under way, which an order may hold
-NOT_RUNNING = "the LAN is not running"
 
 
 class Program(subprocess.Popen[Any]):
@@ -99,6 +98,12 @@ class Host(Place):
     def address(self) -> str:
         """Its first address."""
         return self.addresses[0]
+
+    def open_socket(self) -> socket.socket:
+        """Return a new TCP socket of this host. It stays in the namespace where it was made, whichever process uses it."""
+        keeper = self._lan.keeper()
+        keeper.call("open_socket", host=self._lan.plans.index(self.plan))
+        return socket.socket(fileno=keeper.descriptors[0])
 
 
 class Lan:
@@ -173,18 +178,20 @@ class Lan:
         self._controls, self._held, self.started, self.hosts = [], [], [], {}
 
     def __getitem__(self, name: str) -> Host:
-        found = self.hosts.get(plain(name))
-        if found is None:
-            if self._keeper is None:
-                raise LanError(NOT_RUNNING)
-            there = ", ".join(one.name for one in self.hosts.values())
-            raise LanError(f"no host {name!r}: there are {there}")
-        return found
+        self.keeper()
+        if found := self.hosts.get(plain(name)):
+            return found
+        raise LanError(f"no host {name!r}: there are {', '.join(one.name for one in self.hosts.values())}")
+
+    def keeper(self) -> HostAgent:
+        """Return the process that keeps the LAN. Raises LanError where there is none."""
+        if self._keeper is None:
+            raise LanError("the LAN is not running")
+        return self._keeper
 
     def descriptors(self) -> tuple[int | None, int]:
         """Return descriptors of the LAN's user namespace (None where root did without) and of its pid namespace."""
-        if self._keeper is None:
-            raise LanError(NOT_RUNNING)
+        self.keeper()
         return (self._held[0] if self._new_user else None), self._held[1]
 
     # Conditions
@@ -237,12 +244,9 @@ class Lan:
             self._ask(method, port=port, **arguments)
 
     def _ask(self, method: str, **arguments: Any) -> list[Any]:
-        if self._keeper is None:
-            raise LanError(NOT_RUNNING)
+        self.keeper()
         if self.bridge:
-            raise LanError(
-                "the kernel's bridge takes no conditions or orders: build the LAN on the kit's switch"
-            )
+            raise LanError("the kernel's bridge takes no conditions or orders: use the kit's switch")
         try:
             return [control.call(method, ANSWER_LIMIT_S, **arguments) for control in self._controls]
         except HostAgentError as error:

@@ -35,6 +35,9 @@ class Target:
     def pipe(self) -> Answer:
         return Answer("both ends", list(os.pipe()))
 
+    def hand_over(self) -> Answer:
+        return Answer(None, list(os.pipe()), close=True)
+
     def wait(self, seconds: float) -> str:
         time.sleep(seconds)
         return "late"
@@ -105,6 +108,15 @@ def test_descriptors_come_with_a_response(caller):
     assert os.read(reading, 7) == b"through"
     os.close(reading)
     os.close(writing)
+
+
+def test_descriptors_that_are_handed_over_are_closed_where_they_were(caller):
+    caller.call("hand_over")
+    reading, writing = caller.descriptors
+    os.close(writing)
+    caller.call("double", text="the response before this one has been dealt with")
+    assert os.read(reading, 1) == b"", "no other end is left that could write"
+    os.close(reading)
 
 
 def test_a_message_has_a_bound_both_ways(caller, connected, monkeypatch):
