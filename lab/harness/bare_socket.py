@@ -14,6 +14,7 @@ used from here.
 """
 
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -125,10 +126,16 @@ class BareSocket:
                 seen += is_probing and not was_probing
                 was_probing = is_probing
 
-    def leave(self) -> None:
-        """Close the connection gracefully (FIN)."""
+    def half_close(self) -> None:
+        """Say that nothing more will be said (FIN), and go on hearing."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def leave(self, wait: bool = False) -> None:
+        """Close the connection gracefully (FIN); with ``wait`` until the FIN has been acknowledged."""
         for thread in self._talking:
             thread.join()
+        if wait:  # on Linux close() then waits for that (socket(7), SO_LINGER)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, WAIT_S))
         self._socket.close()
 
     def close(self) -> None:

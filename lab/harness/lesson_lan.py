@@ -4,10 +4,11 @@ The cable of PC 1 takes 30 ms each way: a whole flight of segments has left befo
 path, however fast this machine is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from lab.harness.console_log import ConsoleLog
 from lab.harness.lan_tap import Recording
@@ -22,9 +23,9 @@ TEXTBOOK = {"net.ipv4.tcp_early_retrans": "0"}
 
 
 @contextmanager
-def lesson_lan(path: Path, place: str) -> Iterator[Lan]:
-    """Yield the LAN while it is recorded at one place."""
-    plans = [replace(plan, sysctl=plan.sysctl | TEXTBOOK) for plan in REPORT_LAN]
+def lesson_lan(path: Path, place: str, sysctl: Mapping[str, str] = MappingProxyType({})) -> Iterator[Lan]:
+    """Yield the LAN while it is recorded at one place. ``sysctl`` adds kernel settings to those of all hosts."""
+    plans = [replace(plan, sysctl=plan.sysctl | TEXTBOOK | dict(sysctl)) for plan in REPORT_LAN]
     with Lan(plans) as lan:
         lan.condition("PC1", delay_s=CABLE_S)
         with Recording(lan, [place], path, comment=comment_of(path, place)):

@@ -1,0 +1,97 @@
+"""A third machine sends RSTs in a client's name: with the right sequence number, and with guessed ones."""
+
+import socket
+from pathlib import Path
+
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+
+from lab.harness.bare_socket import WAIT_S, BareSocket, BareSocketError
+from lab.harness.lesson_lan import CABLE_S, lesson_lan
+from lab.harness.manifest import Entry
+from lab.harness.scenarios import scenario
+from lab.harness.tap import RecordingError
+from lab.harness.variant import REPORT_PORT
+from lab.net.host_agent import HostAgent
+
+FRAMES = "lab.harness.scenarios.blind_rst:FrameCommands"
+ETH_P_IP = 0x0800
+OUTSIDE, INSIDE = (
+    -1000,
+    1000,
+)  # the guesses: how far they are from the next number, on either side of the window's edge
+
+
+@scenario(notebook="02")
+def blind_rst(path: Path) -> Entry:
+    """PC 2 sends RSTs in PC 1's name, one with the right number and two with guessed ones, at the server."""
+    with (
+        lesson_lan(path, "server") as lan,
+        BareSocket(lan["server"]) as server,
+        BareSocket(lan["PC1"]) as client,
+        HostAgent(lan["server"].popen, FRAMES) as wire,
+        HostAgent(lan["PC2"].popen, FRAMES) as forger,
+    ):
+        for one in (wire, forger):
+            one.call("open")
+        server.listen(REPORT_PORT)
+        for offsets in ((0,), (OUTSIDE, INSIDE)):
+            client.connect(lan["server"].address, REPORT_PORT)
+            server.accept()
+            client.say(b"hello")
+            server.hear(until=b"hello")
+            hello = bytes.fromhex(wire.call("read_until", text="hello"))
+            for offset in offsets:
+                forged = false_rst(hello, str(lan["PC2"].interfaces["eth0"]), offset)
+                forger.call("send", frame=forged.hex())
+                lan.settle()
+            if 0 in offsets:
+                _expect_reset(server)
+                client.leave()
+                lan.settle()
+        client.say(b"still here")
+        server.hear(until=b"still here")
+        client.leave()
+        server.hear_to_the_end()
+        server.leave()
+    return {"place": "server", "forger": "PC2", "offsets": [0, OUTSIDE, INSIDE], "cable_s": CABLE_S}
+
+
+def false_rst(segment: bytes, mac: str, offset: int) -> bytes:
+    """Return a RST in the name of a segment's sender, ``offset`` away from the number that its receiver expects next."""
+    seen = Ether(segment)
+    number = (seen[TCP].seq + len(seen[TCP].payload) + offset) % 2**32
+    ip = IP(src=seen[IP].src, dst=seen[IP].dst)
+    return bytes(
+        Ether(src=mac, dst=seen.dst)
+        / ip
+        / TCP(sport=seen.sport, dport=seen.dport, flags="R", seq=number, window=0)
+    )
+
+
+def _expect_reset(server: BareSocket) -> None:
+    try:
+        server.hear_to_the_end()
+    except BareSocketError:
+        return  # connection reset by peer
+    raise RecordingError("the server has not taken the false RST")
+
+
+# On the host
+
+
+class FrameCommands:
+    """Sends whole frames through the host's card, and reads those that come in."""
+
+    def open(self) -> None:
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
+        self.socket.bind(("eth0", ETH_P_IP))
+        self.socket.settimeout(WAIT_S)
+
+    def send(self, frame: str) -> None:
+        self.socket.send(bytes.fromhex(frame))
+
+    def read_until(self, text: str) -> str:
+        while not (frame := self.socket.recv(2048)).endswith(text.encode()):
+            pass
+        return frame.hex()
