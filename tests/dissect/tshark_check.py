@@ -4,7 +4,8 @@ import re
 
 from lab.dissect import oracle
 from lab.dissect.tcp.analysis import LABELS
-from lab.dissect.tcp.flows import Flow, Stream
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tcp.streams import Stream
 
 EVENT_FIELDS = [
     *(f"tcp.analysis.{name}" for name in LABELS),

@@ -79,7 +79,7 @@ def ladder_rows(
     for is_chosen, places in groupby(range(len(rows)), key=chosen.__contains__):
         some = [rows[place] for place in places]
         if not is_chosen:
-            ladder.append(LeftOut(len(some), _seconds(flow, some[0]), _seconds(flow, some[-1])))
+            ladder.append(LeftOut(len(some), flow.seconds(some[0]), flow.seconds(some[-1])))
             continue
         for row in some:
             ladder.append(_row(flow, row, row in from_initiator, remarks.get(row, []), payload_text))
@@ -100,10 +100,6 @@ def _chosen_places(flow: Flow, frames: Collection[int] | None, max_rows: int) ->
     return set(range(len(numbers)))
 
 
-def _seconds(flow: Flow, row: int) -> float:
-    return (int(flow.segments.time_ns[row]) - flow.start_ns) / 1e9
-
-
 def _row(
     flow: Flow, row: int, from_initiator: bool, remarks: list[str], payload_text: PayloadText | None
 ) -> Row:
@@ -113,7 +109,7 @@ def _row(
     opening = shake is not None and number in (shake.syn, shake.syn_ack, shake.ack)
     return Row(
         frame=number,
-        time_s=_seconds(flow, row),
+        time_s=flow.seconds(row),
         from_initiator=from_initiator,
         kind=_kind(flags, length, opening),
         flags=flag_names(flags),

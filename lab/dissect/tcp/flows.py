@@ -16,38 +16,15 @@ to end.
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from itertools import pairwise
 
 import numpy as np
 
 from lab.dissect.files.bytes_view import Column
 from lab.dissect.tcp.analysis import Event, analyse
-from lab.dissect.tcp.directions import sort_directions
 from lab.dissect.tcp.options import LARGEST_SHIFT
-from lab.dissect.tcp.segments import ACK, FIN, RST, SYN, Segments
-from lab.dissect.tcp.streams import Excluded, Gap, Piece, Stream
-
-__all__ = [
-    "Endpoint",
-    "Event",
-    "Excluded",
-    "Flow",
-    "Gap",
-    "Handshake",
-    "Offer",
-    "Piece",
-    "Stream",
-    "find_flow",
-    "find_flows",
-]
-
-
-class Endpoint(NamedTuple):
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+from lab.dissect.tcp.segments import ACK, FIN, RST, SYN, Endpoint, Segments
+from lab.dissect.tcp.streams import Stream
 
 
 @dataclass(frozen=True)
@@ -116,10 +93,7 @@ class Flow:
     @cached_property
     def _ends(self) -> tuple[Endpoint, Endpoint]:
         row = int(self.rows[0])
-        ends = (
-            Endpoint(*self.segments.endpoint(row)),
-            Endpoint(*self.segments.endpoint(row, destination=True)),
-        )
+        ends = self.segments.endpoint(row), self.segments.endpoint(row, destination=True)
         return ends if self.segments.direction[row] == self._initiator_direction else ends[::-1]
 
     @property
@@ -136,7 +110,11 @@ class Flow:
 
     @property
     def duration_s(self) -> float:
-        return self._between(self.rows[0], self.rows[-1])
+        return self.seconds(self.rows[-1])
+
+    def seconds(self, row: int) -> float:
+        """Return when segment ``row`` was recorded, in seconds since the flow's first segment."""
+        return self._between(self.rows[0], row)
 
     def _between(self, earlier: int, later: int) -> float:
         """Return seconds between two rows, as Python numbers: a hostile file's times may be 500 years apart."""
@@ -202,17 +180,14 @@ class Flow:
 
     @cached_property
     def closing(self) -> str:
-        """How the flow ended, in words; begins with "closed", "half-closed", "reset" or "still open"."""
+        """The end of the flow in words; begins with "closed", "half-closed", "reset" or "still open"."""
         segments = self.segments
         since = self._opening[1] if self._opening else -1  # a FIN or RST before that ended something else
 
         def sent(rows: Column, flag: int) -> list[tuple[int, str]]:
             """Return row, and sender and frame, of the first of ``rows`` with this flag."""
             found = rows[(segments.flags[rows] & flag != 0) & (rows > since)][:1].tolist()
-            return [
-                (row, f"{Endpoint(*segments.endpoint(row))} (frame {int(segments.number[row])})")
-                for row in found
-            ]
+            return [(row, f"{segments.endpoint(row)} (frame {segments.number[row]})") for row in found]
 
         fins = sorted(sent(self.from_initiator.rows, FIN) + sent(self.from_responder.rows, FIN))
         resets = sent(self.rows, RST)
@@ -230,7 +205,7 @@ class Flow:
         if not resets:
             return text
         which = "then RST" if resets[0] > fins[1] else "RST before"
-        return f"{text}, {which} (frame {int(segments.number[resets[0][0]])})"
+        return f"{text}, {which} (frame {segments.number[resets[0][0]]})"
 
     @cached_property
     def events(self) -> list[Event]:
@@ -240,9 +215,12 @@ class Flow:
 
 def find_flows(segments: Segments) -> list[Flow]:
     """Return all flows of a capture, in the order of their numbers."""
-    rows, begins, in_order = sort_directions(segments)
-    edges = begins.tolist()
-    streams = [Stream(segments, rows[edges[i] : edges[i + 1]], ready) for i, ready in enumerate(in_order)]
+    # Sorted by flow and direction. Numbers of 16 bits are sorted by counting, five times as fast.
+    kind = np.uint16 if segments.flow_count < 1 << 15 else np.int64
+    key = segments.flow.astype(kind) * kind(2) + segments.direction.astype(kind)
+    rows = np.argsort(key, kind="stable")
+    edges = np.searchsorted(key[rows], np.arange(2 * segments.flow_count + 1)).tolist()
+    streams = [Stream(segments, rows[begin:end]) for begin, end in pairwise(edges)]
     initiators = _initiators(segments, np.arange(len(segments)), segments.flow, segments.flow_count)
     return [
         Flow(segments, number, direction, (streams[2 * number], streams[2 * number + 1]))

@@ -11,8 +11,8 @@ import numpy as np
 
 from lab.dissect.files.bytes_view import Column
 from lab.dissect.tcp.flow_numbers import ahead
-from lab.dissect.tcp.flows import Endpoint, Flow
-from lab.dissect.tcp.segments import ACK, FIN, RST, SYN
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tcp.segments import ACK, FIN, RST, SYN, Endpoint
 
 REPEATED = {"retransmission", "fast_retransmission", "spurious_retransmission"}
 DIRECTIONS = ("initiator", "responder")
@@ -107,7 +107,7 @@ def one_way(flow: Flow, direction: str = "initiator") -> OneWay:
         events = names.get(row, set())
         by_row[row] = Sent(
             frame=int(segments.number[row]),
-            time_s=_seconds(flow, row),
+            time_s=flow.seconds(row),
             start=start,
             end=start + taken,
             payload_length=length,
@@ -133,7 +133,7 @@ def _acknowledged(flow: Flow, row: int, ack: int, duplicate: bool) -> Acknowledg
     base = int(segments.ack[row])
     return Acknowledged(
         frame=int(segments.number[row]),
-        time_s=_seconds(flow, row),
+        time_s=flow.seconds(row),
         ack=ack,
         window=int(segments.scaled_window[row]),
         duplicate=duplicate,
@@ -216,10 +216,6 @@ def burst_times(burst: list[Sent]) -> tuple[float, float]:
     """Return a burst's first and last time, in seconds; a file need not be in the order of its times."""
     times = [item.time_s for item in burst]
     return min(times), max(times)
-
-
-def _seconds(flow: Flow, row: int) -> float:
-    return (int(flow.segments.time_ns[row]) - flow.start_ns) / 1e9
 
 
 def unwrap(numbers: Column) -> list[int]:

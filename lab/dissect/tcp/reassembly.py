@@ -50,41 +50,35 @@ def lay_out(segments: Segments, rows: Column) -> Layout:
     """Return the layout of a direction whose segments are ``rows``, in file order."""
     carriers = rows[segments.payload_captured[rows] > 0]
     if len(carriers) == 0:
-        return lay_out_in_order(carriers, carriers)
+        return Layout([], [], [], 0, [], [])
     lengths, claimed = segments.payload_captured[carriers], segments.payload_length[carriers]
-    starts = number_of_payload(segments, carriers)
+    starts = _number_of_payload(segments, carriers)
     beginning = _beginning(segments, rows, int(carriers[0]), int(starts[0]))
     ends = starts + lengths.astype(np.uint32)
     if starts[0] == beginning and (starts[1:] == ends[:-1]).all() and claimed[-1] == lengths[-1]:
-        return lay_out_in_order(carriers, lengths)
+        offsets = [0, *np.cumsum(lengths, dtype=np.int64).tolist()]  # all came in order, as nearly always
+        return Layout(carriers.tolist(), [0] * len(carriers), offsets[:-1], offsets[-1], [], [])
     return _put_together(carriers.tolist(), starts.tolist(), lengths.tolist(), claimed.tolist(), beginning)
 
 
-def lay_out_in_order(rows: Column, lengths: Column) -> Layout:
-    """Return the layout of segments that came in order, each beginning where the one before ended."""
-    offsets = np.cumsum(lengths, dtype=np.int64)
-    total = int(offsets[-1]) if len(offsets) else 0
-    return Layout(rows.tolist(), [0] * len(rows), [0, *offsets[:-1].tolist()] if total else [], total, [], [])
-
-
-def number_of_payload(segments: Segments, rows: Column) -> Column:
+def _number_of_payload(segments: Segments, rows: Column) -> Column:
     """Return the sequence number (uint32) of the first payload byte of each row: a SYN takes one for itself."""
-    return segments.seq[rows] + (segments.flags[rows] & SYN != 0).astype(np.uint32)
+    return segments.seq[rows] + (segments.flags[rows] & SYN) // SYN
 
 
 def _beginning(segments: Segments, rows: Column, carrier: int, start: int) -> int:
     """Return the number of a direction's first byte; its first payload, in row ``carrier``, begins at ``start``."""
     flags = segments.flags[rows]
     syns = rows[flags & SYN != 0]
-    before = number_of_payload(segments, syns[syns <= carrier])
-    if len(before):
-        return start if (before == start).any() else int(before[-1])
-    late = number_of_payload(segments, syns[:1])  # the file has the SYN behind its data
-    if len(late) and 0 <= ahead(start, int(late[0])) < LARGEST_WINDOW:
-        return int(late[0])
-    others = segments.seq[rows[(flags & RST == 0) & (rows < carrier)]][:1]
-    if len(others) and abs(ahead(start, int(others[0]))) < LARGEST_WINDOW:
-        return int(others[0])
+    numbers = _number_of_payload(segments, syns).tolist()
+    before = numbers[: int(np.searchsorted(syns, carrier, side="right"))]
+    if before:
+        return start if start in before else before[-1]
+    if numbers and 0 <= ahead(start, numbers[0]) < LARGEST_WINDOW:  # the file has the SYN behind its data
+        return numbers[0]
+    others = segments.seq[rows[(flags & RST == 0) & (rows < carrier)]][:1].tolist()
+    if others and abs(ahead(start, others[0])) < LARGEST_WINDOW:
+        return others[0]
     return start
 
 

@@ -12,7 +12,7 @@ from dataclasses import fields
 from functools import cached_property
 from ipaddress import IPv4Address
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,14 @@ __all__ = ["BAD_HEADER", "CUT", "FRAGMENT", "NO_LENGTH", "Segments", "flag_names
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
 FLAG_NAMES = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE")
 CHUNK = 1 << 14  # frames: columns of so many stay in the processor's cache
+
+
+class Endpoint(NamedTuple):
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
 class Segments(SegmentColumns):
@@ -142,11 +150,10 @@ class Segments(SegmentColumns):
             return str(IPv4Address(number))
         return ipv6_text(int.from_bytes(self._ipv6[number - IPV6_NUMBER], "big"))
 
-    def endpoint(self, i: int, destination: bool = False) -> tuple[str, int]:
-        """Return address and port of the sender of segment ``i``, or of its destination."""
-        if destination:
-            return self.address(self.dst[i]), int(self.dport[i])
-        return self.address(self.src[i]), int(self.sport[i])
+    def endpoint(self, i: int, destination: bool = False) -> Endpoint:
+        """Return the sender of segment ``i``, or its destination."""
+        address, port = (self.dst, self.dport) if destination else (self.src, self.sport)
+        return Endpoint(self.address(address[i]), int(port[i]))
 
     def info(self, i: int) -> str:
         """Return a line about segment ``i`` like Wireshark's Info column for TCP."""

@@ -15,8 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from lab.dissect.files.bytes_view import Column
-from lab.dissect.tcp.directions import InOrder
-from lab.dissect.tcp.reassembly import Layout, lay_out, lay_out_in_order
+from lab.dissect.tcp.reassembly import Layout, lay_out
 from lab.dissect.tcp.segments import PSH, Segments
 
 DUPLICATE, CONFLICT, BEFORE_BEGINNING = "duplicate", "conflict", "before the beginning"
@@ -64,11 +63,10 @@ class Excluded:
 class Stream:
     """The captured bytes of one direction, ``data``. All offsets count bytes of ``data``."""
 
-    def __init__(self, segments: Segments, rows: Column, in_order: InOrder | None = None) -> None:
-        """``rows`` are this direction's segments, in file order; ``in_order`` is from ``sort_directions``."""
+    def __init__(self, segments: Segments, rows: Column) -> None:
+        """``rows`` are this direction's segments, in file order."""
         self._segments = segments
         self.rows = rows
-        self._in_order = in_order
 
     def __len__(self) -> int:
         return self._layout.length
@@ -78,22 +76,16 @@ class Stream:
 
     @cached_property
     def _layout(self) -> Layout:
-        if self._in_order is None:
-            return lay_out(self._segments, self.rows)
-        carriers = self._in_order.payloads.rows[self._in_order.first : self._in_order.last]
-        return lay_out_in_order(carriers, self._segments.payload_captured[carriers])
+        return lay_out(self._segments, self.rows)
 
     @cached_property
     def data(self) -> bytes:
         """All captured bytes in order, gaps left out."""
-        if self._in_order is not None:
-            ready = self._in_order
-            return ready.payloads.join(ready.first, ready.last, ready.begin, ready.end)
-        rows, skips = self._layout.rows, self._layout.skips
-        raw, offset = self._segments.capture.raw, self._segments.payload_offset[rows]
-        starts = (offset + np.array(skips, np.int64)).tolist()
-        ends = (offset + self._segments.payload_captured[rows]).tolist()
-        return b"".join([raw[start:end] for start, end in zip(starts, ends, strict=True)])
+        segments, rows = self._segments, np.array(self._layout.rows, np.int64)
+        begin = segments.payload_offset[rows]
+        starts, ends = begin + self._layout.skips, begin + segments.payload_captured[rows]
+        raw, places = segments.capture.raw, zip(starts.tolist(), ends.tolist(), strict=True)
+        return b"".join([raw[start:end] for start, end in places])
 
     @cached_property
     def gaps(self) -> list[Gap]:
@@ -132,19 +124,6 @@ class Stream:
             )
             for row, start, offset, end in zip(rows, self._layout.skips, offsets, ends, strict=True)
         ]
-
-    def arrivals(self) -> tuple[Column, Column, Column]:
-        """Return three arrays with an item a piece, in order of offset.
-
-        They are the row of the segment with which it and all pieces before it had arrived, its offset, and
-        its frame.
-        """
-        rows = np.array(self._layout.rows, np.int64)
-        return (
-            np.maximum.accumulate(rows),
-            np.array(self._layout.offsets, np.int64),
-            self._segments.number[rows],
-        )
 
     def row_at(self, offset: int) -> int:
         """Return the index of the segment that brought byte ``offset`` of ``data``. IndexError outside it."""

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from lab.dissect.files.capture_file import CaptureWriter, parse_capture, read_capture
-from lab.dissect.tcp.flows import Flow, Stream, find_flows
+from lab.dissect.tcp.flows import Flow, find_flows
 from lab.dissect.tcp.segments import Segments, read_segments
+from lab.dissect.tcp.streams import Stream
 from lab.setup.paths import ROOT
 
 PLAIN = ROOT / "captures" / "chat" / "plain.pcapng"
@@ -76,7 +77,7 @@ class Case:
         return bytes(self.segments.capture.frame(number))
 
     def side(self, stream: Stream) -> list[dict[str, Any]]:
-        """Return the rows of one direction (a ``lab.dissect.tcp.flows.Stream``)."""
+        """Return the rows of one direction (a ``lab.dissect.tcp.streams.Stream``)."""
         return [self.rows[row] for row in stream.rows.tolist()]
 
 
