@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from lab.setup.install import SetupError
 from lab.setup.paths import ROOT
 
 # The options that choose a session
-SESSION = ["tls", "wire", "pad", "disguise", "seed", "script", "port", "keys"]
+SESSION = ["tls", "wire", "pad", "disguise", "seed", "script", "pace", "port", "keys"]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -148,14 +149,16 @@ def _record(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
         return record_lessons(options.out, names, say)
 
     from lab.harness import script_file, session
+    from lab.harness.script import make_script
     from lab.harness.tap import RecordingError
 
     try:
-        script = script_file.read_script(options.script) if options.script else None
+        script = script_file.read_script(options.script) if options.script else make_script(options.seed)
     except script_file.ScriptError as error:
         raise RecordingError(str(error)) from None
     has_report_wire = "report" in {one.wire for one in options.variants}
-    if script and has_report_wire and any(step.action == "tell" for step in script.steps):
+    script = replace(script, pace_s=options.pace)
+    if has_report_wire and options.script and any(step.action == "tell" for step in script.steps):
         say("the report wire has no private messages: they are left out there (--wire json has them)")
     manifest = session.record(
         options.out, options.variants, options.seed, options.port, options.keys, say=say, script=script

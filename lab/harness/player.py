@@ -1,6 +1,7 @@
 """The script player: real clients that do what a script says, step by step.
 
-It waits for what it can see, never for a time: a step is over when everyone in the room has received its broadcast. On
+A step is over when everyone in the room has received its broadcast, which the player sees; it waits for a time only to
+keep the pace of people, where the script has one (``pace_s``). On
 the report wire that also keeps one read one message, so that a script plays the same every time. A user's arrival is the
 one step that no client sees there; the server's console shows it.
 """
@@ -44,9 +45,10 @@ class Player:
     def play(self) -> None:
         """Play every step in turn. Clients that are still there when something fails are closed all the same."""
         try:
-            for step in self.script.steps:
+            for step, pause_s in zip(self.script.steps, self.script.pauses_s, strict=True):
                 if step.action == "tell" and not self._wire.has_commands:
                     continue  # the report wire has no private messages
+                time.sleep(pause_s)
                 self._note(step)
                 self._do(step)
                 self._after_step()

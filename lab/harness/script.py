@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+LONGEST_PAUSE = 4  # times the mean; beyond it, one pause would say little and cost much
 USERS = ("Brandon", "John", "Alice")  # the report's, in its order of arrival
 
 OPENINGS = ("hello", "good morning", "hey everyone", "hi all", "anyone here?")
@@ -58,11 +59,20 @@ class Script:
     password: str = ""  # of the room, where the wire knows passwords
     secrets: tuple[str, ...] = ()  # words planted in the lines
     source: str = ""  # the file that it was read from; "" where the seed decides
+    pace_s: float = 0  # the mean pause before a step; 0: as fast as the server forwards
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Script":
         """Return the script that ``dataclasses.asdict`` made these data of, also after JSON."""
         return cls(**data | {"steps": tuple(Step(**step) for step in data["steps"])})
+
+    @property
+    def pauses_s(self) -> list[float]:
+        """The pause before each step, drawn from the seed: exponential, as of people who do not wait for each other."""
+        if not self.pace_s:
+            return [0.0] * len(self.steps)
+        dice = random.Random(f"lab pace {self.seed}")
+        return [min(dice.expovariate(1 / self.pace_s), LONGEST_PAUSE * self.pace_s) for _ in self.steps]
 
     @property
     def users(self) -> tuple[str, ...]:

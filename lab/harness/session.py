@@ -64,6 +64,9 @@ def record(
     Raises RecordingRefused where this user may not record at all, RecordingError for anything else that goes wrong.
     """
     out, script = Path(out), script or make_script(seed)
+    if (pauses_s := sum(script.pauses_s)) > SESSION_S / 2:
+        text = f"at this pace the pauses alone take {pauses_s:.0f} s of the {SESSION_S} s that a session may last"
+        raise RecordingError(f"{text}; take a smaller --pace")
     chosen = dict.fromkeys(
         map(as_variant, variants)
     )  # each once: a second recording would overwrite the first
@@ -73,7 +76,8 @@ def record(
         for variant in chosen:
             say(f"recording {variant.name}.pcapng: {len(script.lines)} lines of {len(script.users)} users")
             recordings.append(record_one(out, script, variant, port, key_log))
-        about = {"script": script.source} if script.source else {"seed": script.seed}
+        about: dict[str, Any] = {"script": script.source} if script.source else {"seed": script.seed}
+        about |= {"pace_s": script.pace_s} if script.pace_s else {}
         return write_manifest(out / MANIFEST, recordings, where, **about)
 
 

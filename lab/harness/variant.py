@@ -10,6 +10,7 @@ WIRES = ("report", "json")
 DISGUISES = ("base64", "xor")
 REPORT_PORT = 9898
 USUAL_PAD = 128  # bytes
+SLOWEST_PACE_S = 60
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,17 @@ def port_number(text: str) -> int:
     return int(text)
 
 
+def pace_s(text: str) -> float:
+    """Return the mean pause in an argument, 0 to ``SLOWEST_PACE_S`` seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= SLOWEST_PACE_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a pace: from 0 to {SLOWEST_PACE_S} seconds")
+    return seconds
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the harness that choose what is recorded; ``chosen_variants`` reads them."""
     parser.add_argument(
@@ -91,6 +103,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="and badly disguised",
     )
     parser.add_argument("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
+    parser.add_argument(
+        "--pace",
+        type=pace_s,
+        default=0.0,
+        metavar="S",
+        help="pause for S seconds on average before each step, as people do (default: no pauses)",
+    )
     parser.add_argument(
         "--port", type=port_number, help=f"the server's port (default: {REPORT_PORT}, or a free one)"
     )
