@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CertificateNames:
-    """Whose certificate it is, who issued it, and for which time, as text."""
+    """The owner of a certificate and its issuer, as text."""
 
     subject: str
     issuer: str
     alternative_names: tuple[str, ...]
-    not_before: str
-    not_after: str
 
 
 def certificate_names(der: bytes) -> CertificateNames | None:
@@ -34,12 +32,7 @@ def certificate_names(der: bytes) -> CertificateNames | None:
             for extension in certificate.extensions:
                 if isinstance(extension.value, x509.SubjectAlternativeName):
                     names = [str(name.value) for name in extension.value]
-            return CertificateNames(
-                certificate.subject.rfc4514_string(),
-                certificate.issuer.rfc4514_string(),
-                tuple(names),
-                certificate.not_valid_before_utc.isoformat(),
-                certificate.not_valid_after_utc.isoformat(),
-            )
+            subject, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
+            return CertificateNames(subject, issuer, tuple(names))
         except (ValueError, TypeError, *unusable):
             return None

@@ -12,7 +12,8 @@
               |
          0 -> HKDF-Extract = Master Secret ------+--> "c ap traffic", "s ap traffic": application traffic secrets
 
-A key log (``SSLKEYLOGFILE``) holds the traffic secrets on the right; a key and an IV are derived from each.
+A key log (``SSLKEYLOGFILE``) holds the traffic secrets on the right: what stands to the left of them takes the
+result of the key agreement, and is not computed here. A key and an IV are derived from each traffic secret.
 TLS 1.2 has one master secret a session, from which one long key block is cut. The primitives (HMAC, the
 ciphers) are those of the standard library and of the ``cryptography`` package; only the order of the steps is
 ours.
@@ -30,7 +31,6 @@ from lab.dissect.tls import names as tls_names
 class Suite:
     """A cipher suite; lengths in bytes."""
 
-    name: str
     cipher: str  # "AES-GCM" or "CHACHA20-POLY1305"
     key_length: int
     hash_name: str
@@ -44,22 +44,14 @@ class Suite:
 def find_suite(number: int) -> Suite | None:
     """Return the suite that a ServerHello names, or None if this kit does not open it."""
     name = tls_names.CIPHERS.get(number, "")
+    cipher = "AES-GCM" if "_GCM_" in name else "CHACHA20-POLY1305"
+    if "_GCM_" not in name and "CHACHA20_POLY1305" not in name:
+        return None
     hash_name = "sha384" if name.endswith("SHA384") else "sha256"
-    if "AES_128_GCM" in name:
-        return Suite(name, "AES-GCM", 16, hash_name)
-    if "AES_256_GCM" in name:
-        return Suite(name, "AES-GCM", 32, hash_name)
-    if "CHACHA20_POLY1305" in name:
-        return Suite(name, "CHACHA20-POLY1305", 32, hash_name)
-    return None
+    return Suite(cipher, 16 if "AES_128" in name else 32, hash_name)
 
 
 # --- TLS 1.3 ---
-
-
-def hkdf_extract(salt: bytes, input_key: bytes, hash_name: str) -> bytes:
-    """HKDF-Extract (RFC 5869 section 2.2)."""
-    return hmac.digest(salt, input_key, hash_name)
 
 
 def hkdf_expand(secret: bytes, info: bytes, length: int, hash_name: str) -> bytes:
@@ -77,29 +69,6 @@ def hkdf_expand_label(secret: bytes, label: str, context: bytes, length: int, ha
     full = b"tls13 " + label.encode()
     info = struct.pack(">HB", length, len(full)) + full + bytes([len(context)]) + context
     return hkdf_expand(secret, info, length, hash_name)
-
-
-def derive_secret(secret: bytes, label: str, messages: bytes, hash_name: str) -> bytes:
-    """Derive-Secret (RFC 8446 section 7.1); ``messages`` is the handshake so far, whole messages end to end."""
-    digest = hashlib.new(hash_name, messages).digest()
-    return hkdf_expand_label(secret, label, digest, len(digest), hash_name)
-
-
-def early_secret(psk: bytes | None, hash_name: str) -> bytes:
-    """Return the Early Secret; ``psk`` is None without a pre-shared key."""
-    zeros = bytes(hashlib.new(hash_name).digest_size)
-    return hkdf_extract(zeros, zeros if psk is None else psk, hash_name)
-
-
-def handshake_secret(early: bytes, shared: bytes, hash_name: str) -> bytes:
-    """Return the Handshake Secret; ``shared`` is the result of the (EC)DHE key agreement."""
-    return hkdf_extract(derive_secret(early, "derived", b"", hash_name), shared, hash_name)
-
-
-def master_secret(handshake: bytes, hash_name: str) -> bytes:
-    """Return the Master Secret of TLS 1.3."""
-    zeros = bytes(hashlib.new(hash_name).digest_size)
-    return hkdf_extract(derive_secret(handshake, "derived", b"", hash_name), zeros, hash_name)
 
 
 def traffic_key(secret: bytes, suite: Suite) -> tuple[bytes, bytes]:
@@ -151,14 +120,6 @@ def finished_12(master: bytes, label: str, messages: bytes, hash_name: str) -> b
 
 # --- key logs ---
 
-KEY_LOG_LABELS = {
-    "CLIENT_RANDOM",
-    "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
-    "SERVER_HANDSHAKE_TRAFFIC_SECRET",
-    "CLIENT_TRAFFIC_SECRET_0",
-    "SERVER_TRAFFIC_SECRET_0",
-}
-
 
 def parse_key_log(text: bytes) -> dict[tuple[str, bytes], bytes]:
     """Return the secrets of a key log in the NSS format, by (label, client random). Other lines are skipped.
@@ -168,7 +129,7 @@ def parse_key_log(text: bytes) -> dict[tuple[str, bytes], bytes]:
     secrets: dict[tuple[str, bytes], bytes] = {}
     for line in text.decode("ascii", "replace").splitlines():
         words = line.split()
-        if len(words) != 3 or words[0] not in KEY_LOG_LABELS:
+        if len(words) != 3 or not words[0].startswith(("CLIENT_", "SERVER_")):
             continue
         try:
             secrets[words[0], bytes.fromhex(words[1])] = bytes.fromhex(words[2])
