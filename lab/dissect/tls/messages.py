@@ -1,4 +1,4 @@
-"""What is known of one TLS connection: its records, its handshake messages, and what they agreed on."""
+"""One TLS connection as far as it could be read: records, handshake messages, and what they agreed on."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,9 +65,7 @@ class TlsSession:
     version: int | None = None  # agreed, 0x0304
     suite_number: int | None = None
     keys_found: bool = False
-    finished: dict[str, bool] = field(
-        default_factory=dict
-    )  # by sender, "initiator": does its Finished verify
+    finished: dict[str, bool] = field(default_factory=dict)  # by sender, "initiator": does it verify
     problem: str | None = None
 
     @property

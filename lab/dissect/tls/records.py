@@ -11,6 +11,7 @@ content type is encrypted too: handshake and data both travel as type 23, and th
 the sake of old middleboxes.
 """
 
+import struct
 from dataclasses import dataclass, field
 
 from lab.dissect.tcp.streams import Stream
@@ -24,7 +25,8 @@ CONTENT_NAMES = {
     APPLICATION_DATA: "Application Data",
     HEARTBEAT: "Heartbeat",
 }
-HEADER = 5  # bytes
+HEADER_FORMAT = struct.Struct(">BHH")
+HEADER = HEADER_FORMAT.size  # 5 bytes
 # Bytes, by RFC 5246 section 6.2.3; TLS 1.3 allows less (RFC 8446 section 5.2).
 LARGEST_FRAGMENT = (1 << 14) + 2048
 
@@ -45,10 +47,6 @@ class Record:
     @property
     def name(self) -> str:
         return CONTENT_NAMES[self.content_type]
-
-    @property
-    def version_name(self) -> str:
-        return VERSIONS[self.version]
 
     @property
     def frame_number(self) -> int:
@@ -82,12 +80,9 @@ def read_records(stream: Stream) -> Records:
 
 
 def can_be_record(data: bytes, at: int) -> bool:
-    """Return whether a record can begin at byte ``at``: known type and version, a length that is allowed."""
-    version, length = (
-        int.from_bytes(data[at + 1 : at + 3], "big"),
-        int.from_bytes(data[at + 3 : at + 5], "big"),
-    )
-    return data[at] in CONTENT_NAMES and version in VERSIONS and length <= LARGEST_FRAGMENT
+    """Return whether the header at byte ``at`` has a known type and version, and a length that is allowed."""
+    content_type, version, length = HEADER_FORMAT.unpack_from(data, at)
+    return content_type in CONTENT_NAMES and version in VERSIONS and length <= LARGEST_FRAGMENT
 
 
 def parse_records(data: bytes) -> Records:
@@ -99,12 +94,11 @@ def parse_records(data: bytes) -> Records:
             head = data[at : at + HEADER].hex(" ")
             records.problem = "not a TLS stream" if at == 0 else f"no TLS record at byte {at} ({head})"
             break
-        length = int.from_bytes(data[at + 3 : at + 5], "big")
+        content_type, version, length = HEADER_FORMAT.unpack_from(data, at)
         end = at + HEADER + length
         if end > len(data):
             break
-        version = int.from_bytes(data[at + 1 : at + 3], "big")
-        records.append(Record(data[at], version, at, length, bytes(data[at + HEADER : end])))
+        records.append(Record(content_type, version, at, length, bytes(data[at + HEADER : end])))
         at = end
     records.end = at
     if records.problem is None and at < len(data):

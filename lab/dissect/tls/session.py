@@ -25,13 +25,12 @@ from lab.dissect.fields.tree import Field
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.turns import Turn
 from lab.dissect.tls import key_schedule, names
-from lab.dissect.tls.direction import Direction
+from lab.dissect.tls.direction import TLS_12, TLS_13, Direction
 from lab.dissect.tls.messages import Message, OpenRecord, TlsSession
 from lab.dissect.tls.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Record, read_records
 
 END_OF_EARLY_DATA, FINISHED, KEY_UPDATE = 5, 20, 24
 EARLY_DATA = 42  # the extension (RFC 8446 section 4.2.10)
-TLS_12, TLS_13 = 0x0303, 0x0304
 LARGEST_MESSAGE = 1 << 20  # bytes; a handshake message that claims more is not waited for
 
 
@@ -59,7 +58,7 @@ def decrypted_turns(session: TlsSession) -> Iterator[Turn]:
 
 
 class _Opener:
-    """Goes through both directions' records in the order in which they were complete on the wire."""
+    """The reader of both directions' records, in the order in which they were complete on the wire."""
 
     def __init__(
         self, flow: Flow, client: Direction, server: Direction, secrets: dict[tuple[str, bytes], bytes]
@@ -73,14 +72,13 @@ class _Opener:
         self.retried = False  # the server has sent a HelloRetryRequest
 
     def run(self) -> TlsSession:
-        places = [(place, way) for way in self.directions for place in range(len(way.records))]
-
-        def completed(item: tuple[int, Direction]) -> tuple[int, int, int]:
-            record = item[1].records[item[0]]
-            return record.complete_ns, record.frame_number, item[0]
-
-        for place, way in sorted(places, key=completed):
-            self._read(way, way.records[place])
+        records = [
+            (record.complete_ns, record.frame_number, place, way, record)
+            for way in self.directions
+            for place, record in enumerate(way.records)
+        ]
+        for *_, way, record in sorted(records, key=lambda one: one[:3]):
+            self._read(way, record)
         if self.session.problem is None and any(one.plaintext is None for one in self.session.records):
             self.session.problem = self._why_not()
         self._verify_finished()
@@ -98,33 +96,30 @@ class _Opener:
             return "the capture does not hold the ServerHello, so version and cipher suite are not known"
         if not session.keys_found:
             return "there is no key for this connection: record with a key log (SSLKEYLOGFILE)"
-        if not any(way.failed for way in self.directions):
-            return "the client sent early data (0-RTT), which this kit does not open"
-        return (
-            "some records do not fit their keys: the key log is of another connection, or a part is missing"
-        )
+        if any(way.failed for way in self.directions):
+            return "some records do not fit their keys: the key log is of another connection, or incomplete"
+        return "the client sent early data (0-RTT), which this kit does not open"
 
     def _read(self, way: Direction, record: Record) -> None:
-        opened: tuple[int, bytes | None, int] = record.content_type, record.payload, 0
         encrypted = self._is_encrypted(way, record)
-        if encrypted:
-            opened = self._open(way, record) or (record.content_type, None, 0)
-        content_type, plain, padding = opened
-        found = OpenRecord(record, way.from_initiator, encrypted, content_type, plain, padding)
+        found = OpenRecord(record, way.from_initiator, encrypted, record.content_type, None)
+        if not encrypted:
+            found.plaintext = record.payload
+        elif opened := way.open(record, self.session.version):
+            found.content_type, found.plaintext, found.padding = opened
         self.session.records.append(found)
         if record.content_type == CHANGE_CIPHER_SPEC and self.session.version != TLS_13 and not self.retried:
             self._change_cipher(way, record)
-        if plain is not None and content_type == HANDSHAKE:
-            self._handshake(way, record, plain)
+        if found.plaintext is not None and found.content_type == HANDSHAKE:
+            self._handshake(way, record, found.plaintext)
 
     def _is_encrypted(self, way: Direction, record: Record) -> bool:
         kind = record.content_type
         if kind == APPLICATION_DATA:
             return True
         if kind == CHANGE_CIPHER_SPEC or self.session.version == TLS_13:
-            return (
-                False  # before its own keys are on, a client of TLS 1.3 may still send an alert in the clear
-            )
+            # Before its own keys are on, a client of TLS 1.3 may still send an alert in the clear.
+            return False
         if way.encrypted:
             return True
         if self.session.version is not None or self.client_random:
@@ -134,24 +129,6 @@ class _Opener:
             begun = way.partial or record.payload[:2] == bytes([CLIENT_HELLO, 0])
             return not begun and not _whole_messages(record.payload)
         return record.length != 2
-
-    def _open(self, way: Direction, record: Record) -> tuple[int, bytes, int] | None:
-        """Return content type, content and padding of an encrypted record; None if it cannot be opened."""
-        if way.aead is None or way.failed or self.suite is None:
-            return None
-        if self.session.version == TLS_13:
-            opened = way.open_13(record)
-            if opened is not None:
-                way.early = False
-                return opened
-            if way.early:  # of another key: a server that does not take early data sees it so, too
-                return None
-        else:
-            plain = way.open_12(record, self.suite)
-            if plain is not None:
-                return record.content_type, plain, 0
-        way.failed = True
-        return None
 
     def _handshake(self, way: Direction, record: Record, plain: bytes) -> None:
         way.partial += plain
@@ -243,9 +220,8 @@ class _Opener:
             else:
                 label = "client finished" if message.from_initiator else "server finished"
                 expected = key_schedule.finished_12(self.master, label, before, hash_name)
-            self.session.finished["initiator" if message.from_initiator else "responder"] = (
-                message.data[4:] == expected
-            )
+            sender = "initiator" if message.from_initiator else "responder"
+            self.session.finished[sender] = message.data[4:] == expected
 
     def _in_protocol_order(self) -> list[Message]:
         """Return handshake messages up to the last Finished in both ends' order, which is not the wire's."""
