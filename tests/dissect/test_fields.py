@@ -55,12 +55,10 @@ def test_the_reports_frame():
 
 def test_each_byte_has_a_leaf_with_a_sentence():
     tree = dissect_frame(FRAME_1193)
-    for byte in range(69):
-        leaf = tree.leaf_at(byte)
-        assert leaf.start <= byte < leaf.start + leaf.length
+    leaves = list(tree.leaves())
+    assert {byte for leaf in leaves for byte in range(leaf.start, leaf.start + leaf.length)} == set(range(69))
+    for leaf in leaves:
         assert leaf.meaning.endswith(".") and (leaf.source or leaf.key == "data.data"), leaf
-    with pytest.raises(IndexError):
-        tree.leaf_at(69)
     with pytest.raises(KeyError):
         tree.find("no.such.key")
 

@@ -11,9 +11,10 @@ the wire.
 
 import struct
 
-from lab.dissect.fields.tree import Field
+from lab.dissect.fields.tree import Cursor, Field, Layer
 
 RIGHT, WRONG, OFFLOADED, NOT_JUDGED = "right", "wrong", "offloaded", "not judged"
+NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}  # of protocols, by a layer's key
 
 
 def ones_sum(data: bytes) -> int:
@@ -33,6 +34,28 @@ def pseudo_header(source: bytes, destination: bytes, protocol: int, length: int)
     return source + destination + struct.pack(">II", length, protocol)
 
 
+def judge_payload(made: Layer, cursor: Cursor, layers: list[Field]) -> None:
+    """Judge the checksum of what an IP packet carries, from the layer ``made`` to the cursor's end.
+
+    It covers the IP addresses too, except ICMP's. That of a fragment cannot be judged.
+    """
+    checksum, number = made.find(f"{made.key}.checksum"), NUMBERS[made.key]
+    protects = "the message" if made.key == "icmp" else "header, payload and addresses"
+    network = next((one for one in reversed(layers) if one.key in ("ip", "ipv6")), None)
+    is_fragment = any(one.get("ip.flags.mf") or one.get("ipv6.fraghdr.more") for one in layers)
+    if network is None or is_fragment:
+        return judge(checksum, protects, None)
+    size, total = (4, network.get("ip.len")) if network.key == "ip" else (16, network.get("ipv6.plen") + 40)
+    if total and network.start + total != cursor.end:
+        return judge(checksum, protects, None)
+    source, destination = (
+        network.get(f"{network.key}.{end}").to_bytes(size, "big") for end in ("src", "dst")
+    )
+    covered = cursor.data[made.start : cursor.end]
+    pseudo = b"" if made.key == "icmp" else pseudo_header(source, destination, number, len(covered))
+    return judge(checksum, protects, covered, pseudo)
+
+
 def judge(checksum: Field, protects: str, covered: bytes | None, pseudo: bytes = b"") -> None:
     """Write into the field whether it is right for the bytes ``covered``, with it; None: not captured."""
     if covered is None:
@@ -49,7 +72,6 @@ def judge(checksum: Field, protects: str, covered: bytes | None, pseudo: bytes =
             found = f"not filled in yet; the network card does that (it will be {should_be})"
         else:
             checksum.judgement = WRONG
-            found = (
-                f"computed again, it should be {should_be}: the bytes were changed on the way, or never right"
-            )
+            changed = "the bytes were changed on the way, or never right"
+            found = f"computed again, it should be {should_be}: {changed}"
     checksum.meaning = f"Protects {protects}: {found}."

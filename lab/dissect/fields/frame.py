@@ -17,7 +17,7 @@ Each frame is dissected alone: relative sequence numbers and streams are for ``t
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from lab.dissect.fields.links import first_step
+from lab.dissect.fields.links import FIRST_STEPS
 from lab.dissect.fields.tls import dissect_tls, looks_like_tls
 from lab.dissect.fields.tree import Cursor, Field, Layer, group, layer
 
@@ -50,19 +50,19 @@ def dissect_frame(frame: bytes, link_type: int = 1, application: Application | N
     data = bytes(frame)
     layers: list[Field] = []
     cursor = Cursor(data, 0, len(data))
-    step = first_step(link_type)
+    step = FIRST_STEPS.get(link_type)
     while step is not None and cursor.left and len(layers) < MOST_LAYERS:
         step = step(cursor, layers)
     if layers and layers[-1].key in ("tcp", "udp") and cursor.left:
         _payload(cursor, layers, application)
     if cursor.left:
         rest = cursor.rest("Data", "Bytes that no layer above explains.", key="data.data")
-        layers.append(layer("Data", "data", rest.bit_start, [rest], text=f"{rest.length} bytes"))
+        layers.append(layer("Data", "data", [rest], text=f"{rest.length} bytes"))
     cursor.end = len(data)
     if cursor.left:  # behind the length that the IP header states
         meaning = "Bytes behind the packet: Ethernet carries at least 46 bytes and fills short packets up."
         padding = cursor.rest("Padding", meaning, key="eth.padding", source="IEEE 802.3 section 3.2.8")
-        layers.append(layer("Padding", "", padding.bit_start, [padding]))
+        layers.append(layer("Padding", "", [padding]))
     text, meaning = f"{len(data)} bytes", "What the recorder kept of one frame."
     return Field("Frame", 0, len(data) * 8, None, text, meaning, "", "frame", "", layers)
 
@@ -77,22 +77,19 @@ def _payload(cursor: Cursor, layers: list[Field], application: Application | Non
     named = application(payload, sport, dport) if application else None
     if named is not None:
         name, parts = named
-        start = cursor.bit
         fields = [_part_field(cursor, part) for part in parts if cursor.left]
         if cursor.left:
             fields.append(cursor.rest("Data", "Bytes that the application did not name."))
-        layers.append(layer(name, "", start, fields))
+        layers.append(layer(name, "", fields))
 
 
 def _part_field(cursor: Cursor, part: Part) -> Field:
-    inner = cursor.until(cursor.byte + max(part.length, 1))
-    if part.parts:
-        children = [_part_field(inner, one) for one in part.parts if inner.left]
-        if inner.left:
-            children.append(inner.rest("Data"))
-        made = group(part.name, children, part.text, part.meaning, source=part.source)
-    else:
+    inner = cursor.part(max(part.length, 1))
+    if not part.parts:
         made = inner.rest(part.name, part.meaning, source=part.source)
         made.text = part.text or made.text
-    cursor.bit = inner.bit
-    return made
+        return made
+    children = [_part_field(inner, one) for one in part.parts if inner.left]
+    if inner.left:
+        children.append(inner.rest("Data"))
+    return group(part.name, children, part.text, part.meaning, source=part.source)

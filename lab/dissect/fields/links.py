@@ -4,29 +4,13 @@ A step takes one header from a cursor, adds its layer, and returns the step for 
 that is not known. ``packets.link_layer`` has the diagrams.
 """
 
-from ipaddress import IPv4Address
+from functools import partial
 
-from lab.dissect.fields.ip import dissect_ipv4, dissect_ipv6
+from lab.dissect.fields.ip import HOPS, dissect_ipv4, dissect_ipv6
 from lab.dissect.fields.tree import Cursor, Field, Row, Step, in_hex, named, take_header
-from lab.dissect.packets.link_layer import (
-    FAMILIES_IPV6,
-    FAMILY_IPV4,
-    LINK_ETHERNET,
-    LINK_IPV4,
-    LINK_IPV6,
-    LINK_LOOP,
-    LINK_NULL,
-    LINK_SLL,
-    LINK_SLL2,
-    LONGEST_LLC,
-    MPLS_TYPES,
-    RAW_LINKS,
-    SLL_LLC,
-    TYPE_IPV4,
-    TYPE_IPV6,
-    TYPE_PPPOE,
-    VLAN_TYPES,
-)
+from lab.dissect.packets import link_layer
+from lab.dissect.packets.ip_layer import ipv4_text
+from lab.dissect.packets.link_layer import LONGEST_LLC
 from lab.dissect.packets.network_names import ETHER_TYPES, PPP_PROTOCOLS
 
 TYPE_ARP = 0x0806
@@ -34,10 +18,6 @@ TYPE_ARP = 0x0806
 
 def _mac(value: int) -> str:
     return value.to_bytes(6, "big").hex(":")
-
-
-def _ipv4_text(value: int) -> str:
-    return str(IPv4Address(value))
 
 
 _ETHER_TYPE = named(ETHER_TYPES, 4)
@@ -70,11 +50,10 @@ SLL2 = (
     Row("Packet type", "sll.pkttype", 8, _KINDS),
     Row("Address length", "sll.halen", 8, _ADDRESS_LENGTH),
 )
+_SAP = "{:02x}".format
 LLC = (
-    Row(
-        "Destination SAP", "llc.dsap", 8, "The receiver, {text}; aa: a SNAP header follows.", "{:02x}".format
-    ),
-    Row("Source SAP", "llc.ssap", 8, "What it is from, here {text}.", "{:02x}".format),
+    Row("Destination SAP", "llc.dsap", 8, "The receiver, {text}; aa: a SNAP header follows.", _SAP),
+    Row("Source SAP", "llc.ssap", 8, "What it is from, here {text}.", _SAP),
     Row("Control", "llc.control", 8, "3: an unnumbered frame, which nobody acknowledges.", in_hex(2)),
 )
 SNAP = (
@@ -93,12 +72,7 @@ MPLS = (
     Row("Label", "mpls.label", 20, "The next router forwards the packet by this number alone."),
     Row("Traffic class", "mpls.exp", 3, "How urgent the packet is."),
     Row("Last label", "mpls.bottom", 1, "1: behind this label the packet begins."),
-    Row(
-        "Time to live",
-        "mpls.ttl",
-        8,
-        "Each router takes one off and drops the packet at zero: fewer than {value} can pass it on.",
-    ),
+    Row("Time to live", "mpls.ttl", 8, HOPS),
 )
 _OPERATION = named({1: "request", 2: "reply"})
 ARP = (
@@ -110,49 +84,15 @@ ARP = (
 )
 ARP_ADDRESSES = (
     Row("Sender's MAC", "arp.src.hw_mac", 48, "The card that sends this.", _mac),
-    Row("Sender's IP", "arp.src.proto_ipv4", 32, "The address of its host.", _ipv4_text),
+    Row("Sender's IP", "arp.src.proto_ipv4", 32, "The address of its host.", ipv4_text),
     Row("Target's MAC", "arp.dst.hw_mac", 48, "The card asked for: zeros in a request.", _mac),
-    Row("Target's IP", "arp.dst.proto_ipv4", 32, "The address whose card is asked for.", _ipv4_text),
+    Row("Target's IP", "arp.dst.proto_ipv4", 32, "The address whose card is asked for.", ipv4_text),
 )
 
 
-def first_step(link_type: int) -> Step | None:
-    """Return the step for the first header of a frame."""
-    if link_type in (LINK_NULL, LINK_LOOP):
-        return _null
-    if link_type in RAW_LINKS:
-        return _raw
-    steps: dict[int, Step] = {
-        LINK_ETHERNET: _ethernet,
-        LINK_SLL: _sll,
-        LINK_SLL2: _sll2,
-        LINK_IPV4: dissect_ipv4,
-        LINK_IPV6: dissect_ipv6,
-    }
-    return steps.get(link_type)
-
-
-def _next_by_type(kind: int) -> Step | None:
-    if kind in VLAN_TYPES:
-        return _vlan
-    if 0 < kind <= LONGEST_LLC:
-        return lambda cursor, layers: _llc(cursor, layers, kind)
-    steps: dict[int, Step] = {
-        TYPE_IPV4: dissect_ipv4,
-        TYPE_IPV6: dissect_ipv6,
-        TYPE_ARP: _arp,
-        TYPE_PPPOE: _pppoe,
-    }
-    return _mpls if kind in MPLS_TYPES else steps.get(kind)
-
-
-def _by_version(cursor: Cursor) -> Step | None:
+def _by_version(cursor: Cursor, _layers: list[Field]) -> Step | None:
     """Return the step for IP where nothing but the packet's own first four bits name the version."""
     return {4: dissect_ipv4, 6: dissect_ipv6}.get(cursor.number(4))
-
-
-def _raw(cursor: Cursor, layers: list[Field]) -> Step | None:
-    return _by_version(cursor)
 
 
 def _ethernet(cursor: Cursor, layers: list[Field]) -> Step | None:
@@ -168,54 +108,51 @@ def _ethernet(cursor: Cursor, layers: list[Field]) -> Step | None:
     if 0 < kind.value <= LONGEST_LLC:
         kind.name, kind.key, kind.text = "Length", "eth.len", str(kind.value)
         kind.meaning = "Bytes behind this header: up to 1500 the field is a length, and LLC follows."
-    return _next_by_type(kind.value)
+    return _next(kind.value)
 
 
 def _vlan(cursor: Cursor, layers: list[Field]) -> Step | None:
     what = "Says which of several networks on one cable this is."
     made, whole = take_header(cursor, layers, VLAN, "VLAN tag", "vlan", what, "IEEE 802.1Q section 9.6")
-    return _next_by_type(made.children[3].value) if whole else None
+    return _next(made.children[3].value) if whole else None
 
 
-_SLL_MEANING = "Made up by Linux for its 'any' interface."
+def _cooked(
+    cursor: Cursor,
+    layers: list[Field],
+    name: str,
+    source: str,
+    before: tuple[Row, ...],
+    behind: tuple[Row, ...],
+) -> Step | None:
+    """Take a header of Linux's: the rows before the address of eight bytes, the address, those behind it.
 
-
-def _sll(cursor: Cursor, layers: list[Field]) -> Step | None:
-    source = "LINKTYPE_LINUX_SLL"
-    made, whole = take_header(cursor, layers, SLL, "Linux cooked capture", "sll", _SLL_MEANING, source)
-    if whole:
-        made.extend(_sll_address(cursor, made.children[2].value, source))
-        protocol, whole = cursor.table((SLL_PROTOCOL,), source)
-        made.extend(protocol)
-    return _next_cooked(made.children[-1].value) if whole else None
-
-
-def _sll2(cursor: Cursor, layers: list[Field]) -> Step | None:
-    source = "LINKTYPE_LINUX_SLL2"
-    made, whole = take_header(cursor, layers, SLL2, "Linux cooked capture v2", "sll", _SLL_MEANING, source)
-    if whole:
-        before = cursor.byte
-        made.extend(_sll_address(cursor, made.children[5].value, source))
-        whole = cursor.byte == before + 8
-    return _next_cooked(made.children[0].value) if whole else None
-
-
-def _next_cooked(kind: int) -> Step | None:
-    """A cooked frame has no lengths: one small number means LLC, the others are known to Linux alone."""
-    if kind == SLL_LLC:
+    A cooked frame has no lengths: one small number means LLC, the others are known to Linux alone.
+    """
+    what = "Made up by Linux for its 'any' interface."
+    made, whole = take_header(cursor, layers, before, name, "sll", what, source)
+    if not whole or not cursor.left:
+        return None
+    address_end = cursor.byte + 8
+    made.extend(_cooked_address(cursor, made.get("sll.halen"), source))
+    protocol, whole = cursor.table(behind, source)
+    made.extend(protocol)
+    kind = made.get("sll.etype")
+    if not whole or cursor.byte < address_end:
+        return None
+    if kind == link_layer.SLL_LLC:
         return lambda cursor, layers: _llc(cursor, layers, cursor.left)
-    return None if kind <= LONGEST_LLC else _next_by_type(kind)
+    return _next(kind) if kind > LONGEST_LLC else None
 
 
-def _sll_address(cursor: Cursor, length: int, source: str) -> list[Field]:
+def _cooked_address(cursor: Cursor, length: int, source: str) -> list[Field]:
     """Take eight bytes, ``length`` of which are an address."""
     length = min(length, 8)
     parts = []
     if length:
         key = "sll.src.eth" if length == 6 else "sll.src.other"
-        parts.append(
-            cursor.run(length, "Address", "The card that the frame came from.", key=key, source=source)
-        )
+        meaning = "The card that the frame came from."
+        parts.append(cursor.run(length, "Address", meaning, key=key, source=source))
         parts[0].text = parts[0].value.hex(":")
     if length < 8:
         meaning = "Fills the address up to eight bytes."
@@ -224,11 +161,8 @@ def _sll_address(cursor: Cursor, length: int, source: str) -> list[Field]:
 
 
 def _null(cursor: Cursor, layers: list[Field]) -> Step | None:
-    rows = (
-        Row(
-            "Family", "null.family", 32, "Which protocol follows, in the byte order of the recording machine."
-        ),
-    )
+    meaning = "Which protocol follows, in the byte order of the recording machine."
+    rows = (Row("Family", "null.family", 32, meaning),)
     what = "Put before packets that never leave the machine."
     made, whole = take_header(cursor, layers, rows, "Loopback", "null", what, "LINKTYPE_NULL")
     if not whole:
@@ -237,9 +171,9 @@ def _null(cursor: Cursor, layers: list[Field]) -> Step | None:
     little = int.from_bytes(family.value.to_bytes(4, "big"), "little")
     family.value = family.value if little > 0xFFFF else little
     family.text = str(family.value)
-    if family.value == FAMILY_IPV4:
+    if family.value == link_layer.FAMILY_IPV4:
         return dissect_ipv4
-    return dissect_ipv6 if family.value in FAMILIES_IPV6 else None
+    return dissect_ipv6 if family.value in link_layer.FAMILIES_IPV6 else None
 
 
 def _llc(cursor: Cursor, layers: list[Field], length: int) -> Step | None:
@@ -251,7 +185,7 @@ def _llc(cursor: Cursor, layers: list[Field], length: int) -> Step | None:
         snap, whole = cursor.table(SNAP, "RFC 1042")
         made.extend(snap)
         if whole and not snap[0].value and snap[1].value > LONGEST_LLC:
-            return _next_by_type(snap[1].value)
+            return _next(snap[1].value)
     elif whole and saps == [6, 6, 3]:
         return dissect_ipv4
     return None
@@ -260,11 +194,13 @@ def _llc(cursor: Cursor, layers: list[Field], length: int) -> Step | None:
 def _pppoe(cursor: Cursor, layers: list[Field]) -> Step | None:
     what = "Carries a dial-up session over Ethernet."
     made, whole = take_header(cursor, layers, PPPOE, "PPPoE", "pppoe", what, "RFC 2516 section 4")
-    if not whole or not cursor.left:
+    if not whole:
         return None
     cursor.end = min(cursor.end, cursor.byte + made.children[4].value)
-    if not cursor.left:
-        return None
+    return _ppp
+
+
+def _ppp(cursor: Cursor, layers: list[Field]) -> Step | None:
     what = "Says what the session carries."
     made, whole = take_header(cursor, layers, PPP, "PPP", "ppp", what, "RFC 1661 section 2")
     return {0x21: dissect_ipv4, 0x57: dissect_ipv6}.get(made.children[0].value) if whole else None
@@ -273,9 +209,9 @@ def _pppoe(cursor: Cursor, layers: list[Field]) -> Step | None:
 def _mpls(cursor: Cursor, layers: list[Field]) -> Step | None:
     what = "A label by which routers switch the packet on."
     made, whole = take_header(cursor, layers, MPLS, "MPLS", "mpls", what, "RFC 3032 section 2.1")
-    if not whole or not cursor.left:
+    if not whole:
         return None
-    return _by_version(cursor) if made.children[2].value else _mpls
+    return _by_version if made.children[2].value else _mpls
 
 
 def _arp(cursor: Cursor, layers: list[Field]) -> Step | None:
@@ -286,3 +222,32 @@ def _arp(cursor: Cursor, layers: list[Field]) -> Step | None:
     if cursor.left and cursor.end == len(cursor.data):
         cursor.end = cursor.byte  # the rest is padding of the link
     return None
+
+
+def _next(kind: int) -> Step | None:
+    """Return the step for what a type names; a small one is the length of an LLC frame."""
+    return partial(_llc, length=kind) if 0 < kind <= LONGEST_LLC else _BY_TYPE.get(kind)
+
+
+_BY_TYPE: dict[int, Step] = {
+    link_layer.TYPE_IPV4: dissect_ipv4,
+    link_layer.TYPE_IPV6: dissect_ipv6,
+    TYPE_ARP: _arp,
+    link_layer.TYPE_PPPOE: _pppoe,
+    **dict.fromkeys(link_layer.VLAN_TYPES, _vlan),
+    **dict.fromkeys(link_layer.MPLS_TYPES, _mpls),
+}
+FIRST_STEPS: dict[int, Step] = {
+    link_layer.LINK_ETHERNET: _ethernet,
+    link_layer.LINK_NULL: _null,
+    link_layer.LINK_LOOP: _null,
+    link_layer.LINK_SLL: partial(
+        _cooked, name="Linux cooked capture", source="LINKTYPE_LINUX_SLL", before=SLL, behind=(SLL_PROTOCOL,)
+    ),
+    link_layer.LINK_SLL2: partial(
+        _cooked, name="Linux cooked capture v2", source="LINKTYPE_LINUX_SLL2", before=SLL2, behind=()
+    ),
+    link_layer.LINK_IPV4: dissect_ipv4,
+    link_layer.LINK_IPV6: dissect_ipv6,
+    **dict.fromkeys(link_layer.RAW_LINKS, _by_version),
+}

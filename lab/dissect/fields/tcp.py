@@ -12,12 +12,19 @@
 
 from typing import NamedTuple
 
-from lab.dissect.fields.tree import Cursor, Field, Layer, Row, group, in_hex, layer
-from lab.dissect.tcp.options import END, MSS, NOP, SACK, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE
+from lab.dissect.fields import checksums
+from lab.dissect.fields.options import take_options
+from lab.dissect.fields.tree import Cursor, Field, Row, group, in_hex, take_header
+from lab.dissect.packets.network_names import TCP_OPTIONS
+from lab.dissect.tcp.options import MSS, SACK, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE
 
 SOURCE = "RFC 9293 section 3.1"
 
-PORTS_AND_NUMBERS = (
+_ACK = "The acknowledgment number is valid: in all segments but the first SYN and some RSTs."
+_PUSH = "Push: the receiver should not wait for more before it passes this on; it marks no message."
+_SYN = "Synchronise: opens a direction and names its initial sequence number."
+_WINDOW = "Room for {value} more bytes, before scaling by the agreed shift."
+BEFORE_FLAGS = (
     Row("Source port", "tcp.srcport", 16, "The sender's end of the connection."),
     Row("Destination port", "tcp.dstport", 16, "The receiver's end; a server's is known beforehand."),
     Row("Sequence number", "tcp.seq_raw", 32, "The number of the first payload byte, or of the SYN."),
@@ -30,24 +37,13 @@ FLAGS = (
     Row("CWR", "tcp.flags.cwr", 1, "Congestion window reduced: the sender has slowed down (RFC 3168)."),
     Row("ECE", "tcp.flags.ece", 1, "ECN echo: a router marked congestion on the way (RFC 3168)."),
     Row("URG", "tcp.flags.urg", 1, "The urgent pointer is valid."),
-    Row(
-        "ACK",
-        "tcp.flags.ack",
-        1,
-        "The acknowledgment number is valid: in all segments but the first SYN and some RSTs.",
-    ),
-    Row(
-        "PSH",
-        "tcp.flags.push",
-        1,
-        "Push: the receiver should not wait for more before it passes this on; it marks no message.",
-    ),
+    Row("ACK", "tcp.flags.ack", 1, _ACK),
+    Row("PSH", "tcp.flags.push", 1, _PUSH),
     Row("RST", "tcp.flags.reset", 1, "Reset: the connection is over at once."),
-    Row("SYN", "tcp.flags.syn", 1, "Synchronise: opens a direction and names its initial sequence number."),
+    Row("SYN", "tcp.flags.syn", 1, _SYN),
     Row("FIN", "tcp.flags.fin", 1, "Finished: the sender will send no more."),
 )
-_WINDOW = "Room for {value} more bytes, before scaling by the agreed shift."
-WINDOW_TO_URGENT = (
+BEHIND_FLAGS = (
     Row("Window", "tcp.window_size_value", 16, _WINDOW),
     Row("Checksum", "tcp.checksum", 16, "", in_hex(4)),
     Row("Urgent pointer", "tcp.urgent_pointer", 16, "Where urgent data ends, if URG is set."),
@@ -67,65 +63,47 @@ _CLOCKS = (
 class _Option(NamedTuple):
     name: str
     key: str
-    rows: tuple[Row, ...] | None  # of its value; None: bytes
     meaning: str
     source: str
+    rows: tuple[Row, ...] | None = None  # of its value; None: bytes
 
 
-_SCALE_MEANING = "Makes windows over 65,535 bytes possible, if both sides offer it."
-_CLOCK_MEANING = "Measures round trips and unmasks old duplicates."
+_LARGEST, _HOW_LARGE = "Maximum segment size", "How large a segment may be."
+_SCALE = "Makes windows over 65,535 bytes possible, if both sides offer it."
+_CLOCK = "Measures round trips and unmasks old duplicates."
+_SACK_OK = "I understand SACK blocks."
 _OPTIONS = {
-    MSS: _Option(
-        "Maximum segment size",
-        "tcp.options.mss",
-        (_SIZE,),
-        "How large a segment may be.",
-        "RFC 9293 section 3.7.1",
-    ),
-    WINDOW_SCALE: _Option(
-        "Window scale", "tcp.options.wscale", (_SHIFT,), _SCALE_MEANING, "RFC 7323 section 2"
-    ),
-    SACK_PERMITTED: _Option(
-        "SACK permitted", "tcp.options.sack_perm", (), "I understand SACK blocks.", "RFC 2018 section 2"
-    ),
-    SACK: _Option("SACK", "tcp.options.sack", None, "What arrived beyond a hole.", "RFC 2018 section 3"),
-    TIMESTAMPS: _Option("Timestamps", "tcp.options.timestamp", _CLOCKS, _CLOCK_MEANING, "RFC 7323 section 3"),
+    MSS: _Option(_LARGEST, "tcp.options.mss", _HOW_LARGE, "RFC 9293 section 3.7.1", (_SIZE,)),
+    WINDOW_SCALE: _Option("Window scale", "tcp.options.wscale", _SCALE, "RFC 7323 section 2", (_SHIFT,)),
+    SACK_PERMITTED: _Option("SACK permitted", "tcp.options.sack_perm", _SACK_OK, "RFC 2018 section 2", ()),
+    SACK: _Option("SACK", "tcp.options.sack", "What arrived beyond a hole.", "RFC 2018 section 3"),
+    TIMESTAMPS: _Option("Timestamps", "tcp.options.timestamp", _CLOCK, "RFC 7323 section 3", _CLOCKS),
 }
-_NAMES = {
-    19: "MD5 signature",
-    27: "Quick start",
-    28: "User timeout",
-    29: "Authentication",
-    30: "Multipath TCP",
-}
-_NAMES |= {34: "Fast open cookie", 253: "Experiment 1", 254: "Experiment 2"}
 
 
-def dissect_tcp(cursor: Cursor) -> tuple[Layer, Field | None]:
-    """Take the header at ``cursor``; return its layer and its checksum, not judged yet (None: not captured)."""
-    first = cursor.byte
-    fields, whole = cursor.table(PORTS_AND_NUMBERS, SOURCE)
-    if whole:
-        flags, whole = cursor.table(FLAGS, SOURCE)
-        if flags:
-            fields.append(_flags_field(flags) if whole else group("Flags", flags, source=SOURCE))
-    if whole:
-        rest, whole = cursor.table(WINDOW_TO_URGENT, SOURCE)
-        fields += rest
-    if whole:
-        header = fields[4].value * 4
-        if header < 20:
-            fields[4].meaning += " Less than 5 cannot be."
-        elif header > 20 and (options := _options(cursor.until(first + header))):
-            text = f"{header - 20} bytes"
-            fields.append(group("Options", options, text, key="tcp.options", source=SOURCE))
-            cursor.bit = options[-1].bit_start + options[-1].bit_length
-    checksum = next((one for one in fields if one.key == "tcp.checksum"), None)
+def dissect_tcp(cursor: Cursor, layers: list[Field]) -> None:
+    """Take the header at ``cursor``, with its options."""
+    rows = (*BEFORE_FLAGS, *FLAGS, *BEHIND_FLAGS)
     meaning = "A reliable stream of bytes in each direction, between two ports."
-    return layer("TCP", "tcp", first * 8, fields, meaning), checksum
+    made, whole = take_header(cursor, layers, rows, "TCP", "tcp", meaning, SOURCE)
+    first = len(BEFORE_FLAGS)
+    if flags := made.children[first : first + len(FLAGS)]:
+        made.children[first : first + len(FLAGS)] = [_flags_field(flags)]
+    if whole:
+        length = made.find("tcp.hdr_len")
+        if length.value < 5:
+            length.meaning += " Less than 5 cannot be."
+        inner = cursor.part(length.value * 4 - 20)
+        if options := take_options(inner, _option, ("tcp.options.nop", "tcp.options.eol"), SOURCE):
+            text = f"{length.value * 4 - 20} bytes"
+            made.extend([group("Options", options, text, key="tcp.options", source=SOURCE)])
+    if made.get("tcp.checksum") is not None:
+        checksums.judge_payload(made, cursor, layers)
 
 
 def _flags_field(flags: list[Field]) -> Field:
+    if len(flags) < len(FLAGS):
+        return group("Flags", flags, source=SOURCE)
     value = 0
     for flag, row in zip(flags, FLAGS, strict=True):
         value = value << row.bits | flag.value
@@ -134,30 +112,10 @@ def _flags_field(flags: list[Field]) -> Field:
     return group("Flags", flags, text, meaning, key="tcp.flags", source=SOURCE, value=value)
 
 
-def _options(cursor: Cursor) -> list[Field]:
-    options: list[Field] = []
-    while cursor.left:
-        kind = cursor.number(8)
-        length = cursor.data[cursor.byte + 1] if cursor.left >= 2 else 0
-        if kind == NOP:
-            meaning, key = "Padding between options.", "tcp.options.nop"
-            options.append(cursor.run(1, "No operation", meaning, key=key, source=SOURCE))
-        elif kind == END:
-            meaning, key = "The rest fills up to 32 bits.", "tcp.options.eol"
-            options.append(cursor.rest("End of options", meaning, key=key, source=SOURCE))
-        elif length < 2 or length > cursor.left:
-            meaning = f"Kind {kind} claims {length} bytes, which cannot be: the list ends here."
-            options.append(cursor.rest("Broken option", meaning, source=SOURCE))
-        else:
-            options.append(_option(cursor.until(cursor.byte + length), kind))
-            cursor.bit += length * 8
-    return options
-
-
 def _option(cursor: Cursor, kind: int) -> Field:
-    meaning, source = "An option that this kit only names.", "IANA TCP parameters"
-    unknown = _Option(_NAMES.get(kind, f"Option {kind}"), "", None, meaning, source)
-    name, key, rows, meaning, source = _OPTIONS.get(kind, unknown)
+    only_named = "An option that this kit only names.", "IANA TCP parameters"
+    unknown = _Option(TCP_OPTIONS.get(kind, f"Option {kind}"), "", *only_named)
+    name, key, meaning, source, rows = _OPTIONS.get(kind, unknown)
     head = (
         Row("Kind", "tcp.option_kind", 8, f"{kind} stands for: {name.lower()}."),
         Row("Length", "tcp.option_len", 8, "Bytes of this option, kind and length included."),

@@ -10,34 +10,21 @@ to say about it.
 """
 
 from lab.dissect.fields.tls_extensions import CLIENT_HELLO, SERVER_HELLO, extensions
-from lab.dissect.fields.tree import Cursor, Field, Layer, Row, group, layer, named
-from lab.dissect.fields.vectors import MOST_ITEMS, Vector
-from lab.dissect.tls import names
-from lab.dissect.tls.records import (
-    ALERT,
-    APPLICATION_DATA,
-    CHANGE_CIPHER_SPEC,
-    CONTENT_NAMES,
-    HANDSHAKE,
-    HEADER,
-    can_be_record,
-)
+from lab.dissect.fields.tree import Cursor, Field, Layer, Row, Taker, group, layer, named
+from lab.dissect.fields.vectors import Vector
+from lab.dissect.tls import names, records
+from lab.dissect.tls.records import CONTENT_NAMES
 
 SOURCE = "RFC 8446 section 5.1"
 ENCRYPTED_EXTENSIONS, CERTIFICATE, CERTIFICATE_VERIFY = 8, 11, 15
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 _VERSION = named(names.VERSIONS, 4)
+_HOLDS = named(CONTENT_NAMES, 2)
 _OLD_VERSION = "Up to TLS 1.2 the version in use; TLS 1.3 keeps an old value for old middleboxes."
 _HELLO_VERSION = "Up to TLS 1.2 the version itself; TLS 1.3 keeps TLS 1.2 here and uses an extension."
 RECORD_HEADER = (
-    Row(
-        "Content type",
-        "tls.record.content_type",
-        8,
-        "What the record holds: {text}.",
-        named(CONTENT_NAMES, 2),
-    ),
+    Row("Content type", "tls.record.content_type", 8, "What the record holds: {text}.", _HOLDS),
     Row("Version", "tls.record.version", 16, _OLD_VERSION, _VERSION),
     Row("Length", "tls.record.length", 16, "Bytes in the record: readable for everyone, TLS or not."),
 )
@@ -49,52 +36,63 @@ HANDSHAKE_HEADER = (
     Row("Type", "tls.handshake.type", 8, "Which message this is: {text}.", named(names.HANDSHAKES, 2)),
     Row("Length", "tls.handshake.length", 24, "Bytes of the message behind this field."),
 )
-HELLO_VERSION = Row("Version", "tls.handshake.version", 16, _HELLO_VERSION, _VERSION)
-CIPHER = Row("Cipher suite", "tls.handshake.ciphersuite", 16, "{text}", named(names.CIPHERS, 4))
-METHOD, METHOD_MEANING = "tls.handshake.comp_method", "0: none, the only one left."
-SIGNED_WITH = Row(
-    "Algorithm", "tls.handshake.sig_hash_alg", 16, "How it is signed: {text}.", named(names.SIGNATURES, 4)
-)
-SESSION_ID = Vector(
-    "Session ID",
-    8,
-    key="tls.handshake.session_id",
-    length_key="tls.handshake.session_id_length",
-    meaning="Once for resuming a session; TLS 1.3 sends it for old middleboxes only.",
-)
-CIPHERS = Vector(
-    "Cipher suites",
-    16,
-    CIPHER,
-    key="tls.handshake.ciphersuites",
-    length_key="tls.handshake.cipher_suites_length",
-    meaning="The cipher suites that the client supports, best first.",
-    source="RFC 8446 section 4.1.2",
-)
-METHODS = Vector(
-    "Compression methods",
-    8,
-    Row("Method", METHOD, 8, METHOD_MEANING),
-    key="tls.handshake.comp_methods",
-    length_key="tls.handshake.comp_methods_length",
-)
+
+KEY = "tls.handshake."
+_X509 = "An X.509 certificate: a name and a public key, signed by an authority."
+_OLD_SESSION = "Once for resuming a session; TLS 1.3 sends it for old middleboxes only."
+_BEST_FIRST = "The cipher suites that the client supports, best first."
+_PROOF = "Only the owner of the certificate's private key can sign this handshake."
+HELLO_VERSION = Row("Version", KEY + "version", 16, _HELLO_VERSION, _VERSION)
+SESSION_ID = Vector("Session ID", 8, KEY + "session_id", KEY + "session_id_length", _OLD_SESSION)
+CIPHER = Row("Cipher suite", KEY + "ciphersuite", 16, "{text}", named(names.CIPHERS, 4))
+_SUITES, _SUITES_LENGTH = KEY + "ciphersuites", KEY + "cipher_suites_length"
+CIPHERS = Vector("Cipher suites", 16, _SUITES, _SUITES_LENGTH, _BEST_FIRST, items=(CIPHER,))
+METHOD = Row("Method", KEY + "comp_method", 8, "0: none, the only one left.")
+METHODS = Vector("Compression methods", 8, KEY + "comp_methods", KEY + "comp_methods_length", items=(METHOD,))
+ONE_METHOD = METHOD._replace(name="Compression method")
+CONTEXT = Vector("Request context", 8, "", KEY + "certificate_request_context_length")
 ONE_CERTIFICATE = Vector(
-    "Certificate",
-    24,
-    key="tls.handshake.certificate",
-    length_key="tls.handshake.certificate_length",
-    meaning="An X.509 certificate: a name and a public key, signed by an authority.",
-    source="RFC 5280",
+    "Certificate", 24, KEY + "certificate", KEY + "certificate_length", _X509, "RFC 5280"
 )
-SIGNATURE = Vector(
-    "Signature",
-    16,
-    key="tls.handshake.sig",
-    length_key="tls.handshake.sig_len",
-    meaning="Only the owner of the certificate's private key can sign this handshake.",
-)
+_SIGNED_HOW = "How it is signed: {text}."
+SIGNED_WITH = Row("Algorithm", KEY + "sig_hash_alg", 16, _SIGNED_HOW, named(names.SIGNATURES, 4))
+SIGNATURE = Vector("Signature", 16, KEY + "sig", KEY + "sig_len", _PROOF)
+
+
+def _random(cursor: Cursor, source: str) -> list[Field]:
+    meaning = "32 random bytes: no two handshakes are the same, so none can be replayed."
+    return [cursor.run(32, "Random", meaning, key=KEY + "random", source=source)] if cursor.left else []
+
+
+def _server_random(cursor: Cursor, source: str) -> list[Field]:
+    fields = _random(cursor, source)
+    if fields and fields[0].value == RETRY_RANDOM:
+        again = "asks the client to try again (section 4.1.4)"
+        fields[0].meaning = f"Not random: this value (section 4.1.3) {again}."
+    return fields
+
+
+def _certificates(cursor: Cursor, source: str) -> list[Field]:
+    """TLS 1.3 puts a context before the list and extensions behind each certificate; TLS 1.2 has neither."""
+    size = int.from_bytes(cursor.data[cursor.byte : cursor.byte + 3], "big")
+    is_13 = cursor.left >= 4 and size != cursor.left - 3
+    items: tuple[Taker, ...] = (ONE_CERTIFICATE, extensions(CERTIFICATE)) if is_13 else (ONE_CERTIFICATE,)
+    found = Vector("Certificates", 24, KEY + "certificates", KEY + "certificates_length", items=items)
+    return cursor.table((CONTEXT, found) if is_13 else (found,), source)[0]
+
+
+_CLIENT_HELLO = (HELLO_VERSION, _random, SESSION_ID, CIPHERS, METHODS, extensions(CLIENT_HELLO))
+_SERVER_HELLO = (HELLO_VERSION, _server_random, SESSION_ID, CIPHER, ONE_METHOD, extensions(SERVER_HELLO))
+# The messages whose bodies are tables, and where each is defined.
+BODIES: dict[int, tuple[tuple[Row | Taker, ...], str]] = {
+    CLIENT_HELLO: (_CLIENT_HELLO, "RFC 8446 section 4.1.2"),
+    SERVER_HELLO: (_SERVER_HELLO, "RFC 8446 section 4.1.3"),
+    ENCRYPTED_EXTENSIONS: ((extensions(ENCRYPTED_EXTENSIONS),), "RFC 8446 section 4.3.1"),
+    CERTIFICATE: ((_certificates,), "RFC 8446 section 4.4.2"),
+    CERTIFICATE_VERIFY: ((SIGNED_WITH, SIGNATURE), "RFC 8446 section 4.4.3"),
+}
 # What the other messages are for; their bodies are shown as bytes.
-BODIES = {
+PURPOSES = {
     4: ("Lets the client resume this session later.", "RFC 8446 section 4.6.1"),
     12: ("The server's public key for this connection, signed.", "RFC 5246 section 7.4.3"),
     13: ("The server wants a certificate from the client.", "RFC 8446 section 4.3.2"),
@@ -106,49 +104,49 @@ BODIES = {
 
 def looks_like_tls(payload: bytes) -> bool:
     """Return whether the bytes begin like a record."""
-    return len(payload) >= HEADER and can_be_record(payload, 0)
+    return len(payload) >= records.HEADER and records.can_be_record(payload, 0)
 
 
 def dissect_tls(cursor: Cursor) -> Layer:
     """Take all records up to the cursor's end; the last may go on in the next segment."""
-    start, records, encrypted = cursor.bit, [], False
+    found: list[Field] = []
+    encrypted = False
     while cursor.left and looks_like_tls(cursor.data[cursor.byte : cursor.end]):
-        records.append(_record(cursor, encrypted))
-        encrypted |= records[-1].value == CHANGE_CIPHER_SPEC
+        found.append(_record(cursor, encrypted))
+        encrypted |= found[-1].value == records.CHANGE_CIPHER_SPEC
     if cursor.left:
         meaning = "The middle of a record that began in an earlier segment, or not TLS."
-        records.append(cursor.rest("Data", meaning))
+        found.append(cursor.rest("Data", meaning))
     meaning = "Protects what is above from being read and changed on the way."
-    return layer("TLS", "tls", start, records, meaning)
+    return layer("TLS", "tls", found, meaning)
 
 
 def _record(cursor: Cursor, encrypted: bool) -> Field:
     fields, _ = cursor.table(RECORD_HEADER, SOURCE)
     content_type, length = fields[0].value, fields[2].value
-    inner = cursor.until(cursor.byte + length)
+    inner = cursor.part(length)
     if inner.left < length:
         meaning = f"{inner.left} of {length} bytes; the others are in the segments that follow."
         if inner.left:
             fields.append(inner.rest("Beginning of the record", meaning))
     elif length:
         fields += _fragment(inner, content_type, encrypted)
-    cursor.bit = inner.bit
     name, text = f"Record: {CONTENT_NAMES[content_type]}", f"{length} bytes"
     return group(name, fields, text, key="tls.record", source=SOURCE, value=content_type)
 
 
 def _fragment(cursor: Cursor, content_type: int, encrypted: bool) -> list[Field]:
     """Take what a whole record holds."""
-    if content_type == HANDSHAKE:
+    if content_type == records.HANDSHAKE:
         return _messages(cursor, encrypted)
-    if content_type == ALERT and cursor.left == 2:
+    if content_type == records.ALERT and cursor.left == 2:
         return cursor.table(ALERT_ROWS, "RFC 8446 section 6")[0]
-    if content_type == CHANGE_CIPHER_SPEC:
+    if content_type == records.CHANGE_CIPHER_SPEC:
         meaning = "From here on this side encrypts (TLS 1.2); TLS 1.3 sends it for middleboxes only."
         key, source = "tls.change_cipher_spec", "RFC 5246 section 7.1"
         return [cursor.rest("Change cipher spec", meaning, key=key, source=source)]
     name, key = f"Encrypted {CONTENT_NAMES[content_type].lower()}", ""
-    if content_type == APPLICATION_DATA:
+    if content_type == records.APPLICATION_DATA:
         name, key = "Encrypted data", "tls.app_data"
     meaning = "Ciphertext: without the keys it shows its length; in TLS 1.2 also its real type and, with AES-GCM, a nonce."
     return [cursor.rest(name, meaning, key=key, source="RFC 8446 section 5.2, RFC 5246 section 6.2.3.3")]
@@ -164,9 +162,7 @@ def _messages(cursor: Cursor, encrypted: bool) -> list[Field]:
             meaning = "Ciphertext, or a part of a message that goes on in another record."
             messages.append(cursor.rest("Encrypted or partial handshake message", meaning))
         else:
-            inner = cursor.until(cursor.byte + 4 + size)
-            messages.append(dissect_handshake(inner))
-            cursor.bit = inner.bit
+            messages.append(dissect_handshake(cursor.part(4 + size)))
     return messages
 
 
@@ -176,65 +172,10 @@ def dissect_handshake(cursor: Cursor) -> Field:
     if not whole:
         return group("Handshake message", fields)
     kind = fields[0].value
-    bodies = {CLIENT_HELLO: _client_hello, SERVER_HELLO: _server_hello, CERTIFICATE: _certificate}
-    bodies |= {CERTIFICATE_VERIFY: _certificate_verify, ENCRYPTED_EXTENSIONS: extensions(kind).take}
-    if kind in bodies and cursor.left:
-        fields += bodies[kind](cursor)
+    if kind in BODIES:
+        fields += cursor.table(*BODIES[kind])[0]
     if cursor.left:
-        meaning, source = BODIES.get(kind, ("", ""))
+        meaning, source = PURPOSES.get(kind, ("", ""))
         fields.append(cursor.rest("Contents", meaning, source=source))
     name, text = names.HANDSHAKES.get(kind, f"Message {kind}"), f"{fields[1].value} bytes"
     return group(name, fields, text, key="tls.handshake", source="RFC 8446 section 4", value=kind)
-
-
-def _hello_start(cursor: Cursor, source: str) -> list[Field]:
-    fields, whole = cursor.table((HELLO_VERSION,), source)
-    if whole and cursor.left:
-        meaning = "32 random bytes: no two handshakes are the same, so none can be replayed."
-        fields.append(cursor.run(32, "Random", meaning, key="tls.handshake.random", source=source))
-        fields += SESSION_ID.take(cursor)
-    return fields
-
-
-def _client_hello(cursor: Cursor) -> list[Field]:
-    fields = _hello_start(cursor, "RFC 8446 section 4.1.2")
-    for vector in (CIPHERS, METHODS, extensions(CLIENT_HELLO)):
-        fields += vector.take(cursor)
-    return fields
-
-
-def _server_hello(cursor: Cursor) -> list[Field]:
-    source = "RFC 8446 section 4.1.3"
-    fields = _hello_start(cursor, source)
-    if len(fields) > 1 and fields[1].value == RETRY_RANDOM:
-        fields[
-            1
-        ].meaning = "Not random: this value (section 4.1.3) asks the client to try again (section 4.1.4)."
-    method = Row("Compression method", METHOD, 8, METHOD_MEANING)
-    fields += cursor.table((CIPHER, method), source)[0]
-    return fields + extensions(SERVER_HELLO).take(cursor)
-
-
-def _certificate(cursor: Cursor) -> list[Field]:
-    """TLS 1.3 puts a context before the list and extensions behind each certificate; TLS 1.2 has neither."""
-    size = int.from_bytes(cursor.data[cursor.byte : cursor.byte + 3], "big")
-    is_13 = cursor.left >= 4 and size != cursor.left - 3
-    context_key = "tls.handshake.certificate_request_context_length"
-    fields = Vector("Request context", 8, length_key=context_key).take(cursor) if is_13 else []
-
-    def certificates(inner: Cursor) -> list[Field]:
-        found: list[Field] = []
-        while inner.left >= 4 and len(found) < MOST_ITEMS:
-            found += ONE_CERTIFICATE.take(inner)
-            if is_13:
-                found += extensions(CERTIFICATE).take(inner)
-        return found
-
-    key, length_key = "tls.handshake.certificates", "tls.handshake.certificates_length"
-    source = "RFC 8446 section 4.4.2"
-    return fields + Vector("Certificates", 24, certificates, key, length_key, source=source).take(cursor)
-
-
-def _certificate_verify(cursor: Cursor) -> list[Field]:
-    fields, whole = cursor.table((SIGNED_WITH,), "RFC 8446 section 4.4.3")
-    return fields + (SIGNATURE.take(cursor) if whole and cursor.left else [])

@@ -35,9 +35,14 @@ class Field:
         return self.bit_start // 8
 
     @property
+    def bit_end(self) -> int:
+        """Return the first bit behind the field."""
+        return self.bit_start + self.bit_length
+
+    @property
     def length(self) -> int:
         """Return how many bytes it touches."""
-        return (self.bit_start + self.bit_length + 7) // 8 - self.start
+        return (self.bit_end + 7) // 8 - self.start
 
     @property
     def is_bits(self) -> bool:
@@ -67,21 +72,10 @@ class Field:
         """Return the value of the first field that Wireshark calls ``key``, or ``default``."""
         return next((one.value for one in self.walk() if one.key == key), default)
 
-    def leaf_at(self, byte: int) -> "Field":
-        """Return the leaf that ``byte`` belongs to, the first where several share it; IndexError outside."""
-        for one in self.leaves():
-            if one.start <= byte < one.start + one.length:
-                return one
-        raise IndexError(byte)
-
     def as_dict(self) -> dict[str, Any]:
         """Return the field and all below it as plain data, for JSON."""
-        plain: dict[str, Any] = {
-            "name": self.name,
-            "key": self.key,
-            "start": self.start,
-            "length": self.length,
-        }
+        plain: dict[str, Any] = {"name": self.name, "key": self.key}
+        plain |= {"start": self.start, "length": self.length}
         if self.is_bits:
             plain |= {"first_bit": self.bit_start % 8, "bits": self.bit_length}
         value = self.value.hex() if isinstance(self.value, bytes) else self.value
@@ -99,7 +93,7 @@ class Layer(Field):
     def extend(self, fields: Iterable[Field]) -> None:
         """Add fields behind those that the layer has."""
         self.children += fields
-        self.bit_length = _end(self.children, self.bit_start) - self.bit_start
+        self.bit_length = self.children[-1].bit_end - self.bit_start
 
 
 class Row(NamedTuple):
@@ -129,9 +123,11 @@ class Cursor:
         """Return how many whole bytes are left."""
         return max(0, self.end - (self.bit + 7) // 8)
 
-    def until(self, end: int) -> "Cursor":
-        """Return a cursor at the same place that ends at byte ``end`` or where this one does."""
-        return Cursor(self.data, self.byte, min(self.end, end))
+    def part(self, length: int) -> "Cursor":
+        """Return a cursor over the next ``length`` bytes, or as many as there are; move on behind them."""
+        inner = Cursor(self.data, self.byte, min(self.end, self.byte + length))
+        self.bit = max(self.bit, inner.end * 8)
+        return inner
 
     def number(self, bits: int) -> int:
         """Return the next ``bits`` as an unsigned number, most significant first, without moving on."""
@@ -148,33 +144,37 @@ class Cursor:
         self.bit += row.bits
         return taken
 
-    def table(self, rows: Iterable[Row], source: str = "") -> tuple[list[Field], bool]:
-        """Take the fields of a table; return them, and False if the bytes ended first (the last is the rest)."""
+    def table(self, items: Iterable["Row | Taker"], source: str = "") -> tuple[list[Field], bool]:
+        """Take the fields of a table: a row each, or what a function takes.
+
+        Return them, and False if the bytes ended first (the last field is then the rest).
+        """
         taken: list[Field] = []
-        for row in rows:
-            if self.bit + row.bits > self.end * 8:
+        for item in items:
+            if not isinstance(item, Row):
+                taken += item(self, source)
+            elif self.bit + item.bits <= self.end * 8:
+                taken.append(self.take(item, source))
+            else:
                 if self.bit < self.end * 8:
-                    taken.append(self.rest(f"Rest of the header ({row.name} is cut off)"))
+                    taken.append(self.rest(f"Rest of the header ({item.name} is cut off)"))
                 return taken, False
-            taken.append(self.take(row, source))
         return taken, True
 
     def run(self, length: int, name: str, meaning: str = "", *, key: str = "", source: str = "") -> Field:
         """Take the next ``length`` bytes, or as many as there are, as one field whose value is bytes."""
-        length = max(0, min(length, self.left))
-        value = bytes(self.data[self.byte : self.byte + length])
-        taken = Field(name, self.bit, length * 8, value, shorten(value), meaning, source, key)
-        self.bit += length * 8
+        end = max(self.byte, min(self.byte + length, self.end))
+        value = bytes(self.data[self.byte : end])
+        taken = Field(name, self.bit, max(0, end * 8 - self.bit), value, shorten(value), meaning, source, key)
+        self.bit = taken.bit_end
         return taken
 
     def rest(self, name: str, meaning: str = "", *, key: str = "", source: str = "") -> Field:
         """Take all bits that are left as one field whose value is bytes."""
-        start = self.bit
-        value = bytes(self.data[self.byte : self.end])
-        self.bit = max(self.bit, self.end * 8)
-        return Field(name, start, self.bit - start, value, shorten(value), meaning, source, key)
+        return self.run(self.end - self.byte, name, meaning, key=key, source=source)
 
 
+Taker = Callable[[Cursor, str], list[Field]]  # takes fields, of a source; none where no bytes are left
 Step = Callable[[Cursor, list[Field]], Any]  # takes a header, adds its layer; returns the next step, or None
 
 
@@ -194,25 +194,18 @@ def named(names: dict[int, str], digits: int = 0) -> Callable[[int], str]:
     return lambda value: f"{show(value)} ({names[value]})" if value in names else show(value)
 
 
-def _end(children: list[Field], otherwise: int) -> int:
-    return max((child.bit_start + child.bit_length for child in children), default=otherwise)
-
-
-def layer(
-    name: str, key: str, start_bit: int, children: list[Field], meaning: str = "", text: str = ""
-) -> Layer:
-    """Return a layer of fields that follow one another from ``start_bit`` on."""
-    length = _end(children, start_bit) - start_bit
-    return Layer(name, start_bit, length, None, text, meaning, "", key, "", children)
+def layer(name: str, key: str, children: list[Field], meaning: str = "", text: str = "") -> Layer:
+    """Return a layer of fields that follow one another."""
+    start = children[0].bit_start
+    return Layer(name, start, children[-1].bit_end - start, None, text, meaning, "", key, "", children)
 
 
 def take_header(
     cursor: Cursor, layers: list[Field], rows: Iterable[Row], name: str, key: str, meaning: str, source: str
 ) -> tuple[Layer, bool]:
     """Take a header's table, add its layer to ``layers``; return it and whether the header was whole."""
-    start = cursor.bit
     fields, whole = cursor.table(rows, source)
-    made = layer(name, key, start, fields, meaning)
+    made = layer(name, key, fields, meaning)
     layers.append(made)
     return made, whole
 
@@ -229,5 +222,4 @@ def group(
 ) -> Field:
     """Return one field made of others that follow one another."""
     start = children[0].bit_start
-    length = _end(children, start) - start
-    return Field(name, start, length, value, text, meaning, source, key, "", children)
+    return Field(name, start, children[-1].bit_end - start, value, text, meaning, source, key, "", children)

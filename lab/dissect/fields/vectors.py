@@ -4,51 +4,45 @@ Nearly everything in a handshake message is one of these, so a message is writte
 vectors.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from lab.dissect.fields.tree import Cursor, Field, Row, group
+from lab.dissect.fields.tree import Cursor, Field, Row, Taker, group
 
-MOST_ITEMS = 4096  # items of a vector that are shown one by one
-
-Items = Callable[[Cursor], list[Field]]
+MOST_ITEMS = 4096  # fields of a vector that are shown one by one
 
 
-class Vector(NamedTuple):
-    """A vector of ``items``: a row that repeats, a function that takes them, or None for bytes or text."""
+@dataclass(frozen=True)
+class Vector:
+    """A vector whose items are those of a table that repeats; without a table it is bytes, or text.
+
+    Called with a cursor it takes the length and, if that is not zero, one field of that many bytes.
+    """
 
     name: str
     bits: int  # of the length
-    items: Row | Items | None = None
     key: str = ""
     length_key: str = ""
     meaning: str = ""
-    source: str = ""
+    source: str = ""  # "": that of the table it stands in
+    items: tuple[Row | Taker, ...] = ()
     is_text: bool = False
 
-    def take(self, cursor: Cursor) -> list[Field]:
-        """Take the length and, if it is not zero, one field of that many bytes."""
+    def __call__(self, cursor: Cursor, source: str) -> list[Field]:
+        source = self.source or source
         row = Row(f"{self.name} length", self.length_key, self.bits, "Bytes that follow.")
-        length, whole = cursor.table((row,), self.source)
+        length, whole = cursor.table((row,), source)
         if not whole or not length[0].value or not cursor.left:
             return length
-        inner = cursor.until(cursor.byte + length[0].value)
-        if self.items is None:
-            content = inner.rest(self.name, self.meaning, key=self.key, source=self.source)
+        inner = cursor.part(length[0].value)
+        if not self.items:
+            content = inner.rest(self.name, self.meaning, key=self.key, source=source)
             if self.is_text:
                 content.value = content.text = content.value.decode("ascii", "backslashreplace")
-        else:
-            children = _repeat(self.items, inner) if isinstance(self.items, Row) else self.items(inner)
-            if inner.left:
-                children.append(inner.rest("Rest", "Cut off, or not as the standard has it."))
-            text = f"{len(children)} items"
-            content = group(self.name, children, text, self.meaning, key=self.key, source=self.source)
-        cursor.bit = inner.bit
-        return [*length, content]
-
-
-def _repeat(row: Row, cursor: Cursor) -> list[Field]:
-    taken: list[Field] = []
-    while cursor.left >= row.bits // 8 and len(taken) < MOST_ITEMS:
-        taken.append(cursor.take(row))
-    return taken
+            return [*length, content]
+        children: list[Field] = []
+        while inner.left and len(children) < MOST_ITEMS:
+            children += inner.table(self.items, source)[0]
+        if inner.left:
+            children.append(inner.rest("Rest", f"Behind {MOST_ITEMS} items, which are shown one by one."))
+        text = f"{len(children)} items"
+        return [*length, group(self.name, children, text, self.meaning, key=self.key, source=source)]

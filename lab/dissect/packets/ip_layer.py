@@ -15,11 +15,12 @@ import numpy as np
 
 from lab.dissect.files.bytes_view import Column, gather
 
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 FRAGMENT_HEADER, AUTHENTICATION, NOTHING_MORE = 44, 51, 59
 EXTENSIONS_IPV6 = (0, 43, 44, 51, 60, 135, 139, 140)  # RFC 8200 section 4, RFC 7045
 MOST_EXTENSIONS = 64  # headers in a row that are followed
 
-_WORDS = [
+_START = [
     ("version", "u1"),
     ("tos", "u1"),
     ("total", ">u2"),
@@ -27,9 +28,8 @@ _WORDS = [
     ("fragment", ">u2"),
     ("ttl", "u1"),
 ]
-_IPV4 = np.dtype(
-    [*_WORDS, ("protocol", "u1"), ("checksum", ">u2"), ("source", ">u4"), ("destination", ">u4")]
-)
+_ENDS = [("protocol", "u1"), ("checksum", ">u2"), ("source", ">u4"), ("destination", ">u4")]
+_IPV4 = np.dtype(_START + _ENDS)
 _LABEL = [("label", ">u4"), ("length", ">u2"), ("next", "u1"), ("hops", "u1")]
 _IPV6 = np.dtype([*_LABEL, ("source", "S16"), ("destination", "S16")])
 _EXTENSION = np.dtype([("next", "u1"), ("length", "u1"), ("fragment", ">u2")])
@@ -49,10 +49,14 @@ class Carried(NamedTuple):
     later_fragment: Column  # bool
 
 
+def ipv4_text(value: int) -> str:
+    return str(IPv4Address(value))
+
+
 def ipv6_text(value: int) -> str:
     """Return the text of an IPv6 address; an IPv4 address inside it is written as one, as by Wireshark."""
     if value >> 32 == 0xFFFF or 0xFFFF < value < 1 << 32:
-        return ("::ffff:" if value >> 32 else "::") + str(IPv4Address(value & 0xFFFFFFFF))
+        return ("::ffff:" if value >> 32 else "::") + ipv4_text(value & 0xFFFFFFFF)
     return str(IPv6Address(value))
 
 

@@ -14,6 +14,26 @@ PROTOCOLS = {
     60: "destination options", 88: "EIGRP", 89: "OSPF", 103: "PIM", 112: "VRRP", 132: "SCTP", 135: "mobility",
     137: "MPLS", 139: "host identity", 140: "shim6",
 }
+ICMP_TYPES = {
+    0: "echo reply", 3: "destination unreachable", 5: "redirect", 8: "echo request", 11: "time exceeded",
+}
+ICMPV6_TYPES = {
+    1: "destination unreachable", 2: "packet too big", 3: "time exceeded", 128: "echo request", 129: "echo reply",
+    133: "router solicitation", 134: "router advertisement", 135: "neighbour solicitation",
+    136: "neighbour advertisement",
+}
+IP_OPTIONS = {
+    7: "Record route", 68: "Time stamp", 131: "Loose source route", 136: "Stream identifier",
+    137: "Strict source route", 148: "Router alert",
+}
+IP_EXTENSIONS = {
+    0: "Hop-by-hop options", 43: "Routing", 51: "Authentication", 60: "Destination options", 135: "Mobility",
+    139: "Host identity", 140: "Shim6",
+}
+TCP_OPTIONS = {
+    19: "MD5 signature", 27: "Quick start", 28: "User timeout", 29: "Authentication", 30: "Multipath TCP",
+    34: "Fast open cookie", 253: "Experiment 1", 254: "Experiment 2",
+}
 PPP_PROTOCOLS = {
     0x0021: "IPv4", 0x0057: "IPv6", 0x8021: "IPCP", 0x8057: "IPV6CP", 0xC021: "LCP", 0xC023: "PAP", 0xC223: "CHAP",
 }

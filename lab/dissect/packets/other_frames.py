@@ -11,7 +11,7 @@ import numpy as np
 from lab.dissect.files.bytes_view import Column
 from lab.dissect.files.capture import Capture
 from lab.dissect.packets import link_layer
-from lab.dissect.packets.ip_layer import EXTENSIONS_IPV6, Carried, read_ipv4, read_ipv6
+from lab.dissect.packets.ip_layer import EXTENSIONS_IPV6, TCP, Carried, read_ipv4, read_ipv6
 from lab.dissect.packets.link_layer import find_types
 from lab.dissect.packets.network_names import ETHER_TYPES, LINK_TYPES, PROTOCOLS
 from lab.dissect.text import counted
@@ -26,7 +26,6 @@ _TYPE_NAMES = ETHER_TYPES | {
     link_layer.UNKNOWN: "unknown protocols",
 }
 _TUNNELS = {4: "IPv4 in IP", 41: "IPv6 in IP", 137: "MPLS in IP", 59: "IPv6 without content"}
-TCP = 6
 
 
 def name_frames(capture: Capture, numbers: Column) -> dict[str, Column]:
