@@ -1,1 +1,15 @@
 """One file, one command, named as typed."""
+
+import sys
+
+
+def refuse(command: str, reason: object) -> int:
+    """Print on one line why a command cannot do what was asked; return its exit code."""
+    print(f"{command}: {reason}", file=sys.stderr)
+    return 2
+
+
+def file_fault(error: OSError, path: object) -> str:
+    """Return which file an error is about, ``path`` if the error names none, and what is wrong with it."""
+    name = str(error.filename or path).removesuffix(".part")  # of a file that is renamed when it is whole
+    return f"{name}: {error.strerror or error}"

@@ -6,36 +6,29 @@ import shlex
 import sys
 from pathlib import Path
 
+from lab.commands import refuse
+
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="lab certs",
-        description="Make ca.pem, server.pem and server.key in DIR. Trust them for nothing but the lab.",
-    )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="made if it does not exist")
-    parser.add_argument(
-        "--name",
-        "--host",
-        dest="host",
-        action="append",
-        help="a name or address that clients will type for the server; may be given several times "
-        "(default: localhost, 127.0.0.1, ::1)",
-    )
-    parser.add_argument("--days", type=int, help="how long they are valid (default: 30)")
-    parser.add_argument("--replace", action="store_true", help="replace an existing authority without asking")
+    about = "Make ca.pem, server.pem and server.key in DIR. Trust them for nothing but the lab."
+    parser = argparse.ArgumentParser(prog="lab certs", description=about)
+    add = parser.add_argument
+    name = "a name or address of the server, may be given several times (default: localhost, 127.0.0.1, ::1)"
+    add("folder", metavar="DIR", type=Path, help="made if it does not exist")
+    add("--name", "--host", dest="host", action="append", help=name)
+    add("--days", type=int, help="how long they are valid (default: 30)")
+    add("--replace", action="store_true", help="replace an existing authority without asking")
     options = parser.parse_args(argv)
 
     from lab.harness import certificates
 
     try:
         if refused := _refusal(options.folder, options.replace):
-            print(f"certs: {refused}", file=sys.stderr)
-            return 2
+            return refuse("certs", refused)
         days = certificates.DAYS if options.days is None else options.days
         made = certificates.issue(options.folder, options.host or certificates.LOOPBACK_NAMES, days)
     except (OSError, ValueError, OverflowError) as error:
-        print(f"certs: cannot make certificates in {options.folder}: {error}", file=sys.stderr)
-        return 2
+        return refuse("certs", f"cannot make certificates in {options.folder}: {error}")
     ca, certificate, key = (shlex.quote(str(path)) for path in (made.ca, made.certificate, made.key))
     print(f"Made {ca}, {certificate} and {key}. Next:")
     print(f"  python3 lab/server.py --tls --cert {certificate} --key {key}")
@@ -50,9 +43,8 @@ def _refusal(folder: Path, replace: bool) -> str | None:
     there = [name for name in ("ca.pem", "server.pem", "server.key") if os.path.lexists(folder / name)]
     if not there or replace:
         return None
-    print(
-        f"{folder} holds {', '.join(there)} already. Clients that trust the old ca.pem will refuse the new server."
-    )
+    print(f"{folder} holds {', '.join(there)} already.", end=" ")
+    print("Clients that trust the old ca.pem will refuse the new server.")
     print("Replace them? [y/N] ", end="", flush=True)
     if sys.stdin and sys.stdin.readline().strip().lower() in ("y", "yes"):
         return None

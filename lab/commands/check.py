@@ -6,11 +6,13 @@ last results are read from ``captures/mine/progress.json``, which may be deleted
 """
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.commands import refuse
 from lab.setup.paths import ROOT
 
 if TYPE_CHECKING:
@@ -30,17 +32,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="lab check", description="Check your own exercises, in lab/exercises."
     )
-    parser.add_argument("sheet", nargs="*", help="02, handshake or 02_handshake; without one, all of them")
-    parser.add_argument("--sheets", type=Path, metavar="DIR", help="check the sheets in this folder instead")
-    parser.add_argument(
-        "--time-limit", type=float, default=CALL_S, metavar="S", help="for one call (default: %(default)s s)"
-    )
+    add, seconds = parser.add_argument, "for one call (default: %(default)s s)"
+    add("sheet", nargs="*", help="02, handshake or 02_handshake; without one, all of them")
+    add("--sheets", type=Path, metavar="DIR", help="check the sheets in this folder instead")
+    add("--time-limit", type=float, default=CALL_S, metavar="S", help=seconds)
     options = parser.parse_args(argv)
     try:
         chosen = [_find_sheet(word, sheet_names()) for word in options.sheet] or sheet_names()
     except ValueError as error:
-        print(f"check: {error}", file=sys.stderr)
-        return 2
+        return refuse("check", error)
     arguments = [str(CHECKS / f"test_{sheet}.py") for sheet in chosen]
     arguments += ["--time-limit", str(options.time_limit)]
     arguments += ["--sheets", str(options.sheets.resolve())] if options.sheets else []
@@ -49,14 +49,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _find_sheet(word: str, names: list[str]) -> str:
     number = word.zfill(2) if word.isdigit() else word
-    found = [
-        name
-        for name in names
-        if name == word or name.split("_")[0] == number or name.split("_", 1)[1] == word
-    ]
-    if len(found) != 1:
-        raise ValueError(f"there is no sheet {word!r}: there are {', '.join(names)}")
-    return found[0]
+    for name in names:
+        if word == name or number == name[:2] or word == name[3:]:
+            return name
+    raise ValueError(f"there is no sheet {word!r}: there are {', '.join(names)}")
 
 
 def _run(arguments: list[str], remember: bool) -> int:
@@ -67,8 +63,7 @@ def _run(arguments: list[str], remember: bool) -> int:
     settings += ["--rootdir", str(ROOT), "--config-file", str(ROOT / "pyproject.toml")]
     code = pytest.main([*settings, *arguments], plugins=[reporter])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        print("check: the checks could not be run; is the kit complete?", file=sys.stderr)
-        return 2
+        return refuse("check", "the checks could not be run; is the kit complete?")
     reporter.finish(remember)
     return 1 if {WRONG, BROKEN} & set(reporter.states.values()) else 0
 
@@ -86,9 +81,7 @@ class Reporter:
             print(report.longrepr, file=sys.stderr)
 
     def pytest_collection_modifyitems(self, items: "list[pytest.Function]") -> None:
-        self._names: dict[str, str] = {
-            item.name: item.function.task_name for item in items if hasattr(item.function, "task_name")
-        }
+        self._names = {one.name: getattr(one.function, "task_name", one.name) for one in items}
         sheets = {item.path.stem.removeprefix("test_") for item in items}
         self._facts = {sheet: _facts_of(sheet) for sheet in sheets}
 
@@ -96,7 +89,7 @@ class Reporter:
         if report.when != "call" and not report.failed:
             return
         path, _, test = report.nodeid.partition("::")
-        sheet, task = Path(path).stem.removeprefix("test_"), self._names.get(test, test)
+        sheet, task = Path(path).stem.removeprefix("test_"), self._names[test]
         state = self.states[f"{sheet}.{task}"] = self._state(report, task)
         if sheet != self._sheet:
             print(f"\n{sheet}", flush=True)
@@ -125,8 +118,7 @@ class Reporter:
         print(*(f"\n{story}" for story in self._stories), sep="\n", end="\n" if self._stories else "")
         known = self.states
         if remember:
-            known = {**_remembered(), **self.states}
-            _remember(known)
+            known = _remember(self.states)
             print_answers()
         tasks = [task.id for sheet in sheet_names() for task in load_tasks(sheet)]
         done = sum(known.get(task) == DONE for task in tasks)
@@ -161,17 +153,13 @@ def print_answers() -> None:
             print(f"\n{name} cannot be read: {error}")
 
 
-def _remembered() -> dict[str, str]:
+def _remember(states: dict[str, str]) -> dict[str, str]:
+    """Add states to those of earlier runs, and return all. On a read-only disk nothing is kept."""
     try:
-        known = json.loads(PROGRESS.read_text(encoding="utf-8"))
-        return {str(task): str(state) for task, state in known.items()}
-    except (OSError, ValueError, AttributeError):
-        return {}
-
-
-def _remember(known: dict[str, str]) -> None:
-    try:
+        states = {**json.loads(PROGRESS.read_text(encoding="utf-8")), **states}
+    except (OSError, ValueError, TypeError):
+        pass  # the first run, or a file that somebody has edited
+    with contextlib.suppress(OSError):
         PROGRESS.parent.mkdir(parents=True, exist_ok=True)
-        PROGRESS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-    except OSError:
-        pass  # a kit on a read-only disk: the bar shows this run only
+        PROGRESS.write_text(json.dumps(states, indent=1) + "\n", encoding="utf-8")
+    return states

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.chat.events import printable
+from lab.commands import refuse
 from lab.setup.paths import ROOT
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from lab.exposure.scoring import Score
 
 SHIPPED = ROOT / "captures" / "chat"
@@ -29,28 +28,24 @@ MEANINGS = (
     "yes: I count from here, and have yours",
     "I have yours too: we are connected",
 )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="lab demo",
-        description="Record a chat in plaintext and over TLS, and show what an eavesdropper reads.",
-    )
-    out = ROOT / "captures" / "demo"
-    parser.add_argument(
-        "--out", type=Path, default=out, metavar="DIR", help="folder to write (captures/demo)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
-    parser.add_argument(
-        "--all-rows", action="store_true", help=f"show whole tables, not {SHOWN_ROWS} rows of each"
-    )
-    parser.add_argument("--quiet", action="store_true", help="print the names of the files only")
-    parser.add_argument("--json", action="store_true", help="print the same facts as JSON only")
-    return parser
+WHAT_NEXT = """
+What next:
+  open {page} in a browser: handshake, transcript and charts on one page
+  open {capture} in Wireshark, display filter: tcp.flags.push == 1 && tcp.len > 0
+  python3 lab notebooks           the course, from notebooks/00_start_here.ipynb on
+  python3 lab/server.py           and in two more terminals: python3 lab/client.py"""
 
 
 def main(argv: list[str] | None = None) -> int:
-    options = _parser().parse_args(argv)
+    about = "Record a chat in plaintext and over TLS, and show what an eavesdropper reads."
+    parser = argparse.ArgumentParser(prog="lab demo", description=about)
+    add, out = parser.add_argument, ROOT / "captures" / "demo"
+    add("--out", type=Path, default=out, metavar="DIR", help="folder to write (captures/demo)")
+    add("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
+    add("--all-rows", action="store_true", help=f"show whole tables, not {SHOWN_ROWS} rows of each")
+    add("--quiet", action="store_true", help="print the names of the files only")
+    add("--json", action="store_true", help="print the same facts as JSON only")
+    options = parser.parse_args(argv)
 
     from lab.charts import draw_exposure
     from lab.commands import report
@@ -69,14 +64,12 @@ def main(argv: list[str] | None = None) -> int:
         facts, scores = _facts(folder, manifest)
         draw_exposure(scores).get_figure(root=True).savefig(chart)
         captures = [folder / recording["file"] for recording in manifest["recordings"]]
-        report.write(captures, page)
+        report.write_page(captures, page)
     except (RecordingError, CaptureError) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 2
+        return refuse("demo", error)
     except OSError as error:
         reason = error.strerror or error
-        print(f"demo: cannot write into {options.out}: {reason}; try --out DIR", file=sys.stderr)
-        return 2
+        return refuse("demo", f"cannot write into {options.out}: {reason}; try --out DIR")
     files = [*captures, folder / MANIFEST, chart, page]
     if options.json:
         facts |= {"recorded": refusal is None, "refusal": refusal, "files": [str(file) for file in files]}
@@ -86,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         _print_facts(facts, None if options.all_rows else SHOWN_ROWS)
     print("\n".join(_short(file) for file in files))
     if not silent:
-        _print_what_next(files)
+        print(WHAT_NEXT.format(page=_short(page), capture=_short(captures[0])))
         print(f"\n{conclusion(scores)}")
     return 0
 
@@ -102,11 +95,8 @@ def _recordings(out: Path, seed: int, say: Callable[[str], None]) -> tuple[Path,
     try:
         return out, record(out, VARIANTS, seed, say=lambda line: say("  " + line)), None
     except RecordingRefused as error:
-        print(f"demo: {error}", file=sys.stderr)
-        print(
-            f"demo: continuing with the captures that ship with the kit, in {_short(SHIPPED)}",
-            file=sys.stderr,
-        )
+        instead = f"continuing with the captures that ship with the kit, in {_short(SHIPPED)}"
+        print(f"demo: {error}\ndemo: {instead}", file=sys.stderr)
         manifest = read_manifest(SHIPPED / MANIFEST)
         names = [Variant(tls=tls).name + ".pcapng" for tls in VARIANTS]
         manifest["recordings"] = [entry for entry in manifest["recordings"] if entry["file"] in names]
@@ -149,86 +139,84 @@ def _handshake(capture: Path) -> list[dict[str, Any]]:
     from lab.dissect.tcp.segments import flag_names, read_segments
 
     segments = read_segments(capture)
-    rows = find_flows(segments)[0].rows[:3].tolist()
+    flow = find_flows(segments)[0]
     steps = []
-    for row in rows:
+    for row in flow.rows[:3].tolist():
         flags = flag_names(int(segments.flags[row]))
-        steps.append(
-            {
-                "frame": int(segments.number[row]),
-                "time_us": (int(segments.time_ns[row]) - int(segments.time_ns[rows[0]])) / 1000,
-                "from": "{}:{}".format(*segments.endpoint(row)),
-                "to": "{}:{}".format(*segments.endpoint(row, destination=True)),
-                "flags": flags,
-                "seq": int(segments.seq[row]),
-                "relative_seq": int(segments.relative_seq[row]),
-                "relative_ack": int(segments.relative_ack[row]) if "ACK" in flags else None,
-                "info": segments.info(row),
-            }
-        )
+        step = {
+            "frame": int(segments.number[row]),
+            "time_us": (int(segments.time_ns[row]) - flow.start_ns) / 1000,
+            "from": "{}:{}".format(*segments.endpoint(row)),
+            "to": "{}:{}".format(*segments.endpoint(row, destination=True)),
+            "flags": flags,
+            "seq": int(segments.seq[row]),
+            "relative_seq": int(segments.relative_seq[row]),
+            "relative_ack": int(segments.relative_ack[row]) if "ACK" in flags else None,
+            "info": segments.info(row),
+        }
+        steps.append(step)
     return steps
 
 
 def _print_facts(facts: dict[str, Any], rows: int | None) -> None:
     """Print the three parts for people."""
-    from rich.console import Console
-
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
-    _print_handshake(console, facts["handshake"])
+    _print_handshake(facts["handshake"])
     plain, *others = facts["sessions"]
-    title = (
-        "(b) PSH payloads of the plaintext session, as an eavesdropper reads them on their way to the server"
-    )
-    _print_messages(console, title, plain, "payload", "text", rows)
+    title = "PSH payloads of the plaintext session, as an eavesdropper reads them on their way to the server"
+    _print_messages(f"(b) {title}", plain, "payload", "text", rows)
     for session in others:
-        title = f"(c) The same lines in the {session['label']} session ({session['cipher']}): records, and no text"
+        title = (
+            f"The same lines in the {session['label']} session ({session['cipher']}): records, and no text"
+        )
         column = f"first {SHOWN_BYTES} bytes of the record's content"
-        _print_messages(console, title, session, column, "hex", rows)
+        _print_messages(f"(c) {title}", session, column, "hex", rows)
     print(f"\n{facts['text']}\n")
 
 
-def _table(*columns: str) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in NUMBERS else "left")
-    return table
-
-
-def _print_handshake(console: "Console", handshake: list[dict[str, Any]]) -> None:
-    from rich.text import Text
-
-    title = "(a) The three-way handshake, frame by frame (RFC 9293 section 3.5)"
-    console.print(Text(f"\n{title}", style="bold"))
-    table = _table("frame", "µs", "from", "to", "flags", "seq", "ack", "in words")
+def _print_handshake(handshake: list[dict[str, Any]]) -> None:
+    rows = []
     for step, meaning in zip(handshake, MEANINGS, strict=True):
         ack = "" if step["relative_ack"] is None else step["relative_ack"]
-        row = [step["frame"], f"{step['time_us']:.0f}", step["from"], step["to"], step["flags"]]
-        table.add_row(*map(str, [*row, step["relative_seq"], ack, meaning]))
-    console.print(table)
+        time = f"{step['time_us']:.0f}"
+        row = [
+            step["frame"],
+            time,
+            step["from"],
+            step["to"],
+            step["flags"],
+            step["relative_seq"],
+            ack,
+            meaning,
+        ]
+        rows.append(row)
+    columns = ["frame", "µs", "from", "to", "flags", "seq", "ack", "in words"]
+    _print_table("(a) The three-way handshake, frame by frame (RFC 9293 section 3.5)", columns, rows)
     first = handshake[0]["seq"]
     print(f"    Relative numbers, as Wireshark shows them; the first seq on the wire was {first}.")
 
 
-def _print_messages(
-    console: "Console", title: str, session: dict[str, Any], column: str, key: str, rows: int | None
-) -> None:
+def _print_messages(title: str, session: dict[str, Any], column: str, key: str, most: int | None) -> None:
     """Print what an eavesdropper has of each message: its text, or the first bytes of its ciphertext."""
+    messages = session["eavesdropper"]
+    rows = [[item["frame"], item["from"], item["bytes"], printable(item[key])] for item in messages[:most]]
+    _print_table(title, ["frame", "from", "bytes", column], rows)
+    if more := len(messages) - len(rows):
+        print(f"    ... and {more} more; --all-rows shows them.")
+
+
+def _print_table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
-    from lab.chat.events import printable
-
-    console.print(Text(f"\n{title}", style="bold"))
-    messages = session["eavesdropper"]
-    table = _table("frame", "from", "bytes", column)
-    for item in messages[:rows]:
-        content = Text(printable(item[key]))
-        table.add_row(str(item["frame"]), Text(item["from"]), str(item["bytes"]), content)
-    console.print(table)
-    if rows is not None and len(messages) > rows:
-        print(f"    ... and {len(messages) - rows} more; --all-rows shows them.")
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in NUMBERS else "left")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    console.print(Text(f"\n{title}", style="bold"), table, sep="\n")
 
 
 def conclusion(scores: "dict[str, list[Score]]") -> str:
@@ -242,15 +230,6 @@ def conclusion(scores: "dict[str, list[Score]]") -> str:
         f"An eavesdropper reads {' and '.join(found)}.\n"
         "TLS hides what is said; who is there, when, with whom they talk and how long a line is stay visible."
     )
-
-
-def _print_what_next(files: list[Path]) -> None:
-    print()
-    print("What next:")
-    print(f"  open {_short(files[-1])} in a browser: handshake, transcript and charts on one page")
-    print(f"  open {_short(files[0])} in Wireshark, display filter: tcp.flags.push == 1 && tcp.len > 0")
-    print("  python3 lab notebooks           the course, from notebooks/00_start_here.ipynb on")
-    print("  python3 lab/server.py           and in two more terminals: python3 lab/client.py")
 
 
 def _short(path: Path) -> str:

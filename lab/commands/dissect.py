@@ -12,23 +12,14 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from lab.dissect import facts
+from lab.commands import file_fault, refuse
+from lab.dissect import facts, terminal
 from lab.dissect.facts import Facts
 from lab.dissect.fields.frame import Application, dissect_frame
 from lab.dissect.files.capture_file import CaptureError, read_frames
 from lab.dissect.tcp.flows import find_flow, find_flows
 from lab.dissect.tcp.segments import Segments, read_segments
 from lab.dissect.tcp.turns import flow_turns
-from lab.dissect.terminal import (
-    COLOURS,
-    excluded_lines,
-    field_tree,
-    file_text,
-    flow_table,
-    handshake_table,
-    segment_table,
-    turns_text,
-)
 from lab.dissect.text import counted, hex_dump
 from lab.dissect.tls.session import decrypted_turns, open_flow
 from lab.exposure.chat_fields import name_parts
@@ -49,35 +40,28 @@ def main(argv: list[str] | None = None, application: Application | None = name_p
     try:
         _Dissection(options, application).run()
     except (CaptureError, InputError) as error:
-        return _refuse(str(error))
+        return refuse("lab dissect", error)
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         sys.stderr.close()
     except OSError as error:
-        return _refuse(f"{error.filename or options.file}: {error.strerror or error}")
+        return refuse("lab dissect", file_fault(error, options.file))
     return 0
-
-
-def _refuse(line: str) -> int:
-    print(f"lab dissect: {line}", file=sys.stderr)
-    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lab dissect", description="Take a capture file apart.")
-    parser.add_argument("file", metavar="FILE", help="pcap or pcapng, also gzip-compressed")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
-        "--flows", action="store_true", help="every connection: ends, bytes, how it closed, TLS"
-    )
+    add, what = parser.add_argument, parser.add_mutually_exclusive_group().add_argument
     shakes = "how each was opened: frames, numbers, options, times"
-    what.add_argument("--handshakes", action="store_true", help=shakes)
-    what.add_argument("--follow", type=int, metavar="N", help="what both sides of flow N wrote, in order")
-    what.add_argument("--frame", type=int, metavar="N", help="every field of frame N, explained")
-    parser.add_argument("--keys", metavar="FILE", help="a TLS key log (SSLKEYLOGFILE) to decrypt with")
-    parser.add_argument("--hex", action="store_true", help="with --follow: bytes in hexadecimal too")
-    limit = "rows of lists (0: all)"
-    parser.add_argument("--limit", type=int, default=DEFAULT_LIMIT, metavar="N", help=limit)
-    parser.add_argument("--json", action="store_true", help="the same facts as JSON, and nothing else")
+    limit = f"rows of lists (default: {DEFAULT_LIMIT}; 0: all)"
+    add("file", metavar="FILE", help="pcap or pcapng, also gzip-compressed")
+    what("--flows", action="store_true", help="every connection: ends, bytes, how it closed, TLS")
+    what("--handshakes", action="store_true", help=shakes)
+    what("--follow", type=int, metavar="N", help="what both sides of flow N wrote, in order")
+    what("--frame", type=int, metavar="N", help="every field of frame N, explained")
+    add("--keys", metavar="FILE", help="a TLS key log (SSLKEYLOGFILE) to decrypt with")
+    add("--hex", action="store_true", help="with --follow: bytes in hexadecimal too")
+    add("--limit", type=int, default=DEFAULT_LIMIT, metavar="N", help=limit)
+    add("--json", action="store_true", help="the same facts as JSON, and nothing else")
     return parser
 
 
@@ -129,19 +113,18 @@ class _Dissection:
         flow_rows = [facts.flow_facts(flow, self.keys) for flow in flows]
         segment_rows = [facts.segment_facts(segments, i, events) for i in range(len(segments))[:limit]]
         found = {"file": file, "flows": flow_rows, "segments": segment_rows}
-        if self.options.json:
-            return self._print(found)
-        shown: list[RenderableType] = [file_text(file), flow_table(self.console, flow_rows), *more_flows]
+        flow_table = terminal.flow_table(self.console, flow_rows)
+        shown: list[RenderableType] = [terminal.file_text(file), flow_table, *more_flows]
         if segment_rows:
             start_ns = int(self.capture.time_ns[0])
-            shown += [segment_table(self.console, segment_rows, start_ns), *more_segments]
-        return self._print(found, *shown)
+            shown += [terminal.segment_table(self.console, segment_rows, start_ns), *more_segments]
+        self._print(found, *shown)
 
     def _flows(self, segments: Segments) -> None:
         limit, more = self._limit(segments.flow_count)
         rows = [facts.flow_facts(flow, self.keys) for flow in find_flows(segments)[:limit]]
         file = facts.file_facts(self.capture, segments)
-        self._print({"file": file, "flows": rows}, flow_table(self.console, rows), *more)
+        self._print({"file": file, "flows": rows}, terminal.flow_table(self.console, rows), *more)
 
     def _handshakes(self, segments: Segments) -> None:
         limit, more = self._limit(segments.flow_count)
@@ -151,7 +134,7 @@ class _Dissection:
         for flow, row in zip(flows, rows, strict=True):
             shown.append(Text(f"Flow {flow.number}: {flow.initiator} to {flow.responder}", style="bold"))
             shake = flow.handshake
-            shown.append(handshake_table(flow, shake) if shake else Text(f"  {row['missing']}"))
+            shown.append(terminal.handshake_table(flow, shake) if shake else Text(f"  {row['missing']}"))
         self._print({"handshakes": rows}, *shown, *more)
 
     # --- one flow, one frame ---
@@ -171,20 +154,17 @@ class _Dissection:
             found["tls"] = facts.tls_facts(session)
         if self.options.json:
             return self._print(found | {"turns": [facts.turn_facts(turn) for turn in turns]})
-        ends = (str(flow.initiator), COLOURS[0]), " to ", (str(flow.responder), COLOURS[1])
+        ends = (str(flow.initiator), terminal.COLOURS[0]), " to ", (str(flow.responder), terminal.COLOURS[1])
         shown: list[RenderableType] = [Text.assemble(f"Flow {number}: ", *ends)]
         if session is not None:
             how = "decrypted" if opened else "the records as they are on the wire"
             what = " ".join(filter(None, [session.version_name, session.suite_name])) or "TLS"
             problem = f"; {session.problem}" if session.problem else ""
             shown.append(Text(f"{what}: {how}{problem}", style="dim"))
-        shown.append(
-            turns_text(self.console, turns, self.options.hex)
-            if turns
-            else Text("Neither side wrote anything.", style="dim")
-        )
+        nothing = Text("Neither side wrote anything.", style="dim")
+        shown.append(terminal.turns_text(self.console, turns, self.options.hex) if turns else nothing)
         for name, stream in streams.items():
-            lines = excluded_lines(stream)
+            lines = terminal.excluded_lines(stream)
             shown += [Text(f"Not shown of the {name}: {line}", style="reverse") for line in lines]
         return self._print(found, *shown)
 
@@ -194,8 +174,7 @@ class _Dissection:
             raise InputError(f"no frame {number}: {self.options.file} holds {holds}, counted from 1")
         data = bytes(self.capture.frame(number))
         tree = dissect_frame(data, self.capture.link_type(number), self.application)
-        title = (
-            f"Frame {number}: {len(data)} of {counted(int(self.capture.original_length[number - 1]), 'byte')}"
-        )
+        whole = counted(int(self.capture.original_length[number - 1]), "byte")
+        layers = terminal.field_tree(f"Frame {number}: {len(data)} of {whole}", tree.children)
         found = {"frame": number, "time_ns": int(self.capture.time_ns[number - 1]), **tree.as_dict()}
-        self._print(found | {"hex": data.hex()}, field_tree(title, tree.children), Text(hex_dump(data)))
+        self._print(found | {"hex": data.hex()}, layers, Text(hex_dump(data)))

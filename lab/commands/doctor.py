@@ -30,24 +30,23 @@ class Finding:
     fix: str = ""
 
     def __str__(self) -> str:
-        line = f"{self.state:<5}  {self.what:<13}  {self.detail}"
-        return line + (f"  ->  {self.fix}" if self.fix else "")
+        fix = f"  ->  {self.fix}" if self.fix else ""
+        return f"{self.state:<5}  {self.what:<13}  {self.detail}{fix}"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Print every finding; return 1 if something does not work."""
     argparse.ArgumentParser(prog="lab doctor", description="Check this machine for the lab.").parse_args(argv)
-    findings = []
-    for finding in examine():
+    states = []
+    for finding in find_faults():
         print(finding, flush=True)
-        findings.append(finding)
-    faults = sum(finding.state == "fault" for finding in findings)
-    notes = sum(finding.state == "note" for finding in findings)
+        states.append(finding.state)
+    faults, notes = states.count("fault"), states.count("note")
     print(f"\nfaults: {faults}, notes: {notes}." + ("" if faults else " All is well."))
     return 1 if faults else 0
 
 
-def examine() -> Iterator[Finding]:
+def find_faults() -> Iterator[Finding]:
     """Yield every finding, in the order in which things depend on each other."""
     parts = system_packages.python_parts()
     yield _python(parts)
@@ -72,11 +71,10 @@ def _python(parts: dict[str, str]) -> Finding:
 
 
 def _tkinter(parts: dict[str, str]) -> Finding:
-    if "tkinter" in parts:
-        return Finding(
-            "note", "tkinter", "missing: no chat windows, the client works with --terminal", parts["tkinter"]
-        )
-    return Finding("ok", "tkinter", "the chat windows can be drawn")
+    if "tkinter" not in parts:
+        return Finding("ok", "tkinter", "the chat windows can be drawn")
+    instead = "missing: no chat windows, the client works with --terminal"
+    return Finding("note", "tkinter", instead, parts["tkinter"])
 
 
 def _display(parts: dict[str, str]) -> Finding:
@@ -95,17 +93,18 @@ def _try(code: str, python: str = sys.executable) -> str:
         asked = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=TRY_S)
     except subprocess.TimeoutExpired:
         return f"no answer in {TRY_S} s"
-    said = asked.stdout.strip() or (
-        asked.returncode and (asked.stderr.strip() or f"exit code {asked.returncode}")
-    )
-    return said.splitlines()[-1] if said else ""
+    said = asked.stdout.strip()
+    if asked.returncode and not said:
+        said = asked.stderr.strip() or f"exit code {asked.returncode}"
+    return said.rpartition("\n")[2]
 
 
 def _folder() -> Finding:
     if os.access(ROOT, os.W_OK) and os.access(ROOT / "captures", os.W_OK):
         return Finding("ok", "kit folder", "can be written")
-    fix = "put the kit into a folder of your own"
-    return Finding("fault", "kit folder", f"{ROOT} cannot be written", fix)
+    return Finding(
+        "fault", "kit folder", f"{ROOT} cannot be written", "put the kit into a folder of your own"
+    )
 
 
 def _packages(parts: dict[str, str]) -> Finding:
@@ -118,9 +117,8 @@ def _packages(parts: dict[str, str]) -> Finding:
         what, _, fix = why.rpartition(": ")
         return Finding("fault", "packages", what, fix)
     some = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
-    return Finding(
-        "fault", "packages", f"{len(missing)} missing: {some}", "python3 lab demo sets them up (once, online)"
-    )
+    fix = "python3 lab demo sets them up (once, online)"
+    return Finding("fault", "packages", f"{len(missing)} missing: {some}", fix)
 
 
 def _namespaces(refused: str | None) -> Finding:
@@ -132,9 +130,8 @@ def _namespaces(refused: str | None) -> Finding:
 def _recording(namespaces_refused: str | None) -> Finding:
     python = first_use.python_with_packages()
     if python is None:
-        return Finding(
-            "note", "recording", "cannot be tried before the packages are there", "python3 lab demo"
-        )
+        before = "cannot be tried before the packages are there"
+        return Finding("note", "recording", before, "python3 lab demo")
     refused = _try("from lab.harness.tap import may_record; print(may_record() or '')", python)
     if not refused:
         return Finding("ok", "recording", "this user may record on the machine's loopback")
@@ -148,9 +145,8 @@ def _recording(namespaces_refused: str | None) -> Finding:
 def _tshark() -> Finding:
     if path := shutil.which("tshark"):
         return Finding("ok", "tshark", path)
-    fix = system_packages.install_command(
-        "tshark", "wireshark-cli", "wireshark", "wireshark-cli", "wireshark.org"
-    )
+    names = ("tshark", "wireshark-cli", "wireshark", "wireshark-cli", "wireshark.org")  # Debian, Fedora, ...
+    fix = system_packages.install_command(*names)
     return Finding("note", "tshark", "missing: comparisons with Wireshark are left out", fix)
 
 

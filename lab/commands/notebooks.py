@@ -17,10 +17,8 @@ SETTINGS = [
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="lab notebooks",
-        description="Open the notebooks in JupyterLab; other options are passed on to it.",
-    )
+    about = "Open the notebooks in JupyterLab; other options are passed on to it."
+    parser = argparse.ArgumentParser(prog="lab notebooks", description=about)
     _, jupyter_arguments = parser.parse_known_args(argv)
     from jupyterlab.labapp import LabApp
 

@@ -13,6 +13,8 @@ import tempfile
 import zipapp
 from pathlib import Path
 
+from lab.commands import refuse
+
 LAB = Path(__file__).resolve().parents[1]
 NAME = "chat-client"
 MAIN = """import sys
@@ -48,9 +50,8 @@ def make_program(folder: Path, out: Path) -> Path:
         command += ["--paths", str(folder), "--collect-submodules", "lab.chat", str(folder / "__main__.py")]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise OSError(
-            f"PyInstaller failed: {(done.stderr.strip() or f'exit code {done.returncode}').splitlines()[-1]}"
-        )
+        why = done.stderr.strip() or f"exit code {done.returncode}"
+        raise OSError(f"PyInstaller failed: {why.splitlines()[-1]}")
     return out / (f"{NAME}.exe" if sys.platform == "win32" else NAME)
 
 
@@ -68,10 +69,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="lab package", description="Make the chat client one file to hand out."
     )
-    parser.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: %(default)s")
-    parser.add_argument(
-        "--pyz-only", action="store_true", help="no program, even where PyInstaller is installed"
-    )
+    add = parser.add_argument
+    add("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: %(default)s")
+    add("--pyz-only", action="store_true", help="no program, even where PyInstaller is installed")
     options = parser.parse_args(argv)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -82,13 +82,10 @@ def main(argv: list[str] | None = None) -> int:
             if options.pyz_only:
                 return 0
             if importlib.util.find_spec("PyInstaller") is None:
-                print(
-                    "No program that runs without Python: PyInstaller is not installed. Get it, and then the program, with:"
-                )
-                print(*map("  {}".format, how_to_get_it(options.out)), sep="\n")
+                print("No program that runs without Python: PyInstaller is not installed. ", end="")
+                print("Get it, and then the program, with:", *how_to_get_it(options.out), sep="\n  ")
                 return 0
             print(f"{make_program(folder, options.out)}: runs on {sys.platform} without Python")
     except OSError as error:
-        print(f"package: {error}", file=sys.stderr)
-        return 2
+        return refuse("package", error)
     return 0

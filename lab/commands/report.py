@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import argparse
 import base64
-import hashlib
 import html
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.chat.events import printable
+from lab.commands import file_fault, refuse
 
 if TYPE_CHECKING:  # imported where they are used, so that --help comes before the set-up
-    from lab.dissect.tcp.flows import Flow, Handshake
+    from lab.dissect.tcp.flows import Handshake
     from lab.dissect.tcp.segments import Segments
-    from lab.exposure import Intercept, Score
+    from lab.exposure import Intercept, Message, Score
 
 Entry = dict[str, Any]  # of a manifest
 
@@ -28,24 +28,21 @@ NEEDED = {"users", "events", "server", "tls_version"}
 MOST_ROWS = 200  # of a transcript
 LONGEST_CAPTION = 600  # characters; a longer one is folded away
 STYLE = """
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #ffffff; --soft: #5a5a5a; --line: #d0d0d0; --band: #f3f3f3;
+:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #ffffff; --soft: #5a5a5a; --line: #d0d0d0;
         --alarm: #a33b00; --safe: #00578a }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #ececec; --paper: #16181b; --soft: #b4b4b4; --line: #444; --band: #22252a; --alarm: #ff9a5c;
-          --safe: #7cc4f5 }
-}
+  :root { --ink: #ececec; --paper: #16181b; --soft: #b4b4b4; --line: #444; --alarm: #ff9a5c; --safe: #7cc4f5 } }
 body { margin: 0 auto; padding: 1rem; max-width: 62rem; background: var(--paper); color: var(--ink);
        font: 1rem/1.5 system-ui, sans-serif }
 h1 { font-size: 1.6rem; line-height: 1.2 } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line) }
-p.soft, td.soft { color: var(--soft) }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-size: .9rem } caption { text-align: left }
+p.soft { color: var(--soft) }
+.wide { overflow-x: auto } table { border-collapse: collapse; font-size: .9rem }
 th, td { padding: .25rem .7rem .25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line) }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+td.number { text-align: right; font-variant-numeric: tabular-nums } td.number, td.share { white-space: nowrap }
 td.mono { font-family: ui-monospace, monospace; overflow-wrap: anywhere; min-width: 12rem }
 td.read { color: var(--alarm) } td.hidden { color: var(--safe) }
 figure { margin: 1rem 0; overflow-x: auto } summary { cursor: pointer }
 img { width: 100%; min-width: 34rem; height: auto; background: #fff; border-radius: 4px }
-td.number, th.number, td.share { white-space: nowrap }
 figcaption { color: var(--soft); font-size: .85rem; white-space: pre-line }
 @media print { body { max-width: none } h2 { break-after: avoid } figure, tr { break-inside: avoid } }
 """
@@ -63,28 +60,24 @@ def main(argv: list[str] | None = None) -> int:
         for path in options.captures:
             if cut := read_frames(path).truncated:
                 print(f"report: {path}: {cut}", file=sys.stderr)
-        write(options.captures, options.output)
+        write_page(options.captures, options.output)
     except CaptureError as error:
-        print(f"report: {error}", file=sys.stderr)
-        return 2
+        return refuse("report", error)
     except OSError as error:
-        is_ours = not error.filename or str(error.filename).endswith(".part")
-        about = options.output if is_ours else error.filename
-        print(f"report: {about}: {error.strerror or error}", file=sys.stderr)
-        return 2
+        return refuse("report", file_fault(error, options.output))
     print(options.output)
     return 0
 
 
-def write(captures: list[Path], output: Path) -> None:
+def write_page(captures: list[Path], output: Path) -> None:
     """Write the page. Raises CaptureError or OSError; then an earlier page is left as it was."""
-    page = make(captures)
+    page = make_page(captures)
     partial = output.with_suffix(output.suffix + ".part")
     partial.write_text(page, encoding="utf-8")
     partial.replace(output)
 
 
-def make(captures: list[Path]) -> str:
+def make_page(captures: list[Path]) -> str:
     """Return the page as HTML."""
     from lab.exposure import eavesdrop, score
 
@@ -98,15 +91,24 @@ def make(captures: list[Path]) -> str:
             scores[label] = score(intercept, entry)
         findings.append(finding(path.name, intercept))
         sections.append(_section(path, label, intercept, entry))
-    title = "What an eavesdropper learns from " + " and ".join(path.name for path in captures)
-    head = f"<h1>{_text(title)}</h1><p><strong>{_text(' '.join(findings))}</strong></p>"
-    head += _exposure(scores) if scores else ""
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<link rel="icon" href="data:,">\n<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n'
-        f"<body>\n<main>\n{head}\n{''.join(sections)}\n</main>\n</body>\n</html>\n"
-    )
+    title = _text("What an eavesdropper learns from " + " and ".join(path.name for path in captures))
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1><p><strong>{_text(" ".join(findings))}</strong></p>{_exposure(scores)}
+{"".join(sections)}
+</main>
+</body>
+</html>
+"""
 
 
 def finding(name: str, intercept: Intercept) -> str:
@@ -123,12 +125,11 @@ def finding(name: str, intercept: Intercept) -> str:
 
 def manifest_entry(capture: Path) -> Entry | None:
     """Return the entry of a capture in the manifest beside it, or None. A file that has changed since has no entry."""
-    from lab.harness.manifest import MANIFEST, read_manifest
+    from lab.harness.manifest import MANIFEST, read_manifest, sha256_of
     from lab.harness.tap import RecordingError
 
     try:
-        manifest = read_manifest(capture.parent / MANIFEST)
-        digest = hashlib.sha256(capture.read_bytes()).hexdigest()
+        manifest, digest = read_manifest(capture.parent / MANIFEST), sha256_of(capture)
     except (RecordingError, OSError):
         return None
     for entry in manifest["recordings"]:
@@ -138,18 +139,13 @@ def manifest_entry(capture: Path) -> Entry | None:
 
 
 def _exposure(scores: dict[str, list[Score]]) -> str:
-    rows = [
-        [
-            label,
-            item.kind,
-            item.right,
-            item.total,
-            (f"{100 * item.share:.0f} %" if item.total else "n/a", "share"),
-            item.wrong,
-        ]
-        for label, items in scores.items()
-        for item in items
-    ]
+    if not scores:
+        return ""
+    rows = []
+    for label, items in scores.items():
+        for item in items:
+            share = f"{100 * item.share:.0f} %" if item.total else "n/a"
+            rows.append([label, item.kind, item.right, item.total, (share, "share"), item.wrong])
     headings = ["session", "class", "recovered", "of", "share", "false claims"]
     return (
         "<h2>How much of the conversation?</h2>"
@@ -165,31 +161,29 @@ def _section(path: Path, label: str, intercept: Intercept, entry: Entry | None) 
 
     segments = read_segments(path)
     flows = find_flows(segments)
-    parts = [f"<h2>{_text(label)}</h2>", _facts(path, segments, flows, intercept, entry)]
+    parts = [f"<h2>{_text(label)}</h2>", _facts(path.name, segments, intercept, entry)]
     handshaken = next((flow for flow in flows if flow.handshake and flow.handshake.ack), None)
     if handshaken and handshaken.handshake:
         parts += ["<h3>The handshake</h3>", _handshake(segments, handshaken.handshake)]
     if flows:
         shown = handshaken or flows[0]
-        parts += [
-            f"<h3>Flow {shown.number}, segment by segment</h3>",
-            _figure("ladder", shown, max_rows=24),
-        ]
-    parts += ["<h3>The transcript, as the eavesdropper has it</h3>", _transcript(intercept)]
+        parts += [f"<h3>Flow {shown.number}, segment by segment</h3>", _figure("ladder", shown, max_rows=24)]
+    parts += ["<h3>The transcript, as the eavesdropper has it</h3>", _transcript(intercept.messages)]
     return "\n".join(parts)
 
 
-def _facts(
-    path: Path, segments: Segments, flows: list[Flow], intercept: Intercept, entry: Entry | None
-) -> str:
+def _facts(name: str, segments: Segments, intercept: Intercept, entry: Entry | None) -> str:
     from lab.charts.figure import counted
     from lab.dissect.packets.other_frames import describe
     from lab.exposure import length_leak
 
+    truth = (
+        "manifest.json beside the file" if entry else "no manifest describes this file, so nothing is scored"
+    )
     rows = [
-        ["file", path.name],
+        ["file", name],
         ["frames", str(len(segments.capture))],
-        ["TCP", f"{counted(len(segments), 'segment')} in {counted(len(flows), 'flow')}"],
+        ["TCP", f"{counted(len(segments), 'segment')} in {counted(segments.flow_count, 'flow')}"],
         ["server", intercept.server or "none seen"],
         ["protocol", " ".join(filter(None, [intercept.tls_version, intercept.cipher_suite])) or "plaintext"],
         ["disguise", intercept.disguise or "none"],
@@ -197,18 +191,13 @@ def _facts(
         ["names in the certificate", ", ".join(intercept.certificate_names) or "not visible"],
         ["payload", f"{intercept.read_bytes:,} of {counted(intercept.carried_bytes, 'byte')} read"],
         ["what the lengths reveal", str(length_leak([message.length for message in intercept.said]))],
-        [
-            "truth",
-            "manifest.json beside the file"
-            if entry
-            else "no manifest describes this file, so nothing is scored",
-        ],
+        ["truth", truth],
     ]
     if others := segments.not_looked_into:
         rows.append(["not looked into", describe({name: len(numbers) for name, numbers in others.items()})])
     if segments.capture.truncated:
         rows.append(["note", segments.capture.truncated])
-    return _table(["", ""], rows)
+    return _table([], rows)
 
 
 def _handshake(segments: Segments, handshake: Handshake) -> str:
@@ -222,42 +211,43 @@ def _handshake(segments: Segments, handshake: Handshake) -> str:
     return table + f"<p class=soft>Round trip seen from here: {1e6 * handshake.rtt_s:.0f} µs.</p>"
 
 
-def _transcript(intercept: Intercept) -> str:
-    from lab.charts.figure import counted
-
-    if not intercept.messages:
+def _transcript(messages: list[Message]) -> str:
+    if not messages:
         return "<p>No messages to a server were seen.</p>"
     rows = []
-    for message in intercept.messages[:MOST_ROWS]:
-        if message.text is not None:
-            shown, style = printable(message.text), "read"
-        else:
-            length = ""
-            if message.text_length is not None:
-                length = f", a text of {counted(message.text_length, 'byte')}"
-            shown, style = (
-                f"{message.payload[:16].hex(' ')} ... (a message of {counted(message.length, 'byte')}{length})",
-                "hidden",
-            )
-        to = f"to {len(message.recipients)}" if message.kind in ("say", "tell") else message.kind
-        rows.append([message.frame, printable(message.who or message.endpoint), to, (shown, f"mono {style}")])
-    more = len(intercept.messages) - len(rows)
+    for message in messages[:MOST_ROWS]:
+        to = f"to {len(message.recipients)}" if message.is_line else message.kind
+        rows.append([message.frame, message.who or message.endpoint, to, _content(message)])
+    more = len(messages) - len(rows)
     note = f"<p>... and {more} more.</p>" if more > 0 else ""
     return _table(["frame", "from", "", "what"], rows) + note
 
 
+def _content(message: Message) -> tuple[str, str]:
+    """Return a message's text, or the beginning of its ciphertext; and the class of its cell."""
+    from lab.charts.figure import counted
+
+    if message.text is not None:
+        return message.text, "mono read"
+    length = counted(message.length, "byte")
+    if message.text_length is not None:
+        length += f", a text of {counted(message.text_length, 'byte')}"
+    return f"{message.payload[:16].hex(' ')} ... (a message of {length})", "mono hidden"
+
+
 def _table(headings: list[str], rows: list[list[Any]]) -> str:
-    """Return an HTML table; a cell is a value, or a value and its class."""
+    """Return an HTML table; a cell is a value, or a value and its class. Whole numbers are aligned to the right."""
+    lines = ["".join(f"<th>{heading}</th>" for heading in headings)] if headings else []
+    lines += ["".join(map(_cell, row)) for row in rows]
+    return '<div class="wide"><table>\n' + "".join(f"<tr>{line}</tr>\n" for line in lines) + "</table></div>"
 
-    def cell(value: Any) -> str:
-        value, style = (
-            value if isinstance(value, tuple) else (value, "number" if isinstance(value, int) else "")
-        )
-        return f'<td class="{style}">{_text(value)}</td>' if style else f"<td>{_text(value)}</td>"
 
-    head = "".join(f"<th>{_text(heading)}</th>" for heading in headings) if any(headings) else ""
-    body = "".join("<tr>" + "".join(map(cell, row)) + "</tr>\n" for row in rows)
-    return f'<div class="wide"><table>{f"<thead><tr>{head}</tr></thead>" if head else ""}<tbody>\n{body}</tbody></table></div>'
+def _cell(value: Any) -> str:
+    style = "number" if isinstance(value, int) else ""
+    if isinstance(value, tuple):
+        value, style = value
+    attribute = f' class="{style}"' if style else ""
+    return f"<td{attribute}>{_text(value)}</td>"
 
 
 def _figure(name: str, *data: Any, **options: Any) -> str:
@@ -265,16 +255,16 @@ def _figure(name: str, *data: Any, **options: Any) -> str:
     from lab.charts import find_charts, to_png
 
     chart = find_charts()[name]
-    ax, twin = chart.draw(*data, **options), chart.in_words(*data, **options)
-    caption = _text(twin)
+    caption = twin = _text(chart.in_words(*data, **options))
     if len(twin) > LONGEST_CAPTION:
-        caption = f"<details><summary>The same in words</summary>{caption}</details>"
-    picture = base64.b64encode(to_png(ax)).decode()
+        caption = f"<details><summary>The same in words</summary>{twin}</details>"
+    picture = base64.b64encode(to_png(chart.draw(*data, **options))).decode()
     return (
-        f'<figure><img src="data:image/png;base64,{picture}" alt="{_text(twin)}">'
+        f'<figure><img src="data:image/png;base64,{picture}" alt="{twin}">'
         f"</figure><figure><figcaption>{caption}</figcaption></figure>"
     )
 
 
 def _text(value: object) -> str:
+    """Return a text from the network as HTML that shows it: not markup, and no control characters but line ends."""
     return html.escape("\n".join(map(printable, str(value).split("\n"))))

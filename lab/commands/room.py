@@ -17,10 +17,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lab.chat.server import ServerError
+from lab.commands import refuse
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, make_way, write_manifest
 from lab.harness.remote_chat import RemoteServer
@@ -36,10 +38,25 @@ from lab.net.plan import REPORT_LAN, LanError, LanRefused
 from lab.setup.paths import ROOT
 
 CAPTURE = "room.pcapng"
+SERVER = "10.27.27.131"  # the report's
 
 
 def main(argv: list[str] | None = None) -> int:
-    options = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(
+        prog="lab room", description="The report's room on a LAN of its own, recorded."
+    )
+    add, out = parser.add_argument, ROOT / "captures" / "mine" / "room"
+    where, such_as = (
+        "where to record: hosts, switch (default: server)",
+        "'drop the third data segment from PC1'",
+    )
+    add("--headless", action="store_true", help="no windows: play a script")
+    add("--shell", metavar="HOST", help="a shell on a host: PC1, PC2, laptop or server")
+    add("--seed", type=int, default=0, help="which script --headless plays (default: %(default)s)")
+    add("--at", nargs="+", default=["server"], metavar="PLACE", help=where)
+    add("--order", action="append", default=[], metavar="TEXT", help=f"such as {such_as}")
+    add("--out", type=Path, default=out, metavar="DIR", help="folder for the capture (captures/mine/room)")
+    options = parser.parse_args(argv)
     try:
         if options.shell:
             return shell(options.shell)
@@ -47,63 +64,24 @@ def main(argv: list[str] | None = None) -> int:
         return headless(options, orders) if options.headless else windows(options, orders)
     except LanRefused as error:
         sentence, fix = namespace.diagnosis() or (str(error), "python3 lab doctor")
-        print(f"room: {sentence}: {fix}", file=sys.stderr)
+        return refuse("room", f"{sentence}: {fix}")
     except (LanError, ConditionError, RecordingError, ServerError, NoScreen) as error:
-        print(f"room: {error}", file=sys.stderr)
-    return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="lab room", description="The report's room on a LAN of its own, recorded."
-    )
-    parser.add_argument("--headless", action="store_true", help="no windows: play a script")
-    parser.add_argument("--shell", metavar="HOST", help="a shell on a host: PC1, PC2, laptop or server")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="which script --headless plays (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--at",
-        nargs="+",
-        default=["server"],
-        metavar="PLACE",
-        help="where to record: hosts, switch (default: server)",
-    )
-    parser.add_argument(
-        "--order",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help="such as 'drop the third data segment from PC1'",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=ROOT / "captures" / "mine" / "room",
-        metavar="DIR",
-        help="folder for the capture (default: captures/mine/room)",
-    )
-    return parser
+        return refuse("room", error)
 
 
 def headless(options: argparse.Namespace, orders: list[Order]) -> int:
     """Play a script; leave the capture and its manifest."""
+    capture, manifest = options.out / CAPTURE, options.out / MANIFEST
+    script = make_script(options.seed)
     with recording_into(options.out), Lan(REPORT_LAN) as lan:
         make_way(options.out, [CAPTURE], print)
         for order in orders:
             lan.order(order)
-        entry = record_on_lan(
-            lan,
-            make_script(options.seed),
-            options.out / CAPTURE,
-            options.at,
-            host_of=HOST_OF,
-            source_ports=SOURCE_PORTS,
-        )
+        entry = record_on_lan(lan, script, capture, options.at, host_of=HOST_OF, source_ports=SOURCE_PORTS)
         _report_orders(lan, orders)
-        write_manifest(options.out / MANIFEST, [entry], "a LAN of the kit's own", seed=options.seed)
-    print(f"{options.out / CAPTURE}: {entry['frames']} frames at {entry['interface']}")
-    print(f"{options.out / MANIFEST}: what was said, by whom, when")
+        write_manifest(manifest, [entry], "a LAN of the kit's own", seed=options.seed)
+    print(f"{capture}: {entry['frames']} frames at {entry['interface']}")
+    print(f"{manifest}: what was said, by whom, when")
     return 0
 
 
@@ -111,61 +89,50 @@ def windows(options: argparse.Namespace, orders: list[Order]) -> int:
     """Open three clients with their windows; end when all are closed, or with Ctrl-C."""
     check_screen()
     interrupted = False
+    capture = options.out / CAPTURE
     with recording_into(options.out), Lan(REPORT_LAN) as lan, attach.AttachPoint(lan) as way_in:
         make_way(options.out, [CAPTURE], print)
-        with Recording(
-            lan, options.at, options.out / CAPTURE, comment="The lab room, used by hand."
-        ) as recording:
-            with RemoteServer(lan["server"], REPORT_PORT, lambda line: print(f"server | {line}", flush=True)):
-                for order in orders:
-                    lan.order(order)
-                clients = [_open_window(lan, name) for name in HOST_OF]
-                print(
-                    "Three windows are open: press Connect in each, chat, and close them to end.", flush=True
-                )
-                if way_in.open:
-                    print(
-                        "A shell on a host, from another terminal: python3 lab room --shell PC1", flush=True
-                    )
-                try:
-                    codes = [client.wait() for client in clients]
-                except KeyboardInterrupt:
-                    interrupted, codes = True, [0]
+        with (
+            Recording(lan, options.at, capture, comment="The lab room, used by hand.") as recording,
+            RemoteServer(lan["server"], REPORT_PORT, lambda line: print(f"server | {line}", flush=True)),
+        ):
+            for order in orders:
+                lan.order(order)
+            clients = [_open_window(lan, name) for name in HOST_OF]
+            print("Three windows are open: press Connect in each, chat, and close them to end.", flush=True)
+            if way_in.open:
+                print("A shell on a host, from another terminal: python3 lab room --shell PC1", flush=True)
+            try:
+                codes = [client.wait() for client in clients]
+            except KeyboardInterrupt:
+                interrupted, codes = True, [0]
         _report_orders(lan, orders)
-    print(
-        f"{options.out / CAPTURE}: {sum(recording.frames.values())} frames at {', '.join(recording.frames)}"
-    )
-    _summary(options.out / CAPTURE)
+    print(f"{capture}: {sum(recording.frames.values())} frames at {', '.join(recording.frames)}")
+    _summary(capture)
     return 130 if interrupted else max(map(abs, codes))
 
 
 def shell(host_name: str) -> int:
     """Open a shell on a host: of the room that is running, or else of one that lasts as long as the shell."""
     if found := attach.attach_to(host_name):
-        about, descriptors = found
-        return _shell_at(
-            about["name"], about["addresses"], lambda **how: attach.popen_at(descriptors, _SHELL, **how)
-        )
+        host, descriptors = found
+        return _shell_at(host["name"], host["addresses"], partial(attach.popen_at, descriptors))
     with Lan(REPORT_LAN) as lan:
-        host = lan[host_name]
         print("No room is running: this shell has one of its own, with the server in it, until it ends.")
         with attach.AttachPoint(lan), RemoteServer(lan["server"], REPORT_PORT, lambda line: None):
-            return _shell_at(host.name, host.addresses, lambda **how: host.popen(_SHELL, **how))
+            return _shell_at(lan[host_name].name, lan[host_name].addresses, lan[host_name].popen)
 
 
 _SHELL = ["bash", "--norc", "-i"] if shutil.which("bash") else ["sh", "-i"]
 
 
-def _shell_at(name: str, addresses: list[str], start: Callable[..., "subprocess.Popen[Any]"]) -> int:
-    print(
-        f"You are on {name} ({', '.join(addresses)}). The server: 10.27.27.131, port {REPORT_PORT}. For example:"
-    )
-    print(
-        "  python3 lab/client.py --terminal --name Eve --host 10.27.27.131     (exit leaves this host)",
-        flush=True,
-    )
-    environ = os.environ | {"PS1": f"[{name}] \\w\\$ " if _SHELL[0] == "bash" else f"[{name}] $ "}
-    process = start(env=environ, cwd=os.getcwd())
+def _shell_at(name: str, addresses: list[str], popen: Callable[..., "subprocess.Popen[Any]"]) -> int:
+    server = f"{SERVER}, port {REPORT_PORT}"
+    print(f"You are on {name} ({', '.join(addresses)}). The server: {server}. For example:")
+    client = f"python3 lab/client.py --terminal --name Eve --host {SERVER}"
+    print(f"  {client}     (exit leaves this host)", flush=True)
+    prompt = f"[{name}] \\w\\$ " if _SHELL[0] == "bash" else f"[{name}] $ "
+    process = popen(_SHELL, env=os.environ | {"PS1": prompt}, cwd=os.getcwd())
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the shell's now
     try:
         return abs(int(process.wait()))
@@ -188,12 +155,13 @@ def check_screen() -> None:
         raise NoScreen("there is no screen here (DISPLAY is not set): --headless plays a script instead")
     host, _, rest = display.partition(":")
     path = Path(f"/tmp/.X11-unix/X{rest.split('.')[0]}")
+    reason = ""
     if host not in ("", "unix"):
-        raise NoScreen(f"the screen {display} is reached over a network that no host is on: use --headless")
-    if not path.exists():
-        raise NoScreen(
-            f"the screen {display} has no Unix socket {path}, and a host has no other way: use --headless"
-        )
+        reason = "is reached over a network that no host is on"
+    elif not path.exists():
+        reason = f"has no Unix socket {path}, and a host has no other way"
+    if reason:
+        raise NoScreen(f"the screen {display} {reason}: use --headless")
 
 
 def _open_window(lan: Lan, name: str) -> "subprocess.Popen[Any]":
@@ -222,7 +190,3 @@ def _summary(path: Path) -> None:
     for who, text in intercept.lines[:10]:
         print(f"  {who}: {text}")
     print(f"Next: wireshark {path}, or a notebook (python3 lab notebooks).")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

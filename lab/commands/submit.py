@@ -6,12 +6,12 @@ checked or changed (``python3 lab check`` checks); something may be missing on p
 
 import argparse
 import ast
-import hashlib
 import json
-import sys
+import re
 import zipfile
 from pathlib import Path
 
+from lab.commands import file_fault, refuse
 from lab.setup.paths import ROOT
 
 MINE = ROOT / "captures" / "mine"
@@ -20,53 +20,36 @@ FOLDER = "submission"  # of everything in the zip
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lab submit", description="Pack what you hand in into one file.")
-    parser.add_argument(
-        "--student", metavar="ID", help="your id (default: that of the one recording in captures/mine)"
-    )
-    parser.add_argument(
-        "--captures", type=Path, metavar="DIR", help="where your recordings are (default: captures/mine/ID)"
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="ZIP", help="the file to write (default: submission-ID.zip, here)"
-    )
+    add = parser.add_argument
+    add("--student", metavar="ID", help="your id (default: that of the one recording in captures/mine)")
+    add("--captures", type=Path, metavar="DIR", help="where your recordings are (default: captures/mine/ID)")
+    add("--out", type=Path, metavar="ZIP", help="the file to write (default: submission-ID.zip, here)")
     options = parser.parse_args(argv)
     from lab.harness.student_capture import check_id
 
     try:
         student = check_id(options.student) if options.student else _only_student()
-        captures = options.captures or MINE / student
         out = options.out or Path(f"submission-{student}.zip")
-        files, remarks = gather(student, captures)
-        pack(out, student, files)
+        files, remarks = gather_files(student, options.captures or MINE / student)
+        write_zip(out, student, files)
     except ValueError as error:
-        print(f"submit: {error}", file=sys.stderr)
-        return 2
+        return refuse("submit", error)
     except OSError as error:
-        print(
-            f"submit: cannot write {error.filename or options.out}: {error.strerror or error}",
-            file=sys.stderr,
-        )
-        return 2
-    print(f"{out}, for {student}:")
-    for remark in remarks:
-        print(f"  {remark}")
+        return refuse("submit", f"cannot write {file_fault(error, options.out)}")
+    print(f"{out}, for {student}:", *remarks, sep="\n  ")
     print("Hand in this one file.")
     return 0
 
 
 def _only_student() -> str:
     found = sorted(path.parent.name for path in MINE.glob("*/about.json"))
-    if len(found) != 1:
-        there = (
-            f"there are recordings of {', '.join(found)}"
-            if found
-            else "there is no recording in captures/mine"
-        )
-        raise ValueError(f"{there}: name yourself with --student ID")
-    return found[0]
+    if len(found) == 1:
+        return found[0]
+    there = f"are recordings of {', '.join(found)}" if found else "is no recording in captures/mine"
+    raise ValueError(f"there {there}: name yourself with --student ID")
 
 
-def gather(student: str, captures: Path) -> tuple[dict[str, Path], list[str]]:
+def gather_files(student: str, captures: Path) -> tuple[dict[str, Path], list[str]]:
     """Return the files by their name in the zip, and a line about each thing that should be there."""
     from lab.exercises.checks.tasks import STUBS, module_name, sheet_names
 
@@ -83,9 +66,8 @@ def gather(student: str, captures: Path) -> tuple[dict[str, Path], list[str]]:
         remarks.append(f"there     {name}" if path.is_file() else f"MISSING   {name}: not in {captures}")
     path = captures / "answers.toml"
     if path.is_file():
-        files["answers.toml"] = path
-    remarks.append(_describe_answers(path, student))
-    return files, remarks
+        files[path.name] = path
+    return files, [*remarks, _describe_answers(path, student)]
 
 
 def _describe_sheet(path: Path) -> str:
@@ -95,15 +77,10 @@ def _describe_sheet(path: Path) -> str:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError) as error:
         return f"BROKEN    {path.name}: Python cannot read it ({error}); it will count as wrong"
-    tasks = [
-        node
-        for node in tree.body
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node)
-    ]
-    open_ones = [node.name for node in tasks if "raise NotImplementedError" in ast.unparse(node)]
-    if open_ones:
-        return f"there     {path.name}, not attempted in it: {', '.join(open_ones)}"
-    return f"there     {path.name}"
+    tasks = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    tasks = [node for node in tasks if ast.get_docstring(node)]
+    names = [node.name for node in tasks if "raise NotImplementedError" in ast.unparse(node)]
+    return f"there     {path.name}" + (f", not attempted in it: {', '.join(names)}" if names else "")
 
 
 def _describe_answers(path: Path, student: str) -> str:
@@ -119,33 +96,20 @@ def _describe_answers(path: Path, student: str) -> str:
     owner = answers.pop("student", student)
     if str(owner).lower() != student:
         return f"WRONG     answers.toml belongs to {owner}"
-    asked = sum(
-        line.startswith("# ") and "=" in line and not line.startswith("#  ") for line in _template_lines(path)
+    template = re.findall(r"^# \w+ = ", path.read_text(encoding="utf-8-sig"), re.MULTILINE)
+    still = f", {len(template)} lines still begin with #" if template else ""
+    return "\n          ".join(
+        [f"there     answers.toml, {len(answers)} answered{still}", *mistakes(answers)]
     )
-    described = f"there     answers.toml, {len(answers)} answered" + (
-        f", {asked} lines still begin with #" if asked else ""
-    )
-    return "\n          ".join([described, *mistakes(answers)])
 
 
-def _template_lines(path: Path) -> list[str]:
-    """Return the lines of the template that were not changed: ``# key = value``."""
-    return [
-        line
-        for line in path.read_text(encoding="utf-8-sig").splitlines()
-        if line[2:].split(" = ")[0].isidentifier()
-    ]
-
-
-def pack(out: Path, student: str, files: dict[str, Path]) -> None:
+def write_zip(out: Path, student: str, files: dict[str, Path]) -> None:
     """Write the zip, whole or not at all."""
     from lab.exercises.checks.answers import SUBMISSION_NOTE
+    from lab.harness.manifest import sha256_of
 
-    note = {
-        "format": 1,
-        "student": student,
-        "files": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()},
-    }
+    digests = {name: sha256_of(path) for name, path in files.items()}
+    note = {"format": 1, "student": student, "files": digests}
     partial = out.with_name(out.name + ".part")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{FOLDER}/{SUBMISSION_NOTE}", json.dumps(note, indent=1) + "\n")

@@ -26,6 +26,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lab.commands import refuse
 from lab.setup import install
 from lab.setup.paths import ROOT
 
@@ -44,21 +45,14 @@ def main(argv: list[str] | None = None) -> int:
         return lint()
     names_a_file = any(Path(one.split("::")[0]).exists() for one in arguments if not one.startswith("-"))
     temporary = tempfile.mkdtemp(prefix="lab-test-")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--rootdir",
-        str(ROOT),
-        "--config-file",
-        str(ROOT / "pyproject.toml"),
-    ]
-    command += [f"--basetemp={temporary}/t", *_workers(arguments), *arguments]
-    settings = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)
-    settings.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile the kit anew
+    settings = ["--rootdir", str(ROOT), "--config-file", str(ROOT / "pyproject.toml")]
+    settings += [f"--basetemp={temporary}/t", *_workers(arguments)]
+    command = [sys.executable, "-m", "pytest", *settings, *arguments]
+    environ = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile the kit anew
     own_session = not any(one.startswith(AT_THE_TERMINAL) for one in arguments)
     try:
-        return _run(command, own_session, cwd=None if names_a_file else ROOT, env=settings)
+        return _run(command, own_session, cwd=None if names_a_file else ROOT, env=environ)
     finally:
         _remove(temporary)
 
@@ -68,8 +62,7 @@ def lint() -> int:
     if not all(importlib.util.find_spec(words.split()[0]) for words in LINTERS):
         pip = "uv pip install" if install.uv() else f"{sys.executable} -m pip install"
         python = f" --python {sys.executable}" if install.uv() else ""
-        print(f"test: the linters are not installed: {pip}{python} -r {PINNED}", file=sys.stderr)
-        return 2
+        return refuse("test", f"the linters are not installed: {pip}{python} -r {PINNED}")
     codes = []
     for words in LINTERS:
         print(f"== {words}", flush=True)
@@ -129,9 +122,8 @@ def _sweep(grace_s: float) -> list[str]:
     left = []
     while children:  # a child's children become ours with its death
         for process in children:
-            left.append(
-                f"{process.name} {(process / 'cmdline').read_text(errors='replace')}".replace("\0", " ")
-            )
+            words = (process / "cmdline").read_text(errors="replace").replace("\0", " ")
+            left.append(f"{process.name} {words}")
             os.kill(int(process.name), signal.SIGKILL)
             os.waitpid(int(process.name), 0)
         children = _children()

@@ -21,7 +21,7 @@ def tab(tmp_path_factory, once):
     if BROWSER is None:
         pytest.skip("no Chromium is installed")
     pair = [CHAT / "plain.pcapng", CHAT / "tls13.pcapng"]
-    folder = once("report-page", lambda folder: report.write(pair, folder / "report.html"))
+    folder = once("report-page", lambda folder: report.write_page(pair, folder / "report.html"))
     with browser(tmp_path_factory.mktemp("report") / "profile") as tab:
         for domain in ("Page", "Network", "Log", "Runtime"):
             tab.call(f"{domain}.enable")
@@ -83,9 +83,9 @@ def test_the_pictures_are_there_with_their_words(tab):
 
 
 def test_what_was_said_stands_in_the_plaintext_part_alone():
-    made = report.make([CHAT / "plain.pcapng"])
+    made = report.make_page([CHAT / "plain.pcapng"])
     assert "the door code is" in made
-    assert "the door code is" not in report.make([CHAT / "tls13.pcapng"])
+    assert "the door code is" not in report.make_page([CHAT / "tls13.pcapng"])
 
 
 @pytest.mark.records
@@ -112,7 +112,7 @@ def test_text_from_the_wire_cannot_become_markup(tmp_path):
                 client.sendall(line)
                 client.recv(1)
         server.join()
-    made = report.make([tmp_path / "x.pcapng"])
+    made = report.make_page([tmp_path / "x.pcapng"])
     assert "<script" not in made and "<img src=//x" not in made and "\x1b" not in made
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in made
 
@@ -121,7 +121,7 @@ def test_text_from_the_wire_cannot_become_markup(tmp_path):
     "path", some_of(sorted(CAPTURES.glob("[!dm]*/*.pcapng")), every=6), ids=lambda path: path.name
 )
 def test_every_shipped_capture_has_a_page(path):
-    assert "<h2>" in report.make([path])
+    assert "<h2>" in report.make_page([path])
 
 
 def test_what_was_not_looked_into_is_said(tmp_path):
@@ -129,15 +129,15 @@ def test_what_was_not_looked_into_is_said(tmp_path):
         [(i, frame, len(frame)) for i, (link, _, frame) in enumerate(links.not_read()) if link == 1]
     )
     (tmp_path / "odd.pcap").write_bytes(made)
-    assert "<td>not looked into</td><td>3 fragments, 2 frames of GRE, " in report.make(
+    assert "<td>not looked into</td><td>3 fragments, 2 frames of GRE, " in report.make_page(
         [tmp_path / "odd.pcap"]
     )
-    assert "not looked into" not in report.make([CHAT / "plain.pcapng"])
+    assert "not looked into" not in report.make_page([CHAT / "plain.pcapng"])
 
 
 def test_a_capture_without_manifest_is_not_scored(tmp_path):
     shutil.copy(CHAT / "plain.pcapng", tmp_path / "mine.pcapng")
-    made = report.make([tmp_path / "mine.pcapng"])
+    made = report.make_page([tmp_path / "mine.pcapng"])
     assert "nothing is scored" in made and "How much of the conversation?" not in made
 
 
@@ -164,12 +164,12 @@ def test_what_is_no_capture_gets_one_line(tmp_path, capsys, content):
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert not (tmp_path / "r.html").exists()
     with pytest.raises(CaptureError):
-        report.make([tmp_path / "bad.pcapng"])
+        report.make_page([tmp_path / "bad.pcapng"])
     assert report.main([str(tmp_path / "none.pcapng")]) == 2
 
 
 def test_the_page_begins_with_the_finding():
-    made = report.make([CHAT / "plain.pcapng", CHAT / "tls13.pcapng"])
+    made = report.make_page([CHAT / "plain.pcapng", CHAT / "tls13.pcapng"])
     _, _, after = made.partition("</h1>")
     assert after.startswith(
         "<p><strong>From plain.pcapng, an eavesdropper reads 18 of 18 lines. "
@@ -178,11 +178,11 @@ def test_the_page_begins_with_the_finding():
 
 
 def test_one_is_singular_and_more_are_plural(tmp_path):
-    made = report.make([CHAT / "plain.pcapng"])
+    made = report.make_page([CHAT / "plain.pcapng"])
     assert " segments in 3 flows</td>" in made and " bytes read</td>" in made
     with CaptureWriter(tmp_path / "empty.pcapng") as writer:
         writer.add_interface("lo")
-    assert "<td>0 segments in 0 flows</td>" in report.make([tmp_path / "empty.pcapng"])
+    assert "<td>0 segments in 0 flows</td>" in report.make_page([tmp_path / "empty.pcapng"])
     assert report.finding("x", Intercept([Message(1, 0, "a:1", "say", 2, b"hi", text="hi")])).endswith(
         "1 of 1 line."
     )

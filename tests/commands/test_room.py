@@ -43,7 +43,7 @@ def one_room_at_a_time(tmp_path_factory):
 
 
 def read_arrival(room: subprocess.Popen) -> str:
-    """Who connects next, by the server's console; their address must be their host's."""
+    """Return the user that connects next, by the server's console; the address must be that of the user's host."""
     for line in room.stdout:
         if match := re.match(r"server \| \*\*\* (\w+) Connected (.*)", line):
             assert ADDRESSES[match[1]] in match[2]
