@@ -65,9 +65,7 @@ def draw_byte_strip(
     key_top = list_top + LIST_LINE * len(listed) + (0.1 if listed else 0)
     title = f"{counted(len(payload), 'byte')}, and who can read them" if title is None else title
     ax = blank_axes(ax, title, LEFT + columns * CELL, key_top + KEY_LINE * len(amounts) + 0.1)
-    reader_at = {
-        place: span.reader for span in spans for place in range(span.start, min(span.end, len(shown)))
-    }
+    reader_at = {place: span.reader for span in spans for place in range(span.start, span.end)}
     for place, byte in enumerate(shown):
         _draw_cell(ax, place, byte, reader_at.get(place, ""), columns)
     for start in range(0, len(shown), columns):
@@ -81,11 +79,10 @@ def draw_byte_strip(
         for x, text in line:
             write(ax, LEFT + x, list_top + 0.1 + LIST_LINE * number, text, ha="left")
     for number, (reader, amount) in enumerate(amounts.items()):
-        top = key_top + KEY_LINE * number + 0.05
-        draw_box(ax, LEFT, top, 0.3, 0.09, facecolor=READERS[reader].ground, edgecolor=BLACK, linewidth=0.6)
-        _draw_band(ax, LEFT, top + 0.09, 0.3, READERS[reader])
-        meaning = f"{READERS[reader].meaning} ({counted(amount, 'byte')})"
-        write(ax, LEFT + 0.4, top + 0.09, meaning, ha="left")
+        top, look = key_top + KEY_LINE * number + 0.05, READERS[reader]
+        draw_box(ax, LEFT, top, 0.3, 0.09, facecolor=look.ground, edgecolor=BLACK, linewidth=0.6)
+        _draw_band(ax, LEFT, top + 0.09, 0.3, look)
+        write(ax, LEFT + 0.4, top + 0.09, f"{look.meaning} ({counted(amount, 'byte')})", ha="left")
     return ax
 
 
@@ -94,9 +91,8 @@ def _checked(payload: bytes, who_reads: Sequence[Span] | None) -> list[Span]:
     end = 0
     for span in spans:
         if span.start < end or span.length < 1 or span.end > len(payload):
-            raise ValueError(
-                f"{span} overlaps the span before it, is empty or ends behind {len(payload)} bytes"
-            )
+            fault = f"overlaps the span before it, is empty or ends behind {len(payload)} bytes"
+            raise ValueError(f"{span} {fault}")
         if span.reader not in READERS:
             raise ValueError(f"reader {span.reader!r}; there are {', '.join(filter(None, READERS))}")
         end = span.end
@@ -175,9 +171,8 @@ def describe_byte_strip(payload: bytes, who_reads: Sequence[Span] | None = None)
     spans = _checked(payload, who_reads)
     lines = [f"{counted(len(payload), 'byte')}:"]
     amounts = _amounts(spans)
-    lines += [
-        f"{counted(amount, 'byte')} of {READERS[reader].meaning}." for reader, amount in amounts.items()
-    ]
+    for reader, amount in amounts.items():
+        lines.append(f"{counted(amount, 'byte')} of {READERS[reader].meaning}.")
     if unnamed := len(payload) - sum(amounts.values()):
         lines.append(f"{counted(unnamed, 'byte')} not named.")
     for span in spans:

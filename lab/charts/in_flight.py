@@ -32,10 +32,10 @@ def draw_in_flight(
     key = ax.plot(times, flying, drawstyle="steps-post", color=BLUE, linewidth=1.6, label="in flight")
     again = {item.frame for item in way.sent if item.repeated}
     if again:
-        seen = [(x, y) for x, y, item in zip(times, flying, way.order, strict=True) if item.frame in again]
-        x, y = zip(*seen, strict=True)
+        places = [place for place, item in enumerate(way.order) if item.frame in again]
+        late, bytes_then = [times[place] for place in places], [flying[place] for place in places]
         look: Style = {"markersize": 9, "markeredgewidth": 2.4, "label": "sent again"}
-        key += draw_marks(ax, x, y, "x", VERMILLION, **look)
+        key += draw_marks(ax, late, bytes_then, "x", VERMILLION, **look)
     whole_numbers(ax.yaxis)
     top = 1.08 * max(1, *flying)
     windows = [(x, step.window) for x, step in zip(times, steps, strict=True) if step.window is not None]
@@ -61,16 +61,11 @@ def describe_in_flight(flow: Flow, direction: str = "initiator") -> str:
     lasting_s = [after.time_s - before.time_s for before, after in zip(steps, steps[1:], strict=False)]
     area = sum(step.in_flight * time_s for step, time_s in zip(steps, lasting_s, strict=False))
     mean = area / sum(lasting_s) if sum(lasting_s) else 0.0
-    sentences = [
-        f"From {way.sender} to {way.receiver} at most {most.in_flight:,} bytes were in flight "
-        f"(at {most.time_s * per_second:.3f} {unit}), {mean:,.0f} on average over time."
-    ]
+    words = f"From {way.sender} to {way.receiver} at most {most.in_flight:,} bytes were in flight "
+    words += f"(at {most.time_s * per_second:.3f} {unit}), {mean:,.0f} on average over time. "
     windows = [step.window for step in steps if step.window is not None]
     if windows:
         full = sum(step.window is not None and 0 < step.in_flight >= step.window for step in steps)
-        sentences.append(
-            f"The receiver would take {min(windows):,} to {max(windows):,} bytes; after "
-            f"{counted(full, 'segment')} there was no room left."
-        )
-    again = counted(sum(item.repeated for item in way.sent), "segment")
-    return " ".join([*sentences, f"{again} went out again."])
+        words += f"The receiver would take {min(windows):,} to {max(windows):,} bytes; after "
+        words += f"{counted(full, 'segment')} there was no room left. "
+    return words + f"{counted(sum(item.repeated for item in way.sent), 'segment')} went out again."

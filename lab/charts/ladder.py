@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from lab.charts.figure import blank_axes, counted, fit_text, spread, text_width, write
-from lab.charts.inks import BLACK, BLUE, BODY, GREEN, GREY, PURPLE, SMALL, VERMILLION, LineStyle
+from lab.charts.inks import BLACK, BLUE, BODY, GREEN, GREY, PURPLE, SMALL, VERMILLION, LineStyle, Style
 from lab.dissect.tcp.flow_rows import MOST_ROWS, LeftOut, PayloadText, Row, ladder_rows, time_unit
 from lab.dissect.tcp.flows import Flow
 
@@ -157,12 +157,10 @@ def _draw_ends(ax: Axes, flow: Flow, lifelines: tuple[float, float], top: float,
     """Draw both lifelines with their names; the initiator's is higher by what ``_top`` has added."""
     left, right = lifelines
     align = "right" if text_width(str(flow.responder), BODY, weight="bold") < right else "left"
-    for x, end, who, ha, y in (
-        (left, flow.initiator, "initiator", "left", TOP),
-        (right, flow.responder, "responder", align, top),
-    ):
-        ax.plot([x, x], [top - 0.05, bottom], color=BLACK, linewidth=1.2)
-        write(ax, x, y - 0.1, f"{who}\n{end}", ha=ha, va="bottom", fontsize=BODY, weight="bold")
+    ax.vlines(lifelines, top - 0.05, bottom, color=BLACK, linewidth=1.2)
+    look: Style = {"va": "bottom", "fontsize": BODY, "weight": "bold"}
+    write(ax, left, TOP - 0.1, f"initiator\n{flow.initiator}", ha="left", **look)
+    write(ax, right, top - 0.1, f"responder\n{flow.responder}", ha=align, **look)
 
 
 def _draw_arrow(ax: Axes, row: Row, lifelines: tuple[float, float], y: float) -> None:
@@ -174,9 +172,8 @@ def _draw_arrow(ax: Axes, row: Row, lifelines: tuple[float, float], y: float) ->
 
 
 def _draw_cut(ax: Axes, lifelines: tuple[float, float], y: float) -> None:
-    for x in lifelines:
-        ax.plot([x, x], [y - 0.1, y + 0.1], color="white", linewidth=4, zorder=3)
-        ax.plot([x, x], [y - 0.1, y + 0.1], color=BLACK, linewidth=1.6, linestyle=(0, (1, 2)), zorder=4)
+    ax.vlines(lifelines, y - 0.1, y + 0.1, color="white", linewidth=4, zorder=3)
+    ax.vlines(lifelines, y - 0.1, y + 0.1, color=BLACK, linewidth=1.6, linestyle=(0, (1, 2)), zorder=4)
 
 
 def _draw_key(ax: Axes, rows: Sequence[Row | LeftOut], x: float, y: float) -> None:
@@ -222,7 +219,6 @@ def describe_ladder(
         text = "" if row.text is None else f", text {' '.join(row.text.split())!r}"
         remarks = f"; {_remarks(row)}" if row.remarks else ""
         time = f"{row.time_s * per_second:.3f} {unit}"
-        lines.append(
-            f"Frame {row.frame}, {time}, {way}: {numbers} ({MARKS[row.kind].meaning}){text}{remarks}"
-        )
+        meaning = MARKS[row.kind].meaning
+        lines.append(f"Frame {row.frame}, {time}, {way}: {numbers} ({meaning}){text}{remarks}")
     return "\n".join([*lines, f"In the end: {flow.closing}."])

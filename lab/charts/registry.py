@@ -16,7 +16,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lab.charts.inks import DOTS_PER_INCH, TITLE
+from lab.charts.inks import DOTS_PER_INCH, TITLE, Style
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,15 @@ def draw_page(
     """
     if not charts:
         raise ValueError("a page without charts")
-    wanted = [_size(chart) for chart in charts]
-    heights = [
-        max(high for _, high in wanted[first : first + columns]) for first in range(0, len(charts), columns)
-    ]
-    widths = [max(wide for wide, _ in wanted[column::columns]) for column in range(min(columns, len(charts)))]
+    wide, high = zip(*map(_size, charts), strict=True)
+    heights = [max(high[first : first + columns]) for first in range(0, len(charts), columns)]
+    widths = [max(wide[column::columns]) for column in range(min(columns, len(charts)))]
     above = 0.45 if title else 0.0
     page = Figure((width or sum(widths), sum(heights) + above), layout="constrained", dpi=DOTS_PER_INCH)
     if title:
         page.suptitle(title, fontsize=TITLE + 2, x=0.01, ha="left")
-    places = page.subfigures(
-        len(heights), len(widths), squeeze=False, height_ratios=heights, width_ratios=widths
-    )
+    ratios: Style = {"height_ratios": heights, "width_ratios": widths}
+    places = page.subfigures(len(heights), len(widths), squeeze=False, **ratios)
     for place, chart in zip(places.flat, charts, strict=False):
         chart(ax=place.add_subplot())
     return page

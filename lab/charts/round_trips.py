@@ -66,16 +66,13 @@ def describe_round_trips(flow: Flow) -> str:
         if trips:
             times = [trip.rtt_s for trip in trips]
             per_second, unit = time_unit(2 * max(times))
-            least, middle, most = (
-                f"{time * per_second:.3g}" for time in (min(times), median(times), max(times))
-            )
+            least, middle, most = (f"{per_second * find(times):.3g}" for find in (min, median, max))
             sentence = f"{counted(len(times), 'round trip')} measured, {least} to {most} {unit}, median {middle} {unit}"
         if left_out:
             sentence += f"; {left_out} left out because something was sent twice"
         sentences.append(f"Sent by the {direction} ({way.sender}): {sentence}.")
     if flow.handshake and flow.handshake.rtt_s is not None:
-        per_second, unit = time_unit(2 * flow.handshake.rtt_s)
-        sentences.append(
-            f"The handshake took {flow.handshake.rtt_s * per_second:.3g} {unit} from SYN to ACK."
-        )
+        rtt_s = flow.handshake.rtt_s
+        per_second, unit = time_unit(2 * rtt_s)
+        sentences.append(f"The handshake took {rtt_s * per_second:.3g} {unit} from SYN to ACK.")
     return "\n".join(sentences)

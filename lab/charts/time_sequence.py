@@ -12,16 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
 
-from lab.charts.figure import (
-    counted,
-    draw_key,
-    draw_limit,
-    draw_marks,
-    set_title,
-    time_axes,
-    whole_numbers,
-    write_note,
-)
+from lab.charts.figure import counted, draw_key, draw_limit, draw_marks, time_axes, whole_numbers, write_note
 from lab.charts.inks import BLACK, BLUE, BODY, GREEN, GREY, ORANGE, PURPLE, VERMILLION, Style
 from lab.dissect.tcp.flow_rows import time_unit
 from lab.dissect.tcp.flows import Flow
@@ -64,17 +55,9 @@ def draw_time_sequence(
     if burst and ax.get_subplotspec() is not None:
         first, last = burst_times(burst)
         _enlarge(ax, way, first, last, f"{len(burst)} segments at {first * per_second:.3f} {unit}")
-        look: Style = {"transform": ax.get_xaxis_transform(), "clip_on": False, "zorder": 7}
-        key += draw_marks(
-            ax,
-            [clock((first + last) / 2)],
-            [0],
-            "^",
-            BLACK,
-            markersize=9,
-            label="burst, enlarged below",
-            **look,
-        )
+        look: Style = {"markersize": 9, "label": "burst, enlarged below", "zorder": 7, "clip_on": False}
+        middle, transform = clock((first + last) / 2), ax.get_xaxis_transform()
+        key += draw_marks(ax, [middle], [0], "^", BLACK, transform=transform, **look)
     draw_key(ax, key)
     return ax
 
@@ -87,14 +70,11 @@ def _draw_all(ax: Axes, way: OneWay, clock: Clock) -> list[Line2D]:
     """Draw all of a direction, and return what belongs in the key."""
     whole_numbers(ax.yaxis)
     key = []
-    fresh = [item for item in way.sent if not item.repeated and not item.overtaken]
     late = [item for item in way.sent if item.overtaken]
     again = [item for item in way.sent if item.repeated]
-    for chosen, name, colour, width, marker in (
-        (fresh, "segment", BLUE, 1.6, "_"),
-        (late, "out of order", BLACK, 1.6, "d"),
-        (again, "sent again", VERMILLION, 3.2, "x"),
-    ):
+    fresh = [item for item in way.sent if not item.repeated and not item.overtaken]
+    kinds = ((fresh, "segment", BLUE, 1.6, "_"), (late, "out of order", BLACK, 1.6, "d"))
+    for chosen, name, colour, width, marker in (*kinds, (again, "sent again", VERMILLION, 3.2, "x")):
         if not chosen:
             continue
         times = [clock(item.time_s) for item in chosen]
@@ -136,9 +116,8 @@ def _draw_answers(ax: Axes, way: OneWay, clock: Clock) -> list[Line2D]:
         look: Style = {"markersize": 5, "markerfacecolor": "white", "label": "duplicate ACK"}
         key += draw_marks(ax, times, acks, "o", GREY, **look)
     if blocks := [(clock(item.time_s), *block) for item in way.acknowledged for block in item.blocks]:
-        ax.vlines(
-            *zip(*blocks, strict=True), color=PURPLE, linewidth=5, alpha=0.8, zorder=1, label="SACK block"
-        )
+        moments, lefts, rights = zip(*blocks, strict=True)
+        ax.vlines(moments, lefts, rights, color=PURPLE, linewidth=5, alpha=0.8, zorder=1, label="SACK block")
         key.append(_upright(PURPLE, 5, "", "SACK block"))
     return key
 
@@ -180,10 +159,9 @@ def _enlarge(ax: Axes, way: OneWay, first_s: float, last_s: float, burst: str) -
     assert spec is not None
     grid = spec.subgridspec(2, 1, height_ratios=(3, 2))
     ax.set_subplotspec(grid[0])
-    below, per_second, _ = time_axes(
-        figure.add_subplot(grid[1]), "", SEQUENCE, last_s - first_s, since="burst"
-    )
-    set_title(below, f"Enlarged: the burst of {burst}", fontsize=BODY)
+    below = figure.add_subplot(grid[1])
+    below, per_second, _ = time_axes(below, "", SEQUENCE, last_s - first_s, since="burst")
+    below.set_title(f"Enlarged: the burst of {burst}", fontsize=BODY, loc="left")
     clock, margin_s = _clock(first_s, per_second), 0.03 * (last_s - first_s)
     _draw_all(below, way, clock)
     _look_closer(below, way, (first_s - margin_s, last_s + margin_s), clock)
@@ -195,49 +173,48 @@ def describe_time_sequence(flow: Flow, direction: str = "initiator") -> str:
     if not way.sent:
         return f"{way.sender} sent nothing to {way.receiver}."
     per_second, unit = time_unit(flow.duration_s)
+
+    def at(time_s: float) -> str:
+        return f"at {time_s * per_second:.3f} {unit}"
+
     data = [item for item in way.sent if item.payload_length]
+    payload, end = sum(item.payload_length for item in data), max(item.end for item in way.sent)
     sentences = [
-        f"{way.sender} to {way.receiver}: {counted(len(data), 'segment')} with "
-        f"{sum(item.payload_length for item in data):,} bytes of payload, "
-        f"numbers {way.sent[0].start:,} to {max(item.end for item in way.sent):,}."
+        f"{way.sender} to {way.receiver}: {counted(len(data), 'segment')} with {payload:,} bytes of payload, "
+        f"numbers {way.sent[0].start:,} to {end:,}."
     ]
     if burst := densest_burst(way, flow.duration_s):
-        sentences.append(_describe_burst(burst, per_second, unit))
+        sentences.append(f"A burst {at(burst_times(burst)[0])}, enlarged below: {_describe_burst(burst)}")
     sentences += first_few(
-        f"Frame {item.frame} at {item.time_s * per_second:.3f} {unit} "
-        f"{'sends again' if item.repeated else 'arrives late with'} {item.start:,} to {item.end:,}."
+        f"Frame {item.frame} {at(item.time_s)} {'sends again' if item.repeated else 'arrives late with'} "
+        f"{item.start:,} to {item.end:,}."
         for item in way.sent
         if item.repeated or item.overtaken
     )
-    if not way.acknowledged:
+    answers = way.acknowledged
+    if not answers:
         return "\n".join([*sentences, "Nothing was acknowledged."])
-    duplicates = sum(item.duplicate for item in way.acknowledged)
-    windows = [item.window for item in way.acknowledged]
-    sentences.append(
-        f"{counted(len(windows), 'acknowledgement')}, {duplicates} of them duplicates, the last of "
-        f"{way.acknowledged[-1].ack:,}."
-    )
+    duplicates, windows = sum(item.duplicate for item in answers), [item.window for item in answers]
+    acknowledgements = f"{counted(len(answers), 'acknowledgement')}, {duplicates} of them duplicates"
+    sentences.append(f"{acknowledgements}, the last of {answers[-1].ack:,}.")
     sentences += first_few(
         f"Frame {item.frame} has SACK {', '.join(f'{left:,} to {right:,}' for left, right in item.blocks)}."
-        for item in way.acknowledged
+        for item in answers
         if item.blocks
     )
     sentences.append(f"The receiver's window is between {min(windows):,} and {max(windows):,} bytes.")
-    sentences += first_few(
-        f"Frame {item.frame} at {item.time_s * per_second:.3f} {unit} closes the window."
-        for item in way.acknowledged
-        if item.window == 0
-    )
+    closes = [item for item in answers if item.window == 0]
+    sentences += first_few(f"Frame {item.frame} {at(item.time_s)} closes the window." for item in closes)
     return "\n".join(sentences)
 
 
-def _describe_burst(burst: list[Sent], per_second: float, unit: str) -> str:
+def _describe_burst(burst: list[Sent]) -> str:
     first, last = burst_times(burst)
-    finer, finer_unit = time_unit(last - first)
+    per_second, unit = time_unit(last - first)
     numbers = f"{min(item.start for item in burst):,} to {max(item.end for item in burst):,}"
     return (
-        f"A burst at {first * per_second:.3f} {unit}, enlarged below: {len(burst)} segments in "
-        f"{(last - first) * finer:,.1f} {finer_unit}, frames {burst[0].frame} to {burst[-1].frame}, numbers {numbers}."
+        f"{len(burst)} segments in {(last - first) * per_second:,.1f} {unit}, "
+        f"frames {burst[0].frame} to {burst[-1].frame}, numbers {numbers}."
     )
 
 

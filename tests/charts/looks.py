@@ -1,4 +1,4 @@
-"""What a picture must be to be readable, asked of its artists: nothing here looks at pixels.
+"""Ask the artists of a picture whether it is readable: nothing here looks at pixels.
 
 ``inspect_text`` draws a figure once and asks every piece of text where it ended up.
 """

@@ -1,4 +1,4 @@
-"""What holds for every chart that the registry finds, and the recipe for adding one, followed word for word."""
+"""Check every chart that the registry finds, and follow the recipe for adding one word for word."""
 
 import inspect
 import re
@@ -22,7 +22,7 @@ RECIPE = re.compile(r"^### Add a chart$(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL
 
 @pytest.fixture(scope="session")
 def examples(lossy):
-    """What to draw, by the name of a chart's parameter: a chart about something else adds its own here."""
+    """Return data by the name of a chart's parameter: a chart about something else adds its own here."""
     return {
         "flow": lossy,
         "scores": {"plaintext": [Score("content", 3, 0, 3)], "TLS 1.3": [Score("content", 0, 1, 3)]},

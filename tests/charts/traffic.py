@@ -62,7 +62,7 @@ def write_lossy_upload(path) -> None:
     server(begin + 3 + ROUND_TRIP_MS, number(14), window=32)
     server(begin + 7 + ROUND_TRIP_MS, number(18), window=0)
     server(begin + 7 + ROUND_TRIP_MS + 80, number(18))
-    # The rest; the last is lost and nothing behind it tells.
+    # The rest; the last is lost, and nothing behind it shows that.
     begin = 280.0
     for segment in range(18, 24):
         data(begin + (segment - 18), segment)
