@@ -28,60 +28,35 @@ SESSION = ["tls", "wire", "pad", "disguise", "seed", "script", "pace", "port", "
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lab/capture.py", description="Record scripted chat sessions.")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=ROOT / "captures" / "mine",
-        metavar="DIR",
-        help="folder for the recordings and manifest.json (default: captures/mine)",
+    add, names = parser.add_argument, scenarios.names()
+    out = "folder for the recordings and manifest.json (default: captures/mine)"
+    add("--out", type=Path, default=ROOT / "captures" / "mine", metavar="DIR", help=out)
+    which = "chat: a conversation on the loopback (default); or scenarios on a LAN, each a recording of one thing: "
+    which += f"{', '.join(names)}; all: all of these"
+    add(
+        "--scenario", nargs="+", choices=["chat", "all", *names], default=["chat"], metavar="NAME", help=which
     )
-    parser.add_argument(
-        "--scenario",
-        nargs="+",
-        choices=["chat", "all", *scenarios.names()],
-        default=["chat"],
-        metavar="NAME",
-        help="chat: a conversation on the loopback (default); or scenarios on a LAN, each a recording of one thing: "
-        + ", ".join(scenarios.names())
-        + "; all: all of these",
-    )
-    parser.add_argument(
-        "--script",
-        type=Path,
-        metavar="FILE",
-        help='a conversation of your own: lines "NAME: text", "NAME: /msg OTHER text", "NAME joins", "NAME leaves", '
-        '"# comment"',
-    )
+    lines = 'lines "NAME: text", "NAME: /msg OTHER text", "NAME joins", "NAME leaves", "# comment"'
+    add("--script", type=Path, metavar="FILE", help=f"a conversation of your own: {lines}")
     variant.add_arguments(parser)
-    parser.add_argument(
-        "--shipped", action="store_true", help="make the captures that ship with the kit again, in captures/"
-    )
+    shipped = "make the captures that ship with the kit again, in captures/"
+    add("--shipped", action="store_true", help=shipped)
     _add_own(parser)
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    parser.add_argument("--json", action="store_true", help="print the manifest, and nothing else")
+    add("--quiet", action="store_true", help="print nothing but errors")
+    add("--json", action="store_true", help="print the manifest, and nothing else")
     return parser
 
 
 def _add_own(parser: argparse.ArgumentParser) -> None:
-    own = parser.add_argument_group("a different conversation for each student")
-    own.add_argument("--student", metavar="ID", help="record this student's conversation, into DIR/ID")
+    own = parser.add_argument_group("a different conversation for each student").add_argument
+    own("--student", metavar="ID", help="record this student's conversation, into DIR/ID")
     if (ROOT / "lab" / "instructor").is_dir():  # not in the students' copy
-        own.add_argument(
-            "--roster",
-            type=Path,
-            metavar="CSV",
-            help="the same for everyone on a class list; goes on if cut off",
-        )
+        everyone = "the same for everyone on a class list; goes on if cut off"
+        own("--roster", type=Path, metavar="CSV", help=everyone)
     parser.set_defaults(roster=None)
-    own.add_argument(
-        "--course",
-        metavar="KEY",
-        default="lab",
-        help="the course's key: another key means other conversations",
-    )
-    own.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)"
-    )
+    key = "the course's key: another key means other conversations"
+    own("--course", metavar="KEY", default="lab", help=key)
+    own("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -211,11 +186,10 @@ def _bar(done: int, total: int, what: str) -> None:
     """Print a bar that grows in place on a terminal, and a line each time elsewhere."""
     filled = 30 * done // max(total, 1)
     line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
-    print(
-        f"\r\x1b[K{line[:110]}" if sys.stdout.isatty() else line,
-        end="" if sys.stdout.isatty() else "\n",
-        flush=True,
-    )
+    if sys.stdout.isatty():
+        print(f"\r\x1b[K{line[:110]}", end="", flush=True)
+    else:
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -31,27 +31,16 @@ def arguments() -> argparse.ArgumentParser:
     add("--port", type=int, default=9898, help="the server's port (default: %(default)s)")
     add("--wire", type=wire_name, choices=tuple(WIRES), default="report", help=WIRE_HELP)
     add("--terminal", action="store_true", help="no windows: send standard input, print what arrives")
-    add(
-        "--password-file",
-        metavar="FILE",
-        help="log in with this file's first line (json wire; the window asks)",
-    )
+    first_line = "log in with this file's first line (json wire; the window asks)"
+    add("--password-file", metavar="FILE", help=first_line)
     tls = parser.add_argument_group("TLS").add_argument
     tls("--tls", action="store_true", help="speak TLS with the server")
     tls("--cafile", metavar="FILE", help="certificate of the authority to trust (PEM)")
     tls("--tls-version", choices=VERSIONS, help="this version alone (default: both)")
-    tls(
-        "--key-log",
-        metavar="FILE",
-        help="write the session's secrets there, so that a recording can be opened",
-    )
-    tls(
-        "--pad",
-        type=int,
-        default=0,
-        metavar="N",
-        help="pad lines to blocks of N bytes, against guessing by length",
-    )
+    secrets = "write the session's secrets there, so that a recording can be opened"
+    tls("--key-log", metavar="FILE", help=secrets)
+    blocks = "pad lines to blocks of N bytes, against guessing by length"
+    tls("--pad", type=int, default=0, metavar="N", help=blocks)
     return parser
 
 
@@ -60,9 +49,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     for option in ("cafile", "tls_version", "key_log"):
         if getattr(options, option) and not options.tls:
-            parser.error(
-                f"--{option.replace('_', '-')} is for --tls: add it, or the chat would go in plaintext"
-            )
+            name = option.replace("_", "-")
+            parser.error(f"--{name} is for --tls: add it, or the chat would go in plaintext")
     if (options.password_file or options.pad) and options.wire != "json":
         parser.error("--password-file and --pad are for --wire json")
     if not 0 <= options.pad <= 4_096:

@@ -26,40 +26,27 @@ from lab.chat.server import LOGIN_S, ChatServer, ServerError
 from lab.chat.tls import VERSIONS, server_context
 from lab.chat.wires import WIRES
 
+HOST_HELP = """address to listen on (default: %(default)s, this machine; 0.0.0.0: every interface, as in the report;
+::: the same with IPv6; '': both)"""
 WIRE_HELP = "speak this alone (report: as in the report; json: framed, one message a line; default: each client's own)"
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lab/server.py", description="The threaded chat server of the lab.")
     add = parser.add_argument
-    add(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen on (default: %(default)s, this machine; 0.0.0.0: every interface, as in the report; "
-        "::: the same with IPv6; '': both)",
-    )
+    add("--host", default="127.0.0.1", help=HOST_HELP)
     add("--port", type=int, default=9898, help="TCP port (default: %(default)s; 0: any free one)")
     add("--wire", type=wire_name, choices=tuple(WIRES), help=WIRE_HELP)
     add("--max-users", type=int, default=MAX_MEMBERS, metavar="N", help="default: %(default)s")
-    add(
-        "--login-time",
-        type=float,
-        default=LOGIN_S,
-        metavar="S",
-        help="seconds to log in (default: %(default)s)",
-    )
+    seconds = "seconds to log in (default: %(default)s)"
+    add("--login-time", type=float, default=LOGIN_S, metavar="S", help=seconds)
     tls = parser.add_argument_group("TLS, on the same port").add_argument
     tls("--cert", metavar="FILE", help="certificate chain (PEM); python3 lab certs DIR makes one")
     tls("--key", metavar="FILE", help="its private key (PEM)")
     tls("--tls-only", "--tls", action="store_true", dest="tls_only", help="refuse plaintext")
     tls("--tls-version", choices=VERSIONS, help="this version alone (default: both)")
-    tls(
-        "--pad",
-        type=int,
-        default=0,
-        metavar="N",
-        help="pad lines to blocks of N bytes, against guessing by length",
-    )
+    blocks = "pad lines to blocks of N bytes, against guessing by length"
+    tls("--pad", type=int, default=0, metavar="N", help=blocks)
     _add_features(parser)
     return parser
 
@@ -69,26 +56,14 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
     more("--private", action="store_true", help="one-to-one messages: /msg")
     more("--commands", action="store_true", help="/nick, and typed commands for the report's clients")
     more("--accounts", metavar="FILE", help="let in only users with an account in this SQLite file")
-    more(
-        "--add-account",
-        metavar="NAME",
-        help="make an account in --accounts (asks for its password), then end",
-    )
+    made = "make an account in --accounts (asks for its password), then end"
+    more("--add-account", metavar="NAME", help=made)
     more("--password-file", metavar="FILE", help="one password for everybody: this file's first line")
-    more(
-        "--history",
-        type=float,
-        metavar="DAYS",
-        help="keep what is said that long, and send it to new users",
-    )
+    kept = "keep what is said that long, and send it to new users"
+    more("--history", type=float, metavar="DAYS", help=kept)
     more("--history-file", metavar="FILE", default="chat-history.sqlite", help="where (default: %(default)s)")
-    more(
-        "--replay",
-        type=int,
-        default=REPLAY,
-        metavar="N",
-        help="lines that a new user is sent (default: %(default)s)",
-    )
+    sent = "lines that a new user is sent (default: %(default)s)"
+    more("--replay", type=int, default=REPLAY, metavar="N", help=sent)
 
 
 def features(options: argparse.Namespace) -> list[Feature]:
