@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from lab.__main__ import COMMANDS
-from lab.commands.doctor import find_faults
+from lab.commands.doctor import check_machine
 from lab.net import namespace
 from tests.chat import screen
 from tests.support import ROOT, needs_namespaces
@@ -240,7 +240,7 @@ def test_doctor_prints_a_line_a_thing():
 
 
 def test_doctor_has_a_fix_for_whatever_is_not_well():
-    for finding in find_faults():
+    for finding in check_machine():
         assert bool(finding.fix) == (finding.state != "ok"), finding
 
 
@@ -263,7 +263,7 @@ def test_doctor_sees_a_taken_port_and_a_missing_tshark(tmp_path):
 @pytest.mark.skipif(screen.missing() is not None, reason=str(screen.missing()))
 def test_doctor_knocks_at_the_screen_that_is_named(monkeypatch):
     def display():
-        return next(finding for finding in find_faults() if finding.what == "display")
+        return next(finding for finding in check_machine() if finding.what == "display")
 
     with screen.xvfb() as name:
         monkeypatch.setenv("DISPLAY", name)

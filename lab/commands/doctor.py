@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     """Print every finding; return 1 if something does not work."""
     argparse.ArgumentParser(prog="lab doctor", description="Check this machine for the lab.").parse_args(argv)
     states = []
-    for finding in find_faults():
+    for finding in check_machine():
         print(finding, flush=True)
         states.append(finding.state)
     faults, notes = states.count("fault"), states.count("note")
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if faults else 0
 
 
-def find_faults() -> Iterator[Finding]:
+def check_machine() -> Iterator[Finding]:
     """Yield every finding, in the order in which things depend on each other."""
     parts = system_packages.python_parts()
     yield _python(parts)
