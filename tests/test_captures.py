@@ -17,7 +17,8 @@ from tests.support import ROOT
 
 CAPTURES = ROOT / "captures"
 REPORT = CAPTURES / report.FILE_NAME
-MANIFEST = read_manifest(CAPTURES / "chat" / "manifest.json")
+CHATS = {folder: read_manifest(CAPTURES / folder / "manifest.json") for folder in ("chat", "paced")}
+RECORDINGS = [(folder, entry) for folder, manifest in CHATS.items() for entry in manifest["recordings"]]
 
 
 def ones_complement_sum(data: bytes) -> int:
@@ -64,9 +65,11 @@ def test_the_report_capture_is_made_by_its_command(tmp_path):
     assert report.write_frame_1193(tmp_path).read_bytes() == REPORT.read_bytes()
 
 
-@pytest.mark.parametrize("recording", MANIFEST["recordings"], ids=lambda recording: recording["file"])
-def test_a_shipped_recording_is_the_one_its_manifest_speaks_of(recording):
-    path = CAPTURES / "chat" / recording["file"]
+@pytest.mark.parametrize(
+    ("folder", "recording"), RECORDINGS, ids=lambda one: one if isinstance(one, str) else one["file"]
+)
+def test_a_shipped_recording_is_the_one_its_manifest_speaks_of(folder, recording):
+    path = CAPTURES / folder / recording["file"]
     assert hashlib.sha256(path.read_bytes()).hexdigest() == recording["sha256"]
     flows = find_flows(read_segments(path))
     assert [flow.initiator.port for flow in flows] == [user["port"] for user in recording["users"]]
@@ -81,9 +84,23 @@ def test_every_shipped_capture_is_told_of_in_the_readme():
     assert len(shipped) >= 4
     for path in shipped:
         assert path.name in text
-    for path in CAPTURES.glob("chat/*.keys"):
+    for path in CAPTURES.glob("*/*.keys"):
         assert "public" in path.read_text().splitlines()[0]
 
 
 def test_the_manifest_is_plain_json():
-    json.loads((CAPTURES / "chat" / "manifest.json").read_text(encoding="utf-8"))
+    for folder in CHATS:
+        json.loads((CAPTURES / folder / "manifest.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("recording", CHATS["paced"]["recordings"], ids=lambda one: one["file"])
+def test_at_the_pace_of_people_a_time_is_a_time(recording):
+    """Lines are seconds apart, and each is on the wire within 0.1 s. In ``chat`` they are 0.5 ms apart: there it is order."""
+    path = CAPTURES / "paced" / recording["file"]
+    sent = [event["time_ns"] for event in recording["events"] if event["action"] in ("say", "tell")]
+    gaps = [after - before for before, after in zip(sent, sent[1:], strict=False)]
+    assert CHATS["paced"]["pace_s"] == 2 and sorted(gaps)[len(gaps) // 2] > 500_000_000
+    seen = [message.time_ns for message in eavesdrop(path).said]
+    assert all(0 <= at - time_ns < 100_000_000 for at, time_ns in zip(seen, sent, strict=True))
+    scores = {item.kind: item for item in score(eavesdrop(path), recording)}
+    assert scores["presence"].share == 1 and scores["presence"].wrong == 0
