@@ -190,7 +190,7 @@ def _facts(name: str, segments: Segments, intercept: Intercept, entry: Entry | N
         ["server name asked for", intercept.server_name or "not visible"],
         ["names in the certificate", ", ".join(intercept.certificate_names) or "not visible"],
         ["payload", f"{intercept.read_bytes:,} of {counted(intercept.carried_bytes, 'byte')} read"],
-        ["what the lengths reveal", str(length_leak([message.length for message in intercept.said]))],
+        ["what the lengths reveal", str(length_leak(intercept.line_lengths))],
         ["truth", truth],
     ]
     if others := segments.not_looked_into:

@@ -72,6 +72,12 @@ class Intercept:
         return [(message.who, message.text) for message in self.said if message.text is not None]
 
     @property
+    def line_lengths(self) -> list[int]:
+        """The lengths of the lines' texts; of the messages, with all that is around the text, where padding hides those."""
+        texts = [message.text_length for message in self.said if message.text_length is not None]
+        return texts if len(texts) == len(self.said) else [message.length for message in self.said]
+
+    @property
     def said(self) -> list[Message]:
         """The messages that are lines of the conversation, read or not."""
         return [message for message in self.messages if message.is_line]
