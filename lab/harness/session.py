@@ -20,8 +20,9 @@ from lab.chat.client import ChatClient, ChatError, Login
 from lab.chat.connection import ConnectionLost
 from lab.chat.features.accounts import RoomPassword
 from lab.chat.features.private import Private
+from lab.chat.listener import ServerError
 from lab.chat.private_file import make_private
-from lab.chat.server import ChatServer, ServerError
+from lab.chat.server import ChatServer
 from lab.chat.tls import client_context, server_context
 from lab.harness.console_log import ConsoleLog
 from lab.harness.lan_tap import Recording
