@@ -103,6 +103,7 @@ class SaidTo:
 class Users:
     names: tuple[str, ...]  # in order of arrival
     changed: bool = False  # sent unasked: only the report wire needs that, since its clients keep no list
+    more: bool | None = None  # the list goes on in the next event; above the codecs it is always whole
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,8 @@ class Text:  # of unknown shape (report wire): parts of messages that TCP has cu
 
 
 @dataclass(frozen=True)
-class Lost:
-    # Why the connection has ended, the client's own last event; None when the user has left.
-    reason: str | None
+class Lost:  # the client's own last event
+    reason: str | None  # why the connection has ended; None when the user has left
 
 
 Request = Join | Announce | ListUsers | Say | SayTo | Rename | Leave

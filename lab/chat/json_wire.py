@@ -45,12 +45,14 @@ REPLIES = {
 }  # fmt: skip
 MESSAGES = (events.Say, events.SayTo)
 WORDS = {kind: word for word, kind in (REQUESTS | REPLIES).items()}
+# By the type of a field; others (flags of the server's own) do not travel.
 TYPES: dict[Any, type] = {
     str: str,
     str | None: str,
     int | None: int,
+    bool | None: bool,
     tuple[str, ...]: tuple,
-}  # flags (bool) do not travel
+}
 FIELDS = {
     kind: [(f.name, TYPES[f.type], f.default is None) for f in fields(kind) if f.type in TYPES]
     for kind in WORDS
@@ -91,7 +93,7 @@ class JsonWire:
 
     def __init__(self, server: bool = False, pad_to: int = 0):
         self._kinds = REQUESTS if server else REPLIES
-        self._pad_to = max(1, pad_to)
+        self._pad_to = pad_to
         self._rest = b""  # of a line that is not whole yet
         self._names: tuple[str, ...] = ()  # of a user list that goes on in the next line
 
@@ -112,26 +114,24 @@ class JsonWire:
 
     def encode(self, event: Event) -> bytes:
         """Return the line of an event; nothing where this wire does not know it. Raises WireError for a bad text."""
-        kind, rest = type(event), event.names[USERS_PER_LINE:] if isinstance(event, events.Users) else ()
         if isinstance(event, events.Said):  # these come by the million, so they are written out
             id_ = f',"id":{quote(event.id)}' if event.id is not None else ""
             time = f',"time":{event.time}' if event.time is not None else ""
             line = f'{{"event":"said","name":{quote(event.name)},"text":{quote(event.text)}{id_}{time}}}'
-        elif kind not in WORDS or isinstance(event, events.Users) and event.changed:
+        elif type(event) not in WORDS or isinstance(event, events.Users) and event.changed:
             return b""
-        elif isinstance(event, events.Users):
-            line = ENCODE(
-                {"event": "users", "names": event.names[:USERS_PER_LINE]} | ({"more": True} if rest else {})
-            )
+        elif isinstance(event, events.Users) and len(event.names) > USERS_PER_LINE:
+            first, rest = event.names[:USERS_PER_LINE], event.names[USERS_PER_LINE:]
+            return self.encode(events.Users(first, more=True)) + self.encode(events.Users(rest))
+        elif isinstance(event, MESSAGES) and not TEXT.fullmatch(event.text):
+            raise WireError("bad_text", id=event.id)
         else:
-            if isinstance(event, MESSAGES) and not TEXT.fullmatch(event.text):
-                raise WireError("bad_text", id=event.id)
-            members = {name: getattr(event, name) for name, _, _ in FIELDS[kind]}
+            members = {name: getattr(event, name) for name, _, _ in FIELDS[type(event)]}
             given = {name: value for name, value in members.items() if value is not None}
-            line = ENCODE({"event": WORDS[kind]} | given)
+            line = ENCODE({"event": WORDS[type(event)]} | given)
         data = line.encode()
-        data += b" " * (-(len(data) + 1) % self._pad_to) + b"\n" if self._pad_to > 1 else b"\n"
-        return data + self.encode(events.Users(rest)) if rest else data
+        padding = -(len(data) + 1) % self._pad_to if self._pad_to else 0
+        return data + b" " * padding + b"\n"
 
     def _read(self, line: bytes) -> Event | None:
         """Return the event in a line; None for one of a newer server, or a list that goes on. Raises WireError."""
@@ -163,10 +163,9 @@ class JsonWire:
                 raise WireError("bad_event", f"the event {word} needs {name!r}, of the right kind")
         event: Event = kind(**arguments)
         if isinstance(event, MESSAGES):
-            if event.id is not None and not (
-                0 < len(event.id) <= MAX_ID_CHARACTERS and event.id.isprintable()
-            ):
-                raise WireError("bad_event", "an id needs 1 to 64 characters that can be printed")
+            id = event.id
+            if id is not None and not (0 < len(id) <= MAX_ID_CHARACTERS and id.isprintable()):
+                raise WireError("bad_event", f"an id has 1 to {MAX_ID_CHARACTERS} printable characters")
             # Most texts are plain, which is found out much sooner than by TEXT.
             plain = event.text.isprintable() and 0 < len(event.text) <= MAX_TEXT_CHARACTERS
             if not plain and not TEXT.fullmatch(event.text):
@@ -177,7 +176,7 @@ class JsonWire:
             return events.Join(check_name(event.name), event.password)
         elif isinstance(event, events.Users):
             self._names += event.names
-            if members.get("more"):
+            if event.more:
                 return None
             event, self._names = events.Users(self._names), ()
         return event
