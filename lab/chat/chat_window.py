@@ -18,7 +18,7 @@ from tkinter import ttk
 
 from lab.chat.chat_box import BAD, HALF_PAD, PAD, PAPER, ChatBox
 from lab.chat.chat_log import ChatLog, Line
-from lab.chat.client import ChatClient, ChatError
+from lab.chat.client import ANSWER_S, ChatClient, ChatError
 from lab.chat.connection import ConnectionLost
 from lab.chat.events import Event
 from lab.chat.features.typed_commands import address, enter
@@ -157,7 +157,8 @@ class ChatWindow(QueueReader, ttk.Frame):
     @staticmethod
     def _join(client: ChatClient) -> None:
         try:
-            client.announce(wait=True)
+            client.announce()
+            client.answered.wait(ANSWER_S)
             client.ask_users()
         except ConnectionLost:
             pass  # the receiving thread reports it

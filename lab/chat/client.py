@@ -2,8 +2,8 @@
 
 ``connect`` sends the name. From then on one thread reads and puts ``lab.chat.events`` on the queue ``events``, at last
 one ``Lost``; a window or a terminal takes them from there in its own thread. The report wire has no boundaries between
-messages, so this client leaves a gap after the name, as the report's does while its window opens; ``say`` with
-``wait=True`` returns when the message has come back. Then one read is one message.
+messages, so this client leaves a gap after the name, as the report's does while its window opens. Whoever waits for
+``answered`` before the next request keeps one read one message.
 """
 
 import contextlib
@@ -23,7 +23,9 @@ from lab.chat.wires import WIRES, received
 
 CONNECT_S = 10  # until the server must have answered
 NAME_GAP_S = 0.1  # after the name, where nothing comes back for it
-ECHO_S = 5  # until a message must have come back
+ANSWER_S = (
+    5  # how long a user should wait for ``answered``: joined to another message, an answer is not recognised
+)
 FAREWELL_S = 2  # until the server must have closed after Leave
 
 
@@ -57,20 +59,20 @@ class ChatClient:
         self.connection: Connection | None = None
         self.offers: tuple[str, ...] = ()  # what the server offers beyond the basics
         self._ids = itertools.count(1)
-        self._awaited: tuple[Request, threading.Event] | None = None  # a request, and whether it is answered
+        self.answered = threading.Event()  # whether the last request is, or nothing more can come
+        self._asked: Request | None = None  # that request
         self._ended = self._leaving = False
 
     def connect(self) -> "ChatClient":
         """Connect and send the name. Raises ChatError. Then ``announce`` and ``ask_users`` make the user known."""
-        login = self.login
+        login, where = self.login, f"{self.login.host} port {self.login.port}"
         try:
             self.name = self.wire.check_name(login.name)
-        except WireError as error:
-            raise ChatError(f"This name cannot be used: {error}.") from error
-        try:
             connection = tls.connect(
                 login.host, login.port, login.tls, login.server_name, CONNECT_S, login.dial, login.tap
             )
+        except WireError as error:
+            raise ChatError(f"This name cannot be used: {error}.") from error
         except ConnectionLost as error:
             raise ChatError(str(error)) from error
         replies = received(connection, self.wire)
@@ -78,7 +80,7 @@ class ChatClient:
             self._log_in(connection, replies)
         except (OSError, WireError) as error:
             connection.close()
-            raise ChatError(f"{login.host} port {login.port}: {printable(reason(error))}.") from error
+            raise ChatError(f"{where}: {printable(reason(error))}.") from error
         connection.set_deadline(None)
         self.connection = connection
         self._receiver = threading.Thread(target=self._receive, args=[replies], name="receive", daemon=True)
@@ -104,30 +106,29 @@ class ChatClient:
             case _:
                 raise ConnectionLost(f"the server does not speak the {self.wire.name} wire")
 
-    def announce(self, wait: bool = False) -> None:
+    def announce(self) -> None:
         """Have everyone notified of us, where the server does not do that by itself."""
-        self.request(events.Announce(), wait)
+        self.request(events.Announce())
 
-    def ask_users(self, wait: bool = False) -> None:
-        self.request(events.ListUsers(), wait)
+    def ask_users(self) -> None:
+        self.request(events.ListUsers())
 
-    def say(self, text: str, wait: bool = False) -> None:
-        """Send a message; with ``wait`` return when it has come back to us. Raises ConnectionLost."""
+    def say(self, text: str) -> None:
         command = self.wire.commands.get(text.encode(errors="replace"))
-        self.request(command or events.Say(text, str(next(self._ids))), wait)
+        self.request(command or events.Say(text, str(next(self._ids))))
 
-    def say_to(self, name: str, text: str, wait: bool = False) -> None:
+    def say_to(self, name: str, text: str) -> None:
         """Send a message to one user, where the server offers that."""
-        self.request(events.SayTo(name, text, str(next(self._ids))), wait)
+        self.request(events.SayTo(name, text, str(next(self._ids))))
 
-    def request(self, request: Request, wait: bool = False) -> None:
-        """Send a request; with ``wait`` return when it is answered, or after ``ECHO_S``. Raises ConnectionLost."""
+    def request(self, request: Request) -> None:
+        """Send a request. Raises ConnectionLost."""
         if self.connection is None:
             raise ConnectionLost("not connected")
-        answered = threading.Event()
-        if wait:  # one thread at a time may
-            self._awaited = request, answered
         self._leaving |= isinstance(request, events.Leave)
+        self._asked = request
+        self.answered.clear()
+        data = b""
         try:
             data = self.wire.encode(request)
             self.connection.send(data)
@@ -135,10 +136,8 @@ class ChatClient:
             self.events.put(error.refusal())
         except OSError as error:
             raise ConnectionLost(reason(error)) from error
-        else:
-            if wait and data and not self._ended:
-                # Joined to another message the answer is not recognised, and all goes on.
-                answered.wait(ECHO_S)
+        if self._ended or not data:
+            self.answered.set()
 
     def leave(self) -> None:
         """Leave and close, whatever state the connection is in; may be called twice, and never raises."""
@@ -157,31 +156,27 @@ class ChatClient:
             for reply in replies:
                 if isinstance(reply, WireError):
                     raise reply
+                is_answer = self._is_answer(reply)
                 if isinstance(reply, events.Renamed) and reply.name == self.name:
                     self.name = reply.to
                 self.events.put(reply)
-                if self._awaited and self._answers(self._awaited[0], reply):
-                    self._awaited[1].set()
+                if is_answer:
+                    self.answered.set()
         except (OSError, ValueError) as error:  # ValueError: closed by another thread; or a broken line
             ending = reason(error)
         self._ended = True
-        if self._awaited:
-            self._awaited[1].set()
+        self.answered.set()
         self.events.put(events.Lost(None if self._leaving else ending))
 
-    def _answers(self, request: Request, reply: Event) -> bool:
-        match request, reply:
-            case ((events.Say() | events.SayTo()), (events.Said(name) | events.SaidTo(name))) if (
-                name == self.name
-            ):
-                return reply.text == request.text and reply.id in (None, request.id)
-            case ((events.Say() | events.SayTo()), events.Refused()):
-                return reply.id == request.id
-            case events.Announce(), events.Announced(name):
+    def _is_answer(self, reply: Event) -> bool:
+        """Whether the last request asked for this; of messages only our own is an answer."""
+        match self._asked, reply:
+            case asked, events.Refused(id=id):
+                return id == getattr(asked, "id", None)
+            case events.Say(text), events.Said(name, said):
+                return name == self.name and said == text
+            case events.SayTo(_, text), events.SaidTo(name, _, said):
+                return name == self.name and said == text
+            case (events.Announce(), events.Announced(name)) | (events.Rename(), events.Renamed(name)):
                 return name == self.name
-            case (events.ListUsers(), events.Users()) | (
-                events.Rename(),
-                events.Renamed() | events.Refused(),
-            ):
-                return True
-        return False
+        return isinstance(self._asked, events.ListUsers) and isinstance(reply, events.Users)

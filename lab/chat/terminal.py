@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from lab.chat.chat_log import line_for, plaintext_warning
-from lab.chat.client import ChatClient
+from lab.chat.client import ANSWER_S, ChatClient
 from lab.chat.connection import ConnectionLost
 from lab.chat.events import Lost, Renamed, printable
 from lab.chat.features.typed_commands import enter
@@ -47,15 +47,19 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO |
     printer.start()
     lost = None
     try:
-        client.announce(wait=True)
-        client.ask_users(wait=True)
+        client.announce()
+        client.answered.wait(ANSWER_S)
+        client.ask_users()
+        client.answered.wait(ANSWER_S)
         threading.Thread(target=_read_lines, args=[lines, todo], daemon=True).start()
         while (line := todo.get()) is not END_OF_INPUT:
             if isinstance(line, Lost):
                 lost = line
                 break
-            for answer in enter(client, line, wait=True):
+            for answer in enter(client, line):
                 _print(answer, output)
+            if client.wire.has_commands or not line.startswith("/"):  # else the answer may have any shape
+                client.answered.wait(ANSWER_S)
     except ConnectionLost:
         pass  # the printer has the reason
     except KeyboardInterrupt:

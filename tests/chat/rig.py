@@ -8,6 +8,7 @@ import time
 from lab.chat import events
 from lab.chat.client import ChatClient, Login
 from lab.chat.events import Lost
+from lab.chat.features.typed_commands import enter
 from lab.chat.json_wire import JsonWire
 from lab.chat.server import ChatServer
 
@@ -88,6 +89,21 @@ def joined(name: str, server, host: str = "127.0.0.1", **more) -> ChatClient:
     client = ChatClient(Login(name, host, server.port, **more)).connect()
     if isinstance(server, ChatServer):
         server.said.wait_for(f"*** {name} Connected")  # the name has been read by itself, see lab.chat.client
-    client.announce(wait=True)
-    client.ask_users(wait=True)
+    client.announce()
+    client.answered.wait(BOUND_S)
+    client.ask_users()
+    client.answered.wait(BOUND_S)
     return client
+
+
+def say(client: ChatClient, text: str) -> None:
+    """Send a message and wait until it has come back, or can come back no more."""
+    client.say(text)
+    client.answered.wait(BOUND_S)
+
+
+def enter_and_wait(client: ChatClient, text: str) -> list[str]:
+    """Do what a user typed, and wait for the answer to it."""
+    answer = enter(client, text)
+    client.answered.wait(BOUND_S)
+    return answer

@@ -26,7 +26,7 @@ from lab.chat.features.typed_commands import TypedCommands, enter
 from lab.chat.tls import client_context, server_context
 from tests.chat.programs import client_program, server_program
 from tests.chat.report_peer import ReportClient
-from tests.chat.rig import BOUND_S, JSON, joined, json_client, until
+from tests.chat.rig import BOUND_S, JSON, enter_and_wait, joined, json_client, say, until
 from tests.support import ROOT
 
 
@@ -37,15 +37,15 @@ class TestPrivate:
         with ReportClient("Brandon", server.port) as brandon:
             until(eve, events.Joined("Brandon"))
             brandon.until(["Alice", "Bob B", "Eve", "Brandon"])
-            assert enter(alice, '/msg "bob b" psst', wait=True) == []
+            assert enter_and_wait(alice, '/msg "bob b" psst') == []
             assert until(bob, events.SaidTo)[-1] == events.SaidTo("Alice", "Bob B", "psst", "1")
             assert until(alice, events.SaidTo)[-1].text == "psst"
-            enter(alice, "/msg Brandon psst too", wait=True)
+            enter_and_wait(alice, "/msg Brandon psst too")
             brandon.until("<Alice to Brandon alone> psst too")
             brandon.send("/msg Eve from the report's")
             until(eve, lambda event: event == events.SaidTo("Brandon", "Eve", "from the report's"))
             brandon.until("<Brandon to Eve alone> from the report's")
-            alice.say("to all", wait=True)
+            say(alice, "to all")
             seen = until(eve, lambda event: isinstance(event, events.Said))
             assert "psst" not in str(seen)
             brandon.until("<Alice> to all")
@@ -54,7 +54,7 @@ class TestPrivate:
 
     def test_to_nobody(self, serve):
         alice = json_client("Alice", serve(features=[Private()]))
-        enter(alice, "/msg Nobody hello", wait=True)
+        enter_and_wait(alice, "/msg Nobody hello")
         assert until(alice, events.Refused)[-1].reason == "no_such_user"
         alice.leave()
 
@@ -62,7 +62,7 @@ class TestPrivate:
         server = serve()
         alice, eve = json_client("Alice", server), json_client("Eve", server)
         assert "not offer" in enter(alice, "/msg Bob secret")[0]
-        alice.say("end", wait=True)
+        say(alice, "end")
         assert "secret" not in str(until(eve, events.Said))
         for client in (alice, eve):
             client.leave()
@@ -74,14 +74,14 @@ class TestCommands:
         alice, bob = json_client("Alice", server), json_client("Bob", server)
         assert len(enter(alice, "/help")) > 4
         assert "not a command" in enter(alice, "/dance")[0]
-        enter(alice, "/who", wait=True)
+        enter_and_wait(alice, "/who")
         assert until(alice, events.Users)[-1].names == ("Alice", "Bob")
-        enter(alice, "/nick BOB", wait=True)
+        enter_and_wait(alice, "/nick BOB")
         assert until(alice, events.Refused)[-1].reason == "name_taken"
-        enter(alice, "/nick ALICE", wait=True)
+        enter_and_wait(alice, "/nick ALICE")
         assert alice.name == "ALICE"
         until(bob, events.Renamed("Alice", "ALICE"))
-        enter(alice, "//not a command", wait=True)
+        enter_and_wait(alice, "//not a command")
         assert until(bob, events.Said)[-1] == events.Said("ALICE", "/not a command", "1")
         enter(alice, "/quit")
         until(bob, events.Left("ALICE"))
@@ -113,7 +113,7 @@ class TestCommands:
     def test_is_off_until_asked_for(self, serve):
         server = serve()
         alice = json_client("Alice", server)
-        enter(alice, "/nick Bob", wait=True)
+        enter_and_wait(alice, "/nick Bob")
         assert until(alice, events.Refused)[-1].reason == "not_offered"
         with ReportClient("Brandon", server.port) as brandon:
             brandon.until(["Alice", "Brandon"])
@@ -131,7 +131,7 @@ class TestAccounts:
             with pytest.raises(ChatError, match="the name or the password is wrong"):
                 ChatClient(Login(name, "127.0.0.1", server.port, wire="json", password=password)).connect()
         zoe = json_client("ZOË", server, password="päss word")
-        enter(zoe, "/nick Root", wait=True)
+        enter_and_wait(zoe, "/nick Root")
         assert until(zoe, events.Refused)[-1].reason == "not_offered"
         with ReportClient("Brandon", server.port, open_window=False) as brandon:
             brandon.until(lambda read: "password is wrong" in str(read))
@@ -164,7 +164,7 @@ class TestAccounts:
         with pytest.raises(ChatError, match="password is wrong"):
             ChatClient(Login("A", "127.0.0.1", server.port, wire="json", password="sesam")).connect()
         client = json_client("A", server, password="sesame")
-        enter(client, "/nick B", wait=True)
+        enter_and_wait(client, "/nick B")
         assert client.name == "B"
         client.leave()
 
@@ -279,7 +279,7 @@ class TestHistory:
         server = serve(features=[History(tmp_path / "h.sqlite", replay=3)])
         alice = json_client("Alice", server)
         for i in range(5):
-            alice.say(f"line {i}", wait=True)
+            say(alice, f"line {i}")
         bob = ChatClient(Login("Bob", "127.0.0.1", server.port, wire="json")).connect()
         seen = until(bob, events.Joined("Bob"))
         assert [event.text for event in seen if isinstance(event, events.Said)] == [
@@ -300,7 +300,7 @@ class TestHistory:
     def test_what_a_report_client_says_is_kept_too(self, serve, tmp_path):
         server = serve(features=[History(tmp_path / "h.sqlite")])
         brandon = joined("Brandon", server)
-        brandon.say("from the report's", wait=True)
+        say(brandon, "from the report's")
         alice = ChatClient(Login("Alice", "127.0.0.1", server.port, wire="json")).connect()
         assert until(alice, events.Said)[-1].text == "from the report's"
         alice.leave()
@@ -310,8 +310,8 @@ class TestHistory:
         path = tmp_path / "h.sqlite"
         server = serve(features=[History(path)])
         alice = json_client("Alice", server)
-        alice.say("long ago", wait=True)
-        alice.say("just now", wait=True)
+        say(alice, "long ago")
+        say(alice, "just now")
         alice.leave()
         server.stop()
         with sqlite3.connect(path) as database:
@@ -331,11 +331,11 @@ class TestHistory:
 
         server = serve(features=[Full(tmp_path / "h.sqlite")])
         alice, bob = json_client("Alice", server), json_client("Bob", server)
-        alice.say("too much", wait=True)
+        say(alice, "too much")
         assert until(alice, events.Refused)[-1] == events.Refused(
             "not_stored", events.REASONS["not_stored"], "1"
         )
-        alice.say("goes", wait=True)
+        say(alice, "goes")
         assert "too much" not in str(until(bob, events.Said))
         server.said.wait_for("disk is full")
         for client in (alice, bob):

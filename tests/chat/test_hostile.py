@@ -19,15 +19,15 @@ from lab.chat.features.accounts import Accounts
 from lab.chat.tls import client_context, server_context
 from tests.chat import json_samples, report_samples
 from tests.chat.programs import BY_PATH, server_program
-from tests.chat.rig import BOUND_S, JSON, joined, json_client, raw, read_to_end, until
+from tests.chat.rig import BOUND_S, JSON, joined, json_client, raw, read_to_end, say, until
 
 
 def still_works(server, **options) -> None:
     """Two others, one on each wire, can talk as if nothing had happened."""
     alice, brandon = json_client("Alice", server, **options), joined("Brandon", server, **options)
-    alice.say("are you there?", wait=True)
+    say(alice, "are you there?")
     until(brandon, lambda event: "are you there?" in str(event))
-    brandon.say("I am", wait=True)
+    say(brandon, "I am")
     until(alice, events.Said("Brandon", "I am"))
     alice.leave()
     brandon.leave()
@@ -181,7 +181,7 @@ def test_one_silent_reader_on_the_lines_wire(serve):
     server.said.wait_for("*** silent Connected")
     alice, bob = json_client("Alice", server), json_client("Bob", server)
     for i in range(20_000):
-        alice.say(f"{i} " + "x" * 900, wait=True)
+        say(alice, f"{i} " + "x" * 900)
         if any("*** <silent>" in line for line in server.said.lines):
             break
     assert "does not read" in server.said.wait_for("*** <silent>")
@@ -224,7 +224,7 @@ def fuzz_server(server, count: int, seed: int, tls=None) -> None:
             pass  # it has hung up: rightly
         (reset if dice.random() < 0.3 else socket.socket.close)(peer)
         assert witness.connection is not None and listener.is_alive()
-    witness.say("I have seen it all", wait=True)
+    say(witness, "I have seen it all")
     witness.leave()
 
 

@@ -11,7 +11,7 @@ from lab.chat.report_wire import as_text
 from lab.chat.tls import client_context, server_context
 from lab.stages import report
 from tests.chat.report_peer import ReportClient
-from tests.chat.rig import joined, json_client, raw, read_to_end, until
+from tests.chat.rig import joined, json_client, raw, read_to_end, say, until
 from tests.stages.rig import serving
 
 
@@ -104,7 +104,7 @@ def test_later_a_broken_rule_is_answered_and_the_room_goes_on(serve):
         alice.connection.send(broken)
         error = until(alice, events.Refused)[-1]
         assert error.reason == reason and error.id == ("5" if b"id" in broken else None)
-    alice.say("still here", wait=True)
+    say(alice, "still here")
     alice.connection.send(b"no json\n")
     assert until(alice, Lost)[-2].reason == "bad_json"
 
@@ -210,7 +210,7 @@ def test_padding_hides_the_length(serve, ours, block):
     )
     del seen[:]
     for text in ("y", "a longer text, of forty characters or so"):
-        alice.say(text, wait=True)
+        say(alice, text)
     assert {(way, len(data)) for way, data in seen} == {("sent", block + 22), ("received", block + 22)}
     alice.leave()
 
@@ -223,6 +223,6 @@ def test_and_the_twin_without_padding(serve, ours):
     )
     del seen[:]
     for text in ("y", "a longer text, of forty characters or so"):
-        alice.say(text, wait=True)
+        say(alice, text)
     assert len(set(seen)) == len(seen) == 4
     alice.leave()

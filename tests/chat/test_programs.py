@@ -11,7 +11,7 @@ import pytest
 from lab.chat import events
 from lab.chat.client import ChatClient, Login
 from tests.chat.programs import BY_PATH, client_program, server_program
-from tests.chat.rig import until
+from tests.chat.rig import say, until
 from tests.support import ROOT
 
 
@@ -200,9 +200,9 @@ def test_the_server_of_twenty_lines_serves_both_wires(tmp_path):
             port = int(server.stdout.readline())
             alice = ChatClient(Login("Alice", "127.0.0.1", port, wire="json")).connect()
             brandon = ChatClient(Login("Brandon", "127.0.0.1", port)).connect()
-            brandon.say("hello", wait=True)
+            say(brandon, "hello")
             assert until(alice, events.Said)[-1] == events.Said("Brandon", "hello")
-            alice.say("hi", wait=True)
+            say(alice, "hi")
             assert until(brandon, events.Said("Alice", "hi"))
             for client in (alice, brandon):
                 client.connection.abort()

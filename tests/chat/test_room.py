@@ -10,10 +10,11 @@ from lab.chat.client import ChatClient, ChatError, Login
 from lab.chat.connection import ConnectionLost
 from lab.chat.events import Lost
 from lab.chat.features import Feature
-from lab.chat.server import ChatServer, ServerError
+from lab.chat.listener import ServerError
+from lab.chat.server import ChatServer
 from lab.stages import report
 from tests.chat.report_peer import ReportClient
-from tests.chat.rig import BOUND_S, joined, raw, read_to_end, until
+from tests.chat.rig import BOUND_S, joined, raw, read_to_end, say, until
 from tests.stages.rig import serving
 
 
@@ -22,9 +23,9 @@ def test_a_conversation(serve):
     brandon = joined("Brandon", server)
     john = joined("John", server)
     assert until(brandon, events.Users(("Brandon", "John")))
-    brandon.say("hello", wait=True)
+    say(brandon, "hello")
     assert until(john, events.Said("Brandon", "hello"))[-1].name == "Brandon"
-    john.say("hi ä€𝄞", wait=True)
+    say(john, "hi ä€𝄞")
     seen = until(brandon, events.Said("John", "hi ä€𝄞"))
     assert [event for event in seen if isinstance(event, events.Said)] == [
         events.Said("Brandon", "hello"),
@@ -162,7 +163,7 @@ def test_one_silent_reader_freezes_nobody(serve):
     alice, john = joined("Alice", server), joined("John", server)
     text = "x" * 900
     for i in range(20_000):  # 18 MB: more than socket buffers and our own bound hold together
-        alice.say(f"{i} {text}", wait=True)
+        say(alice, f"{i} {text}")
         until(john, events.Said("Alice", f"{i} {text}"))
         if any("*** <silent>" in line for line in server.said.lines):
             break
@@ -197,7 +198,7 @@ class TestTheReportsOwnPrograms:
             with ReportClient("John", server.port) as john:
                 john.until(["Brandon", "John"])
                 until(brandon, events.Users(("Brandon", "John")))
-                brandon.say("hello ä€", wait=True)
+                say(brandon, "hello ä€")
                 john.until("<Brandon> hello ä€")
                 john.send("hi")
                 until(brandon, events.Said("John", "hi"))
@@ -221,7 +222,7 @@ class TestTheReportsOwnPrograms:
                 brandon.send("from the report's")
                 for client in ours:
                     until(client, events.Said("Brandon", "from the report's"))
-                ours[0].say("from ours", wait=True)
+                say(ours[0], "from ours")
                 until(ours[1], events.Said("Alice", "from ours"))
                 assert john.until("<Alice> from ours")[-2] == "<Brandon> from the report's"
         for client in ours:
@@ -240,12 +241,12 @@ class TestTheReportsOwnPrograms:
             quick.send("last")
             seen = until(witness, lambda event: "last" in str(event))
             assert len(seen) <= 200
-        witness.say("still here", wait=True)
+        say(witness, "still here")
         witness.leave()
 
 
 def test_a_wait_ends_when_the_connection_does(serve):
-    """Nobody hangs in ``say(wait=True)`` when the answer can no longer come."""
+    """Nobody hangs in a wait for the answer when the answer can no longer come."""
     server = serve()
     client = joined("Brandon", server)
     ended = threading.Event()
@@ -253,7 +254,7 @@ def test_a_wait_ends_when_the_connection_does(serve):
     def talk():
         try:
             while True:
-                client.say("on and on", wait=True)
+                say(client, "on and on")
         except ConnectionLost:
             ended.set()
 
@@ -267,9 +268,9 @@ def test_a_wait_ends_when_the_connection_does(serve):
 def test_a_message_with_commands_text_does_not_hang(serve):
     server = serve()
     client = joined("Brandon", server)
-    client.say("!GetAllActiveUsers", wait=True)
+    say(client, "!GetAllActiveUsers")
     until(client, events.Users)
-    client.say("!Exit", wait=True)
+    say(client, "!Exit")
     until(client, Lost)
     client.leave()
 

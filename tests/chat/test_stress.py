@@ -8,7 +8,7 @@ import pytest
 
 from lab.chat import events
 from lab.chat.json_wire import JsonWire
-from tests.chat.rig import BOUND_S, JSON, json_client, read_to_end, until
+from tests.chat.rig import BOUND_S, JSON, json_client, read_to_end, say, until
 
 ROUNDS = 3
 
@@ -43,7 +43,7 @@ def test_every_transcript_agrees(serve, clients):
     for thread in threads:
         thread.join(BOUND_S * 6)
         assert not thread.is_alive()
-    witness.say("the end", wait=True)
+    say(witness, "the end")
     everything = [event for event in until(witness, lambda event: str(event).find("the end") >= 0)]
 
     said = [event.text for event in everything if isinstance(event, events.Said)][:-1]

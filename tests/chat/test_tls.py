@@ -10,7 +10,7 @@ from lab.chat import events
 from lab.chat.client import ChatClient, ChatError, Login
 from lab.chat.report_wire import as_text
 from lab.chat.tls import TlsError, client_context, server_context
-from tests.chat.rig import BOUND_S, joined, raw, read_to_end, until
+from tests.chat.rig import BOUND_S, joined, raw, read_to_end, say, until
 
 VERSIONS = ["1.2", "1.3"]
 
@@ -24,10 +24,10 @@ def test_a_conversation(serve, ours, version, host):
     john = joined("John", server, host=host, tls=client_context(ours.ca))
     assert brandon.connection.tls_version == f"TLSv{version}"
     assert john.connection.tls_version == "TLSv1.3"
-    brandon.say("hello", wait=True)
+    say(brandon, "hello")
     until(john, events.Said("Brandon", "hello"))
     long = "x" * 900 + "ä"
-    john.say(long, wait=True)
+    say(john, long)
     until(brandon, events.Said("John", long))
     brandon.leave()
     until(john, events.Users(("John",)))
@@ -156,7 +156,7 @@ def test_one_silent_reader_freezes_nobody_under_tls(serve, ours):
     alice = joined("Alice", server, tls=client_context(ours.ca))
     text = "x" * 900
     for i in range(20_000):
-        alice.say(f"{i} {text}", wait=True)
+        say(alice, f"{i} {text}")
         if any("*** <silent>" in line for line in server.said.lines):
             break
     assert "does not read" in server.said.wait_for("*** <silent>")
@@ -172,7 +172,7 @@ def test_a_lossless_stream_of_many_lines_under_tls(serve, ours):
 
     def talk(client):
         for i in range(200):
-            client.say(f"{i};", wait=True)
+            say(client, f"{i};")
 
     talkers = [threading.Thread(target=talk, args=[client]) for client in clients]
     for talker in talkers:
@@ -180,7 +180,7 @@ def test_a_lossless_stream_of_many_lines_under_tls(serve, ours):
     for talker in talkers:
         talker.join(BOUND_S * 4)
         assert not talker.is_alive()
-    clients[0].say("the end", wait=True)
+    say(clients[0], "the end")
     seen = until(clients[1], lambda event: "the end" in str(event))
     heard = "".join(as_text(event) for event in seen if not isinstance(event, events.Users))
     for name in ("Alice", "John"):

@@ -20,7 +20,7 @@ from lab.chat.features.typed_commands import TypedCommands
 from lab.chat.server import ChatServer
 from tests.chat import screen
 from tests.chat.report_peer import ReportClient
-from tests.chat.rig import joined, json_client, until
+from tests.chat.rig import BOUND_S, joined, json_client, say, until
 
 MISSING = screen.missing("openbox")
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
@@ -191,7 +191,7 @@ def test_connect_send_by_button_and_by_return(chat, serve, display):
     brandon.press("<Return>")
     brandon.wait_for("hello by return")
     assert brandon.window.message.get() == ""
-    john.say("hi Brandon, good to see you ä€", wait=True)
+    say(john, "hi Brandon, good to see you ä€")
     brandon.wait_for("hi Brandon, good to see you ä€")
     assert str(brandon.window.chat_box["state"]) == "disabled"
     keep(display, "chat")
@@ -338,7 +338,7 @@ class TestOnLines:
         """Brandon's window, and John, in a room that offers everything."""
         server = serve(features=[Private(), Nickname(), TypedCommands(), History(tmp_path / "h.sqlite")])
         earlier = json_client("Alice", server)
-        earlier.say("said before you came", wait=True)
+        say(earlier, "said before you came")
         earlier.leave()
         brandon = chat(server.port, wire="json").connect()
         yield brandon, json_client("John", server), server
@@ -350,8 +350,9 @@ class TestOnLines:
         brandon.window.message.set("hello")
         brandon.window.send_button.invoke()
         brandon.wait_for("<Brandon> hello")
-        john.say("hi Brandon", wait=True)
-        john.say_to("Brandon", "just between us", wait=True)
+        say(john, "hi Brandon")
+        john.say_to("Brandon", "just between us")
+        john.answered.wait(BOUND_S)
         brandon.wait_for("[private, from John] just between us")
         brandon.window.message.set("/msg Nobody x")
         brandon.window.send_button.invoke()
@@ -402,8 +403,8 @@ class TestOnLines:
         screen.until(brandon.root, brandon.root.focus_get)
         elsewhere = chat(9898)  # a new window has the keyboard
         screen.until(brandon.root, lambda: not brandon.window.log.watched)
-        john.say("one", wait=True)
-        john.say("two", wait=True)
+        say(john, "one")
+        say(john, "two")
         brandon.wait_for("<John> two")
         assert brandon.root.title() == "(2) Chatting Program"
         assert brandon.shown().count("not read yet") == 1
@@ -416,7 +417,7 @@ class TestOnLines:
 
     def test_what_is_selected_can_be_copied(self, two):
         brandon, john, server = two
-        john.say("copy me", wait=True)
+        say(john, "copy me")
         brandon.wait_for("copy me")
         box = brandon.window.chat_box
         at = box.search("copy me", "1.0")

@@ -12,7 +12,7 @@ from lab.dissect.tcp.flows import find_flows
 from lab.dissect.tcp.segments import read_segments
 from lab.harness import certificates
 from lab.harness.tap import Tap
-from tests.chat.rig import Console, joined, json_client
+from tests.chat.rig import Console, joined, json_client, say
 
 
 def test_records_are_put_together_however_they_were_read():
@@ -78,8 +78,8 @@ def test_is_what_a_recording_made_at_the_same_time_holds(tmp_path):
                 client = joined("Brandon", server, **options) if speaks == "report" else None
                 client = client or json_client("Brandon", server, **options)
                 port = client.connection.local[1]
-                client.say("hello ä€", wait=True)
-                client.say("x" * 900, wait=True)
+                say(client, "hello ä€")
+                say(client, "x" * 900)
                 client.leave()
         flows = find_flows(read_segments(tmp_path / "recording.pcapng"))
         (flow,) = [flow for flow in flows if flow.initiator.port == port]

@@ -15,6 +15,7 @@ from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.script import make_script
 from lab.harness.session import record
 from lab.harness.variant import Variant
+from tests.chat.rig import BOUND_S, say
 from tests.exposure.leaky_sessions import Case, record_all
 from tests.exposure.scores import shares
 
@@ -263,10 +264,12 @@ def test_both_wires_in_one_room_over_tls(tmp_path):
             )
             one.connect()
             other.connect()
-            other.announce(wait=True)
-            other.ask_users(wait=True)
-            one.say("from lines", wait=True)
-            other.say("from report", wait=True)
+            other.announce()
+            other.answered.wait(BOUND_S)
+            other.ask_users()
+            other.answered.wait(BOUND_S)
+            say(one, "from lines")
+            say(other, "from report")
             for client in (other, one):
                 client.leave()
     intercept = eavesdrop(tmp_path / "both.pcapng")

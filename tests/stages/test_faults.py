@@ -290,7 +290,8 @@ def test_and_with_events_it_does_not():
         with members(server.port, "Gone"):
             until(brandon, events.Joined("Gone"))
         until(brandon, events.Left("Gone"))
-        brandon.ask_users(wait=True)
+        brandon.ask_users()
+        brandon.answered.wait(BOUND_S)
         until(brandon, events.Users(("Brandon",)))
         brandon.leave()
 

@@ -14,7 +14,7 @@ from lab.chat.server import ChatServer
 from lab.stages import report
 from lab.stages.compare import Changes
 from tests.chat.report_peer import ReportClient
-from tests.chat.rig import joined, json_client, raw, read_to_end, until
+from tests.chat.rig import BOUND_S, joined, json_client, raw, read_to_end, say, until
 from tests.stages.rig import JSON_WIRE, REPORT_WIRE, STAGES, Running, serving
 from tests.support import ROOT
 
@@ -59,7 +59,7 @@ def test_the_reports_client_and_ours_meet_in_a_stage_on_the_report_wire(stage):
         with ReportClient("John", server.port) as john:
             john.until(["Brandon", "John"])
             until(brandon, events.Users(("Brandon", "John")))
-            brandon.say("hello ä€", wait=True)
+            say(brandon, "hello ä€")
             john.until("<Brandon> hello ä€")
             john.send("hi")
             until(brandon, events.Said("John", "hi"))
@@ -73,9 +73,10 @@ def test_our_clients_meet_in_a_stage_on_the_json_wire(stage):
         brandon = json_client("Brandon", server)
         john = json_client("John", server)
         until(brandon, events.Joined("John"))
-        brandon.say("hello ä€", wait=True)
+        say(brandon, "hello ä€")
         assert until(john, events.Said)[-1].text == "hello ä€"
-        john.ask_users(wait=True)
+        john.ask_users()
+        john.answered.wait(BOUND_S)
         until(john, events.Users(("Brandon", "John")))
         with raw(server.port) as other:
             other.sendall(b"a name on the report wire\n")

@@ -50,11 +50,10 @@ def parse(text: str) -> Request | Help:
     raise CommandError(f"/{word} is not a command; /help lists them, //{word} says it as a text")
 
 
-def enter(client: ChatClient, text: str, wait: bool = False) -> list[str]:
-    """Do what a user typed, commands and all; returns lines that answer it here. Raises ConnectionLost."""
+def enter(client: ChatClient, text: str) -> list[str]:
+    """Do what a user typed, commands and all; return lines that answer it here. Raises ConnectionLost."""
     if not client.wire.has_commands:
-        # A command's answer may have any shape, or not come.
-        client.say(text, wait and not text.startswith("/"))
+        client.say(text)
         return []
     try:
         request = parse(text)
@@ -68,11 +67,11 @@ def enter(client: ChatClient, text: str, wait: bool = False) -> list[str]:
         case SayTo() if "private" not in client.offers:
             return ["this server does not offer private messages, so nothing was sent"]
         case SayTo(to, text):
-            client.say_to(to, text, wait)
+            client.say_to(to, text)
         case Say(text):
-            client.say(text, wait)
+            client.say(text)
         case _:
-            client.request(request, wait)
+            client.request(request)
     return []
 
 
