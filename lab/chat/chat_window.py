@@ -8,25 +8,24 @@ Keys: Tab goes from box to box, Return sends, Up and Down bring back what was se
 reconnects; in the user list, Return writes to the selected one.
 """
 
+import contextlib
 import queue
 import threading
 import tkinter as tk
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from tkinter import ttk
 
-from lab.chat.chat_box import BAD, HALF_PAD, PAD, PAPER, ChatBox
+from lab.chat.chat_box import ChatBox
 from lab.chat.chat_log import ChatLog, Line
 from lab.chat.client import ANSWER_S, ChatClient, ChatError
 from lab.chat.connection import ConnectionLost
 from lab.chat.events import Event
 from lab.chat.features.typed_commands import address, enter
 from lab.chat.queue_reader import QueueReader, connect_in_thread
+from lab.chat.widgets import BAD, GOOD, HALF_PAD, PAD, PAPER, bind_action, grid_with_scrollbar, wrap_to_width
 from lab.chat.wire_log import WireLog
 from lab.chat.wire_view import WirePanes
-
-GOOD = "#00600f"
 
 
 def key_log_warning(key_log: str) -> str:
@@ -56,15 +55,15 @@ class ChatWindow(QueueReader, ttk.Frame):
         self._build_boxes()
         self._build_entry()
 
-        for name, action in (
-            ("<<Send>>", self.send_message),
-            ("<<Disconnect>>", self.disconnect),
-            ("<<Reconnect>>", self.reconnect),
-            ("<<Wire>>", self.toggle_wire),
+        for name, key, action in (
+            ("<<Send>>", "<Return>", self.send_message),
+            ("<<Disconnect>>", None, self.disconnect),
+            ("<<Reconnect>>", "<F5>", self.reconnect),
+            ("<<Wire>>", "<F2>", self.toggle_wire),
         ):
-            self.bind(name, partial(self._call, action))
-        for key, name in (("<Return>", "<<Send>>"), ("<F2>", "<<Wire>>"), ("<F5>", "<<Reconnect>>")):
-            root.bind(key, partial(self._call, partial(self.event_generate, name)))
+            bind_action(self, name, action)
+            if key:
+                bind_action(root, key, partial(self.event_generate, name))
         root.bind("<FocusIn>", lambda _: self._look(True))
         root.bind("<FocusOut>", lambda _: self._look(root.focus_displayof() is not None))
         self.pack(fill="both", expand=True)
@@ -72,68 +71,54 @@ class ChatWindow(QueueReader, ttk.Frame):
         self.message_box.focus_set()
         self.attach(client)
 
-    @staticmethod
-    def _call(action: Callable[[], None], _: object) -> None:
-        action()
-
     # --- building ---------------------------------------------------------------------------------
+
+    def _button(self, parent: tk.Misc, text: str, event: str) -> ttk.Button:
+        return ttk.Button(parent, text=text, command=lambda: self.event_generate(event))
 
     def _build_heading(self) -> None:
         heading = ttk.Frame(self.chat)
         heading.grid(row=0, column=0, columnspan=4, sticky="ew")
-        self.wire_button = ttk.Button(
-            heading, text="Show the wire (F2)", command=lambda: self.event_generate("<<Wire>>")
-        )
+        self.wire_button = self._button(heading, "Show the wire (F2)", "<<Wire>>")
         self.wire_button.pack(side="right")
         self.lock_label = ttk.Label(heading)
         self.lock_label.pack(side="right", padx=PAD)
         self.who_label = ttk.Label(heading, font="TkHeadingFont")
         # Last: in a narrow window it takes a second line.
         self.who_label.pack(side="left", fill="x", expand=True)
-        self._wrap(self.who_label)
-
-    def _wrap(self, label: ttk.Label) -> None:
-        """Let the label's text take further lines where it is too long for one."""
-        edges = self.winfo_pixels(PAD)
-        label.bind("<Configure>", lambda event: label.configure(wraplength=max(1, event.width - edges)))
+        wrap_to_width(self.who_label)
 
     def _build_boxes(self) -> None:
         ttk.Label(self.chat, text="Chat Box").grid(row=1, column=0, sticky="w", pady=(PAD, 0))
         self.chat_box = ChatBox(self.chat)
-        self.chat_box.grid(row=2, column=0, sticky="nsew")
-        scrollbar = ttk.Scrollbar(self.chat, command=self.chat_box.yview)
-        scrollbar.grid(row=2, column=1, sticky="ns")
-        self.chat_box.configure(yscrollcommand=scrollbar.set)
-        ttk.Label(self.chat, text="Users").grid(
-            row=1, column=2, columnspan=2, sticky="w", padx=(PAD, 0), pady=(PAD, 0)
-        )
-        self.users_box = tk.Listbox(
-            self.chat, width=18, height=16, font="TkTextFont", activestyle="dotbox", exportselection=False
-        )
-        self.users_box.configure(**PAPER)
-        self.users_box.grid(row=2, column=2, sticky="ns", padx=(PAD, 0))
-        users_scrollbar = ttk.Scrollbar(self.chat, command=self.users_box.yview)
-        users_scrollbar.grid(row=2, column=3, sticky="ns")
-        self.users_box.configure(yscrollcommand=users_scrollbar.set)
-        self.users_box.bind("<Double-Button-1>", lambda _: self.write_to_selected())
-        self.users_box.bind("<Return>", lambda _: self.write_to_selected())
+        grid_with_scrollbar(self.chat_box, row=2, column=0, sticky="nsew")
+        users_label = ttk.Label(self.chat, text="Users")
+        users_label.grid(row=1, column=2, columnspan=2, sticky="w", padx=(PAD, 0), pady=(PAD, 0))
+        self.users_box = tk.Listbox(self.chat, width=18, height=16, font="TkTextFont", activestyle="dotbox")
+        self.users_box.configure(exportselection=False, **PAPER)
+        grid_with_scrollbar(self.users_box, row=2, column=2, sticky="ns", padx=(PAD, 0))
+        for event in ("<Double-Button-1>", "<Return>"):
+            bind_action(self.users_box, event, self.write_to_selected)
 
     def _build_entry(self) -> None:
         ttk.Label(self.chat, text="Enter Message").grid(row=3, column=0, sticky="w", pady=(PAD, 0))
         self.trouble_label = ttk.Label(self.chat, textvariable=self.trouble, foreground=BAD)
-        self._wrap(self.trouble_label)
+        wrap_to_width(self.trouble_label)
         self.message_box = ttk.Entry(self.chat, textvariable=self.message)
         self.message_box.grid(row=4, column=0, columnspan=2, sticky="ew")
-        self.message_box.bind("<Up>", lambda _: self.recall(-1))
-        self.message_box.bind("<Down>", lambda _: self.recall(1))
-        self.send_button = ttk.Button(self.chat, text="Send", command=lambda: self.event_generate("<<Send>>"))
+        bind_action(self.message_box, "<Up>", lambda: self.recall(-1))
+        bind_action(self.message_box, "<Down>", lambda: self.recall(1))
+        self.send_button = self._button(self.chat, "Send", "<<Send>>")
         self.send_button.grid(row=4, column=2, columnspan=2, sticky="ew", padx=(PAD, 0))
-        self.reconnect_button = ttk.Button(
-            self.chat, text="Reconnect (F5)", command=lambda: self.event_generate("<<Reconnect>>")
+        # In row 5, after a loss: grid_remove() keeps their places.
+        self.reconnect_button = self._button(self.chat, "Reconnect (F5)", "<<Reconnect>>")
+        self.trouble_label.grid(row=5, column=0, columnspan=2, sticky="ew", pady=(HALF_PAD, 0))
+        self.reconnect_button.grid(
+            row=5, column=2, columnspan=2, sticky="ew", padx=(PAD, 0), pady=(HALF_PAD, 0)
         )
-        self.disconnect_button = ttk.Button(
-            self.chat, text="Disconnect", command=lambda: self.event_generate("<<Disconnect>>")
-        )
+        self.trouble_label.grid_remove()
+        self.reconnect_button.grid_remove()
+        self.disconnect_button = self._button(self.chat, "Disconnect", "<<Disconnect>>")
         self.disconnect_button.grid(row=6, column=0, columnspan=4, sticky="ew", pady=(PAD, 0))
 
     # --- the connection ---------------------------------------------------------------------------
@@ -156,25 +141,21 @@ class ChatWindow(QueueReader, ttk.Frame):
 
     @staticmethod
     def _join(client: ChatClient) -> None:
-        try:
+        with contextlib.suppress(ConnectionLost):  # the receiving thread reports it
             client.announce()
             client.answered.wait(ANSWER_S)
             client.ask_users()
-        except ConnectionLost:
-            pass  # the receiving thread reports it
 
     def _show_state(self) -> None:
         assert self.client.connection
         host, port = self.client.connection.local
-        version = self.client.connection.tls_version
         self.who_label.configure(text=f"{self.log.name}  ·  my IP {host}, port {port}")
-        key_log = self.client.login.tls.keylog_filename if self.client.login.tls else None
-        if key_log:
-            self.lock_label.configure(text=key_log_warning(key_log), foreground=BAD)
-        elif version:
-            self.lock_label.configure(text=f"Encrypted: {version}", foreground=GOOD)
-        else:
-            self.lock_label.configure(text="Not encrypted", foreground=BAD)
+        version = self.client.connection.tls_version
+        text, colour = (f"Encrypted: {version}", GOOD) if version else ("Not encrypted", BAD)
+        tls = self.client.login.tls
+        if tls and tls.keylog_filename:
+            text, colour = key_log_warning(tls.keylog_filename), BAD
+        self.lock_label.configure(text=text, foreground=colour)
 
     def send_message(self) -> None:
         text = self.message.get()
@@ -237,10 +218,8 @@ class ChatWindow(QueueReader, ttk.Frame):
         if self.log.lost is not None and not self.trouble.get():
             self.send_button.state(["disabled"])
             self.trouble.set(f"Connection lost: {self.log.lost}. Nothing that you type is sent.")
-            self.trouble_label.grid(row=5, column=0, columnspan=2, sticky="ew", pady=(HALF_PAD, 0))
-            self.reconnect_button.grid(
-                row=5, column=2, columnspan=2, sticky="ew", padx=(PAD, 0), pady=(HALF_PAD, 0)
-            )
+            self.trouble_label.grid()
+            self.reconnect_button.grid()
         self._show_title()
 
     def _show(self, line: Line) -> None:

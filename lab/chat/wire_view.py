@@ -7,7 +7,7 @@ everybody sees the colours. What is shown comes from ``lab.chat.wire_log``.
 import tkinter as tk
 from tkinter import ttk
 
-from lab.chat.chat_box import PAD, PAPER
+from lab.chat.widgets import PAD, ReadOnlyText, grid_with_scrollbar
 from lab.chat.wire_log import WireLog
 
 TAGS = {
@@ -21,7 +21,7 @@ SMALLEST_CHAT = "420p", "285p"  # width and height of its window, without the wi
 
 
 class WireView(ttk.Frame):
-    """A frame with a heading and the dump; ``refresh`` adds what is new and keeps the end in sight."""
+    """A frame with a heading and the dump; ``refresh`` adds what is new."""
 
     def __init__(self, parent: tk.Misc, log: WireLog):
         super().__init__(parent)
@@ -30,56 +30,36 @@ class WireView(ttk.Frame):
         self.heading = ttk.Label(self)
         self.heading.grid(row=0, column=0, columnspan=2, sticky="w")
         # As wide as a line of the dump, which is never wrapped.
-        self.box = tk.Text(
-            self, width=72, height=16, wrap="none", state="disabled", font="TkFixedFont", takefocus=1
-        )
-        self.box.configure(**PAPER)
-        for tag, look in TAGS.items():
-            self.box.tag_configure(tag, **look)
-        self.box.grid(row=1, column=0, sticky="nsew")
-        scrollbar = ttk.Scrollbar(self, command=self.box.yview)
-        scrollbar.grid(row=1, column=1, sticky="ns")
-        self.box.configure(yscrollcommand=scrollbar.set)
-        self._at_end = True
-        self.box.bind("<Configure>", lambda _: self._keep_end_in_sight())
+        self.box = ReadOnlyText(self, TAGS, width=72, wrap="none", font="TkFixedFont", takefocus=1)
+        grid_with_scrollbar(self.box, row=1, column=0, sticky="nsew")
         self.follow(log)
 
     def follow(self, log: WireLog) -> None:
         """Show this log from its beginning, in place of the one before."""
         self.log = log
         self.shown = 0  # pieces, of all that there were
-        what = (
+        seen = (
             "encrypted: an eavesdropper sees these records"
             if log.tls
             else "an eavesdropper reads all of this"
         )
-        self.heading.configure(text=f"On the Wire ({what})")
-        self.box.configure(state="normal")
-        self.box.delete("1.0", "end")
-        self.box.configure(state="disabled")
+        self.heading.configure(text=f"On the Wire ({seen})")
+        with self.box.writing():
+            self.box.delete("1.0", "end")
         self.refresh()
 
     def refresh(self) -> None:
         new, self.shown = self.log.since(self.shown)
         if not new:
             return
-        # Before it is on the screen it has no size, and no end to be at.
-        self._at_end = self.box.yview()[1] == 1.0 or not self.box.winfo_viewable()
-        self.box.configure(state="normal")
-        for piece in new:
-            tag = "tls" if piece.encrypted else "plain"
-            mark = "[locked] " if piece.encrypted else "[open]   "
-            self.box.insert("end", f"{mark}{piece.title}\n", f"{tag}-title")
-            self.box.insert("end", "".join(f"{line}\n" for line in piece.dump()), tag)
-        excess = int(self.box.index("end").split(".")[0]) - MAX_SHOWN_LINES
-        if excess > 0:
-            self.box.delete("1.0", f"{excess}.0")
-        self.box.configure(state="disabled")
-        self._keep_end_in_sight()
-
-    def _keep_end_in_sight(self) -> None:
-        if self._at_end:  # a reader who has scrolled back stays there
-            self.box.see("end")
+        with self.box.writing():
+            for piece in new:
+                tag, mark = ("tls", "[locked] ") if piece.encrypted else ("plain", "[open]   ")
+                self.box.insert("end", f"{mark}{piece.title}\n", f"{tag}-title")
+                self.box.insert("end", "".join(f"{line}\n" for line in piece.dump()), tag)
+            excess = int(self.box.index("end").split(".")[0]) - MAX_SHOWN_LINES
+            if excess > 0:
+                self.box.delete("1.0", f"{excess}.0")
 
 
 class WirePanes(tk.PanedWindow):

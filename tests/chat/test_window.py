@@ -448,8 +448,8 @@ def test_a_password_over_plaintext_is_asked_about(chat, serve, complaints):
 
 
 def test_a_key_log_stands_in_red(chat, serve, ours, tmp_path):
-    from lab.chat.chat_box import BAD
     from lab.chat.tls import server_context
+    from lab.chat.widgets import BAD
 
     server = serve(tls=server_context(ours.certificate, ours.key))
     brandon = chat(server.port, tls=True, ca_file=ours.ca, key_log=str(tmp_path / "keys.txt"))
