@@ -6,13 +6,12 @@ else:
     from lab.setup import bootstrap  # noqa: F401  the same, started with -m
 
 import argparse
+import contextlib
 import getpass
-import os
 import signal
 import sys
 import threading
 
-from lab.chat.connection import MSG_DONTWAIT
 from lab.chat.events import WireError
 from lab.chat.features import Feature
 from lab.chat.features.accounts import Accounts, RoomPassword
@@ -21,7 +20,7 @@ from lab.chat.features.nickname import Nickname
 from lab.chat.features.private import Private
 from lab.chat.features.typed_commands import TypedCommands
 from lab.chat.listener import ServerError
-from lab.chat.options import wire_name
+from lab.chat.options import PAD_HELP, block_size, print_line, read_password, wire_name
 from lab.chat.room import MAX_MEMBERS
 from lab.chat.server import LOGIN_S, ChatServer
 from lab.chat.tls import VERSIONS, server_context
@@ -39,15 +38,14 @@ def arguments() -> argparse.ArgumentParser:
     add("--port", type=int, default=9898, help="TCP port (default: %(default)s; 0: any free one)")
     add("--wire", type=wire_name, choices=tuple(WIRES), help=WIRE_HELP)
     add("--max-users", type=int, default=MAX_MEMBERS, metavar="N", help="default: %(default)s")
-    seconds = "seconds to log in (default: %(default)s)"
-    add("--login-time", type=float, default=LOGIN_S, metavar="S", help=seconds)
+    login_help = "seconds to log in (default: %(default)s)"
+    add("--login-time", type=float, default=LOGIN_S, metavar="S", help=login_help)
     tls = parser.add_argument_group("TLS, on the same port").add_argument
     tls("--cert", metavar="FILE", help="certificate chain (PEM); python3 lab certs DIR makes one")
     tls("--key", metavar="FILE", help="its private key (PEM)")
     tls("--tls-only", "--tls", action="store_true", dest="tls_only", help="refuse plaintext")
     tls("--tls-version", choices=VERSIONS, help="this version alone (default: both)")
-    blocks = "pad lines to blocks of N bytes, against guessing by length"
-    tls("--pad", type=int, default=0, metavar="N", help=blocks)
+    tls("--pad", type=block_size, default=0, metavar="N", help=PAD_HELP)
     _add_features(parser)
     return parser
 
@@ -57,14 +55,14 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
     more("--private", action="store_true", help="one-to-one messages: /msg")
     more("--commands", action="store_true", help="/nick, and typed commands for the report's clients")
     more("--accounts", metavar="FILE", help="let in only users with an account in this SQLite file")
-    made = "make an account in --accounts (asks for its password), then end"
-    more("--add-account", metavar="NAME", help=made)
+    account_help = "make an account in --accounts (asks for its password), then end"
+    more("--add-account", metavar="NAME", help=account_help)
     more("--password-file", metavar="FILE", help="one password for everybody: this file's first line")
-    kept = "keep what is said that long, and send it to new users"
-    more("--history", type=float, metavar="DAYS", help=kept)
+    history_help = "keep what is said that long, and send it to new users"
+    more("--history", type=float, metavar="DAYS", help=history_help)
     more("--history-file", metavar="FILE", default="chat-history.sqlite", help="where (default: %(default)s)")
-    sent = "lines that a new user is sent (default: %(default)s)"
-    more("--replay", type=int, default=REPLAY, metavar="N", help=sent)
+    replay_help = "lines that a new user is sent (default: %(default)s)"
+    more("--replay", type=int, default=REPLAY, metavar="N", help=replay_help)
 
 
 def features(options: argparse.Namespace) -> list[Feature]:
@@ -73,8 +71,7 @@ def features(options: argparse.Namespace) -> list[Feature]:
     if options.accounts:
         chosen.append(Accounts(options.accounts))
     if options.password_file:
-        with open(options.password_file, encoding="utf-8") as file:
-            password = file.readline().rstrip("\r\n")
+        password = read_password(options.password_file)
         if not password:
             raise ServerError(f"the first line of {options.password_file} is empty: it must be the password")
         chosen.append(RoomPassword(password))
@@ -98,23 +95,19 @@ def add_account(options: argparse.Namespace) -> int:
 
 
 def console(line: str) -> None:
-    """Print a line at once, also into a pipe; where nobody reads it any more (``| head``), serve on in silence."""
-    try:
-        print(line, file=sys.stdout, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Print a line; where nobody reads it any more, serve on in silence."""
+    print_line(line)
 
 
 def raise_file_limit() -> None:
     """Every client takes a file descriptor, and the usual limit is 1,024: ask for as many as we may have."""
-    if MSG_DONTWAIT is not None:  # as good a sign of a POSIX system as any
+    try:
         import resource
-
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        except (ValueError, OSError):
-            pass  # macOS calls its limit infinite and then refuses it
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS calls its limit infinite and then refuses it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def calm_threads() -> None:
@@ -136,8 +129,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.add_account and not options.accounts:
         parser.error("--add-account needs --accounts FILE")
     limits = (options.replay, options.history or 0, options.max_users - 1, options.login_time)
-    if not 0 <= options.pad <= 4_096 or min(limits) < 0:
-        parser.error("--pad goes from 0 to 4096, and no limit is negative")
+    if min(limits) < 0:
+        parser.error("a limit must not be negative")
 
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
