@@ -9,8 +9,9 @@ import argparse
 import sys
 
 from lab.chat import terminal
-from lab.chat.client import ChatClient, Login
-from lab.chat.options import wire_name
+from lab.chat.client import ChatClient
+from lab.chat.login import Login
+from lab.chat.options import PAD_HELP, block_size, read_password, wire_name
 from lab.chat.tls import VERSIONS, client_context
 from lab.chat.wires import WIRES
 
@@ -31,16 +32,15 @@ def arguments() -> argparse.ArgumentParser:
     add("--port", type=int, default=9898, help="the server's port (default: %(default)s)")
     add("--wire", type=wire_name, choices=tuple(WIRES), default="report", help=WIRE_HELP)
     add("--terminal", action="store_true", help="no windows: send standard input, print what arrives")
-    first_line = "log in with this file's first line (json wire; the window asks)"
-    add("--password-file", metavar="FILE", help=first_line)
+    password_help = "log in with this file's first line (json wire; the window asks)"
+    add("--password-file", metavar="FILE", help=password_help)
     tls = parser.add_argument_group("TLS").add_argument
     tls("--tls", action="store_true", help="speak TLS with the server")
     tls("--cafile", metavar="FILE", help="certificate of the authority to trust (PEM)")
     tls("--tls-version", choices=VERSIONS, help="this version alone (default: both)")
-    secrets = "write the session's secrets there, so that a recording can be opened"
-    tls("--key-log", metavar="FILE", help=secrets)
-    blocks = "pad lines to blocks of N bytes, against guessing by length"
-    tls("--pad", type=int, default=0, metavar="N", help=blocks)
+    key_log_help = "write the session's secrets there, so that a recording can be opened"
+    tls("--key-log", metavar="FILE", help=key_log_help)
+    tls("--pad", type=block_size, default=0, metavar="N", help=PAD_HELP)
     return parser
 
 
@@ -49,19 +49,14 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     for option in ("cafile", "tls_version", "key_log"):
         if getattr(options, option) and not options.tls:
-            name = option.replace("_", "-")
-            parser.error(f"--{name} is for --tls: add it, or the chat would go in plaintext")
+            flag = option.replace("_", "-")
+            parser.error(f"--{flag} is for --tls: add it, or the chat would go in plaintext")
     if (options.password_file or options.pad) and options.wire != "json":
         parser.error("--password-file and --pad are for --wire json")
-    if not 0 <= options.pad <= 4_096:
-        parser.error("--pad goes from 0 to 4096")
     if options.terminal and not options.name:
         parser.error("--terminal needs --name")
     try:
-        password = None
-        if options.password_file:
-            with open(options.password_file, encoding="utf-8") as file:
-                password = file.readline().rstrip("\r\n")
+        password = read_password(options.password_file) if options.password_file else None
         if not options.terminal:
             try:
                 from lab.chat import login_window

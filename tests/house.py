@@ -220,7 +220,8 @@ class Walk:
 def walk() -> Walk:
     """Send one message on the json wire through a real server, and return the functions that it went through."""
     from lab.chat import events
-    from lab.chat.client import ChatClient, Login
+    from lab.chat.client import ChatClient
+    from lab.chat.login import Login
     from lab.chat.server import ChatServer
 
     found = Walk()

@@ -4,7 +4,6 @@ import time
 from dataclasses import dataclass, field
 
 from lab.chat import events
-from lab.chat.client import Login
 from lab.chat.events import Event, printable
 from lab.chat.report_wire import as_text
 
@@ -116,10 +115,3 @@ def line_for(event: Event, me: str = "") -> str:
         case _:
             text = as_text(event)
     return printable(text)
-
-
-def plaintext_warning(login: Login) -> str | None:
-    """Return what a user should know before connecting, if anything."""
-    if login.password and not login.tls:
-        return "without TLS the password goes over the wire in plaintext: everybody on the path can read it"
-    return None

@@ -9,16 +9,14 @@ messages, so this client leaves a gap after the name, as the report's does while
 import contextlib
 import itertools
 import queue
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from lab.chat import events, tls
-from lab.chat.connection import Connection, ConnectionLost, Dial, Tap, reason
+from lab.chat.connection import Connection, ConnectionLost, reason
 from lab.chat.events import Event, Request, WireError, printable
+from lab.chat.login import Login
 from lab.chat.wires import WIRES, received
 
 CONNECT_S = 10  # until the server must have answered
@@ -31,22 +29,6 @@ FAREWELL_S = 2  # until the server must have closed after Leave
 
 class ChatError(OSError):
     """The chat cannot be joined; the text says why and what to do, in one line."""
-
-
-@dataclass(frozen=True)
-class Login:
-    """Who joins what, and how. ``pad_to`` (bytes) and ``password`` need the json wire."""
-
-    name: str
-    host: str
-    port: int
-    tls: ssl.SSLContext | None = None
-    wire: str = "report"
-    password: str | None = field(default=None, repr=False)
-    pad_to: int = 0
-    dial: Dial = socket.create_connection  # makes the TCP connection
-    server_name: str | None = None  # what the certificate must be made for, where that is not ``host``
-    tap: Tap | None = None  # is shown every byte that goes over the wire
 
 
 class ChatClient:
@@ -68,9 +50,7 @@ class ChatClient:
         login, where = self.login, f"{self.login.host} port {self.login.port}"
         try:
             self.name = self.wire.check_name(login.name)
-            connection = tls.connect(
-                login.host, login.port, login.tls, login.server_name, CONNECT_S, login.dial, login.tap
-            )
+            connection = tls.connect(login, CONNECT_S)
         except WireError as error:
             raise ChatError(f"This name cannot be used: {error}.") from error
         except ConnectionLost as error:
@@ -156,7 +136,22 @@ class ChatClient:
             for reply in replies:
                 if isinstance(reply, WireError):
                     raise reply
-                is_answer = self._is_answer(reply)
+                match self._asked, reply:  # of messages only our own is an answer
+                    case asked, events.Refused(id=id):
+                        is_answer = id == getattr(asked, "id", None)
+                    case events.Say(said), events.Said(self.name, text):
+                        is_answer = text == said
+                    case events.SayTo(_, said), events.SaidTo(self.name, _, text):
+                        is_answer = text == said
+                    case (events.Announce(), events.Announced(self.name)) | (
+                        events.ListUsers(),
+                        events.Users(),
+                    ):
+                        is_answer = True
+                    case events.Rename(), events.Renamed(self.name):
+                        is_answer = True
+                    case _:
+                        is_answer = False
                 if isinstance(reply, events.Renamed) and reply.name == self.name:
                     self.name = reply.to
                 self.events.put(reply)
@@ -167,16 +162,3 @@ class ChatClient:
         self._ended = True
         self.answered.set()
         self.events.put(events.Lost(None if self._leaving else ending))
-
-    def _is_answer(self, reply: Event) -> bool:
-        """Whether the last request asked for this; of messages only our own is an answer."""
-        match self._asked, reply:
-            case asked, events.Refused(id=id):
-                return id == getattr(asked, "id", None)
-            case events.Say(text), events.Said(name, said):
-                return name == self.name and said == text
-            case events.SayTo(_, text), events.SaidTo(name, _, said):
-                return name == self.name and said == text
-            case (events.Announce(), events.Announced(name)) | (events.Rename(), events.Renamed(name)):
-                return name == self.name
-        return isinstance(self._asked, events.ListUsers) and isinstance(reply, events.Users)

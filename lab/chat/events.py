@@ -7,7 +7,6 @@ connection below knows bytes only. A wire has no bytes for an event that it does
     server to client    Welcome  Joined  Announced  Left  Renamed  Said  SaidTo  Users  Notice  Refused  Text
 """
 
-import unicodedata
 from dataclasses import dataclass, field
 
 # --- client to server
@@ -162,11 +161,6 @@ class WireError(ValueError):
 
     def refusal(self, closing: bool = False) -> Refused:
         return Refused(self.reason, str(self), self.id, closing)
-
-
-def name_key(name: str) -> str:
-    """Return the same for names that people cannot tell apart: ``Zoë`` and ``ZOË``, ``ﬁ`` and ``fi``."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def printable(text: str) -> str:

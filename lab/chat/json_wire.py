@@ -10,13 +10,13 @@ Not supported: several rooms, files, edits; confusable names beyond NFKC (a Cyri
 
 import json
 import re
-import unicodedata
 from dataclasses import fields
 from json.encoder import encode_basestring as quote  # C; escapes quotes and control characters alone
 from typing import Any
 
 from lab.chat import events
 from lab.chat.events import Event, WireError
+from lab.chat.names import check_name
 
 # Returns (object, where it ended), in half of json.loads's time on a short line.
 DECODE = json.JSONDecoder().raw_decode
@@ -29,10 +29,8 @@ MAX_LINE_BYTES = 16_384  # with its newline: the plaintext of one TLS record (RF
 MAX_TEXT_CHARACTERS = 1_000  # as in the next line
 TEXT = re.compile("[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,1000}")
 MAX_ID_CHARACTERS = 64
-MAX_NAME_CHARACTERS = 32
 MAX_PASSWORD_CHARACTERS = 256
 USERS_PER_LINE = 100  # 100 names of 32 characters of 4 bytes fit in a line
-INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")  # letters to Unicode, and to NFKC
 
 REQUESTS = {
     "join": events.Join, "say": events.Say, "msg": events.SayTo, "who": events.ListUsers, "nick": events.Rename,
@@ -57,22 +55,6 @@ FIELDS = {
     kind: [(f.name, TYPES[f.type], f.default is None) for f in fields(kind) if f.type in TYPES]
     for kind in WORDS
 }
-
-
-def check_name(name: str) -> str:
-    """Return the name in its one form (NFKC, no blanks around it, single ones inside). Raises WireError.
-
-    Refused: what cannot be printed or seen, and what imitates a line of the server's or a message on the report
-    wire: ``*** John Connected ***``, ``<John> hi``, ``!Exit``, ``/msg``.
-    """
-    name = " ".join(unicodedata.normalize("NFKC", name).split())
-    if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable() or not INVISIBLE.isdisjoint(name):
-        raise WireError("bad_name")
-    if unicodedata.category(name[0])[0] == "M":  # it would sit on the character before it
-        raise WireError("bad_name")
-    if name[0] in "!/*{" or "<" in name or ">" in name or "***" in name:
-        raise WireError("name_imitates")
-    return name
 
 
 class JsonWire:

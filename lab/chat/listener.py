@@ -20,7 +20,10 @@ class ServerError(OSError):
 
 
 class Listener:
-    """Calls ``serve`` with the socket and the address of each client, in the client's own thread."""
+    """Calls ``serve`` with the socket and the address of each client, in the client's own thread.
+
+    ``serve`` calls ``release`` at its end.
+    """
 
     def __init__(self, serve: Serve, console: Callable[[str], None]):
         self._serve, self._console = serve, console
@@ -73,20 +76,17 @@ class Listener:
                 time.sleep(RETRY_S)
 
     def _start_thread(self, sock: socket.socket, address: tuple[str, int]) -> None:
-        def run() -> None:
-            try:
-                with sock:
-                    self._serve(sock, address)
-            finally:
-                del self._clients[threading.current_thread()]
-
-        thread = threading.Thread(target=run, name="client", daemon=True)
+        thread = threading.Thread(target=self._serve, args=[sock, address], name="client", daemon=True)
         self._clients[thread] = sock  # before it runs, so that cut() finds it
         try:
             thread.start()
         except RuntimeError:
             self._clients.pop(thread).close()
             raise
+
+    def release(self) -> None:
+        """Close the connection of the thread that calls this, which has served its client."""
+        self._clients.pop(threading.current_thread()).close()
 
 
 def _shut_down(sock: socket.socket) -> None:

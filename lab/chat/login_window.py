@@ -11,12 +11,12 @@ from collections.abc import Callable
 from tkinter import filedialog, messagebox, ttk
 from typing import Any
 
-from lab.chat.chat_box import BAD, HALF_PAD, PAD
-from lab.chat.chat_log import plaintext_warning
 from lab.chat.chat_window import ChatWindow, key_log_warning
-from lab.chat.client import ChatClient, ChatError, Login
+from lab.chat.client import ChatClient, ChatError
+from lab.chat.login import Login
 from lab.chat.queue_reader import QueueReader, connect_in_thread
 from lab.chat.tls import TlsError, client_context
+from lab.chat.widgets import BAD, HALF_PAD, PAD
 from lab.chat.wire_log import WireLog
 
 WIRE_NAMES = {"report": "as in the report", "json": "framed"}
@@ -171,8 +171,9 @@ class LoginWindow(QueueReader, ttk.Frame):
             pad_to=self.pad_to if framed else 0,
             tap=WireLog(encrypted),
         )
-        warning = plaintext_warning(login)
-        if warning and not messagebox.askokcancel("Not encrypted", f"Careful: {warning}.", parent=self):
+        if (warning := login.warning) and not messagebox.askokcancel(
+            "Not encrypted", f"Careful: {warning}.", parent=self
+        ):
             return
         self.connect_button.state(["disabled"])
         self.status.set(f"Connecting to {login.host} port {port} ...")

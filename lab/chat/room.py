@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 
 from lab.chat import events
 from lab.chat.broadcaster import Broadcaster, Member
-from lab.chat.events import WireError, name_key
+from lab.chat.events import WireError
 from lab.chat.features import Feature
+from lab.chat.names import name_key
 
 MAX_MEMBERS = 20_000
 QUIET_ABOVE = 500  # members; beyond, arrivals and departures are not announced: they would be most traffic

@@ -97,6 +97,8 @@ class ChatServer:
         except (OSError, WireError) as error:
             if not self._listener.closing.is_set():
                 self.console(f"*** {who} Refused: {printable(reason(error))} ***")
+        finally:
+            self._listener.release()
 
     def _log_in(self, connection: Connection) -> tuple[Member, Iterator[Event | WireError]]:
         """Return the new member, and the requests that it makes. Raises OSError or WireError."""

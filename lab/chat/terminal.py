@@ -9,18 +9,18 @@ arrives. Both put what ends the chat on one queue, and the main thread waits the
 program at once, also while it waits for somebody to type.
 """
 
-import os
 import queue
 import sys
 import threading
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from lab.chat.chat_log import line_for, plaintext_warning
+from lab.chat.chat_log import line_for
 from lab.chat.client import ANSWER_S, ChatClient
 from lab.chat.connection import ConnectionLost
 from lab.chat.events import Lost, Renamed, printable
 from lab.chat.features.typed_commands import enter
+from lab.chat.options import print_line
 
 END_OF_INPUT = object()
 
@@ -35,14 +35,14 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO |
         lines = sys.stdin or ()  # None: started with standard input closed
         if hasattr(lines, "reconfigure"):
             lines.reconfigure(errors="replace")
-    if warning := plaintext_warning(client.login):
+    if warning := client.login.warning:
         print(f"Warning: {warning}.", file=sys.stderr, flush=True)
     connection = client.connect().connection
     assert connection
     host, port = connection.local
     secured = connection.tls_version or "plaintext: everyone can read it"
     todo: queue.SimpleQueue[Any] = queue.SimpleQueue()  # lines to send, END_OF_INPUT, or Lost
-    _print(f"Connected as {client.name} from {host} port {port} ({secured})", output)
+    print_line(f"Connected as {client.name} from {host} port {port} ({secured})", output)
     printer = threading.Thread(target=_print_events, args=[client, client.name, output, todo], daemon=True)
     printer.start()
     lost = None
@@ -57,13 +57,13 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO |
                 lost = line
                 break
             for answer in enter(client, line):
-                _print(answer, output)
+                print_line(answer, output)
             if client.wire.has_commands or not line.startswith("/"):  # else the answer may have any shape
                 client.answered.wait(ANSWER_S)
     except ConnectionLost:
         pass  # the printer has the reason
     except KeyboardInterrupt:
-        _print("", output)
+        print_line("", output)
     finally:
         client.leave()
         printer.join()
@@ -90,19 +90,8 @@ def _print_events(client: ChatClient, me: str, output: TextIO, todo: queue.Simpl
     while not isinstance(event := client.events.get(), Lost):
         if isinstance(event, Renamed) and event.name == me:
             me = event.to
-        if not _print(line_for(event, me), output):
+        if not print_line(line_for(event, me), output):
             todo.put(END_OF_INPUT)  # nobody reads what we print, so nobody is there
             break
     else:
         todo.put(event)
-
-
-def _print(line: str, output: TextIO) -> bool:
-    """Print at once, also into a pipe; False when whoever read it has gone (``| head``)."""
-    try:
-        print(line, file=output, flush=True)
-    except BrokenPipeError:
-        if output is sys.stdout:  # or Python would complain once more when it ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
-        return False
-    return True

@@ -22,7 +22,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from lab.chat.connection import READ_BYTES, Connection, ConnectionLost, Dial, Tap, reason
+from lab.chat.connection import READ_BYTES, Connection, ConnectionLost, Tap, reason
+from lab.chat.login import Login
 from lab.chat.private_file import make_private
 
 T = TypeVar("T")
@@ -36,17 +37,15 @@ class TlsError(OSError):
 
 
 def server_context(certificate: Path | str, key: Path | str, version: str | None = None) -> ssl.SSLContext:
-    """What a server needs. ``version`` is "1.2" or "1.3" to allow that one alone. Raises TlsError."""
+    """Return a server's context. ``version`` is "1.2" or "1.3" to allow that one alone. Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # A key under a password would make OpenSSL ask at the terminal, in a thread's stead: refuse it instead.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TlsError(
-            f"cannot use the certificate {certificate} with the key {key}: {reason}; "
-            "make a pair with: python3 lab certs DIR"
-        ) from error
+        what_next = "make a pair with: python3 lab certs DIR"
+        pair = f"the certificate {certificate} with the key {key}"
+        raise TlsError(f"cannot use {pair}: {reason(error)}; {what_next}") from error
     context.num_tickets = 0  # session tickets travel as application data and would count as messages
     return _limit(context, version)
 
@@ -54,7 +53,7 @@ def server_context(certificate: Path | str, key: Path | str, version: str | None
 def client_context(
     ca_file: Path | str | None = None, version: str | None = None, key_log: Path | str | None = None
 ) -> ssl.SSLContext:
-    """What a client needs: trust in ``ca_file`` alone, or without one in the system's authorities. Raises TlsError."""
+    """Return a client's context, which trusts ``ca_file`` alone, or without one the system's authorities. Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
     try:
         if ca_file:
@@ -62,10 +61,8 @@ def client_context(
         else:
             context.load_default_certs()
     except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TlsError(
-            f"cannot read the CA file {ca_file}: {reason}; it should be the ca.pem of the server's maker"
-        ) from error
+        what_next = "it should be the ca.pem of the server's maker"
+        raise TlsError(f"cannot read the CA file {ca_file}: {reason(error)}; {what_next}") from error
     if key_log:
         try:
             make_private(key_log)
@@ -95,30 +92,24 @@ def accept(sock: socket.socket, context: ssl.SSLContext | None, deadline_s: floa
     raise ConnectionLost("a TLS client on a plaintext port")
 
 
-def connect(
-    host: str, port: int, context: ssl.SSLContext | None, server_name: str | None, deadline_s: float,
-    dial: Dial = socket.create_connection, tap: Tap | None = None,
-) -> Connection:  # fmt: skip
+def connect(login: Login, deadline_s: float) -> Connection:
     """Return a client's connection, over TLS where there is a context. Raises ConnectionLost with a line for people."""
-    where = f"{host} port {port}"
+    where = f"{login.host} port {login.port}"
     try:
-        if not 0 < port <= 65_535:  # getaddrinfo would quietly take another one
+        if not 0 < login.port <= 65_535:  # getaddrinfo would quietly take another one
             raise OverflowError("a port is a number from 1 to 65535")
-        sock = dial((host, port), deadline_s)
+        sock = login.dial((login.host, login.port), deadline_s)
     except socket.gaierror as error:
-        raise ConnectionLost(f"No host has the name {host!r}: check the host box or --host.") from error
+        raise ConnectionLost(f"No host has the name {login.host!r}: check the host box or --host.") from error
     except (ConnectionRefusedError, TimeoutError) as error:
-        raise ConnectionLost(
-            f"No server answers at {where}: is it running, and does a firewall let it through?"
-        ) from error
+        what_next = "is it running, and does a firewall let it through?"
+        raise ConnectionLost(f"No server answers at {where}: {what_next}") from error
     except (OSError, OverflowError, UnicodeError) as error:
         raise ConnectionLost(f"Cannot connect to {where}: {reason(error)}.") from error
     try:
-        return (
-            TlsConnection(sock, context, server_name or host, deadline_s, tap)
-            if context
-            else Connection(sock, deadline_s, tap)
-        )
+        if login.tls:
+            return TlsConnection(sock, login.tls, login.server_name or login.host, deadline_s, login.tap)
+        return Connection(sock, deadline_s, login.tap)
     except OSError as error:
         sock.close()
         raise ConnectionLost(f"{where}: {reason(error)}.") from error
@@ -209,7 +200,7 @@ class TlsConnection(Connection):
 
 
 def explain_tls_error(error: ssl.SSLError) -> str:
-    """One line for a TLS failure, with what to do about it."""
+    """Return one line for a TLS failure, with what to do about it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the server's certificate is not trusted: {error.verify_message.rstrip('.')}"
     reason = (error.reason or "").upper()

@@ -14,6 +14,7 @@ number.
 from pathlib import Path
 
 from lab.chat import events, json_wire, report_wire
+from lab.chat.names import check_name, name_key
 from lab.chat.report_wire import READ_BYTES, ReportWire
 from lab.harness.script import Script, Step
 
@@ -88,10 +89,10 @@ class _Room:
             raise ValueError(f"{name} is in the room already")
         if name in self._gone:
             raise ValueError(f"{name} has left and cannot return: use another name")
-        if json_wire.check_name(name) != report_wire.check_name(name) or json_wire.check_name(name) != name:
+        if check_name(name) != report_wire.check_name(name) or check_name(name) != name:
             raise ValueError(f"{name!r} would be changed by the server: use a simpler name")
         taken = (*self.present, *self._gone)
-        if any(events.name_key(name) == events.name_key(other) for other in taken):
+        if any(name_key(name) == name_key(other) for other in taken):
             raise ValueError(f"{name} is too similar to a name that is taken")
         if len(taken) == MAX_USERS:
             raise ValueError(f"a script takes up to {MAX_USERS} users")

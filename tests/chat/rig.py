@@ -6,10 +6,11 @@ import threading
 import time
 
 from lab.chat import events
-from lab.chat.client import ChatClient, Login
+from lab.chat.client import ChatClient
 from lab.chat.events import Lost
 from lab.chat.features.typed_commands import enter
 from lab.chat.json_wire import JsonWire
+from lab.chat.login import Login
 from lab.chat.server import ChatServer
 
 JSON = JsonWire()  # what a test encodes with

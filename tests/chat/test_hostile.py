@@ -13,9 +13,10 @@ import threading
 import pytest
 
 from lab.chat import broadcaster, events
-from lab.chat.client import ChatClient, Login
+from lab.chat.client import ChatClient
 from lab.chat.events import Lost
 from lab.chat.features.accounts import Accounts
+from lab.chat.login import Login
 from lab.chat.tls import client_context, server_context
 from tests.chat import json_samples, report_samples
 from tests.chat.programs import BY_PATH, server_program

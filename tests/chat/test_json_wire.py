@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.chat import events, json_wire
+from lab.chat import events, json_wire, names
 from lab.chat.events import WireError
 from lab.chat.features import typed_commands
 from lab.chat.json_wire import JsonWire
@@ -162,7 +162,7 @@ def test_the_longest_line():
     ],
 )
 def test_names_are_kept_in_one_form(name, kept):
-    assert json_wire.check_name(name) == kept
+    assert names.check_name(name) == kept
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_names_are_kept_in_one_form(name, kept):
 )
 def test_names_that_cannot_be(name, reason):
     with pytest.raises(WireError) as error:
-        json_wire.check_name(name)
+        names.check_name(name)
     assert error.value.reason == reason
 
 
@@ -197,7 +197,7 @@ def test_names_that_cannot_be(name, reason):
     "one, other", [("Zoë", "ZOË"), ("Zoë", "Zoe\u0308"), ("fi", "ﬁ"), ("ß", "SS"), ("Ⅷ", "viii")]
 )
 def test_names_that_are_the_same(one, other):
-    assert events.name_key(one) == events.name_key(other)
+    assert names.name_key(one) == names.name_key(other)
 
 
 def test_a_password_is_never_shown():
@@ -259,11 +259,11 @@ def test_any_bytes(data):
 @given(st.text(max_size=40))
 def test_any_name_is_refused_or_keeps_its_form(name):
     try:
-        kept = json_wire.check_name(name)
+        kept = names.check_name(name)
     except WireError:
         return
-    assert json_wire.check_name(kept) == kept
-    assert events.name_key(kept) == events.name_key(name.strip()) or " " in kept
+    assert names.check_name(kept) == kept
+    assert names.name_key(kept) == names.name_key(name.strip()) or " " in kept
 
 
 def test_the_page_shows_bytes_that_are_true():

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from lab.chat import events
-from lab.chat.client import ChatClient, Login
+from lab.chat.client import ChatClient
+from lab.chat.login import Login
 from tests.chat.programs import BY_PATH, client_program, server_program
 from tests.chat.rig import say, until
 from tests.support import ROOT

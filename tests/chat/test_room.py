@@ -6,11 +6,12 @@ import threading
 import pytest
 
 from lab.chat import events
-from lab.chat.client import ChatClient, ChatError, Login
+from lab.chat.client import ChatClient, ChatError
 from lab.chat.connection import ConnectionLost
 from lab.chat.events import Lost
 from lab.chat.features import Feature
 from lab.chat.listener import ServerError
+from lab.chat.login import Login
 from lab.chat.server import ChatServer
 from lab.stages import report
 from tests.chat.report_peer import ReportClient

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from lab.chat.client import ChatClient, Login
+from lab.chat.client import ChatClient
+from lab.chat.login import Login
 from lab.chat.server import ChatServer
 from lab.commands import certs, package
 from tests.chat.programs import client_program, server_program

@@ -247,7 +247,8 @@ def test_ciphertext_that_is_not_broken_is_not_claimed(leaky):
 @pytest.mark.records
 def test_both_wires_in_one_room_over_tls(tmp_path):
     """The wires are told apart flow by flow, whoever comes first."""
-    from lab.chat.client import ChatClient, Login
+    from lab.chat.client import ChatClient
+    from lab.chat.login import Login
     from lab.chat.server import ChatServer
     from lab.chat.tls import client_context, server_context
     from lab.harness import certificates

@@ -20,9 +20,10 @@ import time
 from collections import OrderedDict
 from pathlib import Path
 
-from lab.chat.events import WireError, name_key
+from lab.chat.events import WireError
 from lab.chat.features import Feature, Member, Room
-from lab.chat.json_wire import MAX_PASSWORD_CHARACTERS, check_name
+from lab.chat.json_wire import MAX_PASSWORD_CHARACTERS
+from lab.chat.names import check_name, name_key
 from lab.chat.private_file import make_private
 
 COST = 2**14  # scrypt's N: with BLOCK it takes 128 * N * r bytes = 16 MiB

@@ -2,7 +2,7 @@
 
 from lab.chat.events import Event, Rename
 from lab.chat.features import Feature, Member
-from lab.chat.json_wire import check_name
+from lab.chat.names import check_name
 
 
 class Nickname(Feature):

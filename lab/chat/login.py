@@ -1,0 +1,32 @@
+"""What a user fills in to join a chat."""
+
+import socket
+import ssl
+from dataclasses import dataclass, field
+
+from lab.chat.connection import Dial, Tap
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who joins what, and how. ``pad_to`` (bytes) and ``password`` need the json wire."""
+
+    name: str
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+    wire: str = "report"
+    password: str | None = field(default=None, repr=False)
+    pad_to: int = 0
+    dial: Dial = socket.create_connection  # makes the TCP connection
+    server_name: str | None = None  # what the certificate must be made for, where that is not ``host``
+    tap: Tap | None = None  # is shown every byte that goes over the wire
+
+    @property
+    def warning(self) -> str | None:
+        """What a user should know before connecting, if anything."""
+        if self.password and not self.tls:
+            return (
+                "without TLS the password goes over the wire in plaintext: everybody on the path can read it"
+            )
+        return None
