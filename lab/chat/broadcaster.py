@@ -16,13 +16,12 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
 from lab.chat import events
-from lab.chat.connection import Connection, ConnectionLost, reason
+from lab.chat.connection import ConnectionLost, reason
 from lab.chat.features import Feature
-from lab.chat.wires import Wire
+from lab.chat.member import Member, Post, Posted
 
 MAX_UNSENT_BYTES = 1 << 20  # what is kept for a member that does not read, before it is dropped
 MAX_BATCH_CHARACTERS = 1 << 17  # of text: so that one batch alone drops nobody
@@ -31,30 +30,9 @@ MAX_QUEUED = 4_000  # posts that may wait; then whoever posts waits, and TCP mak
 RETRY_S = 0.02  # how soon a full socket is tried again
 
 
-@dataclass(eq=False)
-class Member:
-    name: str
-    connection: Connection
-    wire: Wire
-    leaving: bool = False  # a feature has ended its conversation
-    dropped: str | None = None  # why the broadcaster has given it up
-    # Set when the broadcaster has let go of its connection.
-    gone: threading.Event = field(default_factory=threading.Event)
-
-
-Posted = events.Event | Callable[[], events.Event]  # an event, or what returns it when its turn comes
-
-
-@dataclass(slots=True)
-class Post:
-    """An event for everyone, or for ``to`` alone, who arrives with a Welcome and departs with a Lost."""
-
-    event: Posted
-    to: Iterable[Member] | None = None
-    sender: Member | None = None
-
-
 class Broadcaster:
+    """Any thread may call its methods. ``features`` see what is delivered."""
+
     def __init__(self, features: Sequence[Feature]):
         self.closing = threading.Event()  # then nobody is sent anything any more
         self.queue: queue.SimpleQueue[Post] = queue.SimpleQueue()
@@ -64,7 +42,6 @@ class Broadcaster:
         self.start = self._thread.start
         # For its own thread alone:
         self._members: dict[Member, None] = {}  # as far as their arrivals have been delivered
-        self._wires: dict[str, Wire] = {}  # any member's: all encode alike
         self._behind = False  # whether some member has not taken all of it
 
     def close(self) -> None:
@@ -113,13 +90,14 @@ class Broadcaster:
 
     def _deliver(self, batch: list[Post]) -> None:
         """Encode each event once for each wire; a member sent anything of its own has a copy with that in it."""
+        wires = {member.wire.name: member.wire for member in self._members}  # any member's: all encode alike
         shared: defaultdict[str, list[bytes]] = defaultdict(list)  # by wire
         own: dict[Member, list[bytes]] = {}
         departing: dict[Member, list[bytes]] = {}
         for post in batch:
             event = post.event() if callable(post.event) else post.event
             if post.to is None:
-                for wire in self._wires.values():
+                for wire in wires.values():
                     if data := wire.encode(event):
                         shared[wire.name].append(data)
                         for member, pieces in own.items():
@@ -131,7 +109,7 @@ class Broadcaster:
                 continue
             for member in post.to:
                 if isinstance(event, events.Welcome):
-                    self._members[member], self._wires[member.wire.name] = None, member.wire
+                    self._members[member], wires[member.wire.name] = None, member.wire
                     greetings = (greeting for feature in self._features for greeting in feature.greet(member))
                     own[member] = [member.wire.encode(greeting) for greeting in (event, *greetings)]
                 elif isinstance(event, events.Lost):

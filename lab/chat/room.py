@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable, Iterable
 
 from lab.chat import events
-from lab.chat.broadcaster import Broadcaster, Member
+from lab.chat.broadcaster import Broadcaster
 from lab.chat.events import WireError
 from lab.chat.features import Feature
+from lab.chat.member import Member
 from lab.chat.names import name_key
 
 MAX_MEMBERS = 20_000

@@ -16,11 +16,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from lab.chat import events, tls
-from lab.chat.broadcaster import Member
 from lab.chat.connection import Connection, ConnectionLost, reason
 from lab.chat.events import Event, WireError, printable
 from lab.chat.features import Feature
 from lab.chat.listener import Listener
+from lab.chat.member import Member
 from lab.chat.report_wire import READ_BYTES
 from lab.chat.room import MAX_MEMBERS, Room
 from lab.chat.wires import WIRES, received, wire_for
@@ -70,8 +70,7 @@ class ChatServer:
             self.room.close()
             self._listener.cut()
 
-    def __enter__(self) -> "ChatServer":
-        return self.start()
+    __enter__ = start
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -130,7 +129,6 @@ class ChatServer:
 
     def _carry_out(self, member: Member, requests: Iterable[Event | WireError]) -> str:
         """Carry out requests until the client leaves, and return why it does so without notice."""
-        room = self.room
         for request in requests:
             try:
                 if isinstance(request, WireError):
@@ -141,13 +139,13 @@ class ChatServer:
                     continue
                 match request:
                     case events.Say(text, id):
-                        room.post(events.Said(member.name, text, id), sender=member)
+                        self.room.post(events.Said(member.name, text, id), sender=member)
                     case events.Announce():
-                        room.post(events.Announced(member.name))
+                        self.room.post(events.Announced(member.name))
                     case events.ListUsers(everyone=True):
-                        room.post_users()
+                        self.room.post_users()
                     case events.ListUsers():
-                        room.post(events.Users(room.names), [member])
+                        self.room.post(events.Users(self.room.names), [member])
                     case events.Leave():
                         return ""
                     case events.Join():
@@ -155,7 +153,7 @@ class ChatServer:
                     case _:
                         raise WireError("not_offered")
             except WireError as error:
-                room.post(error.refusal(), [member])
+                self.room.post(error.refusal(), [member])
                 if error.fatal:
                     return str(error)
         return "disconnected without notice"

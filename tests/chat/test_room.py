@@ -1,17 +1,22 @@
 """Server and clients over real sockets: ours with ours, and ours with the report's own, both ways."""
 
+import contextlib
 import socket
 import threading
 
 import pytest
 
 from lab.chat import events
-from lab.chat.client import ChatClient, ChatError
-from lab.chat.connection import ConnectionLost
+from lab.chat.broadcaster import Broadcaster
+from lab.chat.client import ChatClient
+from lab.chat.connection import Connection, ConnectionLost
 from lab.chat.events import Lost
 from lab.chat.features import Feature
+from lab.chat.json_wire import JsonWire
 from lab.chat.listener import ServerError
-from lab.chat.login import Login
+from lab.chat.login import ChatError, Login
+from lab.chat.member import Member
+from lab.chat.report_wire import ReportWire
 from lab.chat.server import ChatServer
 from lab.stages import report
 from tests.chat.report_peer import ReportClient
@@ -295,3 +300,29 @@ def test_of_equal_lists_in_one_batch_one_arrives(serve):
     go_on.set()
     assert until(client, events.Users(("Brandon",)))
     client.leave()
+
+
+def test_once_its_last_member_has_left_nothing_is_encoded_for_a_wire():
+    encoded = []
+
+    class Watched(ReportWire):
+        @staticmethod
+        def encode(event):
+            encoded.append(event)
+            return ReportWire.encode(event)
+
+    broadcaster = Broadcaster([])
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
+        members = []
+        for wire in (Watched(), JsonWire()):
+            stack.enter_context(peer := raw(listener.getsockname()[1]))
+            connection = stack.enter_context(contextlib.closing(Connection(listener.accept()[0])))
+            members.append(Member(peer.getsockname(), connection, wire))
+        broadcaster.start()
+        for member in members:
+            broadcaster.arrive(member, events.Welcome("somebody"))
+        broadcaster.post(events.Notice("to both"))
+        broadcaster.depart(members[0])
+        broadcaster.post(events.Notice("to the other"))
+        broadcaster.close()
+    assert events.Notice("to both") in encoded and events.Notice("to the other") not in encoded

@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from lab.chat.events import Event, Reply, Said
+from lab.chat.member import Member, Post
 
-# The room imports this module, so its types have no names in here.
-Room: TypeAlias = Any
-Member: TypeAlias = Any
-Post: TypeAlias = Any
+Room: TypeAlias = Any  # its module imports this one, so its type has no name in here
 
 
 class Feature:

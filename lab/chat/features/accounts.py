@@ -21,8 +21,9 @@ from collections import OrderedDict
 from pathlib import Path
 
 from lab.chat.events import WireError
-from lab.chat.features import Feature, Member, Room
+from lab.chat.features import Feature, Room
 from lab.chat.json_wire import MAX_PASSWORD_CHARACTERS
+from lab.chat.member import Member
 from lab.chat.names import check_name, name_key
 from lab.chat.private_file import make_private
 

@@ -13,7 +13,8 @@ from collections import deque
 from pathlib import Path
 
 from lab.chat.events import Said, WireError
-from lab.chat.features import Feature, Member, Post, Room
+from lab.chat.features import Feature, Room
+from lab.chat.member import Member, Post
 from lab.chat.private_file import make_private
 
 REPLAY = 50  # lines
@@ -57,13 +58,14 @@ class History(Feature):
             self._database = None
 
     def store(self, batch: list[Post]) -> None:
-        posts = [post for post in batch if isinstance(post.event, Said)]
+        said = [(post, post.event) for post in batch if isinstance(post.event, Said)]
         try:
-            self.keep([post.event for post in posts])
+            self.keep([event for _, event in said])
         except (OSError, sqlite3.Error) as error:
-            self.room.console(f"Not stored, so not delivered: {len(posts)} messages: {self.path}: {error}")
-            for post in posts:
-                post.event, post.to = WireError("not_stored", id=post.event.id).refusal(), [post.sender]
+            self.room.console(f"Not stored, so not delivered: {len(said)} messages: {self.path}: {error}")
+            for post, event in said:
+                post.event = WireError("not_stored", id=event.id).refusal()
+                post.to = [post.sender] if post.sender else []
 
     def keep(self, said: list[Said]) -> None:
         now = int(time.time())

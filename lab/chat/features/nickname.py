@@ -1,7 +1,8 @@
 """``/nick``: a user changes name."""
 
 from lab.chat.events import Event, Rename
-from lab.chat.features import Feature, Member
+from lab.chat.features import Feature
+from lab.chat.member import Member
 from lab.chat.names import check_name
 
 

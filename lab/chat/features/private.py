@@ -4,7 +4,8 @@ Private from the other users, that is: without TLS everybody on the path reads t
 """
 
 from lab.chat.events import Event, SaidTo, SayTo, WireError
-from lab.chat.features import Feature, Member
+from lab.chat.features import Feature
+from lab.chat.member import Member
 
 
 class Private(Feature):

@@ -6,7 +6,8 @@ as it is, and a server that has the feature ``TypedCommands`` reads it.
 
 from lab.chat.client import ChatClient
 from lab.chat.events import Event, Leave, ListUsers, Notice, Rename, Request, Said, Say, SayTo, WireError
-from lab.chat.features import Feature, Member
+from lab.chat.features import Feature
+from lab.chat.member import Member
 
 HELP = (
     '/msg NAME TEXT: to one user alone (a name with blanks in "quotes")',
