@@ -18,10 +18,11 @@ from tkinter import ttk
 
 from lab.chat.chat_box import ChatBox
 from lab.chat.chat_log import ChatLog, Line
-from lab.chat.client import ANSWER_S, ChatClient, ChatError
+from lab.chat.client import ANSWER_S, ChatClient
 from lab.chat.connection import ConnectionLost
 from lab.chat.events import Event
 from lab.chat.features.typed_commands import address, enter
+from lab.chat.login import ChatError
 from lab.chat.queue_reader import QueueReader, connect_in_thread
 from lab.chat.widgets import BAD, GOOD, HALF_PAD, PAD, PAPER, bind_action, grid_with_scrollbar, wrap_to_width
 from lab.chat.wire_log import WireLog

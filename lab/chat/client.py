@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from lab.chat import events, tls
 from lab.chat.connection import Connection, ConnectionLost, reason
 from lab.chat.events import Event, Request, WireError, printable
-from lab.chat.login import Login
+from lab.chat.login import ChatError, Login
 from lab.chat.wires import WIRES, received
 
 CONNECT_S = 10  # until the server must have answered
@@ -25,10 +25,6 @@ ANSWER_S = (
     5  # how long a user should wait for ``answered``: joined to another message, an answer is not recognised
 )
 FAREWELL_S = 2  # until the server must have closed after Leave
-
-
-class ChatError(OSError):
-    """The chat cannot be joined; the text says why and what to do, in one line."""
 
 
 class ChatClient:
@@ -47,7 +43,7 @@ class ChatClient:
 
     def connect(self) -> "ChatClient":
         """Connect and send the name. Raises ChatError. Then ``announce`` and ``ask_users`` make the user known."""
-        login, where = self.login, f"{self.login.host} port {self.login.port}"
+        login = self.login
         try:
             self.name = self.wire.check_name(login.name)
             connection = tls.connect(login, CONNECT_S)
@@ -60,7 +56,7 @@ class ChatClient:
             self._log_in(connection, replies)
         except (OSError, WireError) as error:
             connection.close()
-            raise ChatError(f"{where}: {printable(reason(error))}.") from error
+            raise ChatError(f"{login.host} port {login.port}: {printable(reason(error))}.") from error
         connection.set_deadline(None)
         self.connection = connection
         self._receiver = threading.Thread(target=self._receive, args=[replies], name="receive", daemon=True)
@@ -136,27 +132,23 @@ class ChatClient:
             for reply in replies:
                 if isinstance(reply, WireError):
                     raise reply
-                match self._asked, reply:  # of messages only our own is an answer
-                    case asked, events.Refused(id=id):
-                        is_answer = id == getattr(asked, "id", None)
-                    case events.Say(said), events.Said(self.name, text):
-                        is_answer = text == said
-                    case events.SayTo(_, said), events.SaidTo(self.name, _, text):
-                        is_answer = text == said
+                if isinstance(reply, events.Renamed) and reply.name == self.name:
+                    self.name = reply.to
+                self.events.put(reply)
+                match self._asked, reply:
+                    case asked, events.Refused(id=id) if id == getattr(asked, "id", None):
+                        self.answered.set()
+                    case events.Say(said), events.Said(self.name, text) if text == said:
+                        self.answered.set()
+                    case events.SayTo(_, said), events.SaidTo(self.name, _, text) if text == said:
+                        self.answered.set()
                     case (events.Announce(), events.Announced(self.name)) | (
                         events.ListUsers(),
                         events.Users(),
                     ):
-                        is_answer = True
-                    case events.Rename(), events.Renamed(self.name):
-                        is_answer = True
-                    case _:
-                        is_answer = False
-                if isinstance(reply, events.Renamed) and reply.name == self.name:
-                    self.name = reply.to
-                self.events.put(reply)
-                if is_answer:
-                    self.answered.set()
+                        self.answered.set()
+                    case events.Rename(), events.Renamed(to=self.name):
+                        self.answered.set()
         except (OSError, ValueError) as error:  # ValueError: closed by another thread; or a broken line
             ending = reason(error)
         self._ended = True

@@ -44,15 +44,9 @@ REPLIES = {
 MESSAGES = (events.Say, events.SayTo)
 WORDS = {kind: word for word, kind in (REQUESTS | REPLIES).items()}
 # By the type of a field; others (flags of the server's own) do not travel.
-TYPES: dict[Any, type] = {
-    str: str,
-    str | None: str,
-    int | None: int,
-    bool | None: bool,
-    tuple[str, ...]: tuple,
-}
+TYPE: dict[Any, Any] = {str: str, str | None: str, int | None: int, bool | None: bool, tuple[str, ...]: tuple}
 FIELDS = {
-    kind: [(f.name, TYPES[f.type], f.default is None) for f in fields(kind) if f.type in TYPES]
+    kind: [(f.name, TYPE[f.type], f.default is None) for f in fields(kind) if f.type in TYPE]
     for kind in WORDS
 }
 

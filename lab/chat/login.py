@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from lab.chat.connection import Dial, Tap
 
 
+class ChatError(OSError):
+    """The chat cannot be joined; the text says why and what to do, in one line."""
+
+
 @dataclass(frozen=True)
 class Login:
     """Who joins what, and how. ``pad_to`` (bytes) and ``password`` need the json wire."""

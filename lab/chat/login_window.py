@@ -12,8 +12,8 @@ from tkinter import filedialog, messagebox, ttk
 from typing import Any
 
 from lab.chat.chat_window import ChatWindow, key_log_warning
-from lab.chat.client import ChatClient, ChatError
-from lab.chat.login import Login
+from lab.chat.client import ChatClient
+from lab.chat.login import ChatError, Login
 from lab.chat.queue_reader import QueueReader, connect_in_thread
 from lab.chat.tls import TlsError, client_context
 from lab.chat.widgets import BAD, HALF_PAD, PAD

@@ -11,7 +11,8 @@ import threading
 import tkinter as tk
 from typing import Any
 
-from lab.chat.client import ChatClient, ChatError
+from lab.chat.client import ChatClient
+from lab.chat.login import ChatError
 
 POLL_MS = 40  # how often a queue is looked at: 25 times a second seems immediate
 BATCH = 200  # events taken at one look, so that a flood cannot freeze the window

@@ -16,12 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lab.chat.client import ChatClient, ChatError
+from lab.chat.client import ChatClient
 from lab.chat.connection import ConnectionLost
 from lab.chat.features.accounts import RoomPassword
 from lab.chat.features.private import Private
 from lab.chat.listener import ServerError
-from lab.chat.login import Login
+from lab.chat.login import ChatError, Login
 from lab.chat.private_file import make_private
 from lab.chat.server import ChatServer
 from lab.chat.tls import client_context, server_context

@@ -16,14 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lab.chat import events, terminal
-from lab.chat.client import ChatClient, ChatError
+from lab.chat.client import ChatClient
 from lab.chat.events import Lost, WireError
 from lab.chat.features.accounts import FIRST_WAIT_S, FREE_GUESSES, Accounts, RoomPassword
 from lab.chat.features.history import History
 from lab.chat.features.nickname import Nickname
 from lab.chat.features.private import Private
 from lab.chat.features.typed_commands import TypedCommands, enter
-from lab.chat.login import Login
+from lab.chat.login import ChatError, Login
 from lab.chat.tls import client_context, server_context
 from tests.chat.programs import client_program, server_program
 from tests.chat.report_peer import ReportClient

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from lab.chat import events
-from lab.chat.client import ChatClient, ChatError
+from lab.chat.client import ChatClient
 from lab.chat.events import Lost
-from lab.chat.login import Login
+from lab.chat.login import ChatError, Login
 from lab.chat.report_wire import as_text
 from lab.chat.tls import client_context, server_context
 from lab.stages import report

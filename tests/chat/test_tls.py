@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from lab.chat import events
-from lab.chat.client import ChatClient, ChatError
-from lab.chat.login import Login
+from lab.chat.client import ChatClient
+from lab.chat.login import ChatError, Login
 from lab.chat.report_wire import as_text
 from lab.chat.tls import TlsError, client_context, server_context
 from tests.chat.rig import BOUND_S, joined, raw, read_to_end, say, until
