@@ -100,7 +100,7 @@ def console(line: str) -> None:
 
 
 def raise_file_limit() -> None:
-    """Every client takes a file descriptor, and the usual limit is 1,024: ask for as many as we may have."""
+    """Ask for as many file descriptors as we may have: each client takes one, and the usual limit is 1,024."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
@@ -111,7 +111,7 @@ def raise_file_limit() -> None:
 
 
 def calm_threads() -> None:
-    """Have a thread that waits for the interpreter's lock look at it ten times a second, not two hundred times.
+    """Let a thread that waits for the interpreter's lock look at it ten times a second, not two hundred times.
 
     That lock passes on by itself whenever a thread waits for the network, which here is all the time. With thousands of
     waiting threads, the looking itself would be what the machine does.

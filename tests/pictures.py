@@ -14,7 +14,8 @@ from pathlib import Path
 
 from lab.charts import draw_exposure, to_png
 from lab.chat import events
-from lab.chat.client import ChatClient, Login
+from lab.chat.client import ChatClient
+from lab.chat.login import Login
 from lab.exposure import eavesdrop, score
 from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.remote_chat import ROOT, RemoteServer, dial_from

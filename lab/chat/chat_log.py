@@ -54,7 +54,7 @@ class ChatLog:
         return self.add(line)
 
     def note(self, text: str) -> Line:
-        """A line of our own, such as the answer to /help."""
+        """Add a line of our own, such as the answer to /help."""
         return self.add(Line("notice", printable(text), time.time()))
 
     def add(self, line: Line) -> Line:
@@ -63,7 +63,7 @@ class ChatLog:
         return line
 
     def look(self, watched: bool) -> None:
-        """Somebody looks at the window now, or does not any more."""
+        """Note whether somebody looks at the window now."""
         self.watched = watched
         if watched:
             self.unread = 0

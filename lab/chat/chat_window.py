@@ -239,7 +239,7 @@ class ChatWindow(QueueReader, ttk.Frame):
         self._show_title()
 
     def recall(self, step: int) -> str:
-        """An earlier or a later one of the messages that were sent, into the box."""
+        """Put an earlier or a later one of the messages that were sent into the box."""
         self._recalled = max(0, min(len(self._sent), self._recalled + step))
         self.message.set(self._sent[self._recalled] if self._recalled < len(self._sent) else "")
         self.message_box.icursor("end")

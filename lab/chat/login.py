@@ -1,4 +1,4 @@
-"""What a user fills in to join a chat."""
+"""All that a client needs to join a chat."""
 
 import socket
 import ssl
@@ -13,7 +13,7 @@ class ChatError(OSError):
 
 @dataclass(frozen=True)
 class Login:
-    """Who joins what, and how. ``pad_to`` (bytes) and ``password`` need the json wire."""
+    """The user, the server and the way between them. ``pad_to`` (bytes) and ``password`` need the json wire."""
 
     name: str
     host: str
@@ -28,7 +28,7 @@ class Login:
 
     @property
     def warning(self) -> str | None:
-        """What a user should know before connecting, if anything."""
+        """One line that a user should know before connecting, or None."""
         if self.password and not self.tls:
             return (
                 "without TLS the password goes over the wire in plaintext: everybody on the path can read it"

@@ -15,7 +15,7 @@ class Member:
     connection: Connection
     wire: Wire
     leaving: bool = False  # a feature has ended its conversation
-    dropped: str | None = None  # why the broadcaster has given it up
+    dropped: str | None = None  # why the broadcaster has cut it off
     gone: threading.Event = field(default_factory=threading.Event)  # set when its connection is let go of
 
 

@@ -25,5 +25,5 @@ def check_name(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Return the same for names that people cannot tell apart: ``Zoë`` and ``ZOË``, ``ﬁ`` and ``fi``."""
+    """Return the same key for names that look alike to people: ``Zoë`` and ``ZOË``, ``ﬁ`` and ``fi``."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

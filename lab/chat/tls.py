@@ -136,7 +136,7 @@ class TlsConnection(Connection):
             self._until_done(self._tls.do_handshake)
         except ssl.SSLError as error:
             with contextlib.suppress(OSError):
-                super().send(self._outgoing.read())  # the alert that tells the other side why
+                super().send(self._outgoing.read())  # the alert, which says why
             raise ConnectionLost(explain_tls_error(error)) from error
         self.tls_version = self._tls.version()
         self.cipher = (self._tls.cipher() or [None])[0]

@@ -41,7 +41,7 @@ class Piece:
         return f"{arrow} {self.way} {time.strftime('%H:%M:%S', time.localtime(self.when))}  {what}, {len(self.data)} bytes"
 
     def dump(self) -> list[str]:
-        """Offset, hex and text, sixteen bytes a line, as Wireshark shows them."""
+        """Return offset, hex and text, sixteen bytes a line, as Wireshark shows them."""
         shown = self.data[:SHOWN_BYTES]
         dumped = [
             f"{at:04x}  {shown[at : at + BYTES_A_LINE].hex(' '):<47}  {_text(shown[at : at + BYTES_A_LINE])}"
@@ -70,7 +70,7 @@ class WireLog:
                 self._add(way, "plaintext", data)
 
     def since(self, number: int) -> tuple[list[Piece], int]:
-        """The pieces from the ``number``-th of all on, as far as they are still there; and the number to go on from."""
+        """Return the pieces from the ``number``-th on, as far as they are still there, and the number to go on from."""
         with self._lock:
             return self.pieces[max(0, number - self.dropped) :], self.dropped + len(self.pieces)
 

@@ -133,7 +133,7 @@ class WirePanes(tk.PanedWindow):
         self.view.pack(fill="both", expand=True)
 
     def _give_the_keyboard_back(self, _: object) -> None:
-        """A new window gets the keyboard, but whoever opens this one wants to go on typing in the chat."""
+        """Return the keyboard that a new window takes: its user wants to go on typing in the chat."""
         if self.window:
             self.window.unbind("<FocusIn>")
         if widget := self.root.focus_lastfor():

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lab.chat.client import ChatClient
-from lab.chat.connection import ConnectionLost
+from lab.chat.connection import ConnectionLost, reason
 from lab.chat.features.accounts import RoomPassword
 from lab.chat.features.private import Private
 from lab.chat.listener import ServerError
@@ -69,9 +69,8 @@ def record(
     if (pauses_s := sum(script.pauses_s)) > SESSION_S / 2:
         text = f"at this pace the pauses alone take {pauses_s:.0f} s of the {SESSION_S} s that a session may last"
         raise RecordingError(f"{text}; take a smaller --pace")
-    chosen = dict.fromkeys(
-        map(as_variant, variants)
-    )  # each once: a second recording would overwrite the first
+    # Each once: a second recording would overwrite the first.
+    chosen = dict.fromkeys(map(as_variant, variants))
     with session_recorder() as (record_one, where), recording_into(out):
         make_way(out, [f"{variant.name}.pcapng" for variant in chosen], say)
         recordings = []
@@ -101,8 +100,7 @@ def recording_into(out: Path) -> Iterator[None]:
     except (*BREAK_OFF, HostAgentError) as error:
         raise RecordingError(f"the session broke off: {error}") from error
     except OSError as error:
-        reason = error.strerror or error
-        raise RecordingError(f"cannot write into {out}: {reason}; take another --out") from error
+        raise RecordingError(f"cannot write into {out}: {reason(error)}; take another --out") from error
 
 
 RecordOne = Callable[[Path, Script, Variant, int | None, bool], Entry]

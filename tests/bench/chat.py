@@ -62,7 +62,7 @@ def available(names) -> list[str]:
 
 
 def pace(name: str) -> dict:
-    """How clients knock: more at once than a small backlog takes would wait for their SYN to be sent again."""
+    """Return how clients connect: more at once than a small backlog takes would wait for their SYN to be sent again."""
     return {"together": 1, "gap_s": 0.003} if name in SMALL_BACKLOG else {"together": 64}
 
 
@@ -103,7 +103,7 @@ def idle(name: str, clients: int, bound_s: float = load.ROUND_S) -> dict:
 
 
 def cpu_s(pid: int) -> float:
-    """What a process has used of the cores so far. Beside other work, this says more than the clock on the wall."""
+    """Return the CPU time that a process has used. Beside other work, it says more than the clock on the wall."""
     with open(f"/proc/{pid}/stat") as file:
         user, system = file.read().rsplit(")", 1)[1].split()[11:13]
     return (int(user) + int(system)) / CLOCK_TICKS
@@ -225,7 +225,7 @@ def ratio(results: dict[str, list[dict]], ours: str, name: str, key: str) -> str
 
 def story(seconds: float) -> list[dict]:
     """The stages, each with what it mends; the order is the lesson."""
-    told = []
+    steps = []
     for name, change in STORY:
         step = {"server": name, "change": change}
         for clients in (10, 100):
@@ -237,18 +237,18 @@ def story(seconds: float) -> list[dict]:
             step["crowd"] = str(error)
         step |= {f"overload_{key}": value for key, value in overload(name, each=1_000).items()}
         step |= silent_reader(name)
-        told.append(step)
-    return told
+        steps.append(step)
+    return steps
 
 
-def show_story(told: list[dict]) -> None:
+def show_story(steps: list[dict]) -> None:
     def number(value):
         return "-" if value is None else f"{value:,.0f}"
 
     print(
         f"{'step':36}{'10 clients':>13}{'100 clients':>13}{'500 arrive':>12}{'torn, lost':>12}{'one silent reader':>26}"
     )
-    for step in told:
+    for step in steps:
         still = step["stands_still_after_s"]
         crowd = f"not in {CROWD_S} s" if step["crowd_of_500_s"] is None else f"{step['crowd_of_500_s']:.2f} s"
         print(

@@ -20,7 +20,7 @@ NAME_GAP_S = 0.5  # the report wire's: nothing comes back for a name, and what f
 
 
 class Protocol:
-    """How a line is put to a server: this one is the report's, with a newline at the end of each message."""
+    """The form in which a server takes a line: this one is the report's, with a newline at the end of each message."""
 
     echoes = True  # whether the sender gets its own line back
     quick_ack = False  # whether the server needs to be spared delayed acknowledgements

@@ -35,5 +35,5 @@ def certificates(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def ours(certificates):
-    """What the server of most tests has: it is called localhost, 127.0.0.1 and ::1."""
+    """The certificate of most tests' server, which is called localhost, 127.0.0.1 and ::1."""
     return certificates()

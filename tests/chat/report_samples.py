@@ -14,7 +14,7 @@ TEXTS = ["hello", "ä€𝄞", "!exit", "<John> hi", "*** x Connected ***", " ",
 
 
 def first_read(data):
-    """What the server makes of the first read of a connection."""
+    """Return the event that the server finds in the first read of a connection."""
     (request,) = ReportWire(server=True).feed(data)
     if isinstance(request, WireError):
         raise request
@@ -74,7 +74,7 @@ def fuzz_inputs(count: int, seed: int):
 
 
 def read_anything(data: bytes) -> None:
-    """Whatever it is, reading gives events, all of which can be shown; only WireError is ever raised."""
+    """Read bytes as either side does: the results are events that can be shown, and only WireError is raised."""
     for event in report_wire.read_replies(data):
         assert isinstance(event, events.Reply)
         events.printable(str(event))

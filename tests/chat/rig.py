@@ -1,4 +1,4 @@
-"""What the chat's tests share: a console that can be waited on, ears for clients, certificates for TLS."""
+"""Shared by the chat's tests: a console that can be waited on, ears for clients, certificates for TLS."""
 
 import queue
 import socket
@@ -18,7 +18,7 @@ BOUND_S = 15  # a bound against hanging, never what a test asserts
 
 
 def json_client(name: str, server, **more) -> ChatClient:
-    """A client on the json wire, in the room; its welcome and its own arrival have been taken off its events."""
+    """Return a client on the json wire, in the room; its welcome and its own arrival have been taken off its events."""
     client = ChatClient(Login(name, "127.0.0.1", server.port, wire="json", **more)).connect()
     until(client, lambda event: isinstance(event, events.Joined) and event.name == client.name)
     return client
@@ -47,7 +47,7 @@ class Console:
 
 
 def until(client: ChatClient, wanted, bound_s: float = BOUND_S) -> list:
-    """Every event up to and with the first one that equals ``wanted``, is one, or for which it is true."""
+    """Return the events up to the first that equals ``wanted``, is one, or for which it is true."""
 
     def hit(event):
         if isinstance(wanted, type):
@@ -68,14 +68,14 @@ def until(client: ChatClient, wanted, bound_s: float = BOUND_S) -> list:
 
 
 def raw(port: int, host: str = "127.0.0.1") -> socket.socket:
-    """A bare connection, for peers that misbehave."""
+    """Return a bare connection, for peers that misbehave."""
     sock = socket.create_connection((host, port), BOUND_S)
     sock.settimeout(BOUND_S)
     return sock
 
 
 def read_to_end(sock: socket.socket) -> bytes:
-    """What comes until the other side closes (or resets)."""
+    """Return all that comes until the other side closes (or resets)."""
     parts = []
     try:
         while data := sock.recv(65536):
@@ -86,7 +86,7 @@ def read_to_end(sock: socket.socket) -> bytes:
 
 
 def joined(name: str, server, host: str = "127.0.0.1", **more) -> ChatClient:
-    """A client in the room, announced and listed."""
+    """Return a client in the room, announced and listed."""
     client = ChatClient(Login(name, host, server.port, **more)).connect()
     if isinstance(server, ChatServer):
         server.said.wait_for(f"*** {name} Connected")  # the name has been read by itself, see lab.chat.client

@@ -181,7 +181,7 @@ class TestAccounts:
         begun, go_on, waits = threading.Event(), threading.Event(), []
 
         class Closing(threading.Event):
-            """What a guesser's client waits on: notes the wait, and begins it when the test lets it go on."""
+            """A clock for a guesser's client: it notes the wait, and begins it when the test lets it go on."""
 
             def wait(self, timeout=None):
                 waits.append(timeout)

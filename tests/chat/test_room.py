@@ -18,10 +18,8 @@ from lab.chat.login import ChatError, Login
 from lab.chat.member import Member
 from lab.chat.report_wire import ReportWire
 from lab.chat.server import ChatServer
-from lab.stages import report
 from tests.chat.report_peer import ReportClient
 from tests.chat.rig import BOUND_S, joined, raw, read_to_end, say, until
-from tests.stages.rig import serving
 
 
 def test_a_conversation(serve):
@@ -197,20 +195,6 @@ class TestTheReportsOwnPrograms:
                 brandon.until("<Brandon> hello ä€")
                 john.until("<Brandon> hello ä€")
             brandon.until(["Brandon"])
-
-    def test_our_client_with_its_server(self):
-        with serving(report) as server:
-            brandon = joined("Brandon", server)
-            with ReportClient("John", server.port) as john:
-                john.until(["Brandon", "John"])
-                until(brandon, events.Users(("Brandon", "John")))
-                say(brandon, "hello ä€")
-                john.until("<Brandon> hello ä€")
-                john.send("hi")
-                until(brandon, events.Said("John", "hi"))
-            until(brandon, events.Users(("Brandon",)))
-            brandon.leave()
-            assert until(brandon, Lost)[-1] == Lost(None)
 
     def test_all_in_one_room(self, serve):
         server = serve()

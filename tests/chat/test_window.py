@@ -200,7 +200,7 @@ def test_connect_send_by_button_and_by_return(chat, serve, display):
 
 
 def all_text(widget) -> str:
-    """Whatever the labels and buttons of a window say."""
+    """Return all that the labels and buttons of a window say."""
     parts = []
     for child in widget.winfo_children():
         if "text" in child.keys():  # noqa: SIM118  a widget is no dictionary

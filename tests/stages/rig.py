@@ -1,4 +1,4 @@
-"""What tests with a stage's server share: one in this process, or one in a process of its own."""
+"""Shared by the tests of the stages: one in this process, or one in a process of its own."""
 
 import contextlib
 import re

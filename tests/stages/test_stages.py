@@ -65,6 +65,7 @@ def test_the_reports_client_and_ours_meet_in_a_stage_on_the_report_wire(stage):
             until(brandon, events.Said("John", "hi"))
         until(brandon, events.Users(("Brandon",)))
         brandon.leave()
+        assert until(brandon, events.Lost)[-1] == events.Lost(None)
 
 
 @pytest.mark.parametrize("stage", JSON_WIRE)

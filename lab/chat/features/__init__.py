@@ -1,6 +1,6 @@
 """What a feature of the server may do. The server itself is minimal: accept, join, broadcast, leave.
 
-A feature is an object that the server is given: ``ChatServer(..., features=[Private(), History("chat.db")])``. Each
+A feature is an object that the server is handed: ``ChatServer(..., features=[Private(), History("chat.db")])``. Each
 hook below is called where its docstring says, and does nothing unless a feature overrides it.
 """
 

@@ -49,7 +49,7 @@ class _Guesser:
 
 
 class PasswordCheck(Feature):
-    """Base of the two below: ``is_right`` is asked, and who guesses is slowed down."""
+    """Base of the two below, which say what ``is_right``: a client that guesses is slowed down."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the next one
@@ -99,7 +99,7 @@ class PasswordCheck(Feature):
 
 
 class Accounts(PasswordCheck):
-    """Only who has an account comes in, under its name alone. ``add`` makes one."""
+    """Admits only users with an account, each under its name. ``add`` makes one."""
 
     offers = ("accounts",)
 
@@ -114,7 +114,7 @@ class Accounts(PasswordCheck):
             database.execute("SELECT COUNT(*) FROM accounts")
 
     def add(self, name: str, password: str) -> str:
-        """Make an account, or give it a new password; returns the name as it is kept. Raises WireError, OSError."""
+        """Make an account, or change its password; return the name as it is kept. Raises WireError or OSError."""
         name, salt = check_name(name), os.urandom(16)
         if not 0 < len(password) <= MAX_PASSWORD_CHARACTERS:
             raise WireError("wrong_password", f"a password has 1 to {MAX_PASSWORD_CHARACTERS} characters")
@@ -127,7 +127,7 @@ class Accounts(PasswordCheck):
         with self._database() as database:
             query = "SELECT salt, hash FROM accounts WHERE key = ?"
             found = database.execute(query, (name_key(name),)).fetchone()
-        salt, expected = found or (b"\0" * 16, b"")  # who has no account waits as long as who mistyped
+        salt, expected = found or (b"\0" * 16, b"")  # without an account the answer takes as long
         return hmac.compare_digest(self._hash(password, salt), expected)
 
     def rename(self, member: Member, name: str) -> None:
