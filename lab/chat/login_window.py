@@ -16,7 +16,7 @@ from lab.chat.client import ChatClient
 from lab.chat.login import ChatError, Login
 from lab.chat.queue_reader import QueueReader, connect_in_thread
 from lab.chat.tls import TlsError, client_context
-from lab.chat.widgets import BAD, HALF_PAD, PAD
+from lab.chat.widgets import BAD, HALF_PAD, PAD, bind_action
 from lab.chat.wire_log import WireLog
 
 WIRE_NAMES = {"report": "as in the report", "json": "framed"}
@@ -64,8 +64,8 @@ class LoginWindow(QueueReader, ttk.Frame):
         self._show_what_applies()
         if wire != "report" or password or ca_file:
             self.toggle_more()  # nothing that was chosen is hidden
-        self.bind("<<Connect>>", lambda _: self.connect())
-        root.bind("<Return>", lambda _: self.event_generate("<<Connect>>"))
+        bind_action(self, "<<Connect>>", self.connect)
+        bind_action(root, "<Return>", lambda: self.event_generate("<<Connect>>"))
         self.pack(fill="both", expand=True)
         self.name_box.focus_set()
 
@@ -75,21 +75,18 @@ class LoginWindow(QueueReader, ttk.Frame):
         self.name_box = self._row(self, 0, "Username", self.name)
         self.host_box = self._row(self, 1, "Host", self.host)
         self.port_box = self._row(self, 2, "Port", self.port)
-        self.tls_button = ttk.Checkbutton(
-            self, text="Encrypt with TLS", variable=self.tls, command=self._tls_chosen
-        )
+        self.tls_button = ttk.Checkbutton(self, text="Encrypt with TLS", variable=self.tls)
+        self.tls_button.configure(command=self._tls_chosen)
         self.tls_button.grid(row=3, column=1, sticky="w", pady=HALF_PAD)
         self.more_button = ttk.Button(self, text="More", command=self.toggle_more)
         self.more_button.grid(row=3, column=2, sticky="e", padx=(PAD, 0))
         self.more = ttk.Frame(self)  # in row 4, when it is asked for
         self._build_more()
-        self.connect_button = ttk.Button(
-            self, text="Connect", default="active", command=lambda: self.event_generate("<<Connect>>")
-        )
+        self.connect_button = ttk.Button(self, text="Connect", default="active")
+        self.connect_button.configure(command=lambda: self.event_generate("<<Connect>>"))
         self.connect_button.grid(row=5, column=0, columnspan=3, sticky="ew", pady=(PAD, 0))
-        ttk.Label(self, textvariable=self.status).grid(
-            row=6, column=0, columnspan=3, sticky="w", pady=(PAD, 0)
-        )
+        status_label = ttk.Label(self, textvariable=self.status)
+        status_label.grid(row=6, column=0, columnspan=3, sticky="w", pady=(PAD, 0))
         if self.key_log:
             warning = ttk.Label(self, text=key_log_warning(self.key_log), foreground=BAD)
             warning.grid(row=7, column=0, columnspan=3, sticky="w")
@@ -97,9 +94,8 @@ class LoginWindow(QueueReader, ttk.Frame):
     def _build_more(self) -> None:
         self.more.columnconfigure(0, minsize=self.winfo_pixels(LABELS))
         self.more.columnconfigure(1, weight=1)
-        ttk.Label(self.more, text="Wire format").grid(
-            row=0, column=0, sticky="w", padx=(0, PAD), pady=HALF_PAD
-        )
+        wire_label = ttk.Label(self.more, text="Wire format")
+        wire_label.grid(row=0, column=0, sticky="w", padx=(0, PAD), pady=HALF_PAD)
         choices = ttk.Frame(self.more)
         choices.grid(row=0, column=1, columnspan=2, sticky="w")
         for value, label in WIRE_NAMES.items():
@@ -144,39 +140,32 @@ class LoginWindow(QueueReader, ttk.Frame):
         if chosen := filedialog.askopenfilename(parent=self, title="Certificate of the authority to trust"):
             self.ca_file.set(chosen)
 
+    def _login(self) -> Login:
+        """Return what is in the boxes. Raises ValueError or TlsError with a text for people."""
+        try:
+            port = int(self.port.get())
+        except ValueError:
+            raise ValueError(f"The port must be a number, not {self.port.get()!r}.") from None
+        tls = None
+        if self.tls.get():
+            tls = client_context(self.ca_file.get() or None, self.tls_version, self.key_log)
+        name, host, wire = self.name.get(), self.host.get().strip(), self.wire.get()
+        password, pad_to = (self.password.get() or None, self.pad_to) if wire == "json" else (None, 0)
+        return Login(name, host, port, tls, wire, password, pad_to, tap=WireLog(self.tls.get()))
+
     def connect(self) -> None:
         """Connect in a thread of its own; the result comes back through a queue."""
         if self.connect_button.instate(["disabled"]):
             return  # already at it
         try:
-            port = int(self.port.get())
-        except ValueError:
-            return self._complain(f"The port must be a number, not {self.port.get()!r}.")
-        encrypted, framed = self.tls.get(), self.wire.get() == "json"
-        try:
-            tls = (
-                client_context(self.ca_file.get() or None, self.tls_version, self.key_log)
-                if encrypted
-                else None
-            )
-        except TlsError as error:
+            login = self._login()
+        except (ValueError, TlsError) as error:
             return self._complain(str(error))
-        login = Login(
-            self.name.get(),
-            self.host.get().strip(),
-            port,
-            tls,
-            self.wire.get(),
-            password=(self.password.get() or None) if framed else None,
-            pad_to=self.pad_to if framed else 0,
-            tap=WireLog(encrypted),
-        )
-        if (warning := login.warning) and not messagebox.askokcancel(
-            "Not encrypted", f"Careful: {warning}.", parent=self
-        ):
+        warning = f"Careful: {login.warning}."
+        if login.warning and not messagebox.askokcancel("Not encrypted", warning, parent=self):
             return
         self.connect_button.state(["disabled"])
-        self.status.set(f"Connecting to {login.host} port {port} ...")
+        self.status.set(f"Connecting to {login.host} port {login.port} ...")
         connect_in_thread(ChatClient(login), self._results)
         if self._after_id is None:
             self._watch(self._results)

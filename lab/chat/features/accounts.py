@@ -11,6 +11,7 @@ Not supported: changing a password over the wire; guesses from many addresses. W
 wire for all to read (**lesson**); the client says so before it sends it.
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -18,6 +19,7 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 
 from lab.chat.events import WireError
@@ -32,6 +34,7 @@ BLOCK = 8  # r
 PARALLEL = 1  # p
 MAX_SCRYPT_BYTES = 64 << 20
 AT_A_TIME = 2
+TABLE = "CREATE TABLE IF NOT EXISTS accounts (key TEXT PRIMARY KEY, name TEXT, salt BLOB, hash BLOB)"
 
 FREE_GUESSES = 4  # wrong passwords from one address before it is slowed down
 FIRST_WAIT_S = 0.5  # before the next one is checked; each further one doubles it
@@ -52,9 +55,8 @@ class PasswordCheck(Feature):
     """Base of the two below, which say what ``is_right``: a client that guesses is slowed down."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards the next one
-        # By address, the last one to guess at the end.
-        self._guessers: OrderedDict[str, _Guesser] = OrderedDict()
+        self._lock = threading.Lock()  # guards the next one, which has the last one to guess at its end
+        self._guessers: OrderedDict[str, _Guesser] = OrderedDict()  # by address
 
     def is_right(self, name: str, password: str) -> bool:
         raise NotImplementedError
@@ -139,31 +141,17 @@ class Accounts(PasswordCheck):
             data = password.encode(errors="replace")
             return hashlib.scrypt(data, salt=salt, n=COST, r=BLOCK, p=PARALLEL, maxmem=MAX_SCRYPT_BYTES)
 
-    def _database(self) -> "_Database":
-        return _Database(self.path)
-
-
-class _Database:
-    """The accounts' file, open for one ``with``: committed at its end, closed in any case."""
-
-    def __init__(self, path: Path | str):
-        self._path = path
-
-    def __enter__(self) -> sqlite3.Connection:
+    @contextlib.contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        """Open the file for one ``with``: committed at its end, closed in any case."""
         try:
-            make_private(self._path)
-            self._database = sqlite3.connect(self._path, timeout=10)
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS accounts (key TEXT PRIMARY KEY, name TEXT, salt BLOB, hash BLOB)"
-            )
+            make_private(self.path)
+            database = sqlite3.connect(self.path, timeout=10)
+            database.execute(TABLE)
         except (OSError, sqlite3.Error) as error:
-            raise OSError(f"cannot use the accounts in {self._path}: {error}") from error
-        return self._database
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._database.commit()
-        self._database.close()
+            raise OSError(f"cannot use the accounts in {self.path}: {error}") from error
+        with contextlib.closing(database), database:
+            yield database
 
 
 class RoomPassword(PasswordCheck):
