@@ -7,7 +7,7 @@ else in the kit needs this module. Where a tool is missing, ``OracleMissing`` sa
     pyshark   drives tshark in an asyncio event loop; that cannot run inside a notebook's, so it has a thread
     scapy     takes frames apart in Python; it knows frames, not flows, so it has no relative numbers
 
-``REASONS`` lists in what they differ, and why.
+The README of this folder says in what they differ, and why.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike, fspath
 
@@ -48,13 +49,7 @@ FIELDS = {
     "captured_length": "frame.cap_len",
 }
 
-REASONS = {
-    "flow": "scapy sees single frames: it has no flows, and so neither relative numbers nor scaled windows.",
-    "checksum": "tshark by itself does not check TCP checksums; a wrong one changes nothing in its rows.",
-    "fragment": "tshark puts IP fragments together by default and shows the segment in the last one's frame.",
-    "icmp": "tshark also dissects the TCP header that an ICMP error quotes; it is not a segment on the wire.",
-    "gap": "tshark's Follow Stream writes a sentence where bytes are missing; here a gap has no bytes.",
-}
+Rows = dict[int, dict[str, int]]  # frame number: column: value
 
 
 class OracleMissing(RuntimeError):
@@ -110,18 +105,6 @@ def tshark_streams(path: str | PathLike[str], flows: list[int]) -> dict[int, tup
     return {flow: (bytes(first), bytes(second)) for flow, (first, second) in streams.items()}
 
 
-def tshark_pdml(
-    path: str | PathLike[str], display_filter: str = "", preferences: tuple[str, ...] = ()
-) -> bytes:
-    """Return Wireshark's whole field tree of each frame, as PDML (XML)."""
-    filtered = ["-Y", display_filter] if display_filter else []
-    chosen = [word for preference in preferences for word in ("-o", preference)]
-    return run_tshark(["-r", fspath(path), "-T", "pdml", *filtered, *chosen])
-
-
-Rows = dict[int, dict[str, int]]  # frame number: column: value
-
-
 def our_rows(path: str | PathLike[str]) -> Rows:
     """Return this kit's own answers."""
     segments = read_segments(path)
@@ -137,9 +120,8 @@ def our_rows(path: str | PathLike[str]) -> Rows:
 
 def tshark_rows(path: str | PathLike[str], preferences: tuple[str, ...] = NO_FRAGMENTS) -> Rows:
     """Return tshark's answers, under the names of this kit's columns."""
-    lines = tshark_fields(path, list(FIELDS.values()), "tcp.seq_raw", preferences)
     rows = {}
-    for line in lines:
+    for line in tshark_fields(path, list(FIELDS.values()), "tcp.seq_raw", preferences):
         values = {name: _number(name, text) for name, text in zip(FIELDS, line, strict=True) if text}
         rows[values["number"]] = values
     return rows
@@ -169,7 +151,7 @@ def _ask_pyshark(path: str, use_json: bool) -> Rows:
     rows = {}
     capture = pyshark.FileCapture(path, display_filter="tcp", use_json=use_json, keep_packets=False)
     try:
-        try:
+        with closing(capture):
             for packet in capture:
                 tcp = packet.tcp
                 rows[int(packet.number)] = {
@@ -183,8 +165,6 @@ def _ask_pyshark(path: str, use_json: bool) -> Rows:
                     "flow": int(tcp.stream),
                     "frame_length": int(packet.length),
                 }
-        finally:
-            capture.close()
     except TSharkCrashException as error:
         # 255 is what asyncio reports where another part of it has already asked how the process ended (a race when it
         # ends): by then tshark has written all it had. A real failure has another number.
@@ -254,19 +234,15 @@ def compare(path: str | PathLike[str], engine: str = "tshark") -> list[Differenc
     Only columns that the engine has are compared. A frame that only one of the two has a row for is a
     difference.
     """
-    engines: dict[str, Callable[[str | PathLike[str]], Rows]]
+    engines: dict[str, Callable[..., Rows]]
     engines = {"tshark": tshark_rows, "pyshark": pyshark_rows, "scapy": scapy_rows}
     theirs, ours = engines[engine](path), our_rows(path)
-    found: list[Difference] = []
+    for row in [*theirs.values(), *ours.values()]:
+        row["row"] = 1  # so that a missing row is found like any other difference
+    found = []
     for number in sorted(ours.keys() | theirs.keys()):
-        if number not in ours or number not in theirs:
-            found.append(
-                Difference(
-                    engine, number, "row", 1 if number in ours else None, 1 if number in theirs else None
-                )
-            )
-            continue
-        for column, value in theirs[number].items():
-            if ours[number].get(column) != value:
-                found.append(Difference(engine, number, column, ours[number].get(column), value))
+        mine, other = ours.get(number, {}), theirs.get(number, {})
+        for column in other if mine and other else ("row",):
+            if mine.get(column) != other.get(column):
+                found.append(Difference(engine, number, column, mine.get(column), other.get(column)))
     return found

@@ -1,4 +1,4 @@
-"""What ``lab dissect`` shows in a terminal: ``facts``, laid out with Rich to the console's width."""
+"""Lay out ``facts`` with Rich, to the console's width: what ``lab dissect`` shows in a terminal."""
 
 import re
 from collections.abc import Iterator
@@ -24,13 +24,8 @@ MOST_FRAMES = 8  # that are named in one line
 COLOURS = ("red", "blue")  # of initiator and responder, as in Wireshark
 JUDGEMENT_COLOURS = {"right": "green", "wrong": "red", "offloaded": "yellow"}
 NUMERIC = ("frame", "time s", "flow", "segments", "bytes →", "bytes ←", "seconds")  # columns
-# What a table of flows leaves out, step by step, until a flow fits on one line of the terminal.
-LEFT_OUT: tuple[set[str], ...] = (
-    set(),
-    {"details"},
-    {"details", "seconds"},
-    {"details", "seconds", "segments"},
-)
+# The columns that a table of flows leaves out, one after the other, until a flow fits on one line.
+LEFT_OUT = ("details", "seconds", "segments")
 WHY_EXCLUDED = {
     DUPLICATE: "that came again",
     CONFLICT: "that contradict what came first",
@@ -54,13 +49,13 @@ def segment_table(console: Console, rows: list[Facts], start_ns: int) -> Table:
 def flow_table(console: Console, flows: list[Facts]) -> Table:
     """Return a line a flow, with as much as fits; addresses are shortened before a port is lost."""
     unlimited = console.options.update(max_width=9999)
-    for left_out in LEFT_OUT:
-        table = _flows_as_table(flows, left_out, None)
+    for count in range(len(LEFT_OUT) + 1):
+        table = _flows_as_table(flows, LEFT_OUT[:count], None)
         excess = console.measure(table, options=unlimited).maximum - console.width
         if excess <= 0:
             return table
     longest = (max(len(flow[end]) for flow in flows) for end in ("initiator", "responder"))
-    return _flows_as_table(flows, left_out, (sum(longest) - excess) // 2)
+    return _flows_as_table(flows, LEFT_OUT, (sum(longest) - excess) // 2)
 
 
 def turns_text(console: Console, turns: list[Turn], as_hex: bool) -> Styled:
@@ -85,11 +80,11 @@ def _table(title: str, names: list[str]) -> Table:
     return table
 
 
-def _flows_as_table(flows: list[Facts], left_out: set[str], room: int | None) -> Table:
+def _flows_as_table(flows: list[Facts], left_out: tuple[str, ...], room: int | None) -> Table:
     """Return the table without the columns ``left_out``; an endpoint takes at most ``room`` characters."""
     rows = [_flow_cells(flow, "details" not in left_out, room) for flow in flows]
     names = ["flow", "initiator", "responder", "segments", "bytes →", "bytes ←", "seconds", "TLS", "closing"]
-    empty = left_out if any(row["TLS"] for row in rows) else {*left_out, "TLS"}
+    empty = left_out if any(row["TLS"] for row in rows) else (*left_out, "TLS")
     names = [name for name in names if name not in empty]
     table = _table("Flows", names)
     for row in rows:
@@ -189,7 +184,6 @@ def field_tree(title: str, layers: list[Field]) -> Tree:
 
 
 def _grow(tree: Tree, field: Field) -> None:
-    """Add a field, and what is below it, to a tree that Rich prints."""
     place = f"{field.start}" if field.length == 1 else f"{field.start}-{field.start + field.length - 1}"
     if field.is_bits:
         place += f" bits {field.bit_start % 8}-{field.bit_start % 8 + field.bit_length - 1}"

@@ -1,13 +1,5 @@
 """Show bytes and numbers as text. ``printable`` keeps what comes from the network from steering a terminal."""
 
-import sys
-
-import numpy as np
-
-LONG_TEXT = (
-    65_536  # characters; str.translate is slow where not all are ASCII, a table pays off only from here on
-)
-
 
 def counted(number: int, noun: str) -> str:
     """Return "1 flow", "2 flows", "0 flows"."""
@@ -31,18 +23,11 @@ def hex_dump(data: bytes) -> str:
 def printable(data: bytes | str) -> str:
     """Return text that cannot steer a terminal: what is not printable is a dot, but for line ends."""
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-    if text.isascii() or len(text) < LONG_TEXT:
-        return text.translate(_SHOWN)
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-    shown = np.zeros(sys.maxunicode + 1, "<u4")
-    shown[codes] = 1
-    present = np.flatnonzero(shown)
-    shown[present] = [_SHOWN[code] for code in present.tolist()]
-    return shown[codes].tobytes().decode("utf-32-le")
+    return text.translate(_SHOWN)
 
 
 class _Shown(dict[int, int]):
-    """For ``str.translate``: what is shown for a character, found out once a character."""
+    """The table of ``str.translate``: a character is looked into the first time that it occurs."""
 
     def __missing__(self, code: int) -> int:
         shown = self[code] = code if chr(code).isprintable() or code == ord("\n") else ord("·")

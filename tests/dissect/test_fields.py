@@ -16,6 +16,7 @@ from tests.dissect import packets
 from tests.dissect.frames import check_cover, other_frames
 from tests.dissect.generator import LINKS, Conversation
 from tests.dissect.tls_traffic import play_apart, write_capture
+from tests.dissect.tshark_check import tshark_pdml
 from tests.support import FRAME_1193
 
 ALL_LINKS = sorted(set(LINKS))
@@ -122,7 +123,7 @@ def test_ranges_equal_those_of_pdml(captures):
     compared = set()
     for path in captures:
         capture = read_capture(path)
-        document = ElementTree.fromstring(oracle.tshark_pdml(path, preferences=oracle.NO_FRAGMENTS))
+        document = ElementTree.fromstring(tshark_pdml(path, oracle.NO_FRAGMENTS))
         frames = list(document.iter("packet"))
         assert len(frames) == len(capture)
         for number, packet in enumerate(frames, 1):

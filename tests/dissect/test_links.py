@@ -11,6 +11,7 @@ from lab.dissect.packets.other_frames import describe
 from lab.dissect.tcp.segments import read_segments
 from tests.dissect import links, packets
 from tests.dissect.frames import check_cover
+from tests.dissect.tshark_check import tshark_pdml
 from tests.support import ROOT
 
 
@@ -50,7 +51,7 @@ def test_fields_stand_where_tshark_has_them(everything):
     path, names = everything
     capture, compared = read_capture(path), set()
     layers = ("llc", "pppoe", "ppp", "mpls", "vlan", "ip", "ipv6", "tcp")
-    frames = ElementTree.fromstring(oracle.tshark_pdml(path)).iter("packet")
+    frames = ElementTree.fromstring(tshark_pdml(path)).iter("packet")
     for number, (name, packet) in enumerate(zip(names, frames, strict=True), 1):
         theirs = {}
         for one in packet.iter("field"):

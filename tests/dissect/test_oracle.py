@@ -100,10 +100,6 @@ def test_a_file_cut_short_still_gives_its_rows(path, tmp_path):
         oracle.tshark_rows(junk)
 
 
-def test_reasons_are_sentences():
-    assert all(reason.endswith(".") for reason in oracle.REASONS.values())
-
-
 @pytest.mark.tshark
 @needs_pyshark
 @pytest.mark.parametrize("times", [3, pytest.param(12, marks=pytest.mark.maintainers)])

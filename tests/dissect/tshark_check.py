@@ -13,6 +13,12 @@ EVENT_FIELDS = [
 ]
 
 
+def tshark_pdml(path, preferences: tuple[str, ...] = ()) -> bytes:
+    """Return Wireshark's whole field tree of each frame, as PDML (XML)."""
+    chosen = [word for preference in preferences for word in ("-o", preference)]
+    return oracle.run_tshark(["-r", str(path), "-T", "pdml", *chosen])
+
+
 def check_events(segments, flows: list[Flow], fields: dict[int, dict[str, str]]) -> set[str]:
     """Judgements named as tshark names them, but for two things in which it is followed no further.
 
