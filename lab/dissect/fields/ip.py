@@ -83,8 +83,9 @@ def dissect_ipv4(cursor: Cursor, layers: list[Field]) -> Step | None:
     first, source = cursor.byte, "RFC 791 section 3.1"
     if cursor.number(4) != 4:
         return None
-    made, whole = take_header(cursor, layers, IPV4, "IPv4", "ip", _CARRIES, source)
-    header = made.get("ip.hdr_len", 0) * 4 if whole else 0
+    made = take_header(cursor, layers, IPV4, "IPv4", "ip", _CARRIES, source)
+    whole = made.get("ip.dst") is not None
+    header = made.get("ip.hdr_len") * 4 if whole else 0
     options = take_options(cursor.part(header - 20), _ip_option, ("", ""), source)
     if options:
         made.extend([group("Options", options, key="ip.options", source=source)])
@@ -114,17 +115,15 @@ def dissect_ipv6(cursor: Cursor, layers: list[Field]) -> Step | None:
     first = cursor.byte
     if cursor.number(4) != 6:
         return None
-    made, whole = take_header(cursor, layers, IPV6, "IPv6", "ipv6", _CARRIES, "RFC 8200 section 3")
-    if not whole:
-        return None
-    cursor.end = min(cursor.end, first + 40 + made.get("ipv6.plen"))
+    made = take_header(cursor, layers, IPV6, "IPv6", "ipv6", _CARRIES, "RFC 8200 section 3")
+    cursor.end = min(cursor.end, first + 40 + made.get("ipv6.plen", 0))
     return STEPS.get(made.get("ipv6.nxt"))
 
 
 def _extension(cursor: Cursor, layers: list[Field], kind: int) -> Step | None:
     start, name, what = cursor.byte, f"IPv6 {IP_EXTENSIONS[kind]}", "An extension of the IPv6 header."
-    made, whole = take_header(cursor, layers, EXTENSION, name, "", what, "RFC 8200 section 4")
-    if not whole:
+    made = take_header(cursor, layers, EXTENSION, name, "", what, "RFC 8200 section 4")
+    if not cursor.left:
         return None
     units = made.children[1].value
     size = (units + 2) * 4 if kind == ip_layer.AUTHENTICATION else (units + 1) * 8
@@ -134,18 +133,18 @@ def _extension(cursor: Cursor, layers: list[Field], kind: int) -> Step | None:
 
 def _fragment(cursor: Cursor, layers: list[Field]) -> Step | None:
     what, source = "This packet was cut up by its sender.", "RFC 8200 section 4.5"
-    made, whole = take_header(cursor, layers, FRAGMENT, "IPv6 Fragment", "ipv6.fraghdr", what, source)
-    return STEPS.get(made.children[0].value) if whole and not made.get("ipv6.fraghdr.offset") else None
+    made = take_header(cursor, layers, FRAGMENT, "IPv6 Fragment", "ipv6.fraghdr", what, source)
+    return None if made.get("ipv6.fraghdr.offset") else STEPS.get(made.children[0].value)
 
 
 def _udp(cursor: Cursor, layers: list[Field]) -> None:
     what = "Single messages, without any promise."
-    made, whole = take_header(cursor, layers, UDP_HEADER, "UDP", "udp", what, "RFC 768")
-    checksum = made.children[-1]
-    if whole and checksum.value:
+    made = take_header(cursor, layers, UDP_HEADER, "UDP", "udp", what, "RFC 768")
+    checksum = made.get("udp.checksum")
+    if checksum:
         checksums.judge_payload(made, cursor, layers)
-    elif whole:
-        checksum.meaning = "Zero: the sender did not compute one."
+    elif checksum == 0:
+        made.find("udp.checksum").meaning = "Zero: the sender did not compute one."
 
 
 def _icmp(
@@ -157,8 +156,8 @@ def _icmp(
         Row("Code", f"{key}.code", 8, "The type in detail."),
         Row("Checksum", f"{key}.checksum", 16, "", in_hex(4)),
     )
-    made, whole = take_header(cursor, layers, rows, name, key, "Messages about IP itself.", source)
-    if not whole:
+    made = take_header(cursor, layers, rows, name, key, "Messages about IP itself.", source)
+    if made.get(f"{key}.checksum") is None:
         return
     checksums.judge_payload(made, cursor, layers)
     is_echo = types.get(made.children[0].value, "").startswith("echo")

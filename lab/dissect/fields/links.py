@@ -13,6 +13,8 @@ from lab.dissect.packets.ip_layer import ipv4_text
 from lab.dissect.packets.link_layer import LONGEST_LLC
 from lab.dissect.packets.network_names import ETHER_TYPES, PPP_PROTOCOLS
 
+Rows = tuple[Row, ...]
+
 TYPE_ARP = 0x0806
 
 
@@ -97,8 +99,8 @@ def _by_version(cursor: Cursor, _layers: list[Field]) -> Step | None:
 
 def _ethernet(cursor: Cursor, layers: list[Field]) -> Step | None:
     what = "Carries a frame from card to card on one link."
-    made, whole = take_header(cursor, layers, ETHERNET, "Ethernet", "eth", what, "IEEE 802.3 section 3.1")
-    if not whole:
+    made = take_header(cursor, layers, ETHERNET, "Ethernet", "eth", what, "IEEE 802.3 section 3.1")
+    if made.get("eth.type") is None:
         return None
     destination, source, kind = made.children
     if destination.value & 1 << 40:
@@ -113,35 +115,26 @@ def _ethernet(cursor: Cursor, layers: list[Field]) -> Step | None:
 
 def _vlan(cursor: Cursor, layers: list[Field]) -> Step | None:
     what = "Says which of several networks on one cable this is."
-    made, whole = take_header(cursor, layers, VLAN, "VLAN tag", "vlan", what, "IEEE 802.1Q section 9.6")
-    return _next(made.children[3].value) if whole else None
+    made = take_header(cursor, layers, VLAN, "VLAN tag", "vlan", what, "IEEE 802.1Q section 9.6")
+    return _next(made.get("vlan.etype", 0))
 
 
 def _cooked(
-    cursor: Cursor,
-    layers: list[Field],
-    name: str,
-    source: str,
-    before: tuple[Row, ...],
-    behind: tuple[Row, ...],
+    cursor: Cursor, layers: list[Field], name: str, source: str, before: Rows, behind: Rows = ()
 ) -> Step | None:
     """Take a header of Linux's: the rows before the address of eight bytes, the address, those behind it.
 
     A cooked frame has no lengths: one small number means LLC, the others are known to Linux alone.
     """
     what = "Made up by Linux for its 'any' interface."
-    made, whole = take_header(cursor, layers, before, name, "sll", what, source)
-    if not whole or not cursor.left:
+    made = take_header(cursor, layers, before, name, "sll", what, source)
+    if not cursor.left:
         return None
-    address_end = cursor.byte + 8
     made.extend(_cooked_address(cursor, made.get("sll.halen"), source))
-    protocol, whole = cursor.table(behind, source)
-    made.extend(protocol)
-    kind = made.get("sll.etype")
-    if not whole or cursor.byte < address_end:
-        return None
+    made.extend(cursor.table(behind, source)[0])
+    kind = made.get("sll.etype", 0)
     if kind == link_layer.SLL_LLC:
-        return lambda cursor, layers: _llc(cursor, layers, cursor.left)
+        return partial(_llc, length=cursor.left)
     return _next(kind) if kind > LONGEST_LLC else None
 
 
@@ -164,10 +157,9 @@ def _null(cursor: Cursor, layers: list[Field]) -> Step | None:
     meaning = "Which protocol follows, in the byte order of the recording machine."
     rows = (Row("Family", "null.family", 32, meaning),)
     what = "Put before packets that never leave the machine."
-    made, whole = take_header(cursor, layers, rows, "Loopback", "null", what, "LINKTYPE_NULL")
-    if not whole:
+    (family,) = take_header(cursor, layers, rows, "Loopback", "null", what, "LINKTYPE_NULL").children
+    if not cursor.left:
         return None
-    (family,) = made.children
     little = int.from_bytes(family.value.to_bytes(4, "big"), "little")
     family.value = family.value if little > 0xFFFF else little
     family.text = str(family.value)
@@ -179,45 +171,38 @@ def _null(cursor: Cursor, layers: list[Field]) -> Step | None:
 def _llc(cursor: Cursor, layers: list[Field], length: int) -> Step | None:
     cursor.end = min(cursor.end, cursor.byte + length)
     what = "Says what follows where Ethernet has a length for a type."
-    made, whole = take_header(cursor, layers, LLC, "LLC", "llc", what, "IEEE 802.2 section 3")
+    made = take_header(cursor, layers, LLC, "LLC", "llc", what, "IEEE 802.2 section 3")
     saps = [one.value for one in made.children]
-    if whole and saps == [0xAA, 0xAA, 3]:
-        snap, whole = cursor.table(SNAP, "RFC 1042")
-        made.extend(snap)
-        if whole and not snap[0].value and snap[1].value > LONGEST_LLC:
-            return _next(snap[1].value)
-    elif whole and saps == [6, 6, 3]:
-        return dissect_ipv4
-    return None
+    if saps == [0xAA, 0xAA, 3]:
+        made.extend(cursor.table(SNAP, "RFC 1042")[0])
+        kind = made.get("llc.type", 0)
+        return _next(kind) if kind > LONGEST_LLC and not made.get("llc.oui") else None
+    return dissect_ipv4 if saps == [6, 6, 3] else None
 
 
 def _pppoe(cursor: Cursor, layers: list[Field]) -> Step | None:
     what = "Carries a dial-up session over Ethernet."
-    made, whole = take_header(cursor, layers, PPPOE, "PPPoE", "pppoe", what, "RFC 2516 section 4")
-    if not whole:
-        return None
-    cursor.end = min(cursor.end, cursor.byte + made.children[4].value)
+    made = take_header(cursor, layers, PPPOE, "PPPoE", "pppoe", what, "RFC 2516 section 4")
+    cursor.end = min(cursor.end, cursor.byte + made.get("pppoe.payload_length", 0))
     return _ppp
 
 
 def _ppp(cursor: Cursor, layers: list[Field]) -> Step | None:
     what = "Says what the session carries."
-    made, whole = take_header(cursor, layers, PPP, "PPP", "ppp", what, "RFC 1661 section 2")
-    return {0x21: dissect_ipv4, 0x57: dissect_ipv6}.get(made.children[0].value) if whole else None
+    made = take_header(cursor, layers, PPP, "PPP", "ppp", what, "RFC 1661 section 2")
+    return {0x21: dissect_ipv4, 0x57: dissect_ipv6}.get(made.get("ppp.protocol"))
 
 
 def _mpls(cursor: Cursor, layers: list[Field]) -> Step | None:
     what = "A label by which routers switch the packet on."
-    made, whole = take_header(cursor, layers, MPLS, "MPLS", "mpls", what, "RFC 3032 section 2.1")
-    if not whole:
-        return None
-    return _by_version if made.children[2].value else _mpls
+    made = take_header(cursor, layers, MPLS, "MPLS", "mpls", what, "RFC 3032 section 2.1")
+    return _by_version if made.get("mpls.bottom") else _mpls
 
 
 def _arp(cursor: Cursor, layers: list[Field]) -> Step | None:
     what = "Finds the card that has an IPv4 address on this link."
-    made, whole = take_header(cursor, layers, ARP, "ARP", "arp", what, "RFC 826")
-    if whole and (made.children[2].value, made.children[3].value) == (6, 4):
+    made = take_header(cursor, layers, ARP, "ARP", "arp", what, "RFC 826")
+    if (made.get("arp.hw.size"), made.get("arp.proto.size")) == (6, 4):
         made.extend(cursor.table(ARP_ADDRESSES, "RFC 826")[0])
     if cursor.left and cursor.end == len(cursor.data):
         cursor.end = cursor.byte  # the rest is padding of the link
@@ -245,7 +230,7 @@ FIRST_STEPS: dict[int, Step] = {
         _cooked, name="Linux cooked capture", source="LINKTYPE_LINUX_SLL", before=SLL, behind=(SLL_PROTOCOL,)
     ),
     link_layer.LINK_SLL2: partial(
-        _cooked, name="Linux cooked capture v2", source="LINKTYPE_LINUX_SLL2", before=SLL2, behind=()
+        _cooked, name="Linux cooked capture v2", source="LINKTYPE_LINUX_SLL2", before=SLL2
     ),
     link_layer.LINK_IPV4: dissect_ipv4,
     link_layer.LINK_IPV6: dissect_ipv6,

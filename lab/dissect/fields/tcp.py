@@ -85,11 +85,11 @@ def dissect_tcp(cursor: Cursor, layers: list[Field]) -> None:
     """Take the header at ``cursor``, with its options."""
     rows = (*BEFORE_FLAGS, *FLAGS, *BEHIND_FLAGS)
     meaning = "A reliable stream of bytes in each direction, between two ports."
-    made, whole = take_header(cursor, layers, rows, "TCP", "tcp", meaning, SOURCE)
+    made = take_header(cursor, layers, rows, "TCP", "tcp", meaning, SOURCE)
     first = len(BEFORE_FLAGS)
     if flags := made.children[first : first + len(FLAGS)]:
         made.children[first : first + len(FLAGS)] = [_flags_field(flags)]
-    if whole:
+    if made.get("tcp.urgent_pointer") is not None:
         length = made.find("tcp.hdr_len")
         if length.value < 5:
             length.meaning += " Less than 5 cannot be."

@@ -202,12 +202,14 @@ def layer(name: str, key: str, children: list[Field], meaning: str = "", text: s
 
 def take_header(
     cursor: Cursor, layers: list[Field], rows: Iterable[Row], name: str, key: str, meaning: str, source: str
-) -> tuple[Layer, bool]:
-    """Take a header's table, add its layer to ``layers``; return it and whether the header was whole."""
-    fields, whole = cursor.table(rows, source)
-    made = layer(name, key, fields, meaning)
+) -> Layer:
+    """Take a header's table, add its layer to ``layers``; return it.
+
+    If the header is cut short, the layer lacks its last fields, and nothing is left for the next step.
+    """
+    made = layer(name, key, cursor.table(rows, source)[0], meaning)
     layers.append(made)
-    return made, whole
+    return made
 
 
 def group(

@@ -14,7 +14,7 @@ from os import PathLike
 from typing import BinaryIO
 
 from lab.dissect.files.capture import LARGEST_FRAME, CaptureError
-from lab.dissect.files.pcapng_format import COMMENT, INTERFACE, SECRETS, SECTION, STATISTICS, TLS_KEY_LOG
+from lab.dissect.files.pcapng_format import COMMENT, INTERFACE, SECRETS, SECTION, TLS_KEY_LOG
 from lab.dissect.files.pcapng_packets import PACKET, PACKET_FRAME
 
 _PACKET = struct.Struct("<IIIIIII")
@@ -38,8 +38,8 @@ class CaptureWriter:
         os: str | None = None,
         application: str | None = None,
     ) -> None:
-        self._owned = isinstance(path_or_file, (str, PathLike))
         self._file: BinaryIO | FileIO
+        self._owned = isinstance(path_or_file, (str, PathLike))
         if isinstance(path_or_file, (str, PathLike)):
             self._file = open(path_or_file, "wb", buffering=0)  # noqa: SIM115
         else:
@@ -97,23 +97,16 @@ class CaptureWriter:
         head = struct.pack("<II", TLS_KEY_LOG, len(key_log))
         self._block(SECRETS, head + key_log + _PADDING[len(key_log) & 3])
 
-    def add_statistics(self, interface: int, time_ns: int, received: int, dropped: int) -> None:
-        """Note how many packets an interface saw and how many were lost, up to ``time_ns``."""
-        counts = [(4, struct.pack("<Q", received)), (5, struct.pack("<Q", dropped))]
-        head = struct.pack("<III", interface, time_ns >> 32, time_ns & 0xFFFFFFFF)
-        self._block(STATISTICS, head + _options(counts))
-
     def flush(self) -> None:
         """Flush a file that the caller opened; a file of our own is unbuffered."""
-        if not self._owned and hasattr(self._file, "flush"):
-            self._file.flush()
+        self._file.flush()
 
     def close(self) -> None:
         """Finish the file. May be called twice."""
         if self._owned:
             self._file.close()
         else:
-            self.flush()
+            self._file.flush()
 
     def __enter__(self) -> "CaptureWriter":
         return self
@@ -126,10 +119,8 @@ class CaptureWriter:
         self._write(struct.pack("<II", kind, length) + body + _LENGTH.pack(length))
 
     def _write(self, block: bytes) -> None:
-        written = self._file.write(block)
-        while self._owned and written < len(block):  # the system took only a part (a disk about to be full)
-            block = block[written:]
-            written = self._file.write(block)
+        while block:  # the system may take only a part (a disk about to be full)
+            block = block[self._file.write(block) :]
 
 
 def _options(pairs: Iterable[tuple[int, str | bytes | None]]) -> bytes:

@@ -44,10 +44,7 @@ def parse(data: Column, path: str) -> Capture:
         if not reader.frames:
             raise CaptureError(f"{path}: {damage}; the file is damaged, record or copy it again") from None
         truncated = f"the file is damaged: {damage}; the {reader.frames} frames before it are all here"
-    pieces = reader.pieces or [tuple(np.zeros(0, kind) for kind in COLUMNS)]
-    offset, captured, original, times, index = (
-        np.concatenate(column) for column in zip(*pieces, strict=True)
-    )
+    offset, captured, original, times, index = map(np.concatenate, zip(*reader.pieces, strict=True))
     capture = Capture(path, data, reader.interfaces, offset, captured, original, times, index)
     capture.comments, capture.frame_comments = reader.comments, reader.frame_comments
     capture.hardware, capture.os, capture.application = (reader.about.get(code) for code in ABOUT)
@@ -60,7 +57,7 @@ class _Damage(Exception):
 
 
 class _Block(NamedTuple):
-    """Where a block is in the file: its start, and the start and the end of its body."""
+    """A block's place in the file: its start, and the start and the end of its body."""
 
     start: int
     body: int
@@ -80,7 +77,8 @@ class _Reader:
         self.frame_comments: dict[int, list[str]] = {}
         self.about: dict[int, str] = {}
         self.guesses: dict[str, PacketBlocks] = {}  # by byte order
-        self.pieces: list[tuple[Column, ...]] = []  # columns of finished stretches
+        self.pieces: list[tuple[Column, ...]]  # columns of finished stretches
+        self.pieces = [tuple(np.zeros(0, kind) for kind in COLUMNS)]
         self.frames = 0
 
     def walk(self) -> str | None:
@@ -147,14 +145,15 @@ class _Reader:
                 raise self._damage(block.start, f"a block of type {kind:#x} too short for its own header")
             read(block)
 
-    def _options(self, position: int, end: int, block_start: int) -> Iterator[tuple[int, memoryview]]:
-        """Yield the (code, value) pairs between ``position`` and ``end``."""
-        while position + 4 <= end:
+    def _options(self, block: _Block, header: int) -> Iterator[tuple[int, memoryview]]:
+        """Yield the (code, value) pairs behind the first ``header`` bytes of the body."""
+        position = block.body + header
+        while position + 4 <= block.end:
             code, length = self._unpack("HH", position)
             if code == END_OF_OPTIONS:
                 return
-            if position + 4 + length > end:
-                raise self._damage(block_start, f"an option of {length} bytes that runs out of its block")
+            if position + 4 + length > block.end:
+                raise self._damage(block.start, f"an option of {length} bytes that runs out of its block")
             yield code, self.view[position + 4 : position + 4 + length]
             position += 4 + length + (-length % 4)
 
@@ -163,7 +162,7 @@ class _Reader:
         if major != 1:
             raise self._damage(block.start, f"a section of version {major}; only version 1 is known")
         self.first_interface = len(self.interfaces)
-        for code, value in self._options(block.body + 16, block.end, block.start):
+        for code, value in self._options(block, 16):
             if code == COMMENT:
                 self.comments.append(_text(value))
             elif code in ABOUT:
@@ -174,7 +173,7 @@ class _Reader:
             raise self._damage(block.start, f"more than {MOST_INTERFACES} interfaces")
         link_type, _, snap_length = self._unpack("HHI", block.body)
         interface = Interface(link_type, snap_length=snap_length)
-        for code, value in self._options(block.body + 8, block.end, block.start):
+        for code, value in self._options(block, 8):
             if code == 2:
                 interface.name = _text(value)
             elif code == 3:
@@ -212,7 +211,7 @@ class _Reader:
 
     def _statistics(self, block: _Block) -> None:
         interface = self.interfaces[self._interface_index(block.start, *self._unpack("I", block.body))]
-        for code, value in self._options(block.body + 12, block.end, block.start):
+        for code, value in self._options(block, 12):
             if code in (4, 5) and len(value) == 8:
                 (count,) = struct.unpack(self.order + "Q", value)
                 setattr(interface, "received" if code == 4 else "dropped", count)
@@ -248,11 +247,14 @@ class _Reader:
             with_options = np.flatnonzero(room[:good] - captured[:good] >= 8)
             for row in with_options.tolist():
                 options = int(at[row]) + PACKET_HEADER + int(captured[row]) + (-int(captured[row]) % 4)
+                block = _Block(options, options, int(at[row] + length[row]) - 4)
                 try:
-                    self._packet_comments(options, int(at[row] + length[row]) - 4, self.frames + row + 1)
+                    comments = [_text(value) for code, value in self._options(block, 0) if code == COMMENT]
                 except _Damage:
                     self._add_columns(at[:row], headers[:row])
                     raise
+                if comments:
+                    self.frame_comments[self.frames + row + 1] = comments
             self._add_columns(at[:good], headers[:good])
             if good < len(at):
                 self._interface_index(int(at[good]), int(number[good]))
@@ -261,25 +263,15 @@ class _Reader:
 
     def _add_columns(self, at: Column, headers: Column) -> None:
         """Note the enhanced packets that begin at ``at``."""
-        if len(at) == 0:
-            return
         units = headers["high"].astype(np.uint64) << np.uint64(32) | headers["low"]
         index = headers["interface"].astype(np.int32) + np.int32(self.first_interface)
         times = np.zeros(len(at), np.int64)
-        if index[0] == index.max() == index.min():
-            times = self._times(units, int(index[0]))
-        else:
-            for one in np.unique(index):
-                chosen = index == one
-                times[chosen] = self._times(units[chosen], int(one))
+        for one in np.unique(index).tolist():
+            chosen = index == one
+            times[chosen] = self._times(units[chosen], one)
         lengths = (headers[name].astype(np.uint32) for name in ("captured", "original"))
         self.pieces.append((at + PACKET_HEADER, *lengths, times, index))
         self.frames += len(at)
-
-    def _packet_comments(self, start: int, end: int, number: int) -> None:
-        for code, value in self._options(start, end, start):
-            if code == COMMENT:
-                self.frame_comments.setdefault(number, []).append(_text(value))
 
     def _times(self, units: Column, index: int) -> Column:
         """Return time stamps (uint64, as in the file) in nanoseconds since 1970. Absurd ones wrap around."""
