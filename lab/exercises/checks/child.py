@@ -11,10 +11,8 @@ result and everything printed has a size limit. Every failure is an exception wh
 
 The code may do anything to its process, so the caller never waits for it without a deadline. One thread
 writes the requests and two read the outputs; the caller waits on a queue, and everything that arrives is
-limited before it is used.
-
-``command`` turns the runner's argument list into the command to start: this is where the grader adds its
-sandbox.
+limited before it is used. ``command`` turns the runner's argument list into the command to start: this is
+where the grader adds its sandbox.
 """
 
 import functools
@@ -41,6 +39,7 @@ LONGEST_NUMBER = 400  # digits; Python itself limits them only since 3.10.7
 WATCH_S = 0.05  # between two checks of the memory
 SLACK_BYTES = 64 << 20  # for the processes between us and the code: the launcher and the first one inside
 INVALID = "the process sent an invalid response"
+INVALID_DATA = (AttributeError, KeyError, TypeError, ValueError, RecursionError)  # raised by reading one
 RUNNER = Path(runner.__file__)
 
 
@@ -55,9 +54,9 @@ class NotAttempted(Failed):
 
 
 class Raised(Failed):
-    def __init__(self, text: str, kind: str = "", line: int | None = None):
+    def __init__(self, text: str, kind: str):
         super().__init__(text)
-        self.kind, self.line = kind, line
+        self.kind = kind
 
 
 class TimeUp(Failed):
@@ -105,7 +104,7 @@ class StudentCode:
 
     def call(self, function: str, *arguments: Any) -> Any:
         """Return the result of the student's function for these arguments. Raises Failed."""
-        return self._ask({"call": function}, arguments)
+        return self._ask({"call": function}, arguments, runner.unpack)
 
     def session(
         self, cls: str, arguments: Sequence[Any], calls: Sequence[tuple[str, Sequence[Any]]]
@@ -114,45 +113,38 @@ class StudentCode:
 
         If a method raised, the last item is a ``Raised``.
         """
-        outcomes = self._ask(
-            {"make": cls, "calls": [[method, runner.pack(list(given))] for method, given in calls]},
-            arguments,
-            raw=True,
-        )
-        try:
-            return [
-                _failure(outcome["error"], self.path)
-                if "error" in outcome
-                else runner.unpack(outcome["result"])
-                for outcome in outcomes
-            ]
-        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-            raise Died(INVALID) from None
 
-    def _ask(self, request: dict[str, Any], arguments: Sequence[Any], raw: bool = False) -> Any:
+        def read(outcomes: Any) -> list[Any]:
+            return [
+                _failure(one["error"], self.path) if "error" in one else runner.unpack(one["result"])
+                for one in outcomes
+            ]
+
+        packed = [[method, runner.pack(list(given))] for method, given in calls]
+        return self._ask({"make": cls, "calls": packed}, arguments, read)
+
+    def _ask(self, request: dict[str, Any], arguments: Sequence[Any], read: Callable[[Any], Any]) -> Any:
         self._start()
         request |= {"id": next(self._numbers), "arguments": runner.pack(list(arguments))}
         self._requests.put(json.dumps(request).encode() + b"\n")
         left_s = self.time_s if self._deadline is None else max(0.01, self._deadline - time.monotonic())
-        answer = self._wait(min(self.time_s, left_s))
-        if "error" in answer and isinstance(answer["error"], dict):
-            raise _failure(answer["error"], self.path)
+        answer = self._wait(min(self.time_s, left_s), "the call")
         try:
+            if "error" in answer:
+                raise _failure(answer["error"], self.path)
             if answer["id"] != request["id"]:
                 raise ValueError
-            return answer["result"] if raw else runner.unpack(answer["result"])
-        except (KeyError, TypeError, ValueError, RecursionError):
-            self.close()
-            raise Died(INVALID) from None
+            return read(answer["result"])
+        except INVALID_DATA:
+            raise self._end(INVALID) from None
 
     def _start(self) -> None:
         if self.process and self.process.poll() is None:
             return
         self.close()
         self._requests: queue.Queue[bytes | None] = queue.Queue()
-        self.lines: queue.Queue[bytes | str] = queue.Queue(
-            3
-        )  # an answer, the end, and a message about the other output
+        # An answer, the end, and a message about the other output: more was not asked for.
+        self.lines: queue.Queue[bytes | str] = queue.Queue(3)
         process = self.process = subprocess.Popen(
             self._command(self._arguments),
             stdin=subprocess.PIPE,
@@ -164,8 +156,8 @@ class StudentCode:
         )
         report = functools.partial(_report, self.lines, process.pid)
         self._threads = [
-            threading.Thread(target=_serve, args=[stream, serve, argument], daemon=True)
-            for stream, serve, argument in (
+            threading.Thread(target=_serve, args=arguments, daemon=True)
+            for arguments in (
                 (process.stdin, _write_requests, self._requests),
                 (process.stdout, _read_answers, report),
                 (process.stderr, _read_prints, report),
@@ -174,41 +166,42 @@ class StudentCode:
         for thread in self._threads:
             thread.start()
         try:
-            ready = self._wait(START_S, importing=True)
+            ready = self._wait(min(START_S, self.time_s + START_S / 6), "loading the file")
         except Failed as failure:
             failure.loading = True
             raise
         if ready != {"ready": True}:
-            self.close()
-            raise Died(INVALID)
+            raise self._end(INVALID)
 
-    def _wait(self, limit_s: float, importing: bool = False) -> dict[str, Any]:
-        if importing:
-            limit_s = min(limit_s, self.time_s + START_S / 6)
-        line = self._next_line(limit_s, "loading the file" if importing else "the call")
+    def _wait(self, limit_s: float, what: str) -> dict[str, Any]:
+        """Return the next answer; watch the memory until it comes."""
+        deadline = time.monotonic() + limit_s
+        line: bytes | str | None = None
+        while line is None:
+            if (left_s := deadline - time.monotonic()) <= 0:
+                self.close()
+                raise TimeUp(
+                    f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that never ends"
+                )
+            try:
+                line = self.lines.get(timeout=min(left_s, WATCH_S))
+            except queue.Empty:
+                if self.process and process_tree.holds_more_than(self.process.pid, self._most_memory):
+                    line = "it and the processes it started took more memory than one task may use"
         if isinstance(line, str):
-            self.close()
-            raise Died(line)
+            raise self._end(line)
         try:
             answer = json.loads(line, parse_int=_number)
             if not isinstance(answer, dict):
                 raise ValueError
             return answer
-        except (ValueError, RecursionError):
-            self.close()
-            raise Died(INVALID) from None
+        except INVALID_DATA:
+            raise self._end(INVALID) from None
 
-    def _next_line(self, limit_s: float, what: str) -> bytes | str:
-        """Return the next answer, or a str that says why it is missing; watch the memory meanwhile."""
-        deadline = time.monotonic() + limit_s
-        while (left_s := deadline - time.monotonic()) > 0:
-            try:
-                return self.lines.get(timeout=min(left_s, WATCH_S))
-            except queue.Empty:
-                if self.process and process_tree.holds_more_than(self.process.pid, self._most_memory):
-                    return "it and the processes it started took more memory than one task may use"
+    def _end(self, reason: str) -> Died:
+        """End the process; return the error to raise."""
         self.close()
-        raise TimeUp(f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that never ends")
+        return Died(reason)
 
     def close(self) -> None:
         """End the process and everything that it started. May be called twice."""
@@ -219,9 +212,7 @@ class StudentCode:
         process.wait()
         self._requests.put(None)
         for thread in self._threads:
-            thread.join(
-                1
-            )  # it takes longer only if a process that left the tree holds a pipe: without a sandbox
+            thread.join(1)  # longer only without a sandbox: a process that left the tree may hold a pipe
 
 
 def _serve(stream: IO[bytes], serve: Callable[[IO[bytes], Any], None], argument: Any) -> None:
@@ -272,17 +263,15 @@ def _number(digits: str) -> int:
 def _failure(error: dict[str, Any], path: Path) -> Failed:
     kind, text = (str(error.get(name))[: runner.LONGEST_TEXT] for name in ("kind", "text"))
     line = error.get("line")
-    if not isinstance(line, int) or not 0 < line < 1 << 20:
-        line = None
-    where = f" in line {line} of {path.name}" if line else ""
+    where = f" in line {line} of {path.name}" if isinstance(line, int) and 0 < line < 1 << 20 else ""
     if error.get("not_attempted"):
         return NotAttempted("not attempted")
     if error.get("importing"):
-        failure = Raised(f"the file cannot be loaded: {kind}{where}: {text}", kind, line)
+        failure = Raised(f"the file cannot be loaded: {kind}{where}: {text}", kind)
         failure.loading = True
         return failure
     if kind == "SystemExit":
-        return Raised(f"it left the program (SystemExit{where}) instead of returning a result", kind, line)
+        return Raised(f"it left the program (SystemExit{where}) instead of returning a result", kind)
     if kind == "MemoryError":
-        return Raised(f"it needs more memory than one task may use (MemoryError{where})", kind, line)
-    return Raised(f"{kind}{where}: {text}", kind, line)
+        return Raised(f"it needs more memory than one task may use (MemoryError{where})", kind)
+    return Raised(f"{kind}{where}: {text}", kind)

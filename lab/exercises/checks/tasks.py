@@ -28,7 +28,7 @@ CHECKS = ROOT / "tests" / "exercises"
 STUBS = ROOT / "lab" / "exercises"
 KEPT_CASES = ROOT / "captures" / "mine" / "check"
 FACTS = re.compile(
-    r"Time: (?P<minutes>\d+) minutes\. Source: (?P<source>.+?)\. Notebook: (?P<notebook>\w+)\.", re.DOTALL
+    r"Time: (?P<minutes>\d+) minutes\. Source: (?P<source>.+?)\. Notebook: (?P<notebook>\w+)\."
 )
 Check = TypeVar("Check", bound=Callable[..., None])
 Frame = int | Callable[[Difference], int | None] | None  # a frame's number, or how to find it
@@ -50,7 +50,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts about a task that its docstring states."""
+    """What a task's docstring states."""
 
     minutes: int
     source: str
@@ -84,25 +84,26 @@ def load_tasks(sheet: str, folder: Path = CHECKS) -> list[Task]:
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     specification.loader.exec_module(module)
-    marked = [
-        value for value in vars(module).values() if hasattr(value, "task_name") and value.__module__ == name
-    ]
-    return [Task(sheet, function.task_name, function) for function in marked]
+    marked = [one for one in vars(module).values() if getattr(one, "task_name", None)]
+    return [Task(sheet, one.task_name, one) for one in marked if one.__module__ == name]
 
 
 def facts(path: Path) -> dict[str, Facts]:
-    """Return the facts that the docstrings of a sheet's functions and classes state."""
+    """Return what the docstrings of a sheet's functions and classes state."""
     found = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            continue
-        if match := FACTS.search(" ".join((ast.get_docstring(node) or "").split())):
-            found[node.name] = Facts(int(match["minutes"]), match["source"], match["notebook"])
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            if match := FACTS.search(" ".join((ast.get_docstring(node) or "").split())):
+                found[node.name] = Facts(int(match["minutes"]), match["source"], match["notebook"])
     return found
 
 
 class Student:
-    """One student's sheet as a check sees it. ``keep_cases`` saves the made-up capture of a failure."""
+    """One student's sheet as a check sees it. ``keep_cases`` saves the made-up capture of a failure.
+
+    Every method takes what a story needs: ``given``, the input in words; ``steps``, what led to it; ``case``, the
+    frames it is about; ``frame``, the number of one. ``rules`` has a rule for each field, and under "" for the rest.
+    """
 
     def __init__(self, code: StudentCode, keep_cases: bool = False):
         self.code, self.keep_cases = code, keep_cases
@@ -118,8 +119,8 @@ class Student:
         steps: Sequence[str] = (),
     ) -> Any:
         """Return the result of the student's function. Raises NotAttempted, or Wrong if it has none."""
-        ask = functools.partial(self.code.call, function, *arguments)
-        return self._attempt(ask, Story(function, given, "", rule, list(steps), frame), case)
+        story = Story(function, given, "", rule, list(steps), frame)
+        return self._attempt(functools.partial(self.code.call, function, *arguments), story, case)
 
     def session(
         self,
@@ -150,18 +151,14 @@ class Student:
         function: str,
         *arguments: Any,
         right: Any,
-        given: str,
         rules: Mapping[str, str],
-        case: Case | None = None,
         frame: Frame = None,
-        steps: Sequence[str] = (),
+        **about: Any,
     ) -> None:
-        """Call and compare. ``rules`` has a rule for each field, and under "" the one for everything else."""
+        """Call and compare."""
         known = frame if isinstance(frame, int) else None
-        got = self.call(
-            function, *arguments, given=given, rule=rules[""], case=case, frame=known, steps=steps
-        )
-        self.compare(function, right, got, given, rules, case, frame, steps)
+        got = self.call(function, *arguments, rule=rules[""], frame=known, **about)
+        self.compare(function, right, got, rules=rules, frame=frame, **about)
 
     def compare(
         self,
@@ -185,21 +182,19 @@ class Student:
         """Return the error with this story; add where to look in Wireshark."""
         if story.frame is not None:
             story.filter = f"frame.number == {story.frame}"
-        story.file = self.file(case, story.task)
+        if case:
+            story.file = self._file_of(case, story.task)
         return Wrong(story, right, got)
 
-    def file(self, case: Case | None, function: str) -> str:
+    def _file_of(self, case: Case, function: str) -> str:
         """Return the capture to open for this case; save it if it is made up."""
-        if case is None:
-            return ""
-        if case.path:
-            return case.path.relative_to(ROOT).as_posix()
-        if not self.keep_cases:
-            return ""
-        path = KEPT_CASES / f"{function}.pcapng"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(case.data)
-        except OSError:
-            return ""  # the kit is on a read-only disk: the story names no capture
+        path = case.path or KEPT_CASES / f"{function}.pcapng"
+        if not case.path:
+            if not self.keep_cases:
+                return ""
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(case.data)
+            except OSError:
+                return ""  # the kit is on a read-only disk: the story names no capture
         return path.relative_to(ROOT).as_posix()

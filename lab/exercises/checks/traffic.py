@@ -1,9 +1,7 @@
 """Provide frames for checks: recordings that ship with the kit, and made-up conversations.
 
-A check must cover what recordings seldom contain: a sequence number that wraps around, an IPv4 header with
-options, a SYN that was repeated. Checks make up such frames from a seed, and say so. The right results are
-not computed here: ``Case.segments`` and the others ask ``lab.dissect``, whose own tests compare it with
-Wireshark.
+Checks make up from a seed what recordings seldom contain: a sequence number that wraps around, an IPv4 header
+with options, a repeated SYN. The right results come from ``lab.dissect``, whose tests compare it with Wireshark.
 
 ``Talk`` writes one TCP connection frame by frame; several can share one ``Tape`` and so run side by side.
 Sequence numbers are offsets into each side's stream: 0 is its SYN, 1 its first byte.
@@ -30,9 +28,8 @@ TLS13 = ROOT / "captures" / "chat" / "tls13.pcapng"
 REPORT_FRAME = ROOT / "captures" / "report-frame-1193.pcapng"
 
 FLAGS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32}
-SHORTEST_FRAME = (
-    60  # bytes on an Ethernet cable without the check sequence (IEEE 802.3): shorter ones are padded
-)
+OTHER = {"client": "server", "server": "client"}
+SHORTEST_FRAME = 60  # bytes; Ethernet pads shorter ones (IEEE 802.3, without the check sequence)
 CHATTER = (
     "hello there can you read this line or not maybe the byte stream has no edges at all naïve ☕ exam room"
 )
@@ -83,8 +80,8 @@ class Case:
 
 @cache
 def shipped(path: Path) -> Case:
-    """Return a recording that ships with the kit."""
-    read_capture(path)  # rejects a damaged file and says why
+    """Return a recording that ships with the kit. Raise CaptureError if it is damaged."""
+    read_capture(path)
     return Case(f"the recording {path.relative_to(ROOT).as_posix()}", path.read_bytes(), path)
 
 
@@ -115,7 +112,7 @@ class Tape:
 
 
 class Talk:
-    """One TCP connection on a tape. ``client`` and ``server`` are the two sides of every method's ``who``."""
+    """One TCP connection on a tape. ``who`` is "client" or "server": the side that sends."""
 
     def __init__(
         self,
@@ -126,66 +123,46 @@ class Talk:
         isns: tuple[int, int] | None = None,
         ip_options: bytes = b"",
         timestamps: bool = False,
-        fill_up: bool = True,
     ):
         dice = self.dice = tape.dice
-        self.tape, self.ip_options, self.timestamps, self.fill_up = tape, ip_options, timestamps, fill_up
+        self.tape, self.ip_options, self.timestamps = tape, ip_options, timestamps
         self.address = {"client": client, "server": server}
         ports = ports or (dice.randrange(40_000, 65_000), 9898)
-        self.port = dict(zip(("client", "server"), ports, strict=True))
+        self.port = dict(zip(OTHER, ports, strict=True))
         isns = isns or (dice.randrange(1 << 32), dice.randrange(1 << 32))
-        self.isn = dict(zip(("client", "server"), isns, strict=True))
-        self.mac = {who: bytes([2, *dice.randbytes(5)]) for who in ("client", "server")}
+        self.isn = dict(zip(OTHER, isns, strict=True))
+        self.mac = {who: bytes([2, *dice.randbytes(5)]) for who in OTHER}
         self.sent = {"client": 1, "server": 1}  # the next number of each side, the SYN counted
-        self.acknowledged = {"client": 1, "server": 1}  # what each side has acknowledged
+        self.acknowledged = {"client": 1, "server": 1}  # by each side
 
     def segment(
         self, who: str, flags: str, seq: int, ack: int | None, payload: bytes = b"", window: int = 502
     ) -> int:
         """Write any segment and return its frame number. ``seq`` and ``ack`` are offsets."""
-        other = "server" if who == "client" else "client"
-        bits = sum(FLAGS[name] for name in flags.split())
+        other = OTHER[who]
         options = b""
         if "SYN" in flags:
             options = bytes([2, 4, 5, 180, 1, 3, 3, 7, 1, 1, 4, 2])
         elif self.timestamps:
             options = bytes([1, 1, 8, 10]) + self.dice.randbytes(8)
-        header = struct.pack(
-            ">HHIIBBHHH",
-            self.port[who],
-            self.port[other],
-            (self.isn[who] + seq) % (1 << 32),
-            0 if ack is None else (self.isn[other] + ack) % (1 << 32),
-            (20 + len(options)) // 4 << 4,
-            bits,
-            window,
-            0,
-            0,
-        )
-        segment = header + options + payload
-        addresses = (
-            ipaddress.ip_address(self.address[who]).packed + ipaddress.ip_address(self.address[other]).packed
-        )
-        pseudo = addresses + struct.pack(">BBH", 0, 6, len(segment))
-        segment = segment[:16] + struct.pack(">H", _checksum(pseudo + segment)) + segment[18:]
+        ports = struct.pack(">HH", self.port[who], self.port[other])
+        seq = (self.isn[who] + seq) % (1 << 32)
+        ack = 0 if ack is None else (self.isn[other] + ack) % (1 << 32)
+        length, bits = (20 + len(options)) // 4 << 4, sum(FLAGS[name] for name in flags.split())
+        segment = ports + struct.pack(">IIBBHHH", seq, ack, length, bits, window, 0, 0) + options + payload
+        addresses = b"".join(ipaddress.ip_address(self.address[side]).packed for side in (who, other))
+        pseudo_header = addresses + struct.pack(">BBH", 0, 6, len(segment))
+        segment = segment[:16] + _checksum(pseudo_header + segment) + segment[18:]
+        return self.tape.add(self._frame(who, addresses, segment))
+
+    def _frame(self, who: str, addresses: bytes, segment: bytes) -> bytes:
         words = (20 + len(self.ip_options)) // 4
-        packet = struct.pack(
-            ">BBHHHBBH",
-            0x40 | words,
-            0,
-            words * 4 + len(segment),
-            self.dice.randrange(1 << 16),
-            0x4000,
-            64,
-            6,
-            0,
-        )
-        packet += addresses + self.ip_options
-        packet = packet[:10] + struct.pack(">H", _checksum(packet)) + packet[12:] + segment
-        frame = self.mac[other] + self.mac[who] + b"\x08\x00" + packet
-        if self.fill_up:
-            frame += b"\0" * (SHORTEST_FRAME - len(frame))
-        return self.tape.add(frame)
+        length, identification = words * 4 + len(segment), self.dice.randrange(1 << 16)
+        header = struct.pack(">BBHHHBBH", 0x40 | words, 0, length, identification, 0x4000, 64, 6, 0)
+        header += addresses + self.ip_options
+        packet = header[:10] + _checksum(header) + header[12:] + segment
+        frame = self.mac[OTHER[who]] + self.mac[who] + b"\x08\x00" + packet
+        return frame.ljust(SHORTEST_FRAME, b"\0")
 
     def open(self) -> "Talk":
         self.segment("client", "SYN", 0, None, window=64240)
@@ -193,44 +170,33 @@ class Talk:
         self.segment("client", "ACK", 1, 1)
         return self
 
-    def say(self, who: str, payload: bytes, lost: bool = False, push: bool = True) -> int:
+    def say(self, who: str, payload: bytes, lost: bool = False) -> int:
         """Send the next bytes of one side. If ``lost`` before the capture point, only the numbers advance."""
-        other = "server" if who == "client" else "client"
         seq, self.sent[who] = self.sent[who], self.sent[who] + len(payload)
-        if lost:
-            return 0
-        self.acknowledged[who] = max(self.acknowledged[who], 1)
-        return self.segment(who, "PSH ACK" if push else "ACK", seq, self.received(who, other), payload)
+        return 0 if lost else self.again(who, seq, payload)
 
     def again(self, who: str, seq: int, payload: bytes) -> int:
         """Send bytes at an offset of the stream, whether they were sent before or not."""
-        other = "server" if who == "client" else "client"
-        return self.segment(who, "PSH ACK", seq, self.received(who, other), payload)
-
-    def received(self, who: str, other: str) -> int:
-        return self.acknowledged[who]
+        return self.segment(who, "PSH ACK", seq, self.acknowledged[who], payload)
 
     def acknowledge(self, who: str, up_to: int | None = None) -> int:
         """Acknowledge, without data, everything the other side has sent, or up to an offset of its stream."""
-        other = "server" if who == "client" else "client"
-        self.acknowledged[who] = self.sent[other] if up_to is None else up_to
+        self.acknowledged[who] = self.sent[OTHER[who]] if up_to is None else up_to
         return self.segment(who, "ACK", self.sent[who], self.acknowledged[who])
 
     def close(self) -> None:
-        for who in ("client", "server"):
-            other = "server" if who == "client" else "client"
-            self.acknowledged[other] = self.sent[other] and self.sent[who]
+        for who, other in OTHER.items():
             self.segment(who, "FIN ACK", self.sent[who], self.sent[other])
             self.sent[who] += 1
         self.segment("client", "ACK", self.sent["client"], self.sent["server"])
 
 
-def _checksum(data: bytes) -> int:
+def _checksum(data: bytes) -> bytes:
     """Return the Internet checksum (RFC 1071)."""
     data += b"\0" * (len(data) % 2)
     total = sum(struct.unpack(f">{len(data) // 2}H", data))
     total = (total >> 16) + (total & 0xFFFF)
-    return ~(total + (total >> 16)) & 0xFFFF
+    return (~(total + (total >> 16)) & 0xFFFF).to_bytes(2, "big")
 
 
 def line(dice: random.Random, longest: int = 6) -> str:
