@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 _LINE = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
-_LITERAL = re.compile(r"'(?P<text>[^']*)'")
 LARGEST_FILE = 1 << 16  # bytes
 MOST_DIGITS = 30
 SUBMISSION_NOTE = "submission.json"  # what ``lab submit`` writes about what it packs, and ``lab grade`` reads
@@ -38,36 +37,29 @@ def parse_answers(text: str) -> dict[str, Any]:
 
 
 def _value(text: str, number: int) -> int | str | list[str]:
-    if literal := _LITERAL.match(text):
-        value, end = literal["text"], literal.end()
-    else:
-        number_like = re.match(r"[+-]?[0-9][0-9_]*", text)
-        if number_like and len(number_like[0]) > MOST_DIGITS:
+    expected = f"line {number}: {text[:40]!r} is not a number, a quoted text or a list of quoted texts"
+    value: Any
+    if literal := re.match(r"'([^']*)'", text):
+        value, end = literal[1], literal.end()
+    elif digits := re.match(r"[+-]?[0-9][0-9_]*", text):
+        if len(digits[0]) > MOST_DIGITS:
             raise AnswersError(
-                f"line {number}: a number of {len(number_like[0])} digits; no answer needs more than {MOST_DIGITS}"
+                f"line {number}: a number of {len(digits[0])} digits; no answer needs more than {MOST_DIGITS}"
             )
-        if number_like:
-            value, end = int(number_like[0].replace("_", "")), number_like.end()
-        else:
-            try:
-                value, end = json.JSONDecoder().raw_decode(text)
-            except (ValueError, RecursionError):
-                raise AnswersError(
-                    f"line {number}: {text[:40]!r} is not a number, a quoted text or a list of quoted texts"
-                ) from None
+        value, end = int(digits[0].replace("_", "")), digits.end()
+    else:
+        try:
+            value, end = json.JSONDecoder().raw_decode(text)
+        except (ValueError, RecursionError):
+            raise AnswersError(expected) from None
     rest = text[end:].strip()
-    plain = isinstance(value, (int, str)) and not isinstance(value, bool)
-    if rest and not rest.startswith("#") or not (plain or _is_texts(value)):
-        raise AnswersError(
-            f"line {number}: {text[:40]!r} is not a number, a quoted text or a list of quoted texts"
-        )
-    if not isinstance(value, int) and any("\ud800" <= character <= "\udfff" for character in "".join(value)):
+    texts = value if isinstance(value, list) else [value]
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if rest and not rest.startswith("#") or not (is_number or all(isinstance(one, str) for one in texts)):
+        raise AnswersError(expected)
+    if not is_number and any("\ud800" <= character <= "\udfff" for character in "".join(texts)):
         raise AnswersError(f"line {number}: {text[:40]!r} contains half a character (a surrogate)")
     return value
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def read_answers(path: Path | str) -> dict[str, Any]:

@@ -13,12 +13,10 @@ from lab.exercises.checks.tasks import Student, load_tasks, module_name
 from lab.setup.paths import ROOT
 
 CALL_S = 10.0
-DONE, NOT_ATTEMPTED = "done", "not attempted"
 
 
 def check(*sheets: str) -> None:
-    """The same from a notebook cell: prints what the command prints. A fresh process, so that a saved file counts at
-    once."""
+    """Print what the command prints. It runs in a fresh process, so that a saved file counts at once."""
     command = [sys.executable, str(ROOT / "lab"), "check", *sheets]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
     print(done.stdout + done.stderr, end="")
@@ -29,7 +27,6 @@ def check_cells(sheet: str, task: str, cells: Sequence[str]) -> None:
 
     Raises AssertionError with the story where it is wrong, NotImplementedError where it was not attempted.
     """
-
     [chosen] = [one for one in load_tasks(sheet) if one.name == task]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{module_name(sheet)}.py"
@@ -38,10 +35,10 @@ def check_cells(sheet: str, task: str, cells: Sequence[str]) -> None:
             try:
                 chosen.check(Student(code), 0)
             except NotAttempted:
-                raise NotImplementedError(f"{task}: {NOT_ATTEMPTED}") from None
+                raise NotImplementedError(f"{task}: not attempted") from None
             except Wrong as wrong:
                 raise AssertionError(str(wrong)) from None
-    print(f"{task}: {DONE}")
+    print(f"{task}: done")
 
 
 def _definitions(cell: str) -> str:
@@ -53,9 +50,8 @@ def _definitions(cell: str) -> str:
     except SyntaxError:
         return ""
     kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-    kept = [
-        n
-        for n in body
-        if isinstance(n, kinds) or (isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant))
+    constants = [
+        node for node in body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
     ]
+    kept = [node for node in body if isinstance(node, kinds) or node in constants]
     return "\n".join(map(ast.unparse, kept))

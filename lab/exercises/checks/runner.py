@@ -4,8 +4,7 @@
 
 Standard library only. The process reads one request (JSON) per line from standard input and writes one answer
 per line to the original standard output. Both are replaced before the student's file is loaded: whatever the
-file prints goes to standard error, and its input is empty. Nothing here decides whether a result is right:
-only the calling process knows that.
+file prints goes to standard error, and its input is empty. What is right is not known here.
 
     {"id": 1, "call": "parse_tcp", "arguments": [...]}                        -> {"id": 1, "result": ...}
     {"id": 2, "make": "LineDecoder", "arguments": [], "calls": [["feed", [...]], ...]}
@@ -20,7 +19,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -66,9 +65,7 @@ class Member:
             try:
                 data = data[self.send(data) :]
             except BlockingIOError:
-                if (
-                    self._takes[0] <= 0 and len(self._takes) == 1
-                ):  # no reads will follow: this is the frozen room
+                if self._takes == [0]:  # no reads will follow: this is the frozen room
                     import threading
 
                     threading.Event().wait()
@@ -77,12 +74,8 @@ class Member:
         return {"name": self.name, "takes": self._takes, "gone": self._gone, "pending": bytes(self.pending)}
 
     def state(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "sent": bytes(self._sent),
-            "pending": bytes(self.pending),
-            "sends": self._sends,
-        }
+        sent, pending = bytes(self._sent), bytes(self.pending)
+        return {"name": self.name, "sent": sent, "pending": pending, "sends": self._sends}
 
 
 def pack(value: Any) -> Any:
@@ -122,7 +115,7 @@ def unpack(value: Any, members: bool = False) -> Any:
         return value
     if len(value) != 1:
         raise ValueError("not a packed value")
-    ((kind, content),) = value.items()
+    [(kind, content)] = value.items()
     if kind == "f":
         return float(content)
     if kind == "b":
@@ -148,7 +141,7 @@ def load(path: str) -> ModuleType:
     return module
 
 
-def describe(error: BaseException, path: str) -> dict[str, Any]:
+def describe_error(error: BaseException, path: str) -> dict[str, Any]:
     """Return an exception as plain data: kind, text, line of the file, and whether it is the stub's own."""
     line = None
     for frame in traceback.extract_tb(error.__traceback__):
@@ -164,34 +157,30 @@ def describe(error: BaseException, path: str) -> dict[str, Any]:
     }
 
 
-def _named(module: ModuleType, name: str) -> Any:
-    try:
-        return getattr(module, name)
-    except AttributeError:
-        raise AttributeError(f"there is no {name} in this file") from None
-
-
 def handle(module: ModuleType, request: dict[str, Any]) -> Any:
     """Carry out one request and return the packed result."""
     arguments = unpack(request["arguments"], members=True)
+    name = request.get("make") or request["call"]
+    if not hasattr(module, name):
+        raise AttributeError(f"there is no {name} in this file")
+    result = getattr(module, name)(*arguments)
     if "make" in request:
-        made = _named(module, request["make"])(*arguments)
-        outcomes = []
-        for method, method_arguments in request["calls"]:
-            try:
-                result = getattr(made, method)(*unpack(method_arguments, members=True))
-                outcomes.append({"result": pack(result)})
-            except NotImplementedError:
-                raise
-            except Exception as error:
-                outcomes.append({"error": describe(error, str(module.__file__))})
-                break
-        return outcomes
-    result = _named(module, request["call"])(*arguments)
+        return list(_outcomes(result, request["calls"], str(module.__file__)))
     members = [item for argument in arguments if isinstance(argument, list) for item in argument]
     if any(isinstance(item, Member) for item in members):
         return pack([result, [item.state() for item in members]])
     return pack(result)
+
+
+def _outcomes(made: Any, calls: list[tuple[str, Any]], path: str) -> Iterator[dict[str, Any]]:
+    for method, arguments in calls:
+        try:
+            yield {"result": pack(getattr(made, method)(*unpack(arguments, members=True)))}
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            yield {"error": describe_error(error, path)}
+            return
 
 
 def limit_memory(size: int) -> None:
@@ -204,22 +193,19 @@ def limit_memory(size: int) -> None:
         pass  # not Unix, or stricter limits already apply
 
 
-def main(arguments: list[str]) -> None:
-    path = arguments[0]
+def main(path: str, memory_bytes: str = "") -> None:
     requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    if len(arguments) > 1:
-        limit_memory(int(arguments[1]))
+    if memory_bytes:
+        limit_memory(int(memory_bytes))
     refusal: dict[str, Any] | None = None
     try:
         module = load(path)
     except BaseException as error:
-        refusal = {**describe(error, path), "importing": True}
+        refusal = {**describe_error(error, path), "importing": True}
     answers.write('{"ready": true}\n')
-    answers.flush()
     for line in requests:
         request = json.loads(line)
         answer = {"id": request["id"]}
@@ -229,10 +215,9 @@ def main(arguments: list[str]) -> None:
             else:
                 answer["result"] = handle(module, request)
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: exiting is not an answer
-            answer["error"] = describe(error, path)
+            answer["error"] = describe_error(error, path)
         answers.write(json.dumps(answer) + "\n")
-        answers.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

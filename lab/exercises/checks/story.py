@@ -1,8 +1,7 @@
 """Report a wrong result as a story: the input, the steps, the result, and the rule that it breaks.
 
-A story never contains the answer. It names the place (a field, an item of a list) and shows what the
-student's code returned there. The right value is in ``Wrong.right`` only, for the tests that make sure it is
-not in the text.
+A story names the place (a field, an item of a list) and shows what the student's code returned there. It never
+contains the answer: the right value is in ``Wrong.right`` only, for the tests that search the text for it.
 """
 
 import math
@@ -57,10 +56,7 @@ class Story:
 
 @dataclass(frozen=True)
 class Difference:
-    """The first place where two values differ.
-
-    ``path`` leads there; ``kind`` is value, type, missing, extra or count.
-    """
+    """The first place where two values differ; ``kind`` is value, type, missing, extra or count."""
 
     path: tuple
     kind: str
@@ -78,14 +74,15 @@ class Difference:
         return next((step for step in self.path if isinstance(step, int)), None)
 
     def __str__(self) -> str:
-        place = "".join(f"[{step!r}]" for step in self.path)
-        subject = f"result{place}"
+        subject = "result" + "".join(f"[{step!r}]" for step in self.path)
         if self.kind == "missing":
             return f"{subject} is missing"
         if self.kind == "extra":
             return f"{subject} should not exist: {show(self.got)}"
         if self.kind == "type":
-            return f"{subject} is {_a(self.got)}: {show(self.got)}"
+            name = "None" if self.got is None else type(self.got).__name__
+            article = "" if self.got is None else "an " if name[0] in "aeiou" else "a "
+            return f"{subject} is {article}{name}: {show(self.got)}"
         if self.kind == "count":
             return f"{subject} has too {'few' if len(self.got) < len(self.right) else 'many'} items: {len(self.got)}"
         return f"{subject} is {show(self.got)}"
@@ -94,24 +91,13 @@ class Difference:
 def show(value: Any) -> str:
     """Return a value as text for people, shortened if it is long."""
     if isinstance(value, (bytes, bytearray)):
-        text = f"{len(value)} bytes " + bytes(value[:24]).hex(" ") + (" ..." if len(value) > 24 else "")
-        return text
+        return f"{len(value)} bytes {bytes(value[:24]).hex(' ')}" + (" ..." if len(value) > 24 else "")
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 4] + " ..."
 
 
-def _a(value: Any) -> str:
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return ("an " if name[0] in "aeiou" else "a ") + name
-
-
 def difference(right: Any, got: Any, path: tuple = ()) -> Difference | None:
-    """Return the first difference, or None.
-
-    Lists equal tuples, bytes equal bytearrays, and numbers compare by value.
-    """
+    """Return the first difference, or None. Lists equal tuples, bytes equal bytearrays; numbers compare by value."""
     if isinstance(right, Mapping):
         if not isinstance(got, Mapping):
             return Difference(path, "type", right, got)
