@@ -1,7 +1,4 @@
-"""The sheets as nbgrader assignments, for courses that hand out and collect with it.
-
-``python3 lab nbgrader COURSE`` writes COURSE/source/02_handshake/02_handshake.ipynb and so on, the input of
-``nbgrader generate_assignment``.
+"""Write the sheets as nbgrader assignments, COURSE/source/02_handshake/02_handshake.ipynb and so on.
 
 Each task is a cell that nbgrader empties between its marks, and a locked cell behind it that is worth the task's points
 and calls ``lab.exercises.check_cells``, which reports the same story as ``python3 lab check``. The kit must be where the
@@ -44,12 +41,8 @@ def make_notebook(path: Path) -> "nbformat.NotebookNode":
     sheet, known = path.stem.removeprefix("sheet_"), facts(path)
     text = path.read_text(encoding="utf-8")
     list(stubs.regions(text))  # (the marks pair up)
-    cells = [
-        new_markdown_cell(
-            f"# {ast.get_docstring(ast.parse(text))}\n\nWrite the functions, run the cells from the top."
-        ),
-        _code("kit", FIND_THE_KIT, locked=True),
-    ]
+    heading = f"# {ast.get_docstring(ast.parse(text))}\n\nWrite the functions, run the cells from the top."
+    cells = [new_markdown_cell(heading), _code("kit", FIND_THE_KIT, locked=True)]
     for name, source in _parts(text, known):
         if name is None:
             cells.append(_code(f"given_{len(cells)}", source, locked=True))
@@ -58,13 +51,10 @@ def make_notebook(path: Path) -> "nbformat.NotebookNode":
             source = source.replace(ours, theirs)
         cells.append(_code(name, source, solution=True))
         points = known[name].minutes / MINUTES_PER_POINT
-        cells.append(
-            _code(f"check_{name}", f'check_cells("{sheet}", "{name}", In)', locked=True, points=points)
-        )
-    return new_notebook(
-        cells=cells,
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    )
+        check = f'check_cells("{sheet}", "{name}", In)'
+        cells.append(_code(f"check_{name}", check, locked=True, points=points))
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
 def _parts(text: str, known: dict[str, Facts]) -> Iterator[tuple[str | None, str]]:

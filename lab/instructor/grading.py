@@ -13,23 +13,21 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
-from lab.instructor.marking import Result, mark, rules_fingerprint
+from lab.instructor.marking import Mark, Result, mark, rules_fingerprint
 from lab.instructor.submissions import Submission
 from lab.setup.folder_lock import folder_lock
 
 WORK = "lab-grade-"  # how its temporary folders are named
-Job = tuple[str, Path, str, bool, str, list[str]]  # the arguments of _mark_one
+Job = tuple[str, Path, str, bool, str, list[str]]  # the arguments of mark
 
 
 @contextlib.contextmanager
 def work_folder() -> Iterator[Path]:
-    """A folder that nobody else may enter, for what is unpacked; those of killed graders go.
-
-    A grader holds a lock on its folder while it lives.
-    """
+    """Yield a private folder, locked while this grader lives; remove those of killed graders."""
     for left in Path(tempfile.gettempdir()).glob(f"{WORK}*"):
         with contextlib.suppress(OSError):  # in use, or somebody else's
             if os.name != "posix" or left.lstat().st_uid == os.getuid():
@@ -49,7 +47,7 @@ def work_folder() -> Iterator[Path]:
 def mark_all(
     found: list[Submission], options: argparse.Namespace, sandboxed: bool, work: Path
 ) -> dict[str, Result]:
-    """A Result for each submission, from ``results/`` where nothing has changed since."""
+    """Return a Result for each submission, from ``results/`` where nothing has changed since."""
     kept = options.out / "results"
     kept.mkdir(exist_ok=True)
     results: dict[str, Result] = {}
@@ -65,7 +63,7 @@ def mark_all(
     _print_bar(len(results), total, "unchanged since the last time" if results else "")
     for submission, _ in waiting:
         submission.unpack(work / submission.id)
-    jobs = [(one.id, work / one.id, options.course, sandboxed, mark, one.remarks) for one, mark in waiting]
+    jobs = [(one.id, work / one.id, options.course, sandboxed, rules, one.remarks) for one, rules in waiting]
     for result in in_processes(jobs, max(1, options.jobs)):
         _write_result(kept / f"{result.id}.json", result)
         results[result.id] = result
@@ -75,14 +73,14 @@ def mark_all(
 
 
 def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
-    """The results as they come. A worker that dies (out of memory, say) costs its own submission, told as such."""
+    """Yield the results as they come. A worker that dies (out of memory, say) costs only its own submission."""
     waiting = jobs[::-1]
     suspects: list[Job] = []
     while waiting or suspects:
         # After a crash nobody knows whose it was: those who were running are tried again one at a time.
         alone = bool(suspects)
         pool = ProcessPoolExecutor(
-            1 if alone else workers, mp_context=get_context("spawn"), initializer=_end_with_the_grader
+            1 if alone else workers, mp_context=get_context("spawn"), initializer=_start_worker
         )
         running: dict[Future[Result], Job] = {}
         try:
@@ -90,7 +88,7 @@ def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
             while queue or running:
                 with _ignoring_ctrl_c():  # the workers, which are started here; they finish what they are at
                     while queue and len(running) < (1 if alone else 2 * workers):
-                        running[pool.submit(_mark_one, *queue[-1])] = queue[-1]
+                        running[pool.submit(mark, *queue[-1])] = queue[-1]
                         queue.pop()
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     try:
@@ -98,9 +96,8 @@ def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
                     except BrokenProcessPool:
                         raise
                     except Exception as error:
-                        result = _failed(
-                            running[future], f"the grader failed ({type(error).__name__}: {error!s:.200})"
-                        )
+                        reason = f"the grader failed ({type(error).__name__}: {error!s:.200})"
+                        result = _failed(running[future], reason)
                     del running[future]
                     yield result
         except BrokenProcessPool:
@@ -120,7 +117,7 @@ def _failed(job: Job, reason: str) -> Result:
 
 @contextlib.contextmanager
 def _ignoring_ctrl_c() -> Iterator[None]:
-    """Processes that are started within ignore Ctrl-C, from their first moment on."""
+    """Make processes that are started within ignore Ctrl-C, from their first moment on."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -128,9 +125,9 @@ def _ignoring_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _end_with_the_grader() -> None:
+def _start_worker() -> None:
     """In a worker process: end, and with it the sandbox, as soon as the grader has ended, however it did."""
-
+    warnings.simplefilter("ignore", RuntimeWarning)  # numbers that wrap around do so in numpy's scalars too
     grader = parent_process()
     assert grader
 
@@ -141,24 +138,17 @@ def _end_with_the_grader() -> None:
     threading.Thread(target=wait_for_it, daemon=True).start()
 
 
-def _mark_one(
-    student: str, folder: Path, key: str, sandboxed: bool, fingerprint: str, remarks: list[str]
-) -> Result:
-    """In a worker process."""
-    warnings.simplefilter("ignore", RuntimeWarning)  # numbers that wrap around do so in numpy's scalars too
-    return mark(student, folder, key, sandboxed, fingerprint, remarks)
-
-
 def _read_result(path: Path) -> Result | None:
     try:
-        return Result.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        return Result(**{**saved, "marks": [Mark(**one) for one in saved["marks"]]})
     except (OSError, ValueError, TypeError, KeyError):
         return None  # not there, or cut off while it was written
 
 
 def _write_result(path: Path, result: Result) -> None:
     partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(result.to_dict()), encoding="utf-8")
+    partial.write_text(json.dumps(asdict(result)), encoding="utf-8")
     partial.replace(path)
 
 

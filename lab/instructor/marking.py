@@ -13,26 +13,17 @@ import hashlib
 import hmac
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from lab.exercises.checks.answers import AnswersError, read_answers
 from lab.exercises.checks.child import RUNNER, Died, Failed, NotAttempted, Raised, StudentCode, TimeUp
 from lab.exercises.checks.story import Story, Wrong
-from lab.exercises.checks.tasks import (
-    CHECKS,
-    STUBS,
-    Facts,
-    Student,
-    Task,
-    facts,
-    load_tasks,
-    module_name,
-    sheet_names,
-)
+from lab.exercises.checks.tasks import CHECKS, STUBS, Student, facts, load_tasks, module_name, sheet_names
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS, Question, profile, questions
 from lab.instructor import answer_key, recordings, sandbox
 from lab.setup.paths import ROOT
@@ -46,6 +37,7 @@ HIDDEN_SEEDS = 1
 OWN = "own capture"
 
 DONE, PARTLY, WRONG, NOT_ATTEMPTED, MISSING = "done", "partly", "wrong", "not attempted", "missing"
+STATES = (DONE, PARTLY, NOT_ATTEMPTED, MISSING, WRONG)
 WHY = {
     "result": "a wrong result",
     "raised": "an exception",
@@ -54,6 +46,7 @@ WHY = {
     "file": "not there",
     "grader": "the grader failed",
 }
+REASONS: dict[type, str] = {TimeUp: "time", Died: "died", Raised: "raised"}  # any other is a wrong result
 
 
 @dataclass
@@ -89,23 +82,38 @@ class Result:
     def of(self) -> float:
         return sum(mark.of for mark in self.marks)
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    @property
+    def percent(self) -> float:
+        return round(100 * self.points / self.of, 1) if self.of else 0.0
 
-    @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> "Result":
-        return cls(**{**saved, "marks": [Mark(**mark) for mark in saved["marks"]]})
+    def summary(self) -> str:
+        """Return one line about the submission."""
+        counts = Counter(mark.state for mark in self.marks)
+        return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+
+
+@dataclass
+class Exercise:
+    """A task to grade."""
+
+    name: str
+    points: float
+    visible: Callable
+    hidden: list[Callable]
 
 
 @cache
-def all_tasks() -> tuple[tuple[Task, ...], dict[tuple[str, str], list[Task]], dict[str, dict[str, Facts]]]:
-    """Return every task with its visible check, the hidden checks by sheet and task, and the facts by sheet."""
-    visible = tuple(task for sheet in sheet_names() for task in load_tasks(sheet))
-    hidden: dict[tuple[str, str], list[Task]] = {}
-    for sheet in sheet_names(HIDDEN):
-        for task in load_tasks(sheet, HIDDEN):
-            hidden.setdefault((sheet, task.name), []).append(task)
-    return visible, hidden, {sheet: facts(STUBS / f"{module_name(sheet)}.py") for sheet in sheet_names()}
+def all_exercises() -> dict[str, list[Exercise]]:
+    """Return the tasks of each sheet."""
+    found: dict[str, list[Exercise]] = {}
+    for sheet in sheet_names():
+        known = facts(STUBS / f"{module_name(sheet)}.py")
+        hidden = load_tasks(sheet, HIDDEN) if sheet in sheet_names(HIDDEN) else []
+        for task in load_tasks(sheet):
+            points = known[task.name].minutes / MINUTES_PER_POINT
+            others = [one.check for one in hidden if one.name == task.name]
+            found.setdefault(sheet, []).append(Exercise(task.name, points, task.check, others))
+    return found
 
 
 @cache
@@ -138,16 +146,13 @@ def mark(
     """
     started = time.monotonic()
     result = Result(student_id, fingerprint, remarks=list(remarks))
-    visible, hidden, known = all_tasks()
     (folder / "sheets").mkdir(exist_ok=True)
-    for sheet in dict.fromkeys(task.sheet for task in visible):
-        tasks = [task for task in visible if task.sheet == sheet]
+    for sheet, exercises in all_exercises().items():
         path = folder / "sheets" / f"{module_name(sheet)}.py"
-        points = {task.name: known[sheet][task.name].minutes / MINUTES_PER_POINT for task in tasks}
-        hidden_of = {name: [one.check for one in hidden.get((sheet, name), [])] for name in points}
-        _survive(result, sheet, points, lambda: _mark_sheet(tasks, path, sandboxed, hidden_of, key, points))  # noqa: B023
-    answer_points = {question.key: QUESTION_POINTS for question in questions(profile(result.id, key))}
-    _survive(result, OWN, answer_points, lambda: _mark_answers(result, folder, key))
+        points = {one.name: one.points for one in exercises}
+        _survive(result, sheet, points, partial(_mark_sheet, sheet, path, key, sandboxed))
+    answer_points: dict[str, float] = {one.key: QUESTION_POINTS for one in questions(profile(result.id, key))}
+    _survive(result, OWN, answer_points, partial(_mark_answers, result, folder, key))
     result.seconds = round(time.monotonic() - started, 2)
     return result
 
@@ -164,41 +169,30 @@ def _survive(
         result.marks += [Mark(sheet, task, WRONG, 0, of, "grader", reason) for task, of in points.items()]
 
 
-def _mark_sheet(
-    tasks: Sequence[Task],
-    path: Path,
-    sandboxed: bool,
-    hidden: dict[str, list[Callable]],
-    key: str,
-    points: dict[str, float],
-) -> list[Mark]:
+def _mark_sheet(sheet: str, path: Path, key: str, sandboxed: bool) -> list[Mark]:
+    exercises = all_exercises()[sheet]
     if not path.exists():
         story = f"{path.name} was not handed in"
-        return [Mark(task.sheet, task.name, MISSING, 0, points[task.name], "file", story) for task in tasks]
+        return [Mark(sheet, one.name, MISSING, 0, one.points, "file", story) for one in exercises]
     with _student_code(path, sandboxed) as code:
-        marks = [_mark_visible(task, code, points[task.name]) for task in tasks]
+        marks = [_mark_visible(sheet, one, code) for one in exercises]
         code.close()  # the process of the hidden checks shows nothing more to the student
-        for task, mark in zip(tasks, marks, strict=True):
+        for one, mark in zip(exercises, marks, strict=True):
             if mark.state == DONE:
-                _mark_hidden(mark, [task.check, *hidden[task.name]], code, secret_seeds(key))
+                _mark_hidden(mark, [one.visible, *one.hidden], code, secret_seeds(key))
     return marks
 
 
 def _student_code(path: Path, sandboxed: bool) -> StudentCode:
     if not sandboxed:
         return StudentCode(path, CALL_S, sandbox.limits_only, sandbox.MEMORY_BYTES)
-    inside = f"{sandbox.INSIDE_SHEETS}/{path.name}"
-    hide = [ROOT]
-
-    def command(arguments: Sequence[str]) -> list[str]:
-        return sandbox.command(arguments, path.parent, RUNNER, hide)
-
-    return StudentCode(path, CALL_S, command, sandbox.MEMORY_BYTES, inside)
+    command = partial(sandbox.command, folder=path.parent, runner=RUNNER, hidden=[ROOT])
+    return StudentCode(path, CALL_S, command, sandbox.MEMORY_BYTES, f"{sandbox.INSIDE_SHEETS}/{path.name}")
 
 
-def _mark_visible(task: Task, code: StudentCode, of: float) -> Mark:
+def _mark_visible(sheet: str, one: Exercise, code: StudentCode) -> Mark:
     code.allow(TASK_S)
-    state, why, failure = _run(task.check, Student(code), 0)
+    state, why, failure = _run(one.visible, Student(code), 0)
     if state == WRONG:
         code.close()  # ends whatever it has left running
     if isinstance(failure, Wrong):
@@ -207,7 +201,7 @@ def _mark_visible(task: Task, code: StudentCode, of: float) -> Mark:
         story = str(failure or "")
     else:  # a result that makes the check itself fail is not right
         story = f"the result cannot be understood ({type(failure).__name__}: {failure!s:.200})"
-    return Mark(task.sheet, task.name, state, of if state == DONE else 0, of, why, story)
+    return Mark(sheet, one.name, state, one.points if state == DONE else 0, one.points, why, story)
 
 
 def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seeds: Sequence[int]) -> None:
@@ -219,9 +213,8 @@ def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seed
             if state != DONE:
                 code.close()
                 rule = failure.story.rule if isinstance(failure, Wrong) else ""
-                story = Story(
-                    mark.task, "what only the grader knows", WHY.get(why, WHY["raised"]), rule
-                ).text(width=0)
+                reason = WHY.get(why, WHY["raised"])
+                story = Story(mark.task, "what only the grader knows", reason, rule).text(width=0)
                 mark.state, mark.points, mark.why = PARTLY, mark.of * VISIBLE_ONLY, why
                 mark.story = f"the visible check passes, a hidden one does not:\n{story}"
                 return
@@ -235,13 +228,9 @@ def _run(check: Callable, student: Student, seed: int) -> tuple[str, str, Except
     except NotAttempted:
         return NOT_ATTEMPTED, "", None
     except Wrong as wrong:
-        return WRONG, _why(wrong.__cause__), wrong
+        return WRONG, REASONS.get(type(wrong.__cause__), "result"), wrong
     except Exception as error:
-        return WRONG, _why(error), error
-
-
-def _why(failure: BaseException | None) -> str:
-    return {TimeUp: "time", Died: "died", Raised: "raised"}.get(type(failure), "result")
+        return WRONG, REASONS.get(type(error), "result"), error
 
 
 def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:

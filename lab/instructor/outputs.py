@@ -7,17 +7,18 @@ first. Characters that would control a terminal, or that no file can store, are 
 import csv
 import json
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lab.chat.events import printable
 from lab.instructor.copies import KINDS, Pair
-from lab.instructor.marking import DONE, MISSING, NOT_ATTEMPTED, PARTLY, WRONG, Result
+from lab.instructor.marking import DONE, Result
 from lab.instructor.roster import Entry
 
 ASSIGNMENT = "Packet-capture lab"
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 CANVAS_IDS = ("ID", "SIS User ID", "SIS Login ID")
 MOODLE = ("ID number", "Full name", "Email address", "Grade", "Feedback comments")
@@ -34,27 +35,7 @@ def safe(value: object) -> str:
     """Return a value as text that is safe in a spreadsheet."""
     text = str(value)
     begins_formula = text.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
-    quote = "'" if begins_formula and not _is_number(text) else ""
-    return quote + readable(text)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-        return True
-    except ValueError:
-        return False
-
-
-def percent(result: Result) -> float:
-    return round(100 * result.points / result.of, 1) if result.of else 0.0
-
-
-def summary(result: Result) -> str:
-    """Return one line about a submission."""
-    counts = Counter(mark.state for mark in result.marks)
-    states = (DONE, PARTLY, NOT_ATTEMPTED, MISSING, WRONG)
-    return ", ".join(f"{counts[state]} {state}" for state in states if counts[state])
+    return ("'" if begins_formula and not NUMBER.fullmatch(text) else "") + readable(text)
 
 
 def write_csv(path: Path, heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -72,15 +53,14 @@ def write_grades(
     for pair in pairs:
         shared[pair.first].add(pair.second)
         shared[pair.second].add(pair.first)
-    tasks = list(
-        dict.fromkeys((mark.sheet, mark.task) for result in results.values() for mark in result.marks)
-    )
+    every_mark = [mark for result in results.values() for mark in result.marks]
+    tasks = list(dict.fromkeys((mark.sheet, mark.task) for mark in every_mark))
     most = max((result.of for result in results.values()), default=0)
     rows, canvas, moodle = [], [], []
     for entry in roster:
         result = results.get(entry.id, Result(entry.id, ""))
-        grade = percent(result)
-        feedback = summary(result) if entry.id in results else "nothing was handed in"
+        grade = result.percent
+        feedback = result.summary() if entry.id in results else "nothing was handed in"
         points = {(mark.sheet, mark.task): mark.points for mark in result.marks}
         ids = [entry.row.get("ID") or "", *(entry.row.get(name) or entry.id for name in CANVAS_IDS[1:])]
         student = [entry.name or entry.id, *ids, entry.row.get("Section") or ""]
@@ -91,8 +71,8 @@ def write_grades(
         moodle.append([entry.id, entry.name, entry.email, grade, feedback])
     names = [f"{sheet}: {task}" for sheet, task in tasks]
     copies = [
-        [pair.first, pair.second, f"{pair.strength:.2f}", *(pair.shared.get(kind, 0) for kind in KINDS)]
-        for pair in pairs
+        [one.first, one.second, f"{one.strength:.2f}", *(one.shared.get(kind, 0) for kind in KINDS)]
+        for one in pairs
     ]
     tables = {
         "grades.csv": (["Student", *CANVAS_IDS, "Section", *GRADES, *names], rows),
@@ -105,33 +85,30 @@ def write_grades(
     return [folder / name for name in tables]
 
 
-def gradescope(result: Result) -> dict[str, Any]:
-    """Return what Gradescope's autograder expects as results.json."""
-    return {
+def write_gradescope(folder: Path, result: Result) -> None:
+    """Write what Gradescope expects of an autograder."""
+    tests = [
+        {
+            "name": mark.task,
+            "number": f"{mark.sheet} {mark.task}",
+            "score": round(mark.points, 3),
+            "max_score": round(mark.of, 3),
+            "status": "passed" if mark.state == DONE else "failed",
+            "output": readable(mark.story) if mark.state != DONE else "",
+            "output_format": "text",
+            "visibility": "visible",
+        }
+        for mark in result.marks
+    ]
+    whole = {
         "score": round(result.points, 3),
         "execution_time": int(result.seconds),
-        "output": readable("\n".join([summary(result), *result.remarks])),
+        "output": readable("\n".join([result.summary(), *result.remarks])),
         "output_format": "text",
         "visibility": "after_published",
         "stdout_visibility": "hidden",
-        "tests": [
-            {
-                "name": mark.task,
-                "number": f"{mark.sheet} {mark.task}",
-                "score": round(mark.points, 3),
-                "max_score": round(mark.of, 3),
-                "status": "passed" if mark.state == DONE else "failed",
-                "output": readable(mark.story) if mark.state != DONE else "",
-                "output_format": "text",
-                "visibility": "visible",
-            }
-            for mark in result.marks
-        ],
+        "tests": tests,
     }
-
-
-def write_gradescope(folder: Path, result: Result) -> Path:
     path = folder / "gradescope" / result.id / "results.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(gradescope(result), indent=1) + "\n", encoding="utf-8")
-    return path
+    path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")

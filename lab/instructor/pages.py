@@ -1,18 +1,17 @@
 """Write feedback as HTML: a page for each student, and one for the class.
 
-No script, no network; readable on a phone and in dark mode. Everything that comes from a submission is escaped, since a
-story may quote what a student's function returned.
+No script, no network; readable on a phone and in dark mode. Everything that comes from a submission is escaped.
 """
 
 import html
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lab.instructor.copies import Pair
 from lab.instructor.marking import DONE, NOT_ATTEMPTED, PARTLY, WHY, WRONG, Mark, Result
-from lab.instructor.outputs import percent, readable, summary
+from lab.instructor.outputs import readable
 from lab.instructor.roster import Entry
 
 STYLE = """
@@ -42,28 +41,33 @@ def _page(title: str, body: str) -> str:
     )
 
 
-def _bar(share: float) -> str:
-    return f'<div class="bar"><div style="width:{max(0.0, min(1.0, share)):.0%}"></div></div>'
+def _cell(text: object, kind: str = "text") -> str:
+    return f'<td class="{kind}">{escape(str(text))}</td>'
+
+
+def _table(rows: Iterable[str], heading: str = "") -> str:
+    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<div class="wide"><table>{heading}{body}</table></div>'
+
+
+def _list(items: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>" if items else ""
 
 
 def student_page(entry: Entry, result: Result) -> str:
     """Return a student's page: marks, and for each wrong task its story, never an answer."""
-    points = f"{result.points:g} of {result.of:g} points ({percent(result)} %)"
-    body = [f"<p>{points}: {escape(summary(result))}.</p>"]
-    body.append(_bar(result.points / result.of if result.of else 0))
-    if result.remarks:
-        body.append(_list(result.remarks))
+    points = f"{result.points:g} of {result.of:g} points ({result.percent} %)"
+    bar = f'<div class="bar"><div style="width:{result.percent:.0f}%"></div></div>'
+    body = [f"<p>{points}: {escape(result.summary())}.</p>{bar}{_list(result.remarks)}"]
     for sheet in dict.fromkeys(mark.sheet for mark in result.marks):
         marks = [mark for mark in result.marks if mark.sheet == sheet]
-        body.append(f'<h2>{escape(sheet)}</h2><div class="wide"><table>')
-        for mark in marks:
-            state = MARKS.get(mark.state, mark.state)
-            body.append(
-                f"<tr><td>{escape(mark.task)}</td><td>{escape(state)}</td>"
-                f'<td class="number">{mark.points:g} / {mark.of:g}</td></tr>'
-            )
-        body.append("</table></div>")
-        body += _stories(marks)
+        rows = [
+            _cell(mark.task)
+            + _cell(MARKS.get(mark.state, mark.state))
+            + _cell(f"{mark.points:g} / {mark.of:g}", "number")
+            for mark in marks
+        ]
+        body += [f"<h2>{escape(sheet)}</h2>{_table(rows)}", *_stories(marks)]
     return _page(f"Packet-capture lab: {entry.name or entry.id}", "\n".join(body))
 
 
@@ -98,51 +102,36 @@ def class_page(
     if notes:
         body.append(f"<h2>Needs a look</h2>{_list(notes)}")
     if pairs:
-        body.append(
-            "<h2>The same recording</h2><p>Recordings that share what no two recordings share. A person judges.</p>"
-        )
+        body.append("<h2>The same recording</h2>")
+        body.append("<p>Recordings that share what no two recordings share. A person judges.</p>")
         body.append(_list([str(pair) for pair in pairs]))
-    body.append(
-        '<h2>Tasks, the most failed first</h2><div class="wide"><table>'
-        "<tr><th>task<th>done<th>partly<th>wrong<th>not attempted<th>how it fails</tr>"
-    )
-    body += _task_rows(results)
-    body.append('</table></div><h2>Students</h2><div class="wide"><table>')
-    body += [_student_row(entry, results.get(entry.id)) for entry in roster]
-    body.append("</table></div>")
+    heading = "<tr><th>task<th>done<th>partly<th>wrong<th>not attempted<th>how it fails</tr>"
+    body.append(f"<h2>Tasks, the most failed first</h2>{_table(_task_rows(results), heading)}")
+    rows = [_student_row(entry, results.get(entry.id)) for entry in roster]
+    body.append(f"<h2>Students</h2>{_table(rows)}")
     return _page("Packet-capture lab: the class", "\n".join(body))
 
 
-def _list(items: Sequence[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
-
-
-def _task_rows(results: dict[str, Result]) -> list[str]:
-    states: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    reasons: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for result in results.values():
-        for mark in result.marks:
-            states[mark.sheet, mark.task][mark.state] += 1
-            if mark.state in (WRONG, PARTLY):
-                reasons[mark.sheet, mark.task][WHY.get(mark.why, "a wrong result")] += 1
-    rows = []
+def _task_rows(results: dict[str, Result]) -> Iterator[str]:
+    states: dict[str, Counter[str]] = defaultdict(Counter)
+    reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    for mark in (mark for result in results.values() for mark in result.marks):
+        task = f"{mark.sheet}: {mark.task}"
+        states[task][mark.state] += 1
+        if mark.state in (WRONG, PARTLY):
+            reasons[task][WHY.get(mark.why, "a wrong result")] += 1
     for task, count in sorted(states.items(), key=lambda item: -(item[1][WRONG] + item[1][PARTLY])):
+        numbers = [_cell(count[state], "number") for state in (DONE, PARTLY, WRONG, NOT_ATTEMPTED)]
         how = ", ".join(f"{number} {why}" for why, number in reasons[task].most_common(3))
-        numbers = "".join(
-            f'<td class="number">{count[state]}</td>' for state in (DONE, PARTLY, WRONG, NOT_ATTEMPTED)
-        )
-        rows.append(f"<tr><td>{escape(': '.join(task))}</td>{numbers}<td>{escape(how)}</td></tr>")
-    return rows
+        yield _cell(task) + "".join(numbers) + _cell(how)
 
 
 def _student_row(entry: Entry, result: Result | None) -> str:
-    name = escape(entry.name or entry.id)
+    name = entry.name or entry.id
     if result is None:
-        return f'<tr><td>{name}</td><td class="number">nothing handed in</td><td></td></tr>'
-    return (
-        f'<tr><td><a href="feedback/{escape(entry.id)}.html">{name}</a></td>'
-        f'<td class="number">{percent(result)} %</td><td>{escape(summary(result))}</td></tr>'
-    )
+        return _cell(name) + _cell("nothing handed in", "number") + _cell("")
+    link = f'<td><a href="feedback/{escape(entry.id)}.html">{escape(name)}</a></td>'
+    return link + _cell(f"{result.percent} %", "number") + _cell(result.summary())
 
 
 def write_pages(

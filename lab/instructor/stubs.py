@@ -1,9 +1,7 @@
-"""The students' sheets, generated from the solutions.
+"""Generate the students' sheets from the solutions.
 
-If a sheet differs because somebody has worked on it, it is kept beside the new one as ``.py.old``.
-
-A solution is a complete, working module in ``lab/instructor/solutions``. What students must write stands between two
-marks:
+A sheet that somebody has worked on is kept beside the new one as ``.py.old``. A solution is a complete, working module
+in ``lab/instructor/solutions``. What students must write stands between two marks:
 
     # solution:
     ...
@@ -47,31 +45,29 @@ def regions(text: str) -> Iterator[tuple[int, int]]:
 def make_stub(text: str) -> str:
     """Return the stub of a solution's text."""
     lines = text.splitlines()
-    names = _function_of_each_line(text)
+    names: dict[int, str] = {}  # of the function or class around each line
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names |= dict.fromkeys(range(node.lineno - 1, (node.end_lineno or node.lineno) + 1), node.name)
     for begin, end in reversed(list(regions(text))):
         indent = lines[begin][: len(lines[begin]) - len(lines[begin].lstrip())]
         lines[begin : end + 1] = [f'{indent}raise NotImplementedError("{names[begin]}")'] if indent else []
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _function_of_each_line(text: str) -> dict[int, str]:
-    """Return the name of the function or class around each line, by index."""
-    names: dict[int, str] = {}
-    for node in ast.parse(text).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            names |= dict.fromkeys(range(node.lineno - 1, (node.end_lineno or node.lineno) + 1), node.name)
-    return names
-
-
 def solutions(folder: Path = SOLUTIONS) -> list[Path]:
     return sorted(folder.glob("sheet_*.py"))
 
 
+def _wanted(solution_folder: Path) -> dict[str, bytes]:
+    """Return what each sheet should hold, by its name."""
+    paths = solutions(solution_folder)
+    return {path.name: make_stub(path.read_text(encoding="utf-8")).encode() for path in paths}
+
+
 def stale(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[str]:
     """Return the names of stubs that differ from what is generated, and of those without a solution."""
-    wanted = {
-        path.name: make_stub(path.read_text(encoding="utf-8")).encode() for path in solutions(solution_folder)
-    }
+    wanted = _wanted(solution_folder)
     there = {path.name: path.read_bytes() for path in stub_folder.glob("sheet_*.py")}
     return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
 
@@ -79,20 +75,14 @@ def stale(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[
 def write(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> dict[Path, Path | None]:
     """Write every stub; return for each path where the old sheet was moved to (None: nothing was moved)."""
     written = {}
-    for path in solutions(solution_folder):
-        stub, text = stub_folder / path.name, make_stub(path.read_text(encoding="utf-8")).encode()
-        aside = None
+    for name, text in _wanted(solution_folder).items():
+        stub, aside, number = stub_folder / name, None, 1
         if stub.exists() and stub.read_bytes() != text:
-            aside = _free_name(stub)
+            aside = stub.with_name(f"{stub.stem}.py.old")
+            while aside.exists():  # older copies stay
+                number += 1
+                aside = stub.with_name(f"{stub.stem}.{number}.py.old")
             stub.replace(aside)
         stub.write_bytes(text)
         written[stub] = aside
     return written
-
-
-def _free_name(stub: Path) -> Path:
-    """Return ``sheet.py.old``, or a name with a number if that exists: older copies stay."""
-    names = (
-        stub.with_name(f"{stub.stem}{number}.py.old") for number in ("", *(f".{n}" for n in range(2, 1_000)))
-    )
-    return next(name for name in names if not name.exists())

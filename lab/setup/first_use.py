@@ -4,12 +4,10 @@ Nothing happens where the Python in use has all packages already. A complete ``.
 whichever Python started the command. One that is incomplete or outdated is repaired in place; nothing is ever cleared.
 What the kit did not make is left alone: a folder that is not an environment, or the target of a link.
 
-The file ``.venv/ready`` records the progress: UNFINISHED from the start, the fingerprint of requirements.txt and the
-lock once all is installed. So an interrupted set-up continues next time. As root on a Debian-like system it also
-installs, with apt, what the tests use (tshark, Xvfb) and missing parts of Python; ``--no-system`` prevents that.
-Elsewhere nothing asks for a password: what is missing stays off, and ``python3 lab doctor`` says how to install it.
-
-All messages go to standard error, so that a program's output stays clean. Standard library only.
+The file ``.venv/ready`` holds UNFINISHED from the start, and the fingerprint of requirements.txt and the lock once all
+is installed; so an interrupted set-up continues next time. As root on a Debian-like system it also installs, with apt,
+what the tests use and missing parts of Python; ``--no-system`` prevents that. All messages go to standard error.
+Standard library only.
 """
 
 import hashlib
@@ -44,7 +42,8 @@ def ensure(system: bool = True) -> None:
         return
     if restarted == "mended":
         raise SetupError(f"{VENV} still lacks {', '.join(missing)}: rename that folder and start again")
-    mended = bool(restarted) or _inside_venv() or not is_ready()
+    inside = Path(sys.prefix).resolve() == VENV.resolve()
+    mended = bool(restarted) or inside or not is_ready()
     if mended:
         _mend(system)
     restart(_venv_python(), "mended" if mended else "as it was")
@@ -84,10 +83,7 @@ def missing_packages() -> list[str]:
 
 
 def is_within(version: str | None, versions: str) -> bool:
-    """Return whether a version lies in a range like ``>=2.5,<3`` (the two forms that requirements.txt uses).
-
-    A package that was half removed has no version, and is in no range.
-    """
+    """Return whether a version lies in a range like ``>=2.5,<3``; a half removed package has None, in no range."""
 
     def numbers(text: str) -> list[int]:
         found = re.match(r"v?(\d+(?:\.\d+)*)", text)
@@ -147,28 +143,18 @@ def _runs(python: Path) -> bool:
 def _is_complete() -> bool:
     """Return whether the Python of ``.venv`` has all packages in the ranges of requirements.txt."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from lab.setup.first_use import missing_packages"
-    return (VENV / "pyvenv.cfg").exists() and _answer(
-        _venv_python(), "-c", f"{code}; print(missing_packages())"
-    ) == "[]"
+    is_made = (VENV / "pyvenv.cfg").exists()
+    return is_made and _answer(_venv_python(), "-c", f"{code}; print(missing_packages())") == "[]"
 
 
 def _answer(python: Path, *arguments: str) -> str | None:
     """Return what a Python prints, or None if it cannot be run or fails."""
+    command = [str(python), *arguments]
     try:
-        done = subprocess.run(
-            [str(python), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=TRY_S,
-        )
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TRY_S)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return None if done.returncode else done.stdout.decode(errors="replace").strip()
-
-
-def _inside_venv() -> bool:
-    return Path(sys.prefix).resolve() == VENV.resolve()
 
 
 def _venv_python() -> Path:
@@ -177,10 +163,9 @@ def _venv_python() -> Path:
 
 def _mend(system: bool) -> None:
     """Make ``.venv`` complete, or find that it is. Raise SetupError."""
-    may_write = os.access(ROOT, os.W_OK)
-    if (
-        not _mark() or not may_write and _mark() != UNFINISHED
-    ) and _is_complete():  # made by hand, or read-only
+    mark, may_write = _mark(), os.access(ROOT, os.W_OK)
+    was_made = not mark or mark != UNFINISHED and not may_write  # by hand, or the kit is read-only
+    if was_made and _is_complete():
         return
     if not may_write:
         raise SetupError(f"cannot write into {ROOT}: put the kit into a folder of your own")
@@ -193,9 +178,8 @@ def _mend(system: bool) -> None:
             os.set_inheritable(lock, True)
             _set_up(_venv_python(), system)
     except OSError as error:
-        raise SetupError(
-            f"cannot write {VENV}: {error.strerror}; put the kit into a folder of your own"
-        ) from error
+        fix = "put the kit into a folder of your own"
+        raise SetupError(f"cannot write {VENV}: {error.strerror}; {fix}") from error
 
 
 @contextmanager
@@ -214,9 +198,8 @@ def _alone() -> Iterator[int]:
 def _set_up(python: Path, system: bool) -> None:
     before = _mark()
     if before in ("", UNFINISHED):
-        say(
-            f"First use: setting up {VENV.name} (about 600 MB; a minute with uv, a few with pip; only this once)."
-        )
+        cost = "about 600 MB; a minute with uv, a few with pip; only this once"
+        say(f"First use: setting up {VENV.name} ({cost}).")
     else:
         say(f"Mending {VENV.name}: it is outdated or incomplete.")
     if system and is_root_on_debian():
@@ -227,7 +210,11 @@ def _set_up(python: Path, system: bool) -> None:
         VENV.mkdir(exist_ok=True)
         READY.write_text(UNFINISHED, encoding="utf-8")
         _make(python, interrupted=before == UNFINISHED)
-        _install_packages(python)
+        if not (LOCK.exists() and install_locked(python, LOCK) and _is_complete()):
+            say(
+                "  the lock does not cover what is needed here: any version in the ranges of requirements.txt"
+            )
+            install_ranges(python, REQUIREMENTS)
         READY.write_text(fingerprint(), encoding="utf-8")
     except OutOfReach as error:
         if before in ("", UNFINISHED) or not _is_complete():
@@ -246,36 +233,17 @@ def _make(python: Path, interrupted: bool) -> None:
         for link in python.parent.glob("python*"):
             if link.is_symlink():  # venv keeps existing links, even to a Python that is gone
                 link.unlink()
-        run(
-            [sys.executable, "-m", "venv", "--without-pip", str(VENV)],
-            "making the environment",
-            close_fds=False,
-        )
-    if interrupted:
-        _remove_half_installed()
+        command = [sys.executable, "-m", "venv", "--without-pip", str(VENV)]
+        run(command, "making the environment", close_fds=False)
+    if interrupted:  # remove what would count as installed: pip and uv write INSTALLER last
+        for pattern in ("lib/python*/site-packages/*.dist-info", "Lib/site-packages/*.dist-info"):
+            for metadata in VENV.glob(pattern):
+                if not (metadata / "INSTALLER").exists():
+                    shutil.rmtree(metadata)
     if not uv() and not _has_pip(python):
         say("  installing pip ...")
         run([str(python), "-m", "ensurepip", "--default-pip"], "installing pip", close_fds=False)
 
 
-def _remove_half_installed() -> None:
-    """Remove the metadata of packages whose installation was interrupted, so that they are installed again.
-
-    pip and uv write INSTALLER last; a package without it would count as installed.
-    """
-    for pattern in ("lib/python*/site-packages/*.dist-info", "Lib/site-packages/*.dist-info"):
-        for metadata in VENV.glob(pattern):
-            if not (metadata / "INSTALLER").exists():
-                shutil.rmtree(metadata)
-
-
 def _has_pip(python: Path) -> bool:
     return _answer(python, "-c", "from importlib.metadata import version; version('pip')") is not None
-
-
-def _install_packages(python: Path) -> None:
-    if not (LOCK.exists() and install_locked(python, LOCK) and _is_complete()):
-        say(
-            "  the lock does not cover this Python, system or requirements.txt: any version in the ranges of the latter"
-        )
-        install_ranges(python, REQUIREMENTS)

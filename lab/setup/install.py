@@ -1,9 +1,8 @@
 """Install packages into an environment: with uv where it is on the PATH, with pip elsewhere.
 
 First the lock: the same versions for a whole class, each file checked against its hash. Where the lock has nothing
-for this Python or system (no wheel), the ranges of requirements.txt decide. The installer's output is folded into a
-few lines, and shown where it explains a failure. If the registry cannot be reached, the first failed connection ends
-the attempt, before pip retries; a connection that is lost later is retried. Standard library only.
+for this Python or system (no wheel), the ranges of requirements.txt decide. If the registry cannot be reached, the
+first failed connection ends the attempt, before pip retries; one that is lost later is retried. Standard library only.
 """
 
 import os
@@ -12,10 +11,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 SILENCE_S = 5  # after this, a line says what the wait is for
 OUT_OF_REACH = ("after connection broken by", "Failed to fetch", "error sending request")
 NOT_THERE = ("No matching distribution found", "No solution found")
+LOCK = "lab/setup/requirements.lock"
 OTHER_HASH = ("DO NOT MATCH THE HASHES", "Hash mismatch")
 FOUND = (
     "Downloading",
@@ -24,6 +25,14 @@ FOUND = (
     "Requirement",
     "Resolved",
 )  # first words once a package was found
+
+
+CAPTURED: dict[str, Any] = {
+    "stdin": subprocess.DEVNULL,
+    "stdout": subprocess.PIPE,
+    "stderr": subprocess.STDOUT,
+}
+CAPTURED |= {"text": True, "errors": "replace"}
 
 
 class SetupError(Exception):
@@ -63,21 +72,16 @@ def say(line: str) -> None:
 
 def _install(python: Path, *arguments: str) -> None:
     if tool := uv():
-        command = [tool, "pip", "install", "--python", str(python)]
+        command = [tool, "pip", "install", "--python", str(python), *arguments]
     else:
-        command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    waiting = "  the package registry has not answered yet: is this machine online?"
-    silence = threading.Timer(SILENCE_S, say, [waiting])
-    with subprocess.Popen(
-        [*command, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env={"UV_HTTP_RETRIES": "1", **os.environ},
-        close_fds=False,  # it shares the lock: an installer that outlives a killed set-up still holds it
-    ) as installer:
+        pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        command = [*pip, *arguments]
+    silence = threading.Timer(
+        SILENCE_S, say, ["  the package registry has not answered yet: is this machine online?"]
+    )
+    environment = {"UV_HTTP_RETRIES": "1", **os.environ}
+    # The installer shares the lock (close_fds): if it outlives a killed set-up, it still holds it.
+    with subprocess.Popen(command, **CAPTURED, env=environment, close_fds=False) as installer:
         silence.start()
         try:
             lines = _follow(installer, silence)
@@ -94,9 +98,7 @@ def _install(python: Path, *arguments: str) -> None:
 def _follow(installer: subprocess.Popen[str], silence: threading.Timer) -> list[str]:
     """Read the output to its end and print the few lines that matter; return all lines."""
     lines: list[str] = []
-    packages = 0
-    live = sys.stderr.isatty()
-    found = False
+    packages, live, found = 0, sys.stderr.isatty(), False
     for line in installer.stdout or ():
         lines.append(line.rstrip())
         first, second, *_ = [*line.split(), "", ""]
@@ -128,27 +130,17 @@ def _failure(lines: list[str]) -> SetupError:
     if said(OUT_OF_REACH):
         return OutOfReach("the package registry cannot be reached: is this machine online? Then try again")
     if said(OTHER_HASH):
-        return SetupError(
-            "the registry sent a file that is not the one in lab/setup/requirements.lock: nothing was installed"
-        )
+        return SetupError(f"the registry sent a file that is not the one in {LOCK}: nothing was installed")
     error = NotThere if said(NOT_THERE) else SetupError
-    last = [line for line in lines if line.strip() and not line.startswith("[notice]")][-3:]
-    return error("\n".join(["the packages could not be installed:", *(f"  | {line}" for line in last)]))
+    last = [f"  | {line}" for line in lines if line.strip() and not line.startswith("[notice]")][-3:]
+    return error("\n".join(["the packages could not be installed:", *last]))
 
 
 def run(
     command: list[str], what: str, environment: dict[str, str] | None = None, close_fds: bool = True
 ) -> None:
     """Run a program without showing its output. With ``close_fds=False`` it holds the lock as long as it runs."""
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-        close_fds=close_fds,
-    )
+    done = subprocess.run(command, **CAPTURED, env=environment, close_fds=close_fds)
     if done.returncode:
         last = done.stdout.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise SetupError(f"{what} failed: {last[0]}")

@@ -1,7 +1,4 @@
-"""Find and install what pip cannot: programs, and parts of Python that some systems package separately.
-
-Standard library only.
-"""
+"""Find and install what pip cannot: programs, and parts of Python that some systems package separately."""
 
 import importlib.util
 import os
@@ -54,10 +51,7 @@ def install_system_packages() -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         run(["apt-get", "update", "-qq"], "apt-get update", environment)
-        run(
-            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted],
-            "apt-get install",
-            environment,
-        )
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted]
+        run(install, "apt-get install", environment)
     except SetupError as error:
         say(f"  {error}; continuing without them")

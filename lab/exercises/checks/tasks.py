@@ -91,10 +91,10 @@ def load_tasks(sheet: str, folder: Path = CHECKS) -> list[Task]:
 def facts(path: Path) -> dict[str, Facts]:
     """Return what the docstrings of a sheet's functions and classes state."""
     found = {}
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            if match := FACTS.search(" ".join((ast.get_docstring(node) or "").split())):
-                found[node.name] = Facts(int(match["minutes"]), match["source"], match["notebook"])
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    for node in (node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))):
+        if match := FACTS.search(" ".join((ast.get_docstring(node) or "").split())):
+            found[node.name] = Facts(int(match["minutes"]), match["source"], match["notebook"])
     return found
 
 
