@@ -1,4 +1,4 @@
-"""Write the sheets as nbgrader assignments, COURSE/source/02_handshake/02_handshake.ipynb and so on.
+"""Write the sheets as nbgrader assignments: source/02_handshake/02_handshake.ipynb and so on, in a course.
 
 Each task is a cell that nbgrader empties between its marks, and a locked cell behind it that is worth the task's points
 and calls ``lab.exercises.check_cells``, which reports the same story as ``python3 lab check``. The kit must be where the
