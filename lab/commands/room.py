@@ -116,7 +116,8 @@ def shell(host_name: str) -> int:
     """Open a shell on a host: of the room that is running, or else of one that lasts as long as the shell."""
     if found := attach.attach_to(host_name):
         host, descriptors = found
-        return _shell_at(host["name"], host["addresses"], partial(attach.popen_at, descriptors))
+        popen = partial(namespace.popen_joined, descriptors=descriptors)
+        return _shell_at(host["name"], host["addresses"], popen)
     with Lan(REPORT_LAN) as lan:
         print("No room is running: this shell has one of its own, with the server in it, until it ends.")
         with attach.AttachPoint(lan), RemoteServer(lan["server"], REPORT_PORT, lambda line: None):

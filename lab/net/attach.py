@@ -3,19 +3,17 @@
 The room listens on a Unix socket in Linux's abstract name space, which has no file and disappears with the room. The
 socket is named after the user and the checkout, and the kernel says which user connects (``SO_PEERCRED``): nobody else
 gets in. The visitor names a host and receives descriptors of its namespaces, with which it can start a program there
-(``namespace.join_launcher``). Of several rooms of one checkout, the first has the attach point.
+(``namespace.popen_joined``). Of several rooms of one checkout, the first has the attach point.
 """
 
 import hashlib
 import os
 import socket
 import struct
-import subprocess
 import threading
 import time
 from typing import Any
 
-from lab.net import namespace
 from lab.net.host_agent import Answer, Caller, Channel, HostAgentError, answer
 from lab.net.lan import Lan
 from lab.net.plan import LanError
@@ -34,7 +32,7 @@ class AttachPoint:
 
     def __enter__(self) -> "AttachPoint":
         try:
-            self._socket.bind(address())
+            self._socket.bind(socket_name())
         except OSError:
             return self  # another room has it
         self._socket.listen()
@@ -76,13 +74,11 @@ class _Reception:
 
     def attach(self, host_name: str) -> Answer:
         host = self._lan[host_name]
-        user, pid = self._lan.descriptors()
-        descriptors = [one for one in (user, pid, host.network) if one is not None]
-        about = {"name": host.name, "addresses": host.addresses, "new_user": user is not None}
-        return Answer(about, descriptors)
+        about = {"name": host.name, "addresses": host.addresses}
+        return Answer(about, [*self._lan.descriptors(), host.network])
 
 
-def attach_to(host_name: str) -> tuple[dict[str, Any], list[int | None]] | None:
+def attach_to(host_name: str) -> tuple[dict[str, Any], list[int]] | None:
     """Return what the room says about the host and descriptors of its user, pid and network namespace.
 
     Return None where no room is running. Raises LanError for a host that the room does not have, and for a room that
@@ -91,7 +87,7 @@ def attach_to(host_name: str) -> tuple[dict[str, Any], list[int | None]] | None:
     with socket.socket(socket.AF_UNIX) as visitor:
         visitor.settimeout(ANSWER_S)
         try:
-            visitor.connect(address())
+            visitor.connect(socket_name())
         except ConnectionRefusedError:
             return None
         except OSError as error:  # its queue of visitors is full
@@ -103,20 +99,10 @@ def attach_to(host_name: str) -> tuple[dict[str, Any], list[int | None]] | None:
             about = caller.call("attach", within_s=ANSWER_S, host_name=host_name)
         except HostAgentError as error:
             raise LanError(NO_ANSWER) from error
-    return about, [*([] if about["new_user"] else [None]), *caller.descriptors]
+    return about, caller.descriptors
 
 
-def popen_at(descriptors: list[int | None], command: list[str], **options: Any) -> "subprocess.Popen[Any]":
-    """Start a program at the host whose descriptors these are."""
-    user, pid, network = descriptors
-    assert pid is not None and network is not None
-    inherited = [one for one in descriptors if one is not None]
-    return subprocess.Popen(
-        namespace.join_launcher(command, user, pid, network), pass_fds=inherited, **options
-    )
-
-
-def address() -> str:
+def socket_name() -> str:
     checkout = hashlib.sha256(os.fsencode(os.path.dirname(os.path.abspath(__file__)))).hexdigest()[:16]
     return f"\0lab-room-{os.geteuid()}-{checkout}"
 

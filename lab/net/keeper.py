@@ -1,6 +1,6 @@
 """Build hosts, cables and switches, and keep them alive until the socket closes: a LAN's first process.
 
-``lan.Lan`` starts it as a host agent. It enters a user, a network and a pid namespace of its own (``namespace.enter``).
+``lan.Lan`` starts it as a host agent. It enters a user, a network and a pid namespace of its own (``namespace.unshare``).
 As process number 1 of the last, it holds the LAN together: when it ends, for whatever reason, the kernel kills every
 process that was started on a host, the namespaces disappear with their last process, and the interfaces with the
 namespaces. It ends when its socket is closed or when the process that started it has gone, which a pidfd reports even
@@ -14,6 +14,7 @@ which can then start programs in them. Netlink work is pyroute2's.
 import array
 import contextlib
 import fcntl
+import ipaddress
 import os
 import select
 import signal
@@ -26,7 +27,7 @@ from typing import Any
 
 from lab.net import namespace
 from lab.net.host_agent import Answer
-from lab.net.plan import LanRefused
+from lab.net.plan import MTU, HostPlan, LanRefused, Nic, gateways, port_name, settings
 
 SIOCETHTOOL = 0x8946
 # linux/ethtool.h: receive and transmit checksums, scatter-gather, and segments joined or cut by the "card"
@@ -39,23 +40,19 @@ FIRST_PORT_INDEX = 101
 # IFA_F_*: no duplicate address detection, so that an address is usable at once
 PERMANENT, NO_DAD = 0x80, 0x02
 
-Plan = dict[str, Any]  # a part of what ``Lan`` sends: JSON
-
 
 class Keeper:
     """What ``Lan`` calls."""
 
-    def build(self, plan: Plan) -> Answer:
+    def build(self, plans: list[dict[str, Any]], bridge: bool, offloads: bool) -> Answer:
         """Make the whole LAN; hand out all descriptors that ``Lan`` needs. Raises LanRefused.
 
         These are the user and the pid namespace, the network namespace of the switches, that of each host, and the
         control socket of each switch (with the kernel's bridge: none).
         """
         starter = os.pidfd_open(os.getppid()) if hasattr(os, "pidfd_open") else None
-        before = os.stat("/proc/self/ns/user").st_ino
         try:
-            namespace.enter(own_processes=True)
-            user = os.open("/proc/self/ns/user", os.O_RDONLY)
+            namespace.unshare(own_processes=True)
             first = os.fork()
         except OSError as error:
             raise LanRefused(error.strerror or error.args[0]) from error
@@ -64,13 +61,15 @@ class Keeper:
             os._exit(0)
         namespace.die_with_parent()
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # orphans come to process 1: let the kernel reap them
-        self._home, *rest = _build(plan)
-        self._networks = rest[: len(plan["hosts"])]
-        descriptors = [user, os.open("/proc/self/ns/pid", os.O_RDONLY), self._home, *rest]
+        hosts = [HostPlan(**plan | {"nics": [Nic(**nic) for nic in plan["nics"]]}) for plan in plans]
+        self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._networks = [_make_network(settings(host)) for host in hosts]
+        namespace.join(self._home, namespace.CLONE_NEWNET)
+        controls = _build(hosts, self._home, self._networks, bridge, offloads)
         if starter is not None:
             threading.Thread(target=_end_with, args=[starter], daemon=True).start()
-        new_user = os.fstat(user).st_ino != before  # root may have gone without
-        return Answer({"new_user": new_user}, descriptors)
+        shared = [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in ("user", "pid")]
+        return Answer(None, [*shared, self._home, *self._networks, *controls])
 
     def open_socket(self, host: int) -> Answer:
         """Make a TCP socket on one of the hosts, by its number in the plan, and hand it out."""
@@ -87,33 +86,39 @@ def _end_with(process: int) -> None:
     os._exit(0)
 
 
-def _build(plan: Plan) -> list[int]:
-    home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+def _make_network(values: dict[str, str]) -> int:
+    """Move into a new network namespace with these settings; return its descriptor."""
+    network = namespace.new_network()
+    for name, value in values.items():
+        _set(name.replace(".", "/").removeprefix("net/"), value)
+    return network
+
+
+def _build(hosts: list[HostPlan], home: int, networks: list[int], bridge: bool, offloads: bool) -> list[int]:
+    """Plug the hosts together; return the control socket of each switch."""
     _set("ipv6/conf/all/disable_ipv6", 1)  # the switches' end of a cable must not send anything by itself
     _set("ipv6/conf/default/disable_ipv6", 1)
-    networks = []
-    for host in plan["hosts"]:
-        networks.append(namespace.new_network())
-        for name, value in host["sysctl"].items():
-            _set(name.replace(".", "/").removeprefix("net/"), value)
-    namespace.join(home, namespace.CLONE_NEWNET)
-    plugged: dict[str, list[str]] = {name: [] for name in plan["switches"]}
+    plugged: dict[str, list[str]] = {}  # the ports of each switch
     indices: dict[str, int] = {}
     with _netlink() as ip:
-        for host, network in zip(plan["hosts"], networks, strict=True):
-            for number, nic in enumerate(host["nics"]):
-                indices[nic["port"]] = FIRST_PORT_INDEX + len(indices)
-                _add_cable(ip, indices[nic["port"]], f"eth{number}", nic, network)
-                plugged[nic["switch"]].append(nic["port"])
-        for host, network in zip(plan["hosts"], networks, strict=True):
+        for host, network in zip(hosts, networks, strict=True):
+            for number, nic in enumerate(host.nics):
+                port = port_name(host, number)
+                indices[port] = FIRST_PORT_INDEX + len(indices)
+                plugged.setdefault(nic.switch, []).append(port)
+                # A veth pair: its end in the host's namespace, and the port, named after the host, at the switch.
+                host_end = {"ifname": f"eth{number}", "net_ns_fd": network, "address": nic.mac, "mtu": MTU}
+                ip.link("add", index=indices[port], ifname=port, kind="veth", mtu=MTU, peer=host_end)
+                ip.link("set", index=indices[port], state="up")
+        for host, network in zip(hosts, networks, strict=True):
             namespace.join(network, namespace.CLONE_NEWNET)
-            _configure(host)
+            _configure(host, gateways(host, hosts), offloads)
         namespace.join(home, namespace.CLONE_NEWNET)
-        if plan["bridge"]:
+        if bridge:
             for name, ports in plugged.items():
                 _bridge(ip, name, [indices[port] for port in ports])
-            return [home, *networks]
-    return [home, *networks, *map(_start_switch, plugged.values())]
+            return []
+    return [_start_switch(ports) for ports in plugged.values()]
 
 
 def _netlink() -> Any:
@@ -122,26 +127,22 @@ def _netlink() -> Any:
     return IPRoute()
 
 
-def _add_cable(ip: Any, index: int, interface: str, nic: Plan, network: int) -> None:
-    """Add a veth pair: ``interface`` in the host's namespace, and the port, named after the host, at the switch."""
-    host_end = {"ifname": interface, "net_ns_fd": network, "address": nic["mac"], "mtu": nic["mtu"]}
-    ip.link("add", index=index, ifname=nic["port"], kind="veth", mtu=nic["mtu"], peer=host_end)
-    ip.link("set", index=index, state="up")
-
-
-def _configure(host: Plan) -> None:
+def _configure(host: HostPlan, routers: list[str], offloads: bool) -> None:
     """Set addresses, offloads and routes of the host whose namespace this process is in."""
     with _netlink() as ip:
-        for number, nic in enumerate(host["nics"]):
+        for number, nic in enumerate(host.nics):
             name = f"eth{number}"
-            if not nic["offloads"]:
+            if not offloads:
                 _offloads_off(name)
             index = ip.link_lookup(ifname=name)[0]
-            for address in nic["addresses"]:
-                flags = PERMANENT | NO_DAD if ":" in address["address"] else PERMANENT
-                ip.addr("add", index=index, flags=flags, **address)
+            for one in map(ipaddress.ip_interface, nic.addresses):
+                ip.addr(
+                    "add", index=index, address=str(one.ip), prefixlen=one.network.prefixlen,
+                    broadcast=str(one.network.broadcast_address),
+                    flags=PERMANENT | NO_DAD if one.version == 6 else PERMANENT,
+                )  # fmt: skip
             ip.link("set", index=index, state="up")
-        for gateway in host["gateways"]:
+        for gateway in routers:
             ip.route("add", dst="::/0" if ":" in gateway else "0.0.0.0/0", gateway=gateway)
 
 
@@ -151,9 +152,8 @@ def _offloads_off(interface: str) -> None:
         for command in ETHTOOL_SET.values():
             value = array.array("I", [command, 0])
             request = struct.pack("16sP16x", interface.encode(), value.buffer_info()[0])
-            with contextlib.suppress(
-                OSError
-            ):  # a feature that this kernel's veth cannot switch is off anyway
+            # A feature that this kernel's veth cannot switch is off anyway.
+            with contextlib.suppress(OSError):
                 fcntl.ioctl(any_socket, SIOCETHTOOL, request)
 
 

@@ -6,13 +6,12 @@
 
 ``plan`` says who is there (``host``, ``router``) and checks it before anything is made. Another process, the ``keeper``,
 builds the LAN, because a process must have a single thread to enter a user namespace. This module only holds descriptors
-of the namespaces and starts programs in them with ``namespace.join_launcher``. Closing them, or dying, ends the LAN and
+of the namespaces and starts programs in them with ``namespace.popen_joined``. Closing them, or dying, ends the LAN and
 all that runs in it. The machine's own network is never touched. Linux only, needs pyroute2.
 """
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -24,19 +23,11 @@ from lab.net import namespace
 from lab.net.cable import Condition
 from lab.net.host_agent import Caller, HostAgent, HostAgentError
 from lab.net.orders import ConditionError, Order
-from lab.net.plan import HostPlan, LanError, LanRefused, as_data, check_plan, plain, port_name
+from lab.net.plan import HostPlan, LanError, LanRefused, check_plan, plain, port_name
 
 BUILD_LIMIT_S = 30  # a LAN takes a fraction of a second; far beyond that something is wrong
 STOP_LIMIT_S = 10
 ANSWER_LIMIT_S = 60  # a switch answers at once, but for frames under way, which an order may hold
-
-
-class Program(subprocess.Popen[Any]):
-    """A program started on a host: what is seen and signalled here is its stand-in (``namespace.join_launcher``)."""
-
-    def send_signal(self, sig: int) -> None:
-        """Signal the program. The stand-in passes SIGKILL on too, because it must live to report the program's end."""
-        super().send_signal(namespace.KILL_COMMAND if sig == signal.SIGKILL else sig)
 
 
 class Place:
@@ -47,15 +38,13 @@ class Place:
         self._lan = lan
         self.network = network
 
-    def popen(self, command: list[str], **options: Any) -> Program:
+    def popen(self, command: list[str], **options: Any) -> namespace.Program:
         """Start a program here; ``options`` as for ``subprocess.Popen``. It ends with the LAN at the latest.
 
         Signals sent to the process object reach the program, and its exit code comes back as its own.
         """
-        user, pid = self._lan.descriptors()
-        inherited = (*((user,) if user is not None else ()), pid, self.network)
-        options["pass_fds"] = (*options.get("pass_fds", ()), *inherited)
-        process = Program(namespace.join_launcher(list(command), user, pid, self.network), **options)
+        descriptors = (*self._lan.descriptors(), self.network)
+        process = namespace.popen_joined(list(command), descriptors, **options)
         self._lan.started.append(process)
         return process
 
@@ -123,7 +112,7 @@ class Lan:
         self.bridge = bridge
         self.offloads = offloads
         self.hosts: dict[str, Host] = {}
-        self.started: list[Program] = []
+        self.started: list[namespace.Program] = []
         self._controls: list[Caller] = []
         self._keeper: HostAgent | None = None
         self._held: list[int] = []
@@ -150,17 +139,17 @@ class Lan:
         return self
 
     def _build(self, keeper: HostAgent) -> None:
-        plan = as_data(self.plans, self.bridge, self.offloads)
-        self._new_user = keeper.call("build", within_s=BUILD_LIMIT_S, plan=plan)["new_user"]
-        self._held = keeper.descriptors
-        networks, controls = self._held[3:], self._held[3 + len(self.plans) :]
-        del self._held[3 + len(self.plans) :]
-        for name, control in zip(plan["switches"], controls, strict=False):
+        plans = [asdict(plan) for plan in self.plans]
+        keeper.call("build", BUILD_LIMIT_S, plans=plans, bridge=self.bridge, offloads=self.offloads)
+        namespaces = 3 + len(plans)
+        self._held, controls = keeper.descriptors[:namespaces], keeper.descriptors[namespaces:]
+        switches = dict.fromkeys(nic.switch for plan in self.plans for nic in plan.nics)
+        for name, control in zip(switches, controls, strict=False):
             caller = Caller(socket.socket(fileno=control), f"the switch {name!r}", [ConditionError])
             self._controls.append(caller)
             caller.call("state", within_s=BUILD_LIMIT_S)  # it answers when it is ready
         self.switches = Place(self, "switches", self._held[2])
-        for one, network in zip(self.plans, networks, strict=False):
+        for one, network in zip(self.plans, self._held[3:], strict=True):
             self.hosts[plain(one.name)] = Host(self, one, network)
 
     def close(self) -> None:
@@ -189,10 +178,10 @@ class Lan:
             raise LanError("the LAN is not running")
         return self._keeper
 
-    def descriptors(self) -> tuple[int | None, int]:
-        """Return descriptors of the LAN's user namespace (None where root did without) and of its pid namespace."""
+    def descriptors(self) -> tuple[int, int]:
+        """Return descriptors of the LAN's user namespace and of its pid namespace."""
         self.keeper()
-        return (self._held[0] if self._new_user else None), self._held[1]
+        return self._held[0], self._held[1]
 
     # Conditions
 

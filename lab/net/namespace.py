@@ -6,8 +6,7 @@ every packet without sudo, and can neither see nor touch the machine's real netw
 namespace* ties processes together: when its first process ends, the kernel kills all the others. See
 ``user_namespaces(7)``, ``network_namespaces(7)`` and ``pid_namespaces(7)``.
 
-As a program, this file makes or joins namespaces and then becomes the command that it is given (``launcher`` and
-``join_launcher`` return its command line):
+As a program, this file makes or joins namespaces and then runs the command that it is given (``popen``, ``popen_joined``):
 
     namespace.py COMMAND ...                 a new user and network namespace, loopback up
     namespace.py --join 5,6,7 COMMAND ...    the user, pid and network namespaces behind these descriptors
@@ -25,6 +24,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 CLONE_NEWUSER = 0x10000000
@@ -38,6 +38,7 @@ EXIT_NOT_FOUND = 127  # ... and when the command cannot be started, as a shell d
 KILL_COMMAND = getattr(
     signal, "SIGRTMIN", 0
 )  # asks the stand-in of --join to kill the command, and so to end
+LINUX_ONLY = "network namespaces exist on Linux only"
 SENT_BY_KERNEL = 0x80  # si_code of a signal from a key of the terminal (sigaction(2), SI_KERNEL)
 
 
@@ -45,7 +46,15 @@ class NamespaceError(OSError):
     """The system refuses a user or network namespace; the text names the step that failed."""
 
 
-def enter(own_processes: bool = False) -> None:
+class Program(subprocess.Popen[Any]):
+    """A command in joined namespaces: what is seen and signalled here is its stand-in (``_run_joined``)."""
+
+    def send_signal(self, sig: int) -> None:
+        """Signal the command. The stand-in passes SIGKILL on too, because it must live to report the command's end."""
+        super().send_signal(KILL_COMMAND if sig == signal.SIGKILL else sig)
+
+
+def unshare(own_processes: bool = False) -> None:
     """Move the calling process (single-threaded) into a new user and network namespace, loopback up.
 
     ``own_processes`` adds a pid namespace: the *next child* is its first process, and ends all the others
@@ -53,23 +62,22 @@ def enter(own_processes: bool = False) -> None:
     refuses.
     """
     if not sys.platform.startswith("linux"):
-        raise NamespaceError("network namespaces exist on Linux only")
+        raise NamespaceError(LINUX_ONLY)
     uid, gid = os.geteuid(), os.getegid()
     wanted = CLONE_NEWNET | (CLONE_NEWPID if own_processes else 0)
+    # Without a mapping of ids the process owns nothing; setgroups must be given up first.
+    mapping = {"setgroups": "deny", "uid_map": f"0 {uid} 1", "gid_map": f"0 {gid} 1"}
     try:
         _call("unshare", CLONE_NEWUSER | wanted)
     except NamespaceError:
         if uid != 0:
             raise
         _call("unshare", wanted)
-        new_user = False
-    else:
-        new_user = True
+        mapping = {}
     try:
-        if new_user:  # without a mapping of ids the process owns nothing; setgroups must be given up first
-            _write("/proc/self/setgroups", "deny")
-            _write("/proc/self/uid_map", f"0 {uid} 1")
-            _write("/proc/self/gid_map", f"0 {gid} 1")
+        for name, text in mapping.items():
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(text)
         loopback_up()
     except OSError as error:
         raise NamespaceError(f"the new namespace cannot be set up: {error}") from error
@@ -87,6 +95,8 @@ def join(descriptor: int, kind: int) -> None:
 
     A pid namespace is joined by the children made from then on, not by the caller. Raises NamespaceError.
     """
+    if kind == CLONE_NEWUSER and os.path.samestat(os.fstat(descriptor), os.stat("/proc/self/ns/user")):
+        return  # nobody may join the one that he is in; a root that went without a new one is
     _call("setns", descriptor, kind)
 
 
@@ -100,16 +110,16 @@ def popen(command: list[str], **options: Any) -> "subprocess.Popen[Any]":
     return subprocess.Popen(launcher(command), **options)
 
 
-def join_launcher(command: list[str], user: int | None, pid: int, network: int) -> list[str]:
-    """Return the argument list that runs a command in existing namespaces (descriptors, which it must inherit)."""
-    descriptors = f"{'-' if user is None else user},{pid},{network}"
-    return launcher(["--join", descriptors, *command])
+def popen_joined(command: list[str], descriptors: Sequence[int], **options: Any) -> Program:
+    """Start a command in existing namespaces, by descriptors of a user, a pid and a network namespace."""
+    options["pass_fds"] = (*options.get("pass_fds", ()), *descriptors)
+    return Program(launcher(["--join", ",".join(map(str, descriptors)), *command]), **options)
 
 
 def refusal() -> str | None:
     """Return why this system refuses namespaces, or None where it allows them (tried, not guessed)."""
     if not sys.platform.startswith("linux"):
-        return "network namespaces exist on Linux only"
+        return LINUX_ONLY
     done = subprocess.run(launcher(["true"]), capture_output=True, text=True, timeout=30)
     return None if done.returncode == 0 else (done.stderr.strip() or f"exit code {done.returncode}")
 
@@ -129,14 +139,10 @@ def cause_of(refused: str, otherwise: str = OTHERWISE) -> tuple[str, str]:
     ``otherwise`` is the remedy where no setting is the cause.
     """
     if not sys.platform.startswith("linux"):
-        return (
-            "network namespaces exist on Linux only",
-            "record on the loopback, or use the captures in captures/",
-        )
-    for forbidding, sentence, remedy in _FORBIDDEN_BY:
-        setting, _, value = forbidding.partition("=")
-        if read_setting(f"/proc/sys/{setting}") == value:
-            return sentence, f"sudo sysctl -w {remedy}"
+        return LINUX_ONLY, "record on the loopback, or use the captures in captures/"
+    for setting, forbidding, allowing, sentence in _FORBIDDEN_BY:
+        if read_setting(f"/proc/sys/{setting}") == forbidding:
+            return sentence, f"sudo sysctl -w {setting.replace('/', '.')}={allowing}"
     if read_setting("/proc/self/status", "Seccomp:") == "2":
         return (
             f"a container's seccomp filter forbids namespaces ({refused})",
@@ -145,29 +151,17 @@ def cause_of(refused: str, otherwise: str = OTHERWISE) -> tuple[str, str]:
     return f"this system refuses namespaces ({refused})", otherwise
 
 
-# A setting below /proc/sys, the value that forbids namespaces, and what is then the case
+# A setting below /proc/sys, the value that forbids namespaces, one that allows them, and what is the case with the first
 _FORBIDDEN_BY = [
-    (
-        "kernel/apparmor_restrict_unprivileged_userns=1",
-        "AppArmor keeps user namespaces from ordinary users (Ubuntu 23.10 and later)",
-        "kernel.apparmor_restrict_unprivileged_userns=0",
-    ),
-    (
-        "kernel/unprivileged_userns_clone=0",
-        "this kernel keeps user namespaces from ordinary users (older Debian, hardened kernels)",
-        "kernel.unprivileged_userns_clone=1",
-    ),
-    (
-        "user/max_user_namespaces=0",
-        "user namespaces are switched off (their number is limited to 0)",
-        "user.max_user_namespaces=10000",
-    ),
-    (
-        "user/max_net_namespaces=0",
-        "network namespaces are switched off (their number is limited to 0)",
-        "user.max_net_namespaces=10000",
-    ),
-]
+    ("kernel/apparmor_restrict_unprivileged_userns", "1", "0",
+     "AppArmor keeps user namespaces from ordinary users (Ubuntu 23.10 and later)"),
+    ("kernel/unprivileged_userns_clone", "0", "1",
+     "this kernel keeps user namespaces from ordinary users (older Debian, hardened kernels)"),
+    ("user/max_user_namespaces", "0", "10000",
+     "user namespaces are switched off (their number is limited to 0)"),
+    ("user/max_net_namespaces", "0", "10000",
+     "network namespaces are switched off (their number is limited to 0)"),
+]  # fmt: skip
 
 
 def read_setting(path: str, line: str = "") -> str | None:
@@ -196,11 +190,6 @@ def loopback_up() -> None:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | IFF_UP))
 
 
-def _write(path: str, text: str) -> None:
-    with open(path, "w") as file:
-        file.write(text)
-
-
 def _call(name: str, *arguments: int) -> None:
     if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments) != 0:
         code = ctypes.get_errno()
@@ -215,7 +204,7 @@ def main(arguments: list[str]) -> int:
         return _run_joined(arguments[1], arguments[2:])
     parent = os.getppid()
     try:
-        enter()
+        unshare()
     except NamespaceError as error:
         return _refused(error)
     die_with_parent()
@@ -229,9 +218,8 @@ def _run_joined(descriptors: str, command: list[str]) -> int:
     try:
         kinds = (CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET)
         for text, kind in zip(descriptors.split(","), kinds, strict=True):
-            if text != "-":
-                join(int(text), kind)
-                os.close(int(text))
+            join(int(text), kind)
+            os.close(int(text))
     except NamespaceError as error:
         return _refused(error)
     # Blocked and then fetched one by one, so that the child gets each signal once: a Ctrl-C at the terminal

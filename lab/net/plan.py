@@ -9,7 +9,6 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 MTU = 1500
 HOSTS_LIMIT = 200  # their descriptors must fit into one message (SCM_MAX_FD is 253)
@@ -38,7 +37,7 @@ class LanError(ValueError):
 
 
 class LanRefused(OSError):
-    """This system does not let an ordinary user make namespaces; ``namespace.diagnosis`` knows more."""
+    """This system does not let an ordinary user make namespaces; ``namespace.diagnosis`` names the cause."""
 
 
 @dataclass(frozen=True)
@@ -180,44 +179,21 @@ def _mac(host_name: str, text: str) -> str:
 # For the keeper
 
 
-def as_data(plans: list[HostPlan], bridge: bool, offloads: bool) -> dict[str, Any]:
-    """Return what the keeper needs to build the hosts, as JSON."""
-    switches = list(dict.fromkeys(nic.switch for plan in plans for nic in plan.nics))
-    return {"switches": switches, "bridge": bridge, "hosts": [_host(plan, plans, offloads) for plan in plans]}
+def settings(plan: HostPlan) -> dict[str, str]:
+    """Return all kernel settings of a host."""
+    has_ipv6 = any(interface.version == 6 for interface in interfaces(plan))
+    return SYSCTL | (IPV6 if has_ipv6 else NO_IPV6) | plan.sysctl
 
 
-def _host(plan: HostPlan, plans: list[HostPlan], offloads: bool) -> dict[str, Any]:
-    has_ipv6 = any(interface.version == 6 for interface in _interfaces(plan))
-    mine = [interface.network for interface in _interfaces(plan)]
-    offered = [interface for one in plans if one.routes for interface in _interfaces(one)]
-    # The address of the router on each network of the host; a router needs none.
-    gateways = [str(one.ip) for one in offered if one.network in mine and not plan.routes]
-    nics = [
-        {
-            "switch": nic.switch,
-            "port": port_name(plan, number),
-            "mac": nic.mac,
-            "mtu": MTU,
-            "offloads": offloads,
-            "addresses": [
-                {
-                    "address": str(one.ip),
-                    "prefixlen": one.network.prefixlen,
-                    "broadcast": str(one.network.broadcast_address),
-                }
-                for one in map(ipaddress.ip_interface, nic.addresses)
-            ],
-        }
-        for number, nic in enumerate(plan.nics)
-    ]
-    return {
-        "sysctl": SYSCTL | (IPV6 if has_ipv6 else NO_IPV6) | plan.sysctl,
-        "nics": nics,
-        "gateways": gateways,
-    }
+def gateways(plan: HostPlan, plans: list[HostPlan]) -> list[str]:
+    """Return the address of the router on each network of the host; a router needs none."""
+    networks = [interface.network for interface in interfaces(plan)]
+    offered = [interface for one in plans if one.routes for interface in interfaces(one)]
+    return [str(one.ip) for one in offered if one.network in networks and not plan.routes]
 
 
-def _interfaces(plan: HostPlan) -> list[Interface]:
+def interfaces(plan: HostPlan) -> list[Interface]:
+    """Return the addresses of all cards, each with its network."""
     return [ipaddress.ip_interface(address) for nic in plan.nics for address in nic.addresses]
 
 

@@ -236,9 +236,7 @@ def main(argv: list[str] | None = None) -> int:
     control = None
     if arguments.control is not None:
         control = Channel(socket.socket(fileno=arguments.control))
-        signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        )  # Ctrl-C is for the room, which closes the control socket
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the room, which closes the socket
     try:
         switch = Switch([Port(name) for name in arguments.ports], control)
     except OSError as error:

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Li
 @pytest.fixture(autouse=True)
 def address(monkeypatch, tmp_path):
     """An attach point of this test's own: tests beside it have rooms too."""
-    monkeypatch.setattr(attach, "address", lambda: f"\0lab-test-{tmp_path}")
-    return attach.address()
+    monkeypatch.setattr(attach, "socket_name", lambda: f"\0lab-test-{tmp_path}")
+    return attach.socket_name()
 
 
 def visitor(address: str) -> socket.socket:
@@ -39,8 +39,7 @@ def test_silent_visitors_keep_nobody_waiting(address):
         with pytest.raises(LanError, match="C"):
             attach.attach_to("C")
         for one in (*descriptors, *(one.detach() for one in silent)):
-            if one is not None:
-                os.close(one)
+            os.close(one)
 
 
 @pytest.mark.parametrize("silent", [0, 64])

@@ -323,7 +323,7 @@ with Lan(REPORT_LAN) as lan:
     shell = lan["PC1"].popen(["sh", "-c", "setsid sleep 1000 & sleep 1000 & echo ready; wait"], stdout=-1, text=True)
     shell.stdout.readline()
     networks = [place.network for place in (lan.switches, *lan.hosts.values())]
-    seen = [os.fstat(descriptor).st_ino for descriptor in (*lan.descriptors(), *networks) if descriptor is not None]
+    seen = [os.fstat(descriptor).st_ino for descriptor in (*lan.descriptors(), *networks)]
     print(json.dumps({"namespaces": seen, "processes": [shell.pid]}), flush=True)
     sys.stdin.readline()
     if how == "failure":

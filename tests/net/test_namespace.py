@@ -96,4 +96,4 @@ def test_another_system_is_told_what_it_can_do(monkeypatch):
     assert namespace.refusal() == "network namespaces exist on Linux only"
     assert namespace.diagnosis()[1] == "record on the loopback, or use the captures in captures/"
     with pytest.raises(namespace.NamespaceError):
-        namespace.enter()
+        namespace.unshare()
