@@ -30,6 +30,22 @@ def infer_lengths(records, version):
     raise NotImplementedError("infer_lengths")
 
 
+def find_finished(records, version):
+    """Return the place of the client's Finished among its records, counted from 0, or None.
+
+    ``records`` is a list of (type, length), all that a client sent, from the beginning of the connection on;
+    ``version`` is "TLS 1.2" or "TLS 1.3". The client has no certificate. Finished ends the client's part of the
+    handshake. In TLS 1.2, it is the first record after change cipher spec (type 20), and still of type 22. In
+    TLS 1.3, it is the first encrypted record (type 23), and 4 + 32 + 17 or 4 + 48 + 17 bytes long (a header,
+    a hash, and what encryption adds). Anything else in its place is an alert; then, or where the recording ends
+    before it, there is no Finished.
+
+    Time: 15 minutes. Source: RFC 8446 section 4.4.4, RFC 5246 section 7.4.9. Notebook: 05_plaintext_or_tls.
+    """
+    # Question: what does a client know once the other side's Finished fits, and did not know before?
+    raise NotImplementedError("find_finished")
+
+
 def exposure(payloads, said):
     """Measure how much of a conversation on the report wire an eavesdropper recovered.
 

@@ -1,11 +1,23 @@
 """Checks of sheet 03: relative numbers, round trips, and reading the report wire from payloads."""
 
 import random
+import struct
 from functools import cache
 
 from lab.chat import events, report_wire
+from lab.dissect.fields.checksums import ones_sum, pseudo_header
 from lab.exercises.checks.tasks import task
-from lab.exercises.checks.traffic import PLAIN, TLS13, Case, Talk, Tape, line, near_wrap, shipped
+from lab.exercises.checks.traffic import (
+    PLAIN,
+    REPORT_FRAME,
+    TLS13,
+    Case,
+    Talk,
+    Tape,
+    line,
+    near_wrap,
+    shipped,
+)
 
 
 def chatter(tape: Tape, talk: Talk, turns: int) -> None:
@@ -205,6 +217,63 @@ def _round_trips(case: Case, host: str) -> list[tuple[int, int]]:
         if len(places) == 1 and covering:
             trips.append((case.rows[places[0]]["frame"], covering[0] - case.rows[places[0]]["time_us"]))
     return trips
+
+
+@cache
+def summed(seed: int) -> Case:
+    """Return connections with IP options, odd lengths and padded frames; some segments carry a wrong checksum."""
+    dice = random.Random(f"sheet 03 checksums {seed}")
+    tape = Tape(dice)
+    for talk in (Talk(tape), Talk(tape, ip_options=bytes([1, 1, 1, 0]), timestamps=True)):
+        talk.open()
+        chatter(tape, talk, 4)
+        talk.say("client", b"odd")
+        talk.say("server", b"\xff" * 1459)
+    tape.frames.append(carry_twice(*tape.frames[-1]))
+    for place in dice.sample(range(len(tape.frames) - 1), 8):
+        time_ns, frame = tape.frames[place]
+        at = 14 + (frame[14] & 15) * 4 + dice.choice((4, 16))  # in the sequence number, or in the checksum
+        spoilt = bytes([frame[at] ^ dice.randrange(1, 256)])
+        tape.frames[place] = time_ns, frame[:at] + spoilt + frame[at + 1 :]
+    return tape.case(f"two connections, seed {seed}")
+
+
+def carry_twice(time_ns: int, frame: bytes) -> tuple[int, bytes]:
+    """Return the frame with another urgent pointer, so that adding the carries once leaves another carry."""
+    start, total = 14 + (frame[14] & 15) * 4, 14 + int.from_bytes(frame[16:18], "big")
+    segment = frame[start : start + 16] + bytes(4) + frame[start + 20 : total]
+    covered = (
+        pseudo_header(frame[26:30], frame[30:34], 6, len(segment)) + segment + b"\0" * (len(segment) % 2)
+    )
+    without = sum(struct.unpack(f">{len(covered) // 2}H", covered))
+    sums = ((without + word, word) for word in range(1 << 16))
+    pointer = next(word for found, word in sums if (found & 0xFFFF) + (found >> 16) > 0xFFFF)
+    return time_ns + 1000, frame[: start + 18] + struct.pack(">H", pointer) + frame[start + 20 :]
+
+
+def right_checksum(packet: bytes) -> int:
+    header_length, total_length = (packet[0] & 15) * 4, int.from_bytes(packet[2:4], "big")
+    segment = (
+        packet[header_length : header_length + 16] + bytes(2) + packet[header_length + 18 : total_length]
+    )
+    return ~ones_sum(pseudo_header(packet[12:16], packet[16:20], 6, len(segment)) + segment) & 0xFFFF
+
+
+@task("tcp_checksum")
+def test_tcp_checksum(student, seed):
+    rule = (
+        "Sum the pseudo-header (both addresses, zero, 6, length of the segment without the IP header) and the segment "
+        "with zero for its own field, in words of 16 bits, high byte first; an odd end gets a zero byte behind it; add "
+        "carries at the low end until there is none; complement the sum (RFC 1071 section 1, RFC 9293 section 3.1)."
+    )
+    for case in (shipped(REPORT_FRAME), shipped(PLAIN), summed(seed)):
+        for number in case.segments.number.tolist()[:60]:
+            packet = case.frame(number)[14:]
+            given = f"frame {number} of {case.name}, from its IPv4 header on: {len(packet)} bytes"
+            student.expect(
+                "tcp_checksum", packet, right=right_checksum(packet), given=given, rules={"": rule},
+                case=case, frame=number,
+            )  # fmt: skip
 
 
 @task("decode_report")

@@ -3,7 +3,7 @@
 import json
 import random
 
-from lab.dissect.tls.records import APPLICATION_DATA, parse_records, read_records
+from lab.dissect.tls.records import APPLICATION_DATA, HANDSHAKE, parse_records, read_records
 from lab.exercises.checks.tasks import task
 from lab.exercises.checks.traffic import PLAIN, TLS12, TLS13, line, shipped
 
@@ -109,6 +109,55 @@ def test_infer_lengths(student, seed):
         right = [length - overhead for kind, length in kinds if kind == 23]
         given = f"records made up for this check ({version}): handshake, change cipher spec, alerts and data, {kinds!r}"
         student.expect("infer_lengths", kinds, version, right=right, given=given, rules={"": rule})
+
+
+@task("find_finished")
+def test_find_finished(student, seed):
+    rule = (
+        "TLS 1.2: the record right after the client's change cipher spec, if it is of type 22. TLS 1.3: the first "
+        "record of type 23, if its length is that of a header, a hash of 32 or 48 bytes, and 17. An alert in its place, "
+        "or nothing: None (RFC 5246 section 7.4.9, RFC 8446 section 4.4.4)."
+    )
+
+    def ask(records, version, right, given, case=None, frames=None):
+        student.expect(
+            "find_finished", records, version, right=right, given=given, rules={"": rule}, case=case,
+            frame=frames[len(records) - 1] if frames else None,
+        )  # fmt: skip
+
+    dice = random.Random(f"sheet 05 finished {seed}")
+    for version, path in RECORDED.items():
+        case = shipped(path)
+        for flow in case.flows:
+            records = read_records(flow.from_initiator)
+            frames = [one.frame_number for one in records]
+            [right] = [
+                place for place, one in enumerate(records)
+                if one.length in (40, 69) and (version == "TLS 1.3" or one.content_type == HANDSHAKE)
+            ][:1]  # fmt: skip
+            for end in (len(records), right + 1, right, dice.randint(1, right)):
+                given = f"the first {end} records ({version}) from {flow.initiator} in {case.name}"
+                pairs = [(one.content_type, one.length) for one in records[:end]]
+                ask(pairs, version, right if right < end else None, given, case, frames)
+    for name, version, records, right in _openings(dice):
+        ask(records, version, right, f"records made up for this check ({version}): {name}, {records!r}")
+
+
+def _openings(dice):
+    """Yield beginnings of connections that the recordings do not have."""
+    data = [(23, dice.choice((53, 69, dice.randint(18, 300)))) for _ in range(3)]
+    hello, key, change = (22, dice.randint(150, 517)), (22, dice.randint(37, 102)), (20, 1)
+    for finished in ((23, 53), (23, 69)):
+        yield "without change cipher spec", "TLS 1.3", [hello, finished, *data], 1
+        yield "two hellos", "TLS 1.3", [hello, change, hello, finished, *data], 3
+    yield "a refusal", "TLS 1.3", [hello, change, (23, 19)], None
+    yield "a refusal, then more", "TLS 1.3", [hello, change, (23, 19), (23, 53)], None
+    yield "an alert in the clear", "TLS 1.3", [hello, (21, 2)], None
+    yield "a session resumed", "TLS 1.2", [hello, change, (22, 40), *data], 2
+    yield "ChaCha20", "TLS 1.2", [hello, key, change, (22, 32), *data], 3
+    yield "a refusal", "TLS 1.2", [hello, (21, 2)], None
+    yield "an alert after change cipher spec", "TLS 1.2", [hello, key, change, (21, 26), (22, 40)], None
+    yield "nothing", dice.choice(list(RECORDED)), [], None
 
 
 @task("exposure")

@@ -1,5 +1,7 @@
 """Sheet 03 with list comprehensions and masks."""
 
+import struct
+
 
 def relative_numbers(segments):
     isn = {}
@@ -47,3 +49,15 @@ def decode_report(reads):
         else:
             result.append(("say", str(read, "utf-8", "replace")))
     return result
+
+
+def tcp_checksum(packet):
+    start, end = packet[0] % 16 * 4, packet[2] << 8 | packet[3]
+    segment = packet[start:end]
+    words = list(struct.unpack(f"!{len(segment) // 2}H", segment[: len(segment) // 2 * 2]))
+    words[8] = 0
+    if len(segment) & 1:
+        words.append(segment[-1] << 8)
+    words += struct.unpack("!4H", packet[12:20])
+    words += [6, len(segment)]
+    return -sum(words) % 0xFFFF

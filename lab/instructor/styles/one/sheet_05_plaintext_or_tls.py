@@ -43,3 +43,12 @@ def exposure(payloads, said):
     right = sum((claimed & truth).values())
     total = sum(truth.values())
     return {"right": right, "wrong": sum((claimed - truth).values()), "total": total, "share": right / max(total, 1)}
+
+
+def find_finished(records, version):
+    kinds = [kind for kind, _ in records]
+    if version == "TLS 1.2":
+        place = kinds.index(20) + 1 if 20 in kinds else len(kinds)
+        return place if kinds[place : place + 1] == [22] else None
+    if 23 in kinds and records[kinds.index(23)][1] - 21 in {32, 48}:
+        return kinds.index(23)

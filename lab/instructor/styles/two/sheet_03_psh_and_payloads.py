@@ -68,3 +68,19 @@ def decode_report(reads):
             )
             out.append(event or ("say", text))
     return out
+
+
+def tcp_checksum(packet):
+    end = packet[2] * 256 + packet[3]
+    start = (packet[0] & 15) * 4
+    data = list(packet[12:20]) + [0, 6, (end - start) // 256, (end - start) % 256]
+    for i in range(start, end):
+        data.append(0 if i - start in (16, 17) else packet[i])
+    if len(data) % 2 == 1:
+        data.append(0)
+    result = 0
+    for i in range(0, len(data), 2):
+        result += data[i] * 256 + data[i + 1]
+        if result > 65535:
+            result -= 65535
+    return result ^ 65535

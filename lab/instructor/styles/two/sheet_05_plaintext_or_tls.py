@@ -50,3 +50,16 @@ def exposure(payloads, said):
     except ZeroDivisionError:
         share = 0.0
     return {"share": share, "total": len(said), "wrong": wrong, "right": right}
+
+
+def find_finished(records, version):
+    before = None
+    for number, (kind, length) in enumerate(records):
+        if version == "TLS 1.2" and before == 20:
+            return number if kind == 22 else None
+        if version == "TLS 1.3" and kind == 23:
+            if length == 53 or length == 69:
+                return number
+            break
+        before = kind
+    return None
