@@ -26,6 +26,8 @@ from lab.net.lan import Host
 WAIT_S = 20  # until something must have been heard, accepted or probed
 POLL_S = 0.01  # how often the kernel's state of a socket is read; nothing notifies of a change in it
 
+ESTABLISHED, SYN_SENT = 1, 2  # states (linux, net/tcp_states.h)
+
 
 class BareSocketError(RecordingError):
     """A bare socket cannot do what it was asked; one line that says why."""
@@ -48,6 +50,7 @@ class BareSocket:
     def listen(self, port: int) -> None:
         """Be a server: from now on one client can connect."""
         with self._trying_to("listen"):
+            self._listener = self.host.open_socket()
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._listener.bind(("", port))
             self._listener.listen()
@@ -71,13 +74,17 @@ class BareSocket:
         the system's own where they are 0.
         """
         with self._trying_to("connect"):
-            self._socket.close()  # after a connection that was refused, this is another one
-            self._socket = self.host.open_socket()
+            if self._socket.fileno() < 0:  # it has had a connection, or was refused one
+                self._socket = self.host.open_socket()
             self._socket.bind(("", source_port))
             if receive_buffer:  # before the connection is made: the SYN already announces the window
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             self._socket.settimeout(WAIT_S)
-            self._socket.connect((address, port))
+            try:
+                self._socket.connect((address, port))
+            except OSError:
+                self._socket.close()
+                raise
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, no_delay)
 
     def say(self, *pieces: bytes, wait: bool = True) -> None:
@@ -113,6 +120,10 @@ class BareSocket:
         """Read until the other side has closed."""
         return self.hear(b"")
 
+    def has_sent_syn(self) -> bool:
+        """Return whether it is connecting or connected."""
+        return self._information()[0] in (ESTABLISHED, SYN_SENT)  # tcpi_state
+
     def probe(self, times: int) -> None:
         """Wait until this host's kernel has probed a closed window so often (the cable must be slow enough to see it)."""
         deadline, seen, was_probing = time.monotonic() + WAIT_S, 0, False
@@ -121,8 +132,7 @@ class BareSocket:
                 if time.monotonic() > deadline:
                     raise OSError("no closed window is being probed")
                 time.sleep(POLL_S)
-                information = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)
-                is_probing = information[3] > 0  # linux/tcp.h: tcpi_probes, those without an answer yet
+                is_probing = self._information()[3] > 0  # tcpi_probes: those without an answer yet
                 seen += is_probing and not was_probing
                 was_probing = is_probing
 
@@ -142,6 +152,10 @@ class BareSocket:
         """Close everything. May be called twice."""
         self._socket.close()
         self._listener.close()
+
+    def _information(self) -> bytes:
+        """Return the beginning of what the kernel knows of the socket (linux/tcp.h, struct tcp_info)."""
+        return self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)
 
     @contextmanager
     def _trying_to(self, action: str) -> Iterator[None]:

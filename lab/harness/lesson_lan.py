@@ -4,15 +4,16 @@ The cable of PC 1 takes 30 ms each way: a whole flight of segments has left befo
 path, however fast this machine is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from lab.harness.console_log import ConsoleLog
+from lab.harness.bare_socket import BareSocket
 from lab.harness.lan_tap import Recording
-from lab.harness.remote_chat import RemoteServer
+from lab.harness.remote_chat import ConsoleLog, RemoteServer
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Lan
 from lab.net.plan import REPORT_LAN
@@ -38,6 +39,27 @@ def chat_server(lan: Lan, program: str = "lab/server.py") -> Iterator[ConsoleLog
     log = ConsoleLog()
     with RemoteServer(lan["server"], REPORT_PORT, log.console, program):
         yield log
+
+
+@contextmanager
+def connection(lan: Lan, **options: Any) -> Iterator[tuple[BareSocket, BareSocket]]:
+    """Yield the server's end of a connection and PC 1's, which connects with these options."""
+    with BareSocket(lan["server"]) as server, BareSocket(lan["PC1"]) as client:
+        server.listen(REPORT_PORT)
+        client.connect(lan["server"].address, REPORT_PORT, **options)
+        server.accept()
+        yield server, client
+
+
+def send_all(sender: BareSocket, receiver: BareSocket, pieces: Sequence[bytes], until: bytes) -> None:
+    """Send these pieces, one ``send`` each; the receiver answers when it has heard ``until``, and both close."""
+    sender.say(*pieces, wait=False)
+    receiver.hear(until)
+    receiver.say(b"got it")
+    sender.hear(until=b"got it")  # and only now is the connection closed: a FIN would reveal a loss, too
+    sender.leave()
+    receiver.hear_to_the_end()
+    receiver.leave(wait=True)
 
 
 def comment_of(path: Path, place: str) -> str:

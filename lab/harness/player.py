@@ -1,9 +1,9 @@
 """The script player: real clients that do what a script says, step by step.
 
 A step is over when everyone in the room has received its broadcast, which the player sees; it waits for a time only to
-keep the pace of people, where the script has one (``pace_s``). On
-the report wire that also keeps one read one message, so that a script plays the same every time. A user's arrival is the
-one step that no client sees there; the server's console shows it.
+keep the pace of people, where the script has one (``pace_s``). On the report wire that also keeps one read one message,
+so that a script plays the same every time. A user's arrival is the one step that no client sees there; the server's
+console shows it.
 """
 
 import queue
@@ -15,7 +15,7 @@ from lab.chat import events
 from lab.chat.client import ChatClient
 from lab.chat.events import Event, Lost
 from lab.chat.wires import WIRES
-from lab.harness.console_log import STEP_S, ConsoleLog
+from lab.harness.remote_chat import STEP_S, ConsoleLog
 from lab.harness.script import Script, Step
 from lab.harness.tap import RecordingError
 
@@ -37,6 +37,7 @@ class Player:
         self.script, self._log, self._wire = script, log, WIRES[wire]
         self._make_client, self._after_step = make_client, after_step
         self._present: dict[str, ChatClient] = {}
+        self.started_ns = time.time_ns()
         self.users: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.tls_version: str | None = None
@@ -58,11 +59,9 @@ class Player:
 
     def _note(self, step: Step) -> None:
         """Write down what is about to happen, and when."""
-        event: dict[str, Any] = {"time_ns": time.time_ns(), "who": step.who, "action": step.action}
-        event |= {"text": step.text} if step.text else {}
-        event |= {"to": step.to} if step.to else {}
-        event |= {"vote": True} if step.vote else {}
-        self.events.append(event)
+        said = {"text": step.text, "to": step.to, "vote": step.vote}
+        event = {"time_ns": time.time_ns(), "who": step.who, "action": step.action}
+        self.events.append(event | {key: value for key, value in said.items() if value})
 
     def _do(self, step: Step) -> None:
         match step.action:

@@ -17,12 +17,33 @@ from pathlib import Path
 from lab.chat.client import ChatClient
 from lab.chat.connection import ConnectionLost, Dial
 from lab.chat.listener import ServerError
+from lab.harness.tap import RecordingError
 from lab.net.lan import Host
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_S = 10
+STEP_S = 10  # until a line must have been printed, or a step be over
 ACKNOWLEDGE_S = 20  # until what was sent must be acknowledged
 POLL_S = 0.005  # how often the kernel's table of sockets is read; nothing notifies of a change in it
+
+
+class ConsoleLog:
+    """The lines that a server's console has printed, and a way for another thread to wait for one."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self.lines: list[str] = []
+
+    def console(self, line: str) -> None:
+        with self._changed:
+            self.lines.append(line)
+            self._changed.notify_all()
+
+    def wait_for(self, start: str) -> None:
+        """Wait until a line begins with ``start``. Raises RecordingError where none does in time."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: any(line.startswith(start) for line in self.lines), STEP_S):
+                raise RecordingError(f"the server never printed {start!r}; it printed {self.lines}")
 
 
 class RemoteServer:
@@ -110,7 +131,7 @@ def wait_until_acknowledged(server: RemoteServer, clients: Iterable[ChatClient])
 
 
 def _has_unacknowledged(server: RemoteServer) -> bool:
-    """Whether a TCP socket of its host has bytes on the way (proc(5): tx_queue in /proc/net/tcp)."""
+    """Return whether a TCP socket of its host has bytes on the way (proc(5): tx_queue in /proc/net/tcp)."""
     try:
         table = Path(f"/proc/{server.process.pid}/net/tcp").read_text()
     except OSError:
@@ -120,7 +141,7 @@ def _has_unacknowledged(server: RemoteServer) -> bool:
 
 
 def _is_unacknowledged(client: ChatClient) -> bool:
-    """Whether its socket has bytes on the way (tcp(7): SIOCOUTQ)."""
+    """Return whether its socket has bytes on the way (tcp(7): SIOCOUTQ)."""
     import fcntl  # not on Windows, which has no LAN either
     import termios
 

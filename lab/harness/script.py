@@ -1,7 +1,7 @@
 """A conversation as data: who does what, in which order. It is the truth that every analysis is scored against.
 
 A ``Script`` is a list of steps; ``make_script(seed)`` draws one for the report's three users. Seed 0 begins with the
-report's own session (``hello`` in its frame 1193); the same seed gives the same conversation on every machine. Two things
+report's own session (``hello`` in its frame 1193); the same seed makes the same conversation on every machine. Two things
 are planted for the eavesdropper: a secret word in one of the lines, and a vote whose answers are "yes" and "no".
 """
 
@@ -76,7 +76,7 @@ class Script:
 
     @property
     def users(self) -> tuple[str, ...]:
-        """Who takes part, in order of arrival."""
+        """The names of those who take part, in order of arrival."""
         return tuple(step.who for step in self.steps if step.action == "join")
 
     @property
@@ -106,9 +106,7 @@ REPORT_SCRIPT = Script(
 
 def make_script(seed: int = 0) -> Script:
     """Return the conversation of this seed: three users, 18 lines to all, two private ones."""
-    dice = random.Random(
-        f"lab script {seed}"
-    )  # a text seed draws the same on every version of Python since 3.2
+    dice = random.Random(f"lab script {seed}")  # a text draws the same on every version of Python since 3.2
     brandon, john, alice = USERS
     opening = OPENINGS[0] if seed == 0 else dice.choice(OPENINGS)
     replies = dice.sample(REPLIES, 2)

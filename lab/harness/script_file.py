@@ -62,7 +62,7 @@ def parse_script(text: str, source: str) -> Script:
 
 
 class _Room:
-    """Who is present as the lines are read, and the steps so far. Methods raise ValueError."""
+    """The users present as the lines are read, and the steps so far. Methods raise ValueError."""
 
     def __init__(self) -> None:
         self.present: dict[str, None] = {}  # an ordered set
@@ -127,9 +127,7 @@ def _spoken(who: str, text: str, present: dict[str, None]) -> Step:
     echoed = ReportWire.encode(said)
     if len(echoed) > READ_BYTES:
         raise ValueError(f"with the name, a line takes up to {READ_BYTES} bytes on the report wire")
-    if not to and (
-        report_wire.read_request(text.encode()) != events.Say(text)
-        or report_wire.read_replies(echoed) != [said]
-    ):
+    read = report_wire.read_request(text.encode()), report_wire.read_replies(echoed)
+    if not to and read != (events.Say(text), [said]):
         raise ValueError(f"{text!r} has another meaning on the report wire")
     return Step(who, "tell" if to else "say", text, to)

@@ -8,7 +8,6 @@ each session inside a namespace of the kit's (``lab.net.namespace``), where it m
 """
 
 import ssl
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
@@ -18,6 +17,7 @@ from typing import Any
 
 from lab.chat.client import ChatClient
 from lab.chat.connection import ConnectionLost, reason
+from lab.chat.features import Feature
 from lab.chat.features.accounts import RoomPassword
 from lab.chat.features.private import Private
 from lab.chat.listener import ServerError
@@ -25,11 +25,10 @@ from lab.chat.login import ChatError, Login
 from lab.chat.private_file import make_private
 from lab.chat.server import ChatServer
 from lab.chat.tls import client_context, server_context
-from lab.harness.console_log import ConsoleLog
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, Entry, make_way, sha256_of, write_manifest
 from lab.harness.player import Player
-from lab.harness.remote_chat import RemoteServer, dial_from, wait_until_acknowledged
+from lab.harness.remote_chat import ConsoleLog, RemoteServer, dial_from, wait_until_acknowledged
 from lab.harness.script import Script, make_script
 from lab.harness.tap import RecordingError, RecordingRefused, Tap, how_to_record, loopback, may_record
 from lab.harness.tunnel import Tunnel
@@ -40,8 +39,9 @@ from lab.net.lan import Lan
 from lab.net.plan import LanRefused
 from lab.setup.folder_lock import Locked, folder_lock
 
+LOOPBACK = "127.0.0.1"
 SERVER_NAME = "chat.lab.test"  # in the certificate, and expected by clients (RFC 6761: never a real name)
-CERTIFICATE_NAMES = (SERVER_NAME, "localhost", "127.0.0.1")
+CERTIFICATE_NAMES = (SERVER_NAME, "localhost", LOOPBACK)
 SESSION_S = 600  # until a session must have been played
 BREAK_OFF = (ChatError, ServerError, ConnectionLost)
 KEY_LOG_NOTE = (
@@ -60,17 +60,15 @@ def record(
 ) -> dict[str, Any]:
     """Record a script (None: the conversation of ``seed``) once for each variant into the folder ``out``.
 
-    A variant is a Variant, or "none", "1.2", "1.3" for the report wire in plaintext or over that version of TLS.
-
-    ``port`` None takes the report's, or any free one where that is taken. Return the manifest that was written.
-    Raises RecordingRefused where this user may not record at all, RecordingError for anything else that goes wrong.
+    A variant may be given as for ``as_variant``. ``port`` None takes the report's, or any free one where that is taken.
+    Return the manifest that was written. Raises RecordingRefused where this user may not record at all, RecordingError
+    for anything else that goes wrong.
     """
     out, script = Path(out), script or make_script(seed)
     if (pauses_s := sum(script.pauses_s)) > SESSION_S / 2:
         text = f"at this pace the pauses alone take {pauses_s:.0f} s of the {SESSION_S} s that a session may last"
         raise RecordingError(f"{text}; take a smaller --pace")
-    # Each once: a second recording would overwrite the first.
-    chosen = dict.fromkeys(map(as_variant, variants))
+    chosen = dict.fromkeys(map(as_variant, variants))  # each once: a second would overwrite the first
     with session_recorder() as (record_one, where), recording_into(out):
         make_way(out, [f"{variant.name}.pcapng" for variant in chosen], say)
         recordings = []
@@ -151,26 +149,18 @@ def record_session(
     path.with_suffix(".keys").unlink(missing_ok=True)  # those of an earlier recording would not open this one
     key_log_path = path.with_suffix(".keys") if key_log and variant.tls != "none" else None
     password = script.password or None if variant.wire == "json" else None
-    log, started_ns = ConsoleLog(), time.time_ns()
+    log = ConsoleLog()
     with ExitStack() as stack:
         server_tls, client_tls = _contexts(stack, variant, key_log_path)
-        server = _started_server(script, variant, port, server_tls, log)
+        server = _start_server(script, variant, port, server_tls, log.console)
         stack.callback(server.stop)
         entry_port = tapped_port = server.port
         tunnel = None
         if variant.disguise:
             tunnel = stack.enter_context(Tunnel(variant.disguise, server.port, script.seed))
             entry_port, tapped_port = tunnel.entry_port, tunnel.port
-        login = Login(
-            "",
-            "127.0.0.1",
-            entry_port,
-            client_tls,
-            variant.wire,
-            password,
-            variant.pad_to,
-            server_name=SERVER_NAME,
-        )
+        login = Login("", LOOPBACK, entry_port, client_tls, variant.wire, password, variant.pad_to)
+        login = replace(login, server_name=SERVER_NAME)
         played = script.source or f"seed {script.seed}"
         comment = f"Chat of the lab kit, script {played}, {variant.wire} wire, {variant.label}; on loopback."
         with Tap(path, tapped_port, comment=comment) as tap:
@@ -183,7 +173,7 @@ def record_session(
     if tunnel:  # the recorded connections are those from its entry
         for user, (address, user_port) in zip(player.users, tunnel.endpoints, strict=True):
             user |= {"address": address, "port": user_port}
-    entry = _entry(path, player, started_ns, tap.frames, loopback(), ("127.0.0.1", tapped_port), variant)
+    entry = _entry(path, variant, player, tap.frames, loopback(), LOOPBACK, tapped_port)
     entry |= {"secrets": [*script.secrets, *([password] if password else [])]}
     if variant.tls != "none":
         entry |= {"server_name": SERVER_NAME, "certificate_names": list(CERTIFICATE_NAMES)}
@@ -211,7 +201,7 @@ def record_on_lan(
     were slow enough for that; here it keeps an ACK from riding along with the next message.
     """
     comment = f"Chat of the lab kit on {network}, plaintext; recorded at {', '.join(places)}."
-    log, started_ns = ConsoleLog(), time.time_ns()
+    log = ConsoleLog()
     address = lan["server"].address
     clients: list[ChatClient] = []
 
@@ -225,18 +215,12 @@ def record_on_lan(
             player = Player(script, client_of, log, lambda: wait_until_acknowledged(server, clients))
             player.play()
     frames, interface = sum(recording.frames.values()), ", ".join(recording.frames)
-    entry = _entry(path, player, started_ns, frames, interface, (address, port), Variant())
+    entry = _entry(path, Variant(), player, frames, interface, address, port)
     return entry | {"hosts": {one.name: one.plan.nics[0].addresses[0] for one in lan.hosts.values()}}
 
 
 def _entry(
-    path: Path,
-    player: Player,
-    started_ns: int,
-    frames: int,
-    interface: str,
-    server: tuple[str, int],
-    variant: Variant,
+    path: Path, variant: Variant, player: Player, frames: int, interface: str, address: str, port: int
 ) -> Entry:
     return {
         "file": path.name,
@@ -250,8 +234,8 @@ def _entry(
         "pad_to": variant.pad_to,
         "disguise": variant.disguise,
         "interface": interface,
-        "started_ns": started_ns,
-        "server": {"address": server[0], "port": server[1]},
+        "started_ns": player.started_ns,
+        "server": {"address": address, "port": port},
         "users": player.users,
         "events": player.events,
     }
@@ -266,35 +250,29 @@ def _contexts(stack: ExitStack, variant: Variant, key_log_path: Path | None) -> 
         return None, None
     from lab.harness import certificates
 
-    made = certificates.issue(stack.enter_context(TemporaryDirectory(prefix="lab-keys-")), CERTIFICATE_NAMES)
+    folder = stack.enter_context(TemporaryDirectory(prefix="lab-keys-"))
+    made = certificates.issue(folder, CERTIFICATE_NAMES)
     if key_log_path:
         make_private(key_log_path)
         key_log_path.write_text(KEY_LOG_NOTE)
-    return (
-        server_context(made.certificate, made.key, variant.tls),
-        client_context(made.ca, variant.tls, key_log_path),
-    )
+    client = client_context(made.ca, variant.tls, key_log_path)
+    return server_context(made.certificate, made.key, variant.tls), client
 
 
-def _started_server(
-    script: Script, variant: Variant, port: int | None, tls: Tls, log: ConsoleLog
+def _start_server(
+    script: Script, variant: Variant, port: int | None, tls: Tls, console: Callable[[str], None]
 ) -> ChatServer:
     """Start the server on ``port``; None: on the report's port, or where that is taken on any free one."""
-    for candidate in (REPORT_PORT, 0) if port is None else (port,):
-        server = ChatServer(
-            "127.0.0.1",
-            candidate,
-            tls,
-            log.console,
-            tls_only=tls is not None,
-            features=[Private(), *([RoomPassword(script.password)] if script.password else [])]
-            if variant.wire == "json"
-            else [],
-            pad_to=variant.pad_to,
-        )
-        try:
-            return server.start()
-        except ServerError:
-            if port is not None or candidate == 0:
-                raise
-    raise AssertionError("the last candidate has been returned or has raised")
+    features: list[Feature] = [Private()] if variant.wire == "json" else []
+    if features and script.password:
+        features.append(RoomPassword(script.password))
+    wanted = REPORT_PORT if port is None else port
+    server = ChatServer(
+        LOOPBACK, wanted, tls, console, tls_only=tls is not None, features=features, pad_to=variant.pad_to
+    )
+    try:
+        return server.start()
+    except ServerError:
+        if port is not None:
+            raise
+    return _start_server(script, variant, 0, tls, console)

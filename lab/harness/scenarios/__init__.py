@@ -1,7 +1,7 @@
 """Scenarios: each is one function in one file of this folder, and makes one recording on a LAN of the kit.
 
     @scenario(notebook="06")
-    def back_off(path: Path) -> Entry:
+    def back_off(path: Path) -> Truth:
         "One segment, lost three times in a row, at the sender."
         return transfer(path, "PC1", "drop the next three data segments from PC1", count=1)
 
@@ -20,13 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-Play = Callable[[Path], dict[str, Any]]
+Truth = dict[str, Any]  # what is true of one recording: JSON
+Play = Callable[[Path], Truth]
 _REGISTERED: "dict[str, Scenario]" = {}
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """How a recording is made. ``play`` takes the file to write and returns its part of the manifest."""
+    """A recording to be made. ``play`` takes the file to write and returns its part of the manifest."""
 
     play: Play
     notebook: str

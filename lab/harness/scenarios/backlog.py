@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.scenarios.crowd import connect_while_stopped
 
 
 @scenario(notebook="07")
-def backlog(path: Path) -> Entry:
+def backlog(path: Path) -> Truth:
     """Eight clients connect to a busy server with a backlog of 4096, at the server."""
     return connect_while_stopped(path, "lab/stages/backlog.py")

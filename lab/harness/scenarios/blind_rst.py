@@ -8,22 +8,18 @@ from scapy.layers.l2 import Ether
 
 from lab.harness.bare_socket import WAIT_S, BareSocket, BareSocketError
 from lab.harness.lesson_lan import CABLE_S, lesson_lan
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
 from lab.harness.variant import REPORT_PORT
 from lab.net.host_agent import HostAgent
 
 FRAMES = "lab.harness.scenarios.blind_rst:FrameCommands"
 ETH_P_IP = 0x0800
-OUTSIDE, INSIDE = (
-    -1000,
-    1000,
-)  # the guesses: how far they are from the next number, on either side of the window's edge
+OUTSIDE, INSIDE = -1000, 1000  # how far guesses are from the next number: on either side of the window's edge
 
 
 @scenario(notebook="02")
-def blind_rst(path: Path) -> Entry:
+def blind_rst(path: Path) -> Truth:
     """PC 2 sends RSTs in PC 1's name, one with the right number and two with guessed ones, at the server."""
     with (
         lesson_lan(path, "server") as lan,
@@ -62,11 +58,8 @@ def false_rst(segment: bytes, mac: str, offset: int) -> bytes:
     seen = Ether(segment)
     number = (seen[TCP].seq + len(seen[TCP].payload) + offset) % 2**32
     ip = IP(src=seen[IP].src, dst=seen[IP].dst)
-    return bytes(
-        Ether(src=mac, dst=seen.dst)
-        / ip
-        / TCP(sport=seen.sport, dport=seen.dport, flags="R", seq=number, window=0)
-    )
+    rst = TCP(sport=seen.sport, dport=seen.dport, flags="R", seq=number, window=0)
+    return bytes(Ether(src=mac, dst=seen.dst) / ip / rst)
 
 
 def _expect_reset(server: BareSocket) -> None:

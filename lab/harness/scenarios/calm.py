@@ -2,46 +2,31 @@
 
 from pathlib import Path
 
-from lab.harness.bare_socket import BareSocket
-from lab.harness.lesson_lan import CABLE_S, lesson_lan
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
-from lab.harness.variant import REPORT_PORT
+from lab.harness.lesson_lan import CABLE_S, connection, lesson_lan, send_all
+from lab.harness.scenarios import Truth, scenario
 
 SEGMENTS, SEGMENT_BYTES = 10, 1000
 
 
 @scenario(notebook="06")
-def calm(path: Path) -> Entry:
+def calm(path: Path) -> Truth:
     """Ten segments over a cable of 30 ms each way, at the sender."""
     return transfer(path, "PC1")
 
 
 def transfer(
     path: Path, place: str, order: str = "", before_connect: bool = False, count: int = SEGMENTS
-) -> Entry:
+) -> Truth:
     """PC 1 sends ``count`` segments of 1000 bytes, one send each, under an order; the server answers at the end."""
     pieces = [numbered(number) for number in range(1, count + 1)]
-    with (
-        lesson_lan(path, place) as lan,
-        BareSocket(lan["server"]) as server,
-        BareSocket(lan["PC1"]) as sender,
-    ):
-        server.listen(REPORT_PORT)
+    with lesson_lan(path, place) as lan:
         if order and before_connect:
             lan.order(order)
-        sender.connect(lan["server"].address, REPORT_PORT, no_delay=True)
-        server.accept()
-        lan.settle()
-        if order and not before_connect:
-            lan.order(order)
-        sender.say(*pieces)
-        server.hear(until=pieces[-1])
-        server.say(b"got it")
-        sender.hear(until=b"got it")  # and only now is the connection closed: a FIN would reveal a loss, too
-        sender.leave()
-        server.hear_to_the_end()
-        server.leave()
+        with connection(lan, no_delay=True) as (server, sender):
+            lan.settle()
+            if order and not before_connect:
+                lan.order(order)
+            send_all(sender, server, pieces, until=pieces[-1])
     orders, sent_bytes = [order] if order else [], count * SEGMENT_BYTES
     return {"orders": orders, "place": place, "sent_bytes": sent_bytes, "cable_s": CABLE_S}
 

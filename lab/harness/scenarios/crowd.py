@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,28 +10,24 @@ from pathlib import Path
 
 from lab.chat import events
 from lab.chat.report_wire import ReportWire
-from lab.harness.bare_socket import BareSocket
-from lab.harness.console_log import ConsoleLog
+from lab.harness.bare_socket import POLL_S, BareSocket
 from lab.harness.lesson_lan import CABLE_S, lesson_lan
-from lab.harness.manifest import Entry
-from lab.harness.remote_chat import RemoteServer
-from lab.harness.scenarios import scenario
+from lab.harness.remote_chat import ConsoleLog, RemoteServer
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
 from lab.harness.variant import REPORT_PORT
-from lab.net.lan import Lan
 
 CLIENTS, FIT = 8, 6  # all; those that a backlog of 5 takes on Linux
 SYN_S = 20  # until all of them must have sent a SYN
-ESTABLISHED, SYN_SENT = "01", "02"  # states in /proc/net/tcp (proc(5))
 
 
 @scenario(notebook="07")
-def crowd(path: Path) -> Entry:
+def crowd(path: Path) -> Truth:
     """Eight clients connect to a busy server with a backlog of 5, at the server."""
     return connect_while_stopped(path, "lab/stages/nodelay.py")
 
 
-def connect_while_stopped(path: Path, program: str) -> Entry:
+def connect_while_stopped(path: Path, program: str) -> Truth:
     """Eight clients connect while the server's program is stopped; then it goes on and accepts them."""
     log = ConsoleLog()
     users = [f"user {number}" for number in range(1, CLIENTS + 1)]
@@ -46,7 +41,8 @@ def connect_while_stopped(path: Path, program: str) -> Entry:
             connecting = [
                 threads.submit(client.connect, lan["server"].address, REPORT_PORT) for client in clients[FIT:]
             ]
-            _wait_for_syns(lan)
+            _wait_for_syns(clients)
+            lan.settle()
         for done in connecting:
             done.result()
         for user, client in zip(users, clients, strict=True):
@@ -72,13 +68,10 @@ def _stopped(server: RemoteServer) -> Iterator[None]:
         os.kill(program, signal.SIGCONT)
 
 
-def _wait_for_syns(lan: Lan) -> None:
-    """Wait until every client on PC 1 is connected or has sent its SYN."""
-    command = [sys.executable, "-c", "print(open('/proc/net/tcp').read())"]
-    deadline, count = time.monotonic() + SYN_S, 0
-    while count < CLIENTS:
+def _wait_for_syns(clients: list[BareSocket]) -> None:
+    """Wait until every client is connected or has sent its SYN."""
+    deadline = time.monotonic() + SYN_S
+    while not all(client.has_sent_syn() for client in clients):
         if time.monotonic() > deadline:
-            raise RecordingError(f"only {count} of {CLIENTS} clients have sent a SYN")
-        rows = [line.split() for line in lan["PC1"].run(command).stdout.splitlines()[1:] if line.strip()]
-        count = sum(row[3] in (ESTABLISHED, SYN_SENT) for row in rows)
-    lan.settle()
+            raise RecordingError("some clients have not sent a SYN")
+        time.sleep(POLL_S)

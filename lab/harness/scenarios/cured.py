@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.scenarios.frozen import silent_reader
 
 
 @scenario(notebook="07")
-def cured(path: Path) -> Entry:
+def cured(path: Path) -> Truth:
     """A silent reader in the room of a broadcaster, at the server."""
     return silent_reader(path, "lab/stages/broadcaster.py")

@@ -9,8 +9,7 @@ from lab.chat.json_wire import JsonWire
 from lab.harness.bare_socket import BareSocket, BareSocketError
 from lab.harness.lan_tap import Recording
 from lab.harness.lesson_lan import chat_server, comment_of
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Lan
 from lab.net.plan import REPORT_LAN
@@ -25,12 +24,12 @@ WAIT_S = 0.6  # after which nobody waits for a line any more
 
 
 @scenario(notebook="07")
-def frozen(path: Path) -> Entry:
+def frozen(path: Path) -> Truth:
     """A silent reader in the room of a server with one lock, at the server."""
     return silent_reader(path, "lab/stages/framed.py")
 
 
-def silent_reader(path: Path, program: str) -> Entry:
+def silent_reader(path: Path, program: str) -> Truth:
     """Brandon talks, John listens, Alice stops reading."""
     said = [f"line {number:>2} ".ljust(500, ".") for number in range(1, ROOM_LINES + 1)]
     plans = [replace(plan, sysctl=SMALL_BUFFERS) if plan.name == "server" else plan for plan in REPORT_LAN]

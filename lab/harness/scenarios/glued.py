@@ -6,23 +6,20 @@ from lab.chat import events
 from lab.chat.wires import WIRES
 from lab.harness.bare_socket import BareSocket
 from lab.harness.lesson_lan import chat_server, lesson_lan
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.variant import REPORT_PORT
 
 QUICK = ("hello", "how are you?", "bye")  # three messages, said in one breath
-LONG = (
-    "a" + "é" * 600
-)  # 1201 bytes in UTF-8, so that byte 1024, where a read ends, is the middle of a character
+LONG = "a" + "é" * 600  # 1201 bytes in UTF-8; byte 1024, where a read ends, is the middle of a character
 
 
 @scenario(notebook="04")
-def glued(path: Path) -> Entry:
+def glued(path: Path) -> Truth:
     """Three quick messages and a long one on the report wire, at the server."""
     return talk(path, wire="report")
 
 
-def talk(path: Path, *, wire: str, no_delay: bool = False, order: str = "") -> Entry:
+def talk(path: Path, *, wire: str, no_delay: bool = False, order: str = "") -> Truth:
     """Brandon says three things in one breath, and then a long one."""
     encode = WIRES[wire]().encode
     with lesson_lan(path, "server") as lan, chat_server(lan) as log, BareSocket(lan["PC1"]) as brandon:

@@ -2,26 +2,16 @@
 
 from pathlib import Path
 
-from lab.harness.bare_socket import BareSocket
-from lab.harness.lesson_lan import CABLE_S, lesson_lan
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
-from lab.harness.variant import REPORT_PORT
+from lab.harness.lesson_lan import CABLE_S, connection, lesson_lan
+from lab.harness.scenarios import Truth, scenario
 
 ORDER = "drop the ACK from PC1"
 
 
 @scenario(notebook="02")
-def half_close(path: Path) -> Entry:
+def half_close(path: Path) -> Truth:
     """A client that closes first, hears on, and whose last ACK is lost, at the client."""
-    with (
-        lesson_lan(path, "PC1") as lan,
-        BareSocket(lan["server"]) as server,
-        BareSocket(lan["PC1"]) as client,
-    ):
-        server.listen(REPORT_PORT)
-        client.connect(lan["server"].address, REPORT_PORT)
-        server.accept()
+    with lesson_lan(path, "PC1") as lan, connection(lan) as (server, client):
         client.say(b"that is all")
         client.half_close()
         server.hear_to_the_end()

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.scenarios.calm import transfer
 
 
 @scenario(notebook="06")
-def held_syn_ack(path: Path) -> Entry:
+def held_syn_ack(path: Path) -> Truth:
     """A SYN-ACK that takes one and a half seconds, at the initiator."""
     return transfer(path, "PC1", "hold the SYN-ACK 1.5 s", before_connect=True, count=1)

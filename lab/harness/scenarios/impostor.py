@@ -14,8 +14,7 @@ from lab.chat.connection import ConnectionLost
 from lab.harness.bare_socket import WAIT_S
 from lab.harness.certificates import issue
 from lab.harness.lesson_lan import CABLE_S, lesson_lan
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Host
 
@@ -25,14 +24,12 @@ SECRET = "the password is swordfish"
 
 
 @scenario(notebook="05")
-def impostor(path: Path) -> Entry:
+def impostor(path: Path) -> Truth:
     """Four clients ask for chat.lab.test, and PC 2 answers three of them, at the client."""
     with tempfile.TemporaryDirectory() as folder, lesson_lan(path, "PC1") as lan:
         names = {"wrong authority": NAME, "wrong name": "pc2.lab.test", "right": NAME}
         made = {which: issue(Path(folder) / which, [name]) for which, name in names.items()}
-        trusted = (
-            Path(folder) / "trusted.pem"
-        )  # two authorities; PC 2 has a certificate of one, for its own name
+        trusted = Path(folder) / "trusted.pem"  # two authorities, one of which knows PC 2 by its own name
         trusted.write_text(made["wrong name"].ca.read_text() + made["right"].ca.read_text())
         meetings = []
         for which, host, ca in (
@@ -44,15 +41,8 @@ def impostor(path: Path) -> Entry:
             server = tls.server_context(made[which].certificate, made[which].key, VERSION)
             refusal, heard = _meet(lan["PC1"], ca, lan[host], server)
             lan.settle()
-            meetings.append(
-                {
-                    "certificate": which,
-                    "host": host,
-                    "checked": ca is not None,
-                    "refusal": refusal,
-                    "heard": heard,
-                }
-            )
+            met = {"certificate": which, "host": host, "checked": ca is not None}
+            meetings.append(met | {"refusal": refusal, "heard": heard})
     return {"place": "PC1", "server_name": NAME, "meetings": meetings, "cable_s": CABLE_S}
 
 

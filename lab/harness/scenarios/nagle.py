@@ -6,8 +6,7 @@ from lab.chat import events
 from lab.chat.report_wire import ReportWire
 from lab.harness.bare_socket import BareSocket
 from lab.harness.lesson_lan import chat_server, lesson_lan
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.scenarios.glued import QUICK
 from lab.harness.variant import REPORT_PORT
 
@@ -15,12 +14,12 @@ FAR_S = 0.2  # one way: all lines are said before the first is acknowledged
 
 
 @scenario(notebook="07")
-def nagle(path: Path) -> Entry:
+def nagle(path: Path) -> Truth:
     """Three lines of the report's server to a reader far away, at the server."""
     return far_reader(path, "lab/stages/report.py")
 
 
-def far_reader(path: Path, program: str) -> Entry:
+def far_reader(path: Path, program: str) -> Truth:
     """Brandon says three lines, each when the one before has come back to him; John is far away."""
     encode = ReportWire.encode
     with (

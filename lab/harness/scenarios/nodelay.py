@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.scenarios.nagle import far_reader
 
 
 @scenario(notebook="07")
-def nodelay(path: Path) -> Entry:
+def nodelay(path: Path) -> Truth:
     """Three lines with TCP_NODELAY to a reader far away, at the server."""
     return far_reader(path, "lab/stages/nodelay.py")

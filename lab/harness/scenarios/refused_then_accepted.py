@@ -4,8 +4,7 @@ from pathlib import Path
 
 from lab.harness.bare_socket import BareSocket, BareSocketError
 from lab.harness.lesson_lan import CABLE_S, lesson_lan
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
 from lab.harness.variant import REPORT_PORT
 
@@ -13,7 +12,7 @@ SOURCE_PORT = 50_000  # of both attempts
 
 
 @scenario(notebook="02")
-def refused_then_accepted(path: Path) -> Entry:
+def refused_then_accepted(path: Path) -> Truth:
     """A client that was there before its server, and tried again, at the client."""
     with (
         lesson_lan(path, "PC1") as lan,

@@ -12,8 +12,7 @@ recording, but not the date, so the file says 1970 and a comment says why.
 from pathlib import Path
 
 from lab.dissect.files.capture_file import CaptureWriter
-from lab.harness.manifest import Entry
-from lab.harness.scenarios import scenario
+from lab.harness.scenarios import Truth, scenario
 from lab.harness.script import REPORT_SCRIPT
 from lab.harness.session import record_on_lan
 from lab.net.lan import Lan
@@ -22,35 +21,23 @@ from lab.net.plan import REPORT_LAN
 HOST_OF = {"Brandon": "PC1", "John": "PC2", "Alice": "laptop"}
 SOURCE_PORTS = {"Brandon": 56228}
 
-CANNOT_MATCH = [
-    {
-        "value": "frame numbers and times",
-        "why": "the report's capture has other traffic in it, and people who type",
-    },
-    {
-        "value": "initial sequence numbers",
-        "why": "each host computes them from a clock and a secret (RFC 9293 section 3.4.1)",
-    },
-    {"value": "IP identification", "why": "each host chooses it by itself (RFC 6864)"},
-    {
-        "value": "windows after the SYN",
-        "why": "each kernel sizes its buffers by itself, and the report's PC 1 ran Windows",
-    },
-    {
-        "value": "order of the options in PC 1's SYN, its TTL",
-        "why": "the report's PC 1 ran Windows, here it is Linux",
-    },
-    {"value": "both checksums", "why": "they cover the values above"},
-    {"value": "the text of frame 1259", "why": "the report does not show it; any four bytes will do"},
-]
+CANNOT_MATCH = {
+    "frame numbers and times": "the report's capture has other traffic in it, and people who type",
+    "initial sequence numbers": "each host computes them from a clock and a secret (RFC 9293 section 3.4.1)",
+    "IP identification": "each host chooses it by itself (RFC 6864)",
+    "windows after the SYN": "each kernel sizes its buffers by itself, and the report's PC 1 ran Windows",
+    "order of the options in PC 1's SYN, its TTL": "the report's PC 1 ran Windows, here it is Linux",
+    "both checksums": "they cover the values above",
+    "the text of frame 1259": "the report does not show it; any four bytes will do",
+}
 
 
 @scenario(notebook="02, 03")
-def report(path: Path) -> Entry:
+def report(path: Path) -> Truth:
     """The session behind the report's trace, at PC 1."""
     with Lan(REPORT_LAN) as lan:
         entry = record_on_lan(lan, REPORT_SCRIPT, path, ["PC1"], host_of=HOST_OF, source_ports=SOURCE_PORTS)
-    return entry | {"cannot_match": CANNOT_MATCH}
+    return entry | {"cannot_match": [{"value": value, "why": why} for value, why in CANNOT_MATCH.items()]}
 
 
 # Frame 1193
