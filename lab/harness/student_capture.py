@@ -3,9 +3,9 @@
     profile(id, key) -> Profile: names, addresses, port, lines, order, a secret word, a segment that gets lost
     record_student(profile, folder) -> plain.pcapng (on a LAN, recorded at the server), tls13.pcapng, answers.toml
 
-The same id and key give the same conversation on every machine and in every year; another key gives all other ones.
-What the kernel draws (initial sequence numbers, times) is new in each recording, which is how copies are told from
-recordings. Nothing that is written says who said what: the questions in ``answers.toml`` do, and their answers are in
+The same id and key make the same conversation on every machine and in every year; another key makes all other ones.
+What the kernel draws (initial sequence numbers, times) is new in each recording, which is how a copy is recognised.
+Nothing that is written says who said what: the questions in ``answers.toml`` do, and their answers are in
 the frames.
 
 Where the system allows no LAN, the plaintext session is recorded on the loopback as well, and no segment gets lost.
@@ -116,9 +116,8 @@ def profile(student_id: str, key: str = DEFAULT_KEY) -> Profile:
         if waiting and (dice.random() < 0.4 or number >= count - 4):
             present.append(waiting.pop(0))
             steps.append(Step(present[-1], "join"))
-        quiet = [
-            user for user in present if not any(step.who == user and step.action == "say" for step in steps)
-        ]
+        spoken = {step.who for step in steps if step.action == "say"}
+        quiet = [user for user in present if user not in spoken]
         steps.append(Step(dice.choice(quiet or present), "say", text))
     steps += [Step(user, "leave") for user in dice.sample(users, len(users))]
     speakers = sorted({step.who for step in steps if step.action == "say"})

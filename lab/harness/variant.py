@@ -74,48 +74,19 @@ def pace_s(text: str) -> float:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the harness that choose what is recorded; ``chosen_variants`` reads them."""
-    parser.add_argument(
-        "--tls",
-        nargs="+",
-        choices=TLS_VERSIONS,
-        default=["none"],
-        metavar="{none,1.2,1.3}",
-        help="one recording for each: plaintext, TLS 1.2, TLS 1.3 (default: none, that is plaintext)",
-    )
-    parser.add_argument(
-        "--wire",
-        nargs="+",
-        type=wire_name,
-        choices=WIRES,
-        default=["report"],
-        metavar="{report,json}",
-        help="and for each wire format",
-    )
-    parser.add_argument(
-        "--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes"
-    )
-    parser.add_argument(
-        "--disguise",
-        nargs="+",
-        choices=DISGUISES,
-        default=[],
-        metavar="{base64,xor}",
-        help="and badly disguised",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
-    parser.add_argument(
-        "--pace",
-        type=pace_s,
-        default=0.0,
-        metavar="S",
-        help="pause for S seconds on average before each step, as people do (default: no pauses)",
-    )
-    parser.add_argument(
-        "--port", type=port_number, help=f"the server's port (default: {REPORT_PORT}, or a free one)"
-    )
-    parser.add_argument(
-        "--keys", action="store_true", help="also write the TLS secrets, for opening the recording"
-    )
+    add = parser.add_argument
+    add("--tls", nargs="+", choices=TLS_VERSIONS, default=["none"], metavar="{none,1.2,1.3}",
+        help="one recording for each: plaintext, TLS 1.2, TLS 1.3 (default: none, that is plaintext)")  # fmt: skip
+    add("--wire", nargs="+", type=wire_name, choices=WIRES, default=["report"], metavar="{report,json}",
+        help="and for each wire format")  # fmt: skip
+    add("--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes")
+    add("--disguise", nargs="+", choices=DISGUISES, default=[], metavar="{base64,xor}",
+        help="and badly disguised")  # fmt: skip
+    add("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
+    add("--pace", type=pace_s, default=0.0, metavar="S",
+        help="pause for S seconds on average before each step, as people do (default: no pauses)")  # fmt: skip
+    add("--port", type=port_number, help=f"the server's port (default: {REPORT_PORT}, or a free one)")
+    add("--keys", action="store_true", help="also write the TLS secrets, for opening the recording")
 
 
 def chosen_variants(options: argparse.Namespace) -> list[Variant]:
