@@ -8,8 +8,8 @@ each. A host agent does the work: it opens every interface with libpcap, going f
 namespace (a socket stays in the one where it was opened), and then takes frames from whichever has some. They are
 written in order of time: each waits ``HOLD_S`` for an earlier one that another interface has yet to deliver.
 
-All frames are recorded: nothing foreign is on a LAN of the kit, and its ARP is a lesson too. Pass ``filter``
-(pcap-filter(7)) for less. ``stop`` first waits until the LAN has settled, so that the last ACK is there.
+All frames are recorded: nothing foreign is on a LAN of the kit, and its ARP is a lesson too. ``stop`` first waits until
+the LAN has settled, so that the last ACK is there.
 """
 
 import os
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.dissect.files.capture_file import CaptureWriter
-from lab.harness.tap import RecordingError, microseconds_as_ns, open_interface, set_filter
+from lab.harness.tap import RecordingError, microseconds_as_ns, open_interface
 from lab.net import namespace
 from lab.net.host_agent import HostAgent
 from lab.net.lan import Lan
@@ -44,40 +44,30 @@ class Recording:
     """
 
     def __init__(
-        self,
-        lan: Lan,
-        places: list[str],
-        out: Path | str,
-        *,
-        each: bool = False,
-        filter: str = "",
-        comment: str = "",
+        self, lan: Lan, places: list[str], out: Path | str, *, each: bool = False, comment: str | None = None
     ):
-        self.lan = lan
-        interfaces = [_interfaces(lan, place) for place in places]
+        self.lan, self._comment = lan, comment
+        at = {place: _interfaces(lan, place) for place in places}
         if each:
-            names = [f"{place.replace('/', '-')}.pcapng" for place in places]
-            groups = [(Path(out) / name, at) for name, at in zip(names, interfaces, strict=True)]
+            self._plan = {Path(out) / f"{place.replace('/', '-')}.pcapng": at[place] for place in at}
         else:
-            groups = [(Path(out), [one for at in interfaces for one in at])]
-        self.files = [path for path, _ in groups]
+            self._plan = {Path(out): [interface for place in places for interface in at[place]]}
+        self.files = list(self._plan)
         self.frames: dict[str, int] = {}
-        self._plan: dict[str, Any] = {
-            "files": [{"path": str(path.resolve()), "interfaces": at} for path, at in groups],
-            "filter": filter,
-            "comment": comment,
-            "snap_length": LONG_SNAP_LENGTH if lan.offloads else SNAP_LENGTH,
-        }
 
     def start(self) -> "Recording":
         """Begin; return when every interface is being recorded."""
         for path in self.files:
             path.parent.mkdir(parents=True, exist_ok=True)
-        networks = {one["network"] for file in self._plan["files"] for one in file["interfaces"]} - {None}
+        networks = {one["network"] for interfaces in self._plan.values() for one in interfaces} - {None}
         popen, target = self.lan.switches.popen, "lab.harness.lan_tap:Recorder"
         self._agent = HostAgent(popen, target, "the recording", [RecordingError], pass_fds=networks)
+        files = {str(path.resolve()): interfaces for path, interfaces in self._plan.items()}
+        snap_length = LONG_SNAP_LENGTH if self.lan.offloads else SNAP_LENGTH
         try:
-            self._agent.call("start", START_LIMIT_S, **self._plan)
+            self._agent.call(
+                "start", START_LIMIT_S, files=files, comment=self._comment, snap_length=snap_length
+            )
         except BaseException:
             self._agent.close()
             raise
@@ -120,31 +110,25 @@ def _interfaces(lan: Lan, place: str) -> list[dict[str, Any]]:
     """Return the interfaces of one place, as the recording process opens them."""
     name, _, part = place.partition("/")
     if name == "switch":
-        ports = {port: host for host in lan.hosts.values() for port in host.ports}
-        chosen = [port for port in ports if not part or port == part]
-        if not chosen:
-            raise LanError(f"no port {part!r} on the switch: there are {', '.join(ports)}")
-        return [
-            {
-                "network": None,
-                "device": port,
-                "name": f"switch/{port}",
-                "description": f"the switch's port of {port}",
-            }
-            for port in chosen
+        missing = f"no port {part!r} on the switch"
+        found: list[dict[str, Any]] = [
+            dict(network=None, device=port, name=f"switch/{port}", description=f"the switch's port of {port}")
+            for host in lan.hosts.values()
+            for port in host.ports
         ]
-    host = lan[name]
-    cards = [card for card in host.interfaces if not part or card == part]
-    if not cards:
-        raise LanError(f"{host.name} has no card {part!r}: there are {', '.join(host.interfaces)}")
-    about = {
-        card: ", ".join((host.name, *nic.addresses, str(nic.mac)))
-        for card, nic in zip(host.interfaces, host.plan.nics, strict=True)
-    }
-    return [
-        {"network": host.network, "device": card, "name": f"{host.name}/{card}", "description": about[card]}
-        for card in cards
-    ]
+    else:
+        host = lan[name]
+        missing = f"{host.name} has no card {part!r}"
+        cards = zip(host.interfaces, host.plan.nics, strict=True)
+        about = {card: ", ".join((host.name, *nic.addresses, str(nic.mac))) for card, nic in cards}
+        found = [
+            dict(network=host.network, device=card, name=f"{host.name}/{card}", description=about[card])
+            for card in host.interfaces
+        ]
+    chosen = [one for one in found if not part or one["device"] == part]
+    if not chosen:
+        raise LanError(f"{missing}: there are {', '.join(one['device'] for one in found)}")
+    return chosen
 
 
 # On the LAN
@@ -153,24 +137,22 @@ def _interfaces(lan: Lan, place: str) -> list[dict[str, Any]]:
 class _Source:
     """One interface being recorded, and the file and number that its frames go to."""
 
-    def __init__(self, interface: dict[str, Any], writer: CaptureWriter, snap_length: int, filter: str):
+    def __init__(self, interface: dict[str, Any], writer: CaptureWriter, snap_length: int):
         if interface["network"] is not None:
             namespace.join(interface["network"], namespace.CLONE_NEWNET)
         self.name, self.writer = interface["name"], writer
         self.handle = open_interface(interface["device"], snap_length, BUFFER_BYTES)
-        if filter:
-            set_filter(self.handle, filter)
         self.handle.setnonblock(True)
-        link_type, description = int(self.handle.datalink()), interface["description"]
-        self.number = writer.add_interface(self.name, link_type, description, snap_length, filter or None)
+        link_type = int(self.handle.datalink())
+        self.number = writer.add_interface(self.name, link_type, interface["description"], snap_length)
         self.frames = 0
-        self._arrived: list[tuple[int, _Source, bytes, int]] = []
+        self._arrived: list[_Arrived] = []
 
     def fileno(self) -> int:
         return int(self.handle.get_selectable_fd())
 
-    def take(self) -> "list[tuple[int, _Source, bytes, int]]":
-        """Return what has come since the last time: (time in ns, source, frame, length on the wire)."""
+    def take(self) -> "list[_Arrived]":
+        """Return what has come since the last time."""
         self._arrived = []
         self.handle.dispatch(-1, self._keep)
         return self._arrived
@@ -179,19 +161,20 @@ class _Source:
         self._arrived.append((microseconds_as_ns(header.ts), self, bytes(frame), header.len))
 
 
+_Arrived = tuple[int, _Source, bytes, int]  # time in ns, where, the frame, its length on the wire
+
+
 class Recorder:
     """Carries out the calls of a Recording."""
 
-    def start(self, files: list[dict[str, Any]], filter: str, comment: str, snap_length: int) -> None:
+    def start(self, files: dict[str, list[dict[str, Any]]], comment: str | None, snap_length: int) -> None:
         self._sources: list[_Source] = []
         home = os.open("/proc/self/ns/net", os.O_RDONLY)
         try:
-            for file in files:
-                writer = CaptureWriter(
-                    file["path"], comment=comment or None, application="packet-capture lab kit"
-                )
-                for interface in file["interfaces"]:
-                    self._sources.append(_Source(interface, writer, snap_length, filter))
+            for path, interfaces in files.items():
+                writer = CaptureWriter(path, comment=comment, application="packet-capture lab kit")
+                for interface in interfaces:
+                    self._sources.append(_Source(interface, writer, snap_length))
                     namespace.join(home, namespace.CLONE_NEWNET)
         except OSError as error:
             raise RecordingError(str(error)) from error
@@ -217,7 +200,7 @@ class Recorder:
 
     def _take_and_write(self) -> None:
         """Take and write until the end, and then what is left."""
-        held: list[tuple[int, _Source, bytes, int]] = []
+        held: list[_Arrived] = []
         ending = False
         while not ending or held:
             waiting_for: list[Any] = [self._ended, *self._sources]

@@ -95,9 +95,8 @@ class Tap:
         if self._thread.ident is None or not self._thread.is_alive():
             return self._close()
         deadline = time.monotonic() + END_MARK_S
-        while (
-            not self._ended.is_set() and time.monotonic() < deadline
-        ):  # a datagram may be lost, also on loopback
+        while not self._ended.is_set() and time.monotonic() < deadline:
+            # More than once: a datagram may be lost, also on the loopback.
             self._marker.sendto(self._mark, self._marker.getsockname())
             self._ended.wait(0.2)
         complete = self._ended.is_set()
@@ -108,9 +107,7 @@ class Tap:
         if self._failure:
             raise RecordingError(f"the recording {self.path} broke off: {self._failure}") from self._failure
         if not complete:
-            raise RecordingError(
-                f"the recording {self.path} has no end: the interface {self.interface} went silent"
-            )
+            raise RecordingError(f"the recording {self.path} has no end: {self.interface} went silent")
         if dropped := statistics.drop - self._dropped_before:
             raise RecordingError(f"the kernel dropped {dropped} frames of {self.path}: record again")
 
@@ -161,9 +158,7 @@ def open_interface(interface: str, snap_length: int = SNAP_LENGTH, buffer_bytes:
     try:
         handle = cypcap.create(interface)
         handle.set_snaplen(snap_length)
-        handle.set_immediate_mode(
-            True
-        )  # each frame at once: a session is over in the time a buffer takes to fill
+        handle.set_immediate_mode(True)  # a session is over in the time that a buffer takes to fill
         handle.set_buffer_size(buffer_bytes)
         handle.activate()
     except cypcap.Error as error:

@@ -27,7 +27,7 @@ class AttachPoint:
 
     def __init__(self, lan: Lan):
         self.open = False
-        self._reception = _Reception(lan)
+        self._lan = lan
         self._socket = socket.socket(socket.AF_UNIX)
 
     def __enter__(self) -> "AttachPoint":
@@ -61,18 +61,12 @@ class AttachPoint:
                     return
                 channel = Channel(visitor)
                 if received := channel.receive(time.monotonic() + ANSWER_S):
-                    answer(channel, received[0], self._reception)
+                    answer(channel, received[0], self)
             except OSError:
                 pass  # the visitor has gone
 
-
-class _Reception:
-    """What a visitor may call."""
-
-    def __init__(self, lan: Lan):
-        self._lan = lan
-
     def attach(self, host_name: str) -> Answer:
+        """Hand out the descriptors of a host: the one thing that a visitor may call."""
         host = self._lan[host_name]
         about = {"name": host.name, "addresses": host.addresses}
         return Answer(about, [*self._lan.descriptors(), host.network])

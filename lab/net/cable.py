@@ -1,7 +1,7 @@
-"""What a cable does to frames: delay, jitter, rate, loss, duplication, reordering, corruption, and exact orders.
+"""A cable and all that it does to frames.
 
 A ``CableDirection`` is one direction of one host's cable. Frames are pushed in with the time and come out when they are
-due. It has neither a socket nor a clock, so every rule can be tried with made-up times. A ``Condition`` gives rates
+due. It has neither a socket nor a clock, so every rule can be tried with made-up times. A ``Condition`` holds rates
 (probabilities) and a seed: with the same seed, the same thing happens to the same frames. An ``orders.Order`` is exact.
 
 What happens to a frame, from left to right:

@@ -116,10 +116,8 @@ class Caller:
         number, deadline = next(self._ids), time.monotonic() + within_s
         try:
             self._channel.send({"id": number, "call": method, "with": arguments})
-            while True:
-                received = self._channel.receive(deadline)
-                if received is None or received[0].get("id") == number:
-                    break  # any other response is to a call whose deadline has passed
+            while (received := self._channel.receive(deadline)) and received[0].get("id") != number:
+                pass  # a response to a call whose deadline has passed
         except TimeoutError:
             raise HostAgentError(f"{self.name} has not answered within {within_s:g} s") from None
         except HostAgentError:

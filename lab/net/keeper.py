@@ -42,7 +42,7 @@ PERMANENT, NO_DAD = 0x80, 0x02
 
 
 class Keeper:
-    """What ``Lan`` calls."""
+    """Carries out the calls of a ``Lan``."""
 
     def build(self, plans: list[dict[str, Any]], bridge: bool, offloads: bool) -> Answer:
         """Make the whole LAN; hand out all descriptors that ``Lan`` needs. Raises LanRefused.

@@ -23,7 +23,7 @@ class ConditionError(ValueError):
 
 @dataclass(frozen=True)
 class FrameKind:
-    """What the headers of one frame say, as far as orders need it. ``seq`` is the raw number on the wire."""
+    """The facts in a frame's headers that orders need. ``seq`` is the raw number on the wire."""
 
     kinds: frozenset[str]
     seq: int | None = None

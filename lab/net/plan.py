@@ -110,9 +110,7 @@ def check_plan(hosts: Iterable[HostPlan]) -> list[HostPlan]:
         raise LanError(f"a LAN takes up to {HOSTS_LIMIT} hosts, not {len(plans)}")
     for plan in plans:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,11}", plan.name) or plan.name == "lo":
-            raise LanError(
-                f"host name {plan.name!r}: up to 12 letters, digits, - and _, beginning with a letter"
-            )
+            raise LanError(f"host name {plan.name!r}: up to 12 letters, digits, - and _, the first a letter")
         if plain(plan.name) in names:
             raise LanError(f"two hosts are called {plan.name}")
         names.add(plain(plan.name))

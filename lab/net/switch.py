@@ -86,7 +86,7 @@ class Port:
 
 
 class MacTable:
-    """Which station is behind which port."""
+    """The switch's memory of the port that each station is behind."""
 
     def __init__(self) -> None:
         self._seen: dict[bytes, tuple[Port, float]] = {}
@@ -227,9 +227,7 @@ class Switch:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description="A learning Ethernet switch between the interfaces of a namespace."
-    )
+    parser = argparse.ArgumentParser(description="A learning switch between the interfaces of a namespace.")
     parser.add_argument("ports", nargs="+", metavar="INTERFACE")
     parser.add_argument("--control", type=int, metavar="FD", help="a stream socket that calls come over")
     arguments = parser.parse_args(argv)
