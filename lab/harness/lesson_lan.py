@@ -4,13 +4,14 @@ The cable of PC 1 takes 30 ms each way: a whole flight of segments has left befo
 path, however fast this machine is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from lab.chat import events
 from lab.harness.bare_socket import BareSocket
 from lab.harness.lan_tap import Recording
 from lab.harness.remote_chat import ConsoleLog, RemoteServer
@@ -21,6 +22,8 @@ from lab.net.plan import REPORT_LAN
 CABLE_S = 0.03  # one way
 # Without a tail loss probe (RFC 8985 section 7), which would repeat a segment before the retransmission timer does.
 TEXTBOOK = {"net.ipv4.tcp_early_retrans": "0"}
+
+Encode = Callable[[events.Request], bytes]  # of one of the wires
 
 
 @contextmanager
@@ -60,6 +63,20 @@ def send_all(sender: BareSocket, receiver: BareSocket, pieces: Sequence[bytes], 
     sender.leave()
     receiver.hear_to_the_end()
     receiver.leave(wait=True)
+
+
+def join(one: BareSocket, name: str, lan: Lan, log: ConsoleLog, encode: Encode, **options: Any) -> None:
+    """Connect with these options and join the chat; return when the server has printed so."""
+    one.connect(lan["server"].address, REPORT_PORT, **options)
+    one.say(encode(events.Join(name)))
+    log.wait_for(f"*** {name} Connected ")
+
+
+def leave(one: BareSocket, encode: Encode) -> None:
+    """Leave the chat, and close when the server has."""
+    one.say(encode(events.Leave()))
+    one.hear_to_the_end()
+    one.leave()
 
 
 def comment_of(path: Path, place: str) -> str:

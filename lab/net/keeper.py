@@ -71,11 +71,11 @@ class Keeper:
         shared = [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in ("user", "pid")]
         return Answer(None, [*shared, self._home, *self._networks, *controls])
 
-    def open_socket(self, host: int) -> Answer:
-        """Make a TCP socket on one of the hosts, by its number in the plan, and hand it out."""
+    def open_socket(self, host: int, kind: list[int]) -> Answer:
+        """Make a socket on one of the hosts, by its number in the plan, and hand it out."""
         namespace.join(self._networks[host], namespace.CLONE_NEWNET)
         try:
-            return Answer(None, [socket.socket().detach()], close=True)
+            return Answer(None, [socket.socket(*kind).detach()], close=True)
         finally:
             namespace.join(self._home, namespace.CLONE_NEWNET)
 

@@ -88,10 +88,13 @@ class Host(Place):
         """Its first address."""
         return self.addresses[0]
 
-    def open_socket(self) -> socket.socket:
-        """Return a new TCP socket of this host. It stays in the namespace where it was made, whichever process uses it."""
+    def open_socket(self, *kind: int) -> socket.socket:
+        """Return a new socket of this host; ``kind`` as for ``socket.socket`` (default: TCP).
+
+        It stays in the namespace where it was made, whichever process uses it. One thread at a time may ask for one.
+        """
         keeper = self._lan.keeper()
-        keeper.call("open_socket", host=self._lan.plans.index(self.plan))
+        keeper.call("open_socket", host=self._lan.plans.index(self.plan), kind=kind)
         return socket.socket(fileno=keeper.descriptors[0])
 
 

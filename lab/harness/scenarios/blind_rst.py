@@ -11,9 +11,8 @@ from lab.harness.lesson_lan import CABLE_S, lesson_lan
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
 from lab.harness.variant import REPORT_PORT
-from lab.net.host_agent import HostAgent
+from lab.net.lan import Host
 
-FRAMES = "lab.harness.scenarios.blind_rst:FrameCommands"
 ETH_P_IP = 0x0800
 OUTSIDE, INSIDE = -1000, 1000  # how far guesses are from the next number: on either side of the window's edge
 
@@ -25,21 +24,20 @@ def blind_rst(path: Path) -> Truth:
         lesson_lan(path, "server") as lan,
         BareSocket(lan["server"]) as server,
         BareSocket(lan["PC1"]) as client,
-        HostAgent(lan["server"].popen, FRAMES) as wire,
-        HostAgent(lan["PC2"].popen, FRAMES) as forger,
+        _card(lan["server"]) as wire,
+        _card(lan["PC2"]) as forger,
     ):
-        for one in (wire, forger):
-            one.call("open")
         server.listen(REPORT_PORT)
         for offsets in ((0,), (OUTSIDE, INSIDE)):
             client.connect(lan["server"].address, REPORT_PORT)
             server.accept()
             client.say(b"hello")
             server.hear(until=b"hello")
-            hello = bytes.fromhex(wire.call("read_until", text="hello"))
+            while not (hello := wire.recv(2048)).endswith(b"hello"):
+                pass
             for offset in offsets:
                 forged = false_rst(hello, str(lan["PC2"].interfaces["eth0"]), offset)
-                forger.call("send", frame=forged.hex())
+                forger.send(forged)
                 lan.settle()
             if 0 in offsets:
                 _expect_reset(server)
@@ -62,29 +60,17 @@ def false_rst(segment: bytes, mac: str, offset: int) -> bytes:
     return bytes(Ether(src=mac, dst=seen.dst) / ip / rst)
 
 
+def _card(host: Host) -> socket.socket:
+    """Return a socket for whole frames, out of the host's card and into it."""
+    card = host.open_socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
+    card.bind(("eth0", ETH_P_IP))
+    card.settimeout(WAIT_S)
+    return card
+
+
 def _expect_reset(server: BareSocket) -> None:
     try:
         server.hear_to_the_end()
     except BareSocketError:
         return  # connection reset by peer
     raise RecordingError("the server has not taken the false RST")
-
-
-# On the host
-
-
-class FrameCommands:
-    """Sends whole frames through the host's card, and reads those that come in."""
-
-    def open(self) -> None:
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
-        self.socket.bind(("eth0", ETH_P_IP))
-        self.socket.settimeout(WAIT_S)
-
-    def send(self, frame: str) -> None:
-        self.socket.send(bytes.fromhex(frame))
-
-    def read_until(self, text: str) -> str:
-        while not (frame := self.socket.recv(2048)).endswith(text.encode()):
-            pass
-        return frame.hex()

@@ -8,9 +8,8 @@ from lab.chat import events
 from lab.chat.json_wire import JsonWire
 from lab.harness.bare_socket import BareSocket, BareSocketError
 from lab.harness.lan_tap import Recording
-from lab.harness.lesson_lan import chat_server, comment_of
+from lab.harness.lesson_lan import chat_server, comment_of, join, leave
 from lab.harness.scenarios import Truth, scenario
-from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Lan
 from lab.net.plan import REPORT_LAN
 
@@ -44,18 +43,14 @@ def silent_reader(path: Path, program: str) -> Truth:
         room = {"Brandon": brandon, "Alice": alice, "John": john}
         for name, one in room.items():
             buffer = RECEIVE_BUFFER if name == "Alice" else 0
-            one.connect(lan["server"].address, REPORT_PORT, no_delay=True, receive_buffer=buffer)
-            one.say(JsonWire().encode(events.Join(name)))
-            log.wait_for(f"*** {name} Connected")
+            join(one, name, lan, log, JsonWire().encode, no_delay=True, receive_buffer=buffer)
         heard = _talk(brandon, john, said)
         time.sleep(FROZEN_S)  # the silence itself
         alice.hear(until=said[-1].encode())  # she reads on
         for one in (brandon, john) if heard < len(said) else (brandon,):
             one.hear(until=said[-1].encode())
         for one in (john, alice, brandon):
-            one.say(JsonWire().encode(events.Leave()))
-            one.hear_to_the_end()
-            one.leave()
+            leave(one, JsonWire().encode)
         lan.settle()
     truth = {"users": list(room), "silent": "Alice", "said": said, "heard_while_she_was_silent": heard}
     return {"room_server": program} | truth

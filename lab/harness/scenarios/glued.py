@@ -5,9 +5,8 @@ from pathlib import Path
 from lab.chat import events
 from lab.chat.wires import WIRES
 from lab.harness.bare_socket import BareSocket
-from lab.harness.lesson_lan import chat_server, lesson_lan
+from lab.harness.lesson_lan import chat_server, join, leave, lesson_lan
 from lab.harness.scenarios import Truth, scenario
-from lab.harness.variant import REPORT_PORT
 
 QUICK = ("hello", "how are you?", "bye")  # three messages, said in one breath
 LONG = "a" + "é" * 600  # 1201 bytes in UTF-8; byte 1024, where a read ends, is the middle of a character
@@ -23,9 +22,7 @@ def talk(path: Path, *, wire: str, no_delay: bool = False, order: str = "") -> T
     """Brandon says three things in one breath, and then a long one."""
     encode = WIRES[wire]().encode
     with lesson_lan(path, "server") as lan, chat_server(lan) as log, BareSocket(lan["PC1"]) as brandon:
-        brandon.connect(lan["server"].address, REPORT_PORT, no_delay=no_delay)
-        brandon.say(encode(events.Join("Brandon")))
-        log.wait_for("*** Brandon Connected ")
+        join(brandon, "Brandon", lan, log, encode, no_delay=no_delay)
         if joined := encode(events.Joined("Brandon")):
             brandon.hear(until=joined)
         lan.settle()
@@ -37,7 +34,5 @@ def talk(path: Path, *, wire: str, no_delay: bool = False, order: str = "") -> T
         brandon.say(encode(events.Say(LONG)))
         brandon.hear(until=LONG[-40:].encode())
         lan.settle()
-        brandon.say(encode(events.Leave()))
-        brandon.hear_to_the_end()
-        brandon.leave()
+        leave(brandon, encode)
     return {"wire": wire, "no_delay": no_delay, "said": [*QUICK, LONG], "order": order or None}

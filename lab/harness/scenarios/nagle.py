@@ -5,10 +5,9 @@ from pathlib import Path
 from lab.chat import events
 from lab.chat.report_wire import ReportWire
 from lab.harness.bare_socket import BareSocket
-from lab.harness.lesson_lan import chat_server, lesson_lan
+from lab.harness.lesson_lan import chat_server, join, leave, lesson_lan
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.scenarios.glued import QUICK
-from lab.harness.variant import REPORT_PORT
 
 FAR_S = 0.2  # one way: all lines are said before the first is acknowledged
 
@@ -30,9 +29,7 @@ def far_reader(path: Path, program: str) -> Truth:
     ):
         lan.condition("PC2", delay_s=FAR_S)
         for name, one in (("Brandon", brandon), ("John", john)):
-            one.connect(lan["server"].address, REPORT_PORT)
-            one.say(encode(events.Join(name)))
-            log.wait_for(f"*** {name} Connected")
+            join(one, name, lan, log, encode)
         lan.settle()
         for text in QUICK:
             brandon.say(encode(events.Say(text)))
@@ -40,8 +37,6 @@ def far_reader(path: Path, program: str) -> Truth:
         john.hear(until=QUICK[-1].encode())
         lan.settle()
         for one in (john, brandon):
-            one.say(encode(events.Leave()))
-            one.hear_to_the_end()
-            one.leave()
+            leave(one, encode)
         lan.settle()
     return {"room_server": program, "users": ["Brandon", "John"], "said": list(QUICK), "cable_s": FAR_S}
