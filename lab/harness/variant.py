@@ -75,16 +75,15 @@ def pace_s(text: str) -> float:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the harness that choose what is recorded; ``chosen_variants`` reads them."""
     add = parser.add_argument
-    add("--tls", nargs="+", choices=TLS_VERSIONS, default=["none"], metavar="{none,1.2,1.3}",
-        help="one recording for each: plaintext, TLS 1.2, TLS 1.3 (default: none, that is plaintext)")  # fmt: skip
-    add("--wire", nargs="+", type=wire_name, choices=WIRES, default=["report"], metavar="{report,json}",
-        help="and for each wire format")  # fmt: skip
+    tls = "one recording for each: plaintext, TLS 1.2, TLS 1.3 (default: none, that is plaintext)"
+    add("--tls", nargs="+", choices=TLS_VERSIONS, default=["none"], help=tls)
+    wires = "and for each wire format"
+    add("--wire", nargs="+", type=wire_name, choices=WIRES, default=["report"], help=wires)
     add("--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes")
-    add("--disguise", nargs="+", choices=DISGUISES, default=[], metavar="{base64,xor}",
-        help="and badly disguised")  # fmt: skip
+    add("--disguise", nargs="+", choices=DISGUISES, default=[], help="and badly disguised")
     add("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
-    add("--pace", type=pace_s, default=0.0, metavar="S",
-        help="pause for S seconds on average before each step, as people do (default: no pauses)")  # fmt: skip
+    pace = "pause for S seconds on average before each step, as people do (default: no pauses)"
+    add("--pace", type=pace_s, default=0.0, metavar="S", help=pace)
     add("--port", type=port_number, help=f"the server's port (default: {REPORT_PORT}, or a free one)")
     add("--keys", action="store_true", help="also write the TLS secrets, for opening the recording")
 
