@@ -58,20 +58,12 @@ class RemoteServer:
 
     def start(self) -> "RemoteServer":
         """Return when it listens. Raises ServerError."""
-        self.process = self.host.popen(
-            self._command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for the caller
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        # In a session of its own, because Ctrl-C is for the caller.
+        self.process = self.host.popen(self._command, **pipes, text=True, start_new_session=True)
         assert self.process.stdout and self.process.stderr
         self._output, self._errors = self.process.stdout, self.process.stderr
-        for line in self._output:
-            self._console(line.rstrip("\n"))
-            if line.startswith("Listening on "):
-                break
-        else:
+        if not self._read("Listening on "):
             raise ServerError(self._errors.read().strip() or "the server ended without an error message")
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -90,9 +82,13 @@ class RemoteServer:
         self._output.close()
         self._errors.close()
 
-    def _read(self) -> None:
+    def _read(self, until: str | None = None) -> bool:
+        """Pass the console on, up to a line that begins with ``until``; return whether there was one."""
         for line in self._output:
             self._console(line.rstrip("\n"))
+            if until and line.startswith(until):
+                return True
+        return False
 
     def __enter__(self) -> "RemoteServer":
         return self.start()

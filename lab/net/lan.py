@@ -129,7 +129,7 @@ class Lan:
     def start(self) -> "Lan":
         """Build it; return when frames can pass."""
         if not sys.platform.startswith("linux"):
-            raise LanRefused("network namespaces exist on Linux only")
+            raise LanRefused(namespace.LINUX_ONLY)
         self._keeper = HostAgent(subprocess.Popen, "lab.net.keeper:Keeper", "the LAN's keeper", [LanRefused])
         try:
             self._build(self._keeper)
