@@ -1,6 +1,12 @@
 """One file, one command, named as typed."""
 
+import argparse
 import sys
+
+
+def command_line(command: str, about: str) -> argparse.ArgumentParser:
+    """Return a parser for the options of a command; ``--help`` prints ``about``."""
+    return argparse.ArgumentParser(prog=f"lab {command}", description=about)
 
 
 def refuse(command: str, reason: object) -> int:

@@ -1,17 +1,17 @@
 """``python3 lab certs DIR``: make a throw-away authority and a server certificate, for the chat over TLS."""
 
-import argparse
 import os
 import shlex
 import sys
 from pathlib import Path
 
-from lab.commands import refuse
+from lab.commands import command_line, refuse
 
 
 def main(argv: list[str] | None = None) -> int:
-    about = "Make ca.pem, server.pem and server.key in DIR. Trust them for nothing but the lab."
-    parser = argparse.ArgumentParser(prog="lab certs", description=about)
+    parser = command_line(
+        "certs", "Make ca.pem, server.pem and server.key in DIR. Trust them for nothing but the lab."
+    )
     add = parser.add_argument
     name = "a name or address of the server, may be given several times (default: localhost, 127.0.0.1, ::1)"
     add("folder", metavar="DIR", type=Path, help="made if it does not exist")

@@ -5,14 +5,13 @@ pytest does the work (``pytest tests/exercises`` runs the same checks), in the o
 last results are read from ``captures/mine/progress.json``, which may be deleted.
 """
 
-import argparse
 import contextlib
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.commands import refuse
+from lab.commands import command_line, refuse
 from lab.setup.paths import ROOT
 
 if TYPE_CHECKING:
@@ -29,9 +28,7 @@ CALL_S = 10.0
 def main(argv: list[str] | None = None) -> int:
     from lab.exercises.checks.tasks import CHECKS, sheet_names
 
-    parser = argparse.ArgumentParser(
-        prog="lab check", description="Check your own exercises, in lab/exercises."
-    )
+    parser = command_line("check", "Check your own exercises, in lab/exercises.")
     add, seconds = parser.add_argument, "for one call (default: %(default)s s)"
     add("sheet", nargs="*", help="02, handshake or 02_handshake; without one, all of them")
     add("--sheets", type=Path, metavar="DIR", help="check the sheets in this folder instead")

@@ -3,7 +3,6 @@
 If this machine lets nobody record, it continues with the captures that ship with the kit, and says so.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.chat.events import printable
-from lab.commands import refuse
+from lab.commands import command_line, refuse
 from lab.setup.paths import ROOT
 
 if TYPE_CHECKING:
@@ -37,8 +36,9 @@ What next:
 
 
 def main(argv: list[str] | None = None) -> int:
-    about = "Record a chat in plaintext and over TLS, and show what an eavesdropper reads."
-    parser = argparse.ArgumentParser(prog="lab demo", description=about)
+    parser = command_line(
+        "demo", "Record a chat in plaintext and over TLS, and show what an eavesdropper reads."
+    )
     add, out = parser.add_argument, ROOT / "captures" / "demo"
     add("--out", type=Path, default=out, metavar="DIR", help="folder to write (captures/demo)")
     add("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
@@ -165,30 +165,17 @@ def _print_facts(facts: dict[str, Any], rows: int | None) -> None:
     title = "PSH payloads of the plaintext session, as an eavesdropper reads them on their way to the server"
     _print_messages(f"(b) {title}", plain, "payload", "text", rows)
     for session in others:
-        title = (
-            f"The same lines in the {session['label']} session ({session['cipher']}): records, and no text"
-        )
-        column = f"first {SHOWN_BYTES} bytes of the record's content"
-        _print_messages(f"(c) {title}", session, column, "hex", rows)
+        which = f"{session['label']} session ({session['cipher']})"
+        title = f"(c) The same lines in the {which}: records, and no text"
+        _print_messages(title, session, f"first {SHOWN_BYTES} bytes of the record's content", "hex", rows)
     print(f"\n{facts['text']}\n")
 
 
 def _print_handshake(handshake: list[dict[str, Any]]) -> None:
     rows = []
     for step, meaning in zip(handshake, MEANINGS, strict=True):
-        ack = "" if step["relative_ack"] is None else step["relative_ack"]
-        time = f"{step['time_us']:.0f}"
-        row = [
-            step["frame"],
-            time,
-            step["from"],
-            step["to"],
-            step["flags"],
-            step["relative_seq"],
-            ack,
-            meaning,
-        ]
-        rows.append(row)
+        time, seq, ack = f"{step['time_us']:.0f}", step["relative_seq"], step["relative_ack"]
+        rows.append([step["frame"], time, step["from"], step["to"], step["flags"], seq, ack, meaning])
     columns = ["frame", "µs", "from", "to", "flags", "seq", "ack", "in words"]
     _print_table("(a) The three-way handshake, frame by frame (RFC 9293 section 3.5)", columns, rows)
     first = handshake[0]["seq"]
@@ -215,17 +202,17 @@ def _print_table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
     for column in columns:
         table.add_column(column, justify="right" if column in NUMBERS else "left")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console.print(Text(f"\n{title}", style="bold"), table, sep="\n")
 
 
 def conclusion(scores: "dict[str, list[Score]]") -> str:
     """Return the finding in two sentences, from the scores of each session."""
     content = {label: item for label, items in scores.items() for item in items if item.kind == "content"}
-    found = [
-        f"{item.right} of {item.total} lines {'in' if label == 'plaintext' else 'over'} {label}"
-        for label, item in content.items()
-    ]
+    found = []
+    for label, item in content.items():
+        where = f"{'in' if label == 'plaintext' else 'over'} {label}"
+        found.append(f"{item.right} of {item.total} lines {where}")
     return (
         f"An eavesdropper reads {' and '.join(found)}.\n"
         "TLS hides what is said; who is there, when, with whom they talk and how long a line is stay visible."

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from lab.commands import file_fault, refuse
+from lab.commands import command_line, file_fault, refuse
 from lab.dissect import facts, terminal
 from lab.dissect.facts import Facts
 from lab.dissect.fields.frame import Application, dissect_frame
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None, application: Application | None = name_p
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lab dissect", description="Take a capture file apart.")
+    parser = command_line("dissect", "Take a capture file apart.")
     add, what = parser.add_argument, parser.add_mutually_exclusive_group().add_argument
     shakes = "how each was opened: frames, numbers, options, times"
     limit = f"rows of lists (default: {DEFAULT_LIMIT}; 0: all)"

@@ -3,7 +3,6 @@
 Standard library only, so that it works before the set-up: what needs a package runs in the Python that has it.
 """
 
-import argparse
 import os
 import shutil
 import socket
@@ -12,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.commands import command_line
 from lab.net import namespace
 from lab.setup import first_use, system_packages
 from lab.setup.paths import ROOT
@@ -36,7 +36,7 @@ class Finding:
 
 def main(argv: list[str] | None = None) -> int:
     """Print every finding; return 1 if something does not work."""
-    argparse.ArgumentParser(prog="lab doctor", description="Check this machine for the lab.").parse_args(argv)
+    command_line("doctor", "Check this machine for the lab.").parse_args(argv)
     states = []
     for finding in check_machine():
         print(finding, flush=True)
@@ -102,9 +102,8 @@ def _try(code: str, python: str = sys.executable) -> str:
 def _folder() -> Finding:
     if os.access(ROOT, os.W_OK) and os.access(ROOT / "captures", os.W_OK):
         return Finding("ok", "kit folder", "can be written")
-    return Finding(
-        "fault", "kit folder", f"{ROOT} cannot be written", "put the kit into a folder of your own"
-    )
+    fix = "put the kit into a folder of your own"
+    return Finding("fault", "kit folder", f"{ROOT} cannot be written", fix)
 
 
 def _packages(parts: dict[str, str]) -> Finding:

@@ -4,8 +4,7 @@ So a notebook can open the sheet that it links to. Its settings are in ``lab/jup
 updates, hence no pop-up.
 """
 
-import argparse
-
+from lab.commands import command_line
 from lab.setup.paths import ROOT
 
 SETTINGS = [
@@ -17,8 +16,7 @@ SETTINGS = [
 
 
 def main(argv: list[str] | None = None) -> int:
-    about = "Open the notebooks in JupyterLab; other options are passed on to it."
-    parser = argparse.ArgumentParser(prog="lab notebooks", description=about)
+    parser = command_line("notebooks", "Open the notebooks in JupyterLab; other options are passed on to it.")
     _, jupyter_arguments = parser.parse_known_args(argv)
     from jupyterlab.labapp import LabApp
 

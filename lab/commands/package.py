@@ -4,7 +4,6 @@
 PyInstaller is installed, a program that needs no Python is made as well, for this kind of system only.
 """
 
-import argparse
 import importlib.util
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ import tempfile
 import zipapp
 from pathlib import Path
 
-from lab.commands import refuse
+from lab.commands import command_line, refuse
 
 LAB = Path(__file__).resolve().parents[1]
 NAME = "chat-client"
@@ -66,9 +65,7 @@ def how_to_get_it(out: Path) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="lab package", description="Make the chat client one file to hand out."
-    )
+    parser = command_line("package", "Make the chat client one file to hand out.")
     add = parser.add_argument
     add("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: %(default)s")
     add("--pyz-only", action="store_true", help="no program, even where PyInstaller is installed")

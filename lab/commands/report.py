@@ -6,7 +6,6 @@ what an eavesdropper has. Where a ``manifest.json`` beside a capture knows it (b
 
 from __future__ import annotations
 
-import argparse
 import base64
 import html
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.chat.events import printable
-from lab.commands import file_fault, refuse
+from lab.commands import command_line, file_fault, refuse
 
 if TYPE_CHECKING:  # imported where they are used, so that --help comes before the set-up
     from lab.dissect.tcp.flows import Handshake
@@ -49,7 +48,7 @@ figcaption { color: var(--soft); font-size: .85rem; white-space: pre-line }
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab report", description="One self-contained page about captures.")
+    parser = command_line("report", "One self-contained page about captures.")
     parser.add_argument("captures", type=Path, nargs="+", metavar="CAPTURE", help="pcap or pcapng files")
     parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="default: %(default)s")
     options = parser.parse_args(argv)
@@ -177,9 +176,7 @@ def _facts(name: str, segments: Segments, intercept: Intercept, entry: Entry | N
     from lab.dissect.packets.other_frames import describe
     from lab.exposure import length_leak
 
-    truth = (
-        "manifest.json beside the file" if entry else "no manifest describes this file, so nothing is scored"
-    )
+    unknown = "no manifest describes this file, so nothing is scored"
     rows = [
         ["file", name],
         ["frames", str(len(segments.capture))],
@@ -191,7 +188,7 @@ def _facts(name: str, segments: Segments, intercept: Intercept, entry: Entry | N
         ["names in the certificate", ", ".join(intercept.certificate_names) or "not visible"],
         ["payload", f"{intercept.read_bytes:,} of {counted(intercept.carried_bytes, 'byte')} read"],
         ["what the lengths reveal", str(length_leak(intercept.line_lengths))],
-        ["truth", truth],
+        ["truth", "manifest.json beside the file" if entry else unknown],
     ]
     if others := segments.not_looked_into:
         rows.append(["not looked into", describe({name: len(numbers) for name, numbers in others.items()})])

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.chat.listener import ServerError
-from lab.commands import refuse
+from lab.commands import command_line, refuse
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, make_way, write_manifest
 from lab.harness.remote_chat import RemoteServer
@@ -42,19 +42,20 @@ SERVER = "10.27.27.131"  # the report's
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="lab room", description="The report's room on a LAN of its own, recorded."
-    )
+    parser = command_line("room", "The report's room on a LAN of its own, recorded.")
     add, out = parser.add_argument, ROOT / "captures" / "mine" / "room"
-    where, such_as = (
-        "where to record: hosts, switch (default: server)",
-        "'drop the third data segment from PC1'",
-    )
+    where = "where to record: hosts, switch (default: server)"
     add("--headless", action="store_true", help="no windows: play a script")
     add("--shell", metavar="HOST", help="a shell on a host: PC1, PC2, laptop or server")
     add("--seed", type=int, default=0, help="which script --headless plays (default: %(default)s)")
     add("--at", nargs="+", default=["server"], metavar="PLACE", help=where)
-    add("--order", action="append", default=[], metavar="TEXT", help=f"such as {such_as}")
+    add(
+        "--order",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="such as 'drop the third data segment from PC1'",
+    )
     add("--out", type=Path, default=out, metavar="DIR", help="folder for the capture (captures/mine/room)")
     options = parser.parse_args(argv)
     try:

@@ -4,14 +4,13 @@ It packs the sheets of ``lab/exercises``, and the recordings and ``answers.toml`
 checked or changed (``python3 lab check`` checks); something may be missing on purpose.
 """
 
-import argparse
 import ast
 import json
 import re
 import zipfile
 from pathlib import Path
 
-from lab.commands import file_fault, refuse
+from lab.commands import command_line, file_fault, refuse
 from lab.setup.paths import ROOT
 
 MINE = ROOT / "captures" / "mine"
@@ -19,7 +18,7 @@ FOLDER = "submission"  # of everything in the zip
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab submit", description="Pack what you hand in into one file.")
+    parser = command_line("submit", "Pack what you hand in into one file.")
     add = parser.add_argument
     add("--student", metavar="ID", help="your id (default: that of the one recording in captures/mine)")
     add("--captures", type=Path, metavar="DIR", help="where your recordings are (default: captures/mine/ID)")
@@ -98,9 +97,8 @@ def _describe_answers(path: Path, student: str) -> str:
         return f"WRONG     answers.toml belongs to {owner}"
     template = re.findall(r"^# \w+ = ", path.read_text(encoding="utf-8-sig"), re.MULTILINE)
     still = f", {len(template)} lines still begin with #" if template else ""
-    return "\n          ".join(
-        [f"there     answers.toml, {len(answers)} answered{still}", *mistakes(answers)]
-    )
+    lines = [f"there     answers.toml, {len(answers)} answered{still}", *mistakes(answers)]
+    return "\n          ".join(lines)
 
 
 def write_zip(out: Path, student: str, files: dict[str, Path]) -> None:
