@@ -21,7 +21,7 @@ from lab.dissect.tcp.flow_rows import MOST_ROWS, LeftOut, PayloadText, Row, ladd
 from lab.dissect.tcp.flows import Flow
 
 
-class Mark(NamedTuple):
+class SegmentLook(NamedTuple):
     """How a kind of segment looks; ``marker`` and ``is_hollow`` are about the sender's end."""
 
     meaning: str
@@ -38,12 +38,12 @@ class Mark(NamedTuple):
 
 
 MARKS = {
-    "handshake": Mark("handshake", BLUE, (0, (5, 2)), 1.8, "o", True),
-    "push": Mark("data, PSH", VERMILLION, "-", 2.6, "s", False),
-    "data": Mark("data", VERMILLION, "-", 1.4, "s", True),
-    "ack": Mark("ACK only", GREY, "-", 0.8, "|", False),
-    "fin": Mark("FIN", GREEN, (0, (6, 2, 1, 2)), 2.2, "D", False),
-    "reset": Mark("RST", PURPLE, (0, (1, 1)), 2.6, "X", False),
+    "handshake": SegmentLook("handshake", BLUE, (0, (5, 2)), 1.8, "o", True),
+    "push": SegmentLook("data, PSH", VERMILLION, "-", 2.6, "s", False),
+    "data": SegmentLook("data", VERMILLION, "-", 1.4, "s", True),
+    "ack": SegmentLook("ACK only", GREY, "-", 0.8, "|", False),
+    "fin": SegmentLook("FIN", GREEN, (0, (6, 2, 1, 2)), 2.2, "D", False),
+    "reset": SegmentLook("RST", PURPLE, (0, (1, 1)), 2.6, "X", False),
 }
 # All places are in inches, from the top left.
 TOP, BOTTOM = 0.62, 0.45  # the room for the ends' names, and for the key
