@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from lab.exercises.checks.tasks import facts
 from tests.support import ROOT, copy_kit, only, read_cells, read_notebook, run_notebook
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -54,3 +55,21 @@ def test_what_it_links_to_is_there(path):
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert "://" in target or (path.parent / target).resolve().is_relative_to(ROOT)
         assert "://" in target or (path.parent / target).is_file(), target
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_guess_comes_before_what_is_seen(path):
+    text = "\n".join(cell["source"] for cell in read_cells(path, "markdown"))
+    in_order = re.findall(r"^\*\*(Guess:|What you see\.)\*\*", text, flags=re.MULTILINE)
+    assert in_order == ["Guess:", "What you see."] * (len(in_order) // 2) and in_order
+
+
+def test_the_hours_that_it_states_are_those_of_notebooks_and_sheets():
+    texts = [path.read_text(encoding="utf-8") for path in NOTEBOOKS]
+    reading = sum(int(re.search(r"About (\d+) minutes", text)[1]) for text in texts)
+    sheets = [facts(path) for path in (ROOT / "lab" / "exercises").glob("sheet_*.py")]
+    writing = sum(task.minutes for sheet in sheets for task in sheet.values())
+    reading_h, writing_h = round(reading / 30) / 2, round(writing / 30) / 2
+    stated = f"about {reading_h + writing_h + 1.5:g} hours: {reading_h:g} for the eight notebooks, {writing_h:g} for"
+    for text in (texts[0], (ROOT / "README.md").read_text(encoding="utf-8")):
+        assert stated in " ".join(text.split())
