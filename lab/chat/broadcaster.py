@@ -22,6 +22,7 @@ from lab.chat import events
 from lab.chat.connection import ConnectionLost, reason
 from lab.chat.features import Feature
 from lab.chat.member import Member, Post, Posted
+from lab.chat.wires import Wire
 
 MAX_UNSENT_BYTES = 1 << 20  # what is kept for a member that does not read, before it is dropped
 MAX_BATCH_CHARACTERS = 1 << 17  # of text: so that one batch alone drops nobody
@@ -42,6 +43,7 @@ class Broadcaster:
         self.start = self._thread.start
         # For its own thread alone:
         self._members: dict[Member, None] = {}  # as far as their arrivals have been delivered
+        self._wires: dict[str, Wire] = {}  # of the members, any one's: all encode alike
         self._behind = False  # whether some member has not taken all of it
 
     def close(self) -> None:
@@ -90,14 +92,13 @@ class Broadcaster:
 
     def _deliver(self, batch: list[Post]) -> None:
         """Encode each event once for each wire; a member sent anything of its own has a copy with that in it."""
-        wires = {member.wire.name: member.wire for member in self._members}  # any member's: all encode alike
         shared: defaultdict[str, list[bytes]] = defaultdict(list)  # by wire
         own: dict[Member, list[bytes]] = {}
         departing: dict[Member, list[bytes]] = {}
         for post in batch:
             event = post.event() if callable(post.event) else post.event
             if post.to is None:
-                for wire in wires.values():
+                for wire in self._wires.values():
                     if data := wire.encode(event):
                         shared[wire.name].append(data)
                         for member, pieces in own.items():
@@ -109,7 +110,7 @@ class Broadcaster:
                 continue
             for member in post.to:
                 if isinstance(event, events.Welcome):
-                    self._members[member], wires[member.wire.name] = None, member.wire
+                    self._members[member], self._wires[member.wire.name] = None, member.wire
                     greetings = (greeting for feature in self._features for greeting in feature.greet(member))
                     own[member] = [member.wire.encode(greeting) for greeting in (event, *greetings)]
                 elif isinstance(event, events.Lost):
@@ -135,3 +136,5 @@ class Broadcaster:
                 connection.abort()
         for member in departing:
             member.gone.set()
+        if departing:
+            self._wires = {member.wire.name: member.wire for member in self._members}

@@ -49,8 +49,6 @@ class ChatClient:
             connection = tls.connect(login, CONNECT_S)
         except WireError as error:
             raise ChatError(f"This name cannot be used: {error}.") from error
-        except ConnectionLost as error:
-            raise ChatError(str(error)) from error
         replies = received(connection, self.wire)
         try:
             self._log_in(connection, replies)

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 READ_BYTES = 16_384 + 512  # one whole TLS record and its header fit (RFC 8446 section 5.2)
 FOREVER_S = 1_000_000  # eleven days; the largest wait that every system's poll() takes is 24
@@ -73,11 +73,10 @@ class Connection:
                 self.tap("sent", data)
             self.socket.sendall(data)
 
-    def send_nowait(self, pieces: Iterable[bytes]) -> int:
+    def send_nowait(self, pieces: Sequence[bytes]) -> int:
         """Send what the socket takes, keep the rest for the next time, and return its size."""
-        for data in pieces:
-            self._unsent.append(data)
-            self.unsent_bytes += len(data)
+        self._unsent += pieces
+        self.unsent_bytes += sum(map(len, pieces))
         try:
             while self._unsent:
                 piece = self._unsent[0]

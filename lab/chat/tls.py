@@ -17,13 +17,13 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from lab.chat.connection import READ_BYTES, Connection, ConnectionLost, Tap, reason
-from lab.chat.login import Login
+from lab.chat.login import ChatError, Login
 from lab.chat.private_file import make_private
 
 T = TypeVar("T")
@@ -93,26 +93,26 @@ def accept(sock: socket.socket, context: ssl.SSLContext | None, deadline_s: floa
 
 
 def connect(login: Login, deadline_s: float) -> Connection:
-    """Return a client's connection, over TLS where there is a context. Raises ConnectionLost with a line for people."""
+    """Return a client's connection, over TLS where there is a context. Raises ChatError with a line for people."""
     where = f"{login.host} port {login.port}"
     try:
         if not 0 < login.port <= 65_535:  # getaddrinfo would quietly take another one
             raise OverflowError("a port is a number from 1 to 65535")
         sock = login.dial((login.host, login.port), deadline_s)
     except socket.gaierror as error:
-        raise ConnectionLost(f"No host has the name {login.host!r}: check the host box or --host.") from error
+        raise ChatError(f"No host has the name {login.host!r}: check the host box or --host.") from error
     except (ConnectionRefusedError, TimeoutError) as error:
         what_next = "is it running, and does a firewall let it through?"
-        raise ConnectionLost(f"No server answers at {where}: {what_next}") from error
+        raise ChatError(f"No server answers at {where}: {what_next}") from error
     except (OSError, OverflowError, UnicodeError) as error:
-        raise ConnectionLost(f"Cannot connect to {where}: {reason(error)}.") from error
+        raise ChatError(f"Cannot connect to {where}: {reason(error)}.") from error
     try:
         if login.tls:
             return TlsConnection(sock, login.tls, login.server_name or login.host, deadline_s, login.tap)
         return Connection(sock, deadline_s, login.tap)
     except OSError as error:
         sock.close()
-        raise ConnectionLost(f"{where}: {reason(error)}.") from error
+        raise ChatError(f"{where}: {reason(error)}.") from error
 
 
 class TlsConnection(Connection):
@@ -153,7 +153,7 @@ class TlsConnection(Connection):
         with self._sending:  # over both steps: TLS records must leave in the order in which they were sealed
             super().send(self._seal(data))
 
-    def send_nowait(self, pieces: Iterable[bytes]) -> int:
+    def send_nowait(self, pieces: Sequence[bytes]) -> int:
         return super().send_nowait([self._seal(data) for data in pieces])
 
     def _seal(self, data: bytes) -> bytes:
