@@ -1,13 +1,11 @@
-"""Hold what a chat window shows as plain data: lines, users, status. It needs no tkinter and no screen."""
+"""The state of a chat window as plain data: users, status, the line for each event. It needs no tkinter and no screen."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lab.chat import events
 from lab.chat.events import Event, printable
 from lab.chat.report_wire import as_text
-
-MAX_LINES = 5_000  # older ones are forgotten, so that a flood cannot fill the memory
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,6 @@ class ChatLog:
     """The state of one chat window; ``take`` brings it up to date with an event and returns the new line, if any."""
 
     name: str
-    lines: list[Line] = field(default_factory=list)
     users: tuple[str, ...] = ()
     lost: str | None = None
     unread: int = 0  # lines of others since somebody last looked
@@ -51,16 +48,11 @@ class ChatLog:
         line = Line(self._kind(event), line_for(event, self.name), said_s or time.time(), past)
         if line.kind in ("other", "private") and not past and not self.watched:
             self.unread += 1
-        return self.add(line)
+        return line
 
     def note(self, text: str) -> Line:
-        """Add a line of our own, such as the answer to /help."""
-        return self.add(Line("notice", printable(text), time.time()))
-
-    def add(self, line: Line) -> Line:
-        self.lines.append(line)
-        del self.lines[:-MAX_LINES]
-        return line
+        """Return a line of our own, such as the answer to /help."""
+        return Line("notice", printable(text), time.time())
 
     def look(self, watched: bool) -> None:
         """Note whether somebody looks at the window now."""
