@@ -3,9 +3,6 @@
 import socket
 from pathlib import Path
 
-from scapy.layers.inet import IP, TCP
-from scapy.layers.l2 import Ether
-
 from lab.harness.bare_socket import WAIT_S, BareSocket, BareSocketError
 from lab.harness.lesson_lan import CABLE_S, lesson_lan
 from lab.harness.scenarios import Truth, scenario
@@ -53,6 +50,9 @@ def blind_rst(path: Path) -> Truth:
 
 def false_rst(segment: bytes, mac: str, offset: int) -> bytes:
     """Return a RST in the name of a segment's sender, ``offset`` away from the number that its receiver expects next."""
+    from scapy.layers.inet import IP, TCP  # not with the other scenarios: it takes a second
+    from scapy.layers.l2 import Ether
+
     seen = Ether(segment)
     number = (seen[TCP].seq + len(seen[TCP].payload) + offset) % 2**32
     ip = IP(src=seen[IP].src, dst=seen[IP].dst)
