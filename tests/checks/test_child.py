@@ -1,11 +1,11 @@
-"""The asking side of a student's process, against answers that the process makes up."""
+"""Calls to a student's process: values, every way to fail, and answers that the process makes up."""
 
 import sys
 import time
 
 import pytest
 
-from lab.exercises.checks.child import INVALID, Died, StudentCode, TimeUp
+from lab.exercises.checks.child import INVALID, Died, NotAttempted, Raised, StudentCode, TimeUp
 from lab.exercises.checks.story import difference
 
 FORGE = """
@@ -28,6 +28,47 @@ def code(tmp_path):
     yield load
     for one in made:
         one.close()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        0,
+        -(2**70),
+        1.5,
+        "☕",
+        b"\x00\xff",
+        [],
+        [1, [2]],
+        (1, "a"),
+        {1, 2},
+        {"a": (b"x",), 2: None},
+    ],
+)
+def test_plain_values_go_there_and_back(code, value):
+    got = code("def same(value):\n    return value\n").call("same", value)
+    assert got == value and type(got) is type(value)
+
+
+def test_ends_of_every_kind_and_the_next_call_works(code):
+    text = (
+        "import os\ndef ok(): return 1\ndef stub(): raise NotImplementedError\ndef die(): os._exit(3)\n"
+        "def leave(): raise SystemExit\ndef loop():\n    while True: pass\ndef odd(): return object()\n"
+        "def talk():\n    print('x'); return input()\ndef flood():\n    while True: print('x' * 100000)\n"
+    )
+    one = code(text, time_s=1)
+    for function, expected in (
+        ("stub", NotAttempted), ("die", Died), ("leave", Raised), ("loop", TimeUp), ("odd", Raised), ("talk", Raised),
+        ("flood", Died), ("nothing", Raised),
+    ):  # fmt: skip
+        with pytest.raises(expected):
+            one.call(function)
+        assert one.call("ok") == 1
+    one.allow(0.3)
+    with pytest.raises(TimeUp):
+        one.call("loop")
 
 
 @pytest.mark.parametrize(

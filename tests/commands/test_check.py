@@ -1,4 +1,4 @@
-"""``python3 lab check``, as students type it and as a notebook calls it; and ``answers.toml``, read strictly."""
+"""``python3 lab check``, as students type it and as a notebook calls it."""
 
 import contextlib
 import io
@@ -11,9 +11,6 @@ import pytest
 
 from lab import exercises
 from lab.commands import check
-from lab.exercises.checks.answers import AnswersError, parse_answers
-from lab.exercises.checks.child import Died, NotAttempted, Raised, StudentCode, TimeUp
-from lab.exercises.checks.traffic import Talk, Tape
 from lab.instructor import stubs
 from tests.bench.misconceptions import all_tasks
 from tests.support import ROOT, copy_kit
@@ -129,116 +126,3 @@ def test_a_story_of_made_up_frames_leaves_a_capture_to_open(sheets):
     [line] = [line for line in done.stdout.splitlines() if line.startswith("  frame ")]
     assert 1 <= int(line.split()[1]) <= len(read_capture(ROOT / "captures/mine/check/reassemble.pcapng"))
     assert f"frame.number == {line.split()[1]}" in done.stdout
-
-
-# --- the process of the student's code -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def code(tmp_path):
-    def load(text, **limits):
-        (tmp_path / "sheet.py").write_text(text)
-        made.append(StudentCode(tmp_path / "sheet.py", **limits))
-        return made[-1]
-
-    made = []
-    yield load
-    for one in made:
-        one.close()
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        True,
-        0,
-        -(2**70),
-        1.5,
-        "☕",
-        b"\x00\xff",
-        [],
-        [1, [2]],
-        (1, "a"),
-        {1, 2},
-        {"a": (b"x",), 2: None},
-    ],
-)
-def test_plain_values_go_there_and_back(code, value):
-    got = code("def same(value):\n    return value\n").call("same", value)
-    assert got == value and type(got) is type(value)
-
-
-def test_ends_of_every_kind_and_the_next_call_works(code):
-    text = (
-        "import os\ndef ok(): return 1\ndef stub(): raise NotImplementedError\ndef die(): os._exit(3)\n"
-        "def leave(): raise SystemExit\ndef loop():\n    while True: pass\ndef odd(): return object()\n"
-        "def talk():\n    print('x'); return input()\ndef flood():\n    while True: print('x' * 100000)\n"
-    )
-    one = code(text, time_s=1)
-    for function, expected in (
-        ("stub", NotAttempted), ("die", Died), ("leave", Raised), ("loop", TimeUp), ("odd", Raised), ("talk", Raised),
-        ("flood", Died), ("nothing", Raised),
-    ):  # fmt: skip
-        with pytest.raises(expected):
-            one.call(function)
-        assert one.call("ok") == 1
-    one.allow(0.3)
-    with pytest.raises(TimeUp):
-        one.call("loop")
-
-
-def test_made_up_frames_are_right_down_to_their_checksums():
-    import random
-
-    from tests.dissect.packets import checksum
-
-    tape = Tape(random.Random(1))
-    talk = Talk(tape, ip_options=b"\x94\x04\x00\x00", timestamps=True).open()
-    talk.say("client", b"hello")
-    talk.close()
-    for _, frame in tape.frames:
-        words = frame[14] & 15
-        assert checksum(frame[14 : 14 + words * 4]) == 0
-        segment = frame[14 + words * 4 : 14 + int.from_bytes(frame[16:18], "big")]
-        assert checksum(frame[26:34] + b"\x00\x06" + len(segment).to_bytes(2, "big") + segment) == 0
-
-
-# --- answers.toml -----------------------------------------------------------------------------------------------------
-
-
-def test_answers_of_every_kind():
-    text = '# a comment\n\nport = 9_898  # behind\nname = "Zoë \\"x\\""\nraw = \'a\\b\'\nusers = ["A", "B"] # two\nnone = []\n'
-    assert parse_answers(text) == {
-        "port": 9898,
-        "name": 'Zoë "x"',
-        "raw": "a\\b",
-        "users": ["A", "B"],
-        "none": [],
-    }
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "port",
-        "port =",
-        "p = nine",
-        "p = 1.5",
-        "p = true",
-        'a = "x',
-        "a = [1]",
-        "a = {}",
-        "[table]",
-        "a = 1 2",
-        "a.b = 1",
-    ],
-)
-def test_answers_that_cannot_be_read_name_their_line(line):
-    with pytest.raises(AnswersError, match="line 2"):
-        parse_answers(f"ok = 1\n{line}\n")
-
-
-def test_an_answer_twice():
-    with pytest.raises(AnswersError, match="line 2: a is answered twice"):
-        parse_answers("a = 1\na = 2")
