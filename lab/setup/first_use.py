@@ -17,12 +17,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from lab.setup.folder_lock import Locked, folder_lock
-from lab.setup.install import OutOfReach, SetupError, install_locked, install_ranges, run, say, uv
+from lab.setup.install import OutOfReach, SetupError, install_locked, install_ranges, run_quietly, say, uv
 from lab.setup.paths import ROOT
 from lab.setup.system_packages import install_system_packages, is_root_on_debian, python_parts
 
@@ -33,6 +32,7 @@ RESTARTED = "LAB_KIT_RESTARTED"
 READY = VENV / "ready"
 UNFINISHED = "unfinished"
 TRY_S = 60
+MOVE_IT = "put the kit into a folder of your own"
 
 
 def ensure(system: bool = True) -> None:
@@ -46,16 +46,11 @@ def ensure(system: bool = True) -> None:
     mended = bool(restarted) or inside or not is_ready()
     if mended:
         _mend(system)
-    restart(_venv_python(), "mended" if mended else "as it was")
-
-
-def restart(python: Path, state: str) -> None:
-    """Run this same command with another Python; does not return."""
-    command = [str(python), *sys.orig_argv[1:]]
-    os.environ[RESTARTED] = state  # a repaired one that lacks something is not restarted again
+    command = [str(_venv_python()), *sys.orig_argv[1:]]
+    os.environ[RESTARTED] = "mended" if mended else "as it was"  # it is mended only once
     sys.stdout.flush()
     if os.name == "posix":
-        os.execv(python, command)
+        os.execv(command[0], command)
     sys.exit(subprocess.call(command))  # Windows has no exec that keeps the terminal
 
 
@@ -168,9 +163,14 @@ def _mend(system: bool) -> None:
     if was_made and _is_complete():
         return
     if not may_write:
-        raise SetupError(f"cannot write into {ROOT}: put the kit into a folder of your own")
+        raise SetupError(f"cannot write into {ROOT}: {MOVE_IT}")
     try:
-        with _alone() as lock:
+        with ExitStack() as held:
+            try:
+                lock = held.enter_context(folder_lock(ROOT))
+            except Locked:
+                say("Another process is setting the kit up: waiting for it ...")
+                lock = held.enter_context(folder_lock(ROOT, wait=True))
             if is_ready() and _is_complete():  # another process may have done it while this one waited
                 return
             if why := obstacle():
@@ -178,30 +178,15 @@ def _mend(system: bool) -> None:
             os.set_inheritable(lock, True)
             _set_up(_venv_python(), system)
     except OSError as error:
-        fix = "put the kit into a folder of your own"
-        raise SetupError(f"cannot write {VENV}: {error.strerror}; {fix}") from error
-
-
-@contextmanager
-def _alone() -> Iterator[int]:
-    """Hold the lock of the kit's folder; say so if another process has it."""
-    try:
-        with folder_lock(ROOT) as lock:
-            yield lock
-            return
-    except Locked:
-        say("Another process is setting the kit up: waiting for it ...")
-    with folder_lock(ROOT, wait=True) as lock:
-        yield lock
+        raise SetupError(f"cannot write {VENV}: {error.strerror}; {MOVE_IT}") from error
 
 
 def _set_up(python: Path, system: bool) -> None:
     before = _mark()
     if before in ("", UNFINISHED):
-        cost = "about 600 MB; a minute with uv, a few with pip; only this once"
-        say(f"First use: setting up {VENV.name} ({cost}).")
+        say("First use: setting up .venv (about 600 MB; a minute with uv, a few with pip; only this once).")
     else:
-        say(f"Mending {VENV.name}: it is outdated or incomplete.")
+        say("Mending .venv: it is outdated or incomplete.")
     if system and is_root_on_debian():
         install_system_packages()
     if not uv() and not _has_pip(python) and (fix := python_parts().get("venv")):
@@ -211,9 +196,7 @@ def _set_up(python: Path, system: bool) -> None:
         READY.write_text(UNFINISHED, encoding="utf-8")
         _make(python, interrupted=before == UNFINISHED)
         if not (LOCK.exists() and install_locked(python, LOCK) and _is_complete()):
-            say(
-                "  the lock does not cover what is needed here: any version in the ranges of requirements.txt"
-            )
+            say("  the lock does not cover this system: installing any version within requirements.txt")
             install_ranges(python, REQUIREMENTS)
         READY.write_text(fingerprint(), encoding="utf-8")
     except OutOfReach as error:
@@ -234,7 +217,7 @@ def _make(python: Path, interrupted: bool) -> None:
             if link.is_symlink():  # venv keeps existing links, even to a Python that is gone
                 link.unlink()
         command = [sys.executable, "-m", "venv", "--without-pip", str(VENV)]
-        run(command, "making the environment", close_fds=False)
+        run_quietly(command, "making the environment", close_fds=False)
     if interrupted:  # remove what would count as installed: pip and uv write INSTALLER last
         for pattern in ("lib/python*/site-packages/*.dist-info", "Lib/site-packages/*.dist-info"):
             for metadata in VENV.glob(pattern):
@@ -242,7 +225,7 @@ def _make(python: Path, interrupted: bool) -> None:
                     shutil.rmtree(metadata)
     if not uv() and not _has_pip(python):
         say("  installing pip ...")
-        run([str(python), "-m", "ensurepip", "--default-pip"], "installing pip", close_fds=False)
+        run_quietly([str(python), "-m", "ensurepip", "--default-pip"], "installing pip", close_fds=False)
 
 
 def _has_pip(python: Path) -> bool:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT
 from typing import Any
 
 SILENCE_S = 5  # after this, a line says what the wait is for
@@ -28,11 +29,12 @@ FOUND = (
 
 
 CAPTURED: dict[str, Any] = {
-    "stdin": subprocess.DEVNULL,
-    "stdout": subprocess.PIPE,
-    "stderr": subprocess.STDOUT,
+    "stdin": DEVNULL,
+    "stdout": PIPE,
+    "stderr": STDOUT,
+    "text": True,
+    "errors": "replace",
 }
-CAPTURED |= {"text": True, "errors": "replace"}
 
 
 class SetupError(Exception):
@@ -76,9 +78,8 @@ def _install(python: Path, *arguments: str) -> None:
     else:
         pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
         command = [*pip, *arguments]
-    silence = threading.Timer(
-        SILENCE_S, say, ["  the package registry has not answered yet: is this machine online?"]
-    )
+    waiting = "  the package registry has not answered yet: is this machine online?"
+    silence = threading.Timer(SILENCE_S, say, [waiting])
     environment = {"UV_HTTP_RETRIES": "1", **os.environ}
     # The installer shares the lock (close_fds): if it outlives a killed set-up, it still holds it.
     with subprocess.Popen(command, **CAPTURED, env=environment, close_fds=False) as installer:
@@ -136,7 +137,7 @@ def _failure(lines: list[str]) -> SetupError:
     return error("\n".join(["the packages could not be installed:", *last]))
 
 
-def run(
+def run_quietly(
     command: list[str], what: str, environment: dict[str, str] | None = None, close_fds: bool = True
 ) -> None:
     """Run a program without showing its output. With ``close_fds=False`` it holds the lock as long as it runs."""

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from lab.setup.install import SetupError, run, say
+from lab.setup.install import SetupError, run_quietly, say
 
 SYSTEM_PACKAGES = {"tshark": "tshark", "Xvfb": "xvfb", "openbox": "openbox"}  # program: Debian's package
 
@@ -50,8 +50,8 @@ def install_system_packages() -> None:
     say(f"  you are root: installing {', '.join(wanted)} with apt (--no-system refuses this) ...")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        run(["apt-get", "update", "-qq"], "apt-get update", environment)
+        run_quietly(["apt-get", "update", "-qq"], "apt-get update", environment)
         install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted]
-        run(install, "apt-get install", environment)
+        run_quietly(install, "apt-get install", environment)
     except SetupError as error:
         say(f"  {error}; continuing without them")
