@@ -2,12 +2,7 @@
 
 This is the calling side of ``runner``. ``StudentCode(path)`` starts the process when it is first needed, and
 again after it has died; ``close`` ends it (the class is a context manager). Each call has a time limit; each
-result and everything printed has a size limit. Every failure is an exception whose text is one sentence:
-
-    NotAttempted   the stub's own NotImplementedError
-    Raised         the student's code raised; has the exception's kind, text and line
-    TimeUp         no answer in time: an endless loop, or a wait that never ends
-    Died           the process ended, flooded its output, took too much memory, or sent an invalid response
+result and everything printed has a size limit. Every failure is a ``Failed`` whose text is one sentence.
 
 The code may do anything to its process, so the caller never waits for it without a deadline. One thread
 writes the requests and two read the outputs; the caller waits on a queue, and everything that arrives is
@@ -42,6 +37,8 @@ INVALID = "the process sent an invalid response"
 INVALID_DATA = (AttributeError, KeyError, TypeError, ValueError, RecursionError)  # raised by reading one
 RUNNER = Path(runner.__file__)
 
+Calls = Sequence[tuple[str, Sequence[Any]]]  # methods and their arguments
+
 
 class Failed(Exception):
     """The student's code returned no result; the text says why."""
@@ -50,21 +47,23 @@ class Failed(Exception):
 
 
 class NotAttempted(Failed):
-    pass
+    """The stub's own NotImplementedError."""
 
 
 class Raised(Failed):
+    """The student's code raised an exception of this ``kind``."""
+
     def __init__(self, text: str, kind: str):
         super().__init__(text)
         self.kind = kind
 
 
 class TimeUp(Failed):
-    pass
+    """No answer in time: an endless loop, or a wait that never ends."""
 
 
 class Died(Failed):
-    pass
+    """The process ended, flooded its output, took too much memory, or sent an invalid response."""
 
 
 def plain_command(arguments: Sequence[str]) -> list[str]:
@@ -106,22 +105,20 @@ class StudentCode:
         """Return the result of the student's function for these arguments. Raises Failed."""
         return self._ask({"call": function}, arguments, runner.unpack)
 
-    def session(
-        self, cls: str, arguments: Sequence[Any], calls: Sequence[tuple[str, Sequence[Any]]]
-    ) -> list[Any]:
+    def session(self, cls: str, arguments: Sequence[Any], calls: Calls) -> list[Any]:
         """Create an object of the student's class, call its methods and return their results.
 
         If a method raised, the last item is a ``Raised``.
         """
 
-        def read(outcomes: Any) -> list[Any]:
-            return [
-                _failure(one["error"], self.path) if "error" in one else runner.unpack(one["result"])
-                for one in outcomes
-            ]
+        def read_each(outcomes: Any) -> list[Any]:
+            return [read(one) for one in outcomes]
+
+        def read(one: Any) -> Any:
+            return _failure(one["error"], self.path) if "error" in one else runner.unpack(one["result"])
 
         packed = [[method, runner.pack(list(given))] for method, given in calls]
-        return self._ask({"make": cls, "calls": packed}, arguments, read)
+        return self._ask({"make": cls, "calls": packed}, arguments, read_each)
 
     def _ask(self, request: dict[str, Any], arguments: Sequence[Any], read: Callable[[Any], Any]) -> Any:
         self._start()
@@ -155,14 +152,12 @@ class StudentCode:
             cwd=self.path.parent,
         )
         report = functools.partial(_report, self.lines, process.pid)
-        self._threads = [
-            threading.Thread(target=_serve, args=arguments, daemon=True)
-            for arguments in (
-                (process.stdin, _write_requests, self._requests),
-                (process.stdout, _read_answers, report),
-                (process.stderr, _read_prints, report),
-            )
-        ]
+        work = (
+            (process.stdin, _write_requests, self._requests),
+            (process.stdout, _read_answers, report),
+            (process.stderr, _read_prints, report),
+        )
+        self._threads = [threading.Thread(target=_serve, args=one, daemon=True) for one in work]
         for thread in self._threads:
             thread.start()
         try:
@@ -180,9 +175,8 @@ class StudentCode:
         while line is None:
             if (left_s := deadline - time.monotonic()) <= 0:
                 self.close()
-                raise TimeUp(
-                    f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that never ends"
-                )
+                why = "an endless loop, or a wait that never ends"
+                raise TimeUp(f"{what} took longer than {limit_s:.1f} s: {why}")
             try:
                 line = self.lines.get(timeout=min(left_s, WATCH_S))
             except queue.Empty:

@@ -49,9 +49,11 @@ def _definitions(cell: str) -> str:
         body = ast.parse(cell).body
     except SyntaxError:
         return ""
-    kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-    constants = [
-        node for node in body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-    ]
-    kept = [node for node in body if isinstance(node, kinds) or node in constants]
-    return "\n".join(map(ast.unparse, kept))
+
+    def is_definition(node: ast.stmt) -> bool:
+        kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+        return (
+            isinstance(node, kinds) or isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        )
+
+    return "\n".join(map(ast.unparse, filter(is_definition, body)))

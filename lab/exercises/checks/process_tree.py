@@ -1,7 +1,7 @@
-"""List a process and everything that it started, measure their memory, and kill them. Uses /proc (Linux).
+"""List a process and everything that it started, measure their memory, and kill them.
 
-On other systems only the process itself is known. A process whose parent has ended gets another parent and is
-no longer found; in the sandbox, the pid namespace keeps it in the tree.
+Without /proc (Linux), only the process itself is known. A process whose parent has ended is no longer found; in the
+sandbox, the pid namespace keeps it in the tree.
 """
 
 import contextlib

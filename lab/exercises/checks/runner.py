@@ -131,12 +131,12 @@ def unpack(value: Any, members: bool = False) -> Any:
     raise ValueError("not a packed value")
 
 
-def load(path: str) -> ModuleType:
-    """Return the student's file as a module."""
-    specification = importlib.util.spec_from_file_location("sheet", path)
+def load(path: str, name: str = "sheet") -> ModuleType:
+    """Return a file as a module."""
+    specification = importlib.util.spec_from_file_location(name, path)
     assert specification and specification.loader
     module = importlib.util.module_from_spec(specification)
-    sys.modules["sheet"] = module
+    sys.modules[name] = module
     specification.loader.exec_module(module)
     return module
 

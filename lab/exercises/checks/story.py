@@ -6,8 +6,8 @@ contains the answer: the right value is in ``Wrong.right`` only, for the tests t
 
 import math
 import textwrap
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 LONGEST_SHOWN = 160  # characters of a value
@@ -30,7 +30,7 @@ class Story:
     given: str
     came_back: str
     rule: str
-    steps: list[str] = field(default_factory=list)
+    steps: Sequence[str] = ()
     frame: int | None = None
     filter: str = ""
     file: str = ""
@@ -119,14 +119,10 @@ def difference(right: Any, got: Any, path: tuple = ()) -> Difference | None:
         if not isinstance(got, (set, frozenset, list, tuple)):
             return Difference(path, "type", right, got)
         return None if len(right) == len(got) and right == set(got) else Difference(path, "value", right, got)
-    if isinstance(right, bool) or right is None or isinstance(got, bool) or got is None:
-        kind = "value" if type(right) is type(got) else "type"
-        return None if right is got else Difference(path, kind, right, got)
-    if isinstance(right, float) and isinstance(got, (int, float)):
+    numbers = all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (right, got))
+    if numbers and isinstance(right, float):
         same = math.isclose(right, got, rel_tol=1e-9, abs_tol=1e-9)
-        return None if same else Difference(path, "value", right, got)
-    if isinstance(right, int) and isinstance(got, (int, float)):
-        return None if right == got else Difference(path, "value", right, got)
-    if type(right) is not type(got):
-        return Difference(path, "type", right, got)
-    return None if right == got else Difference(path, "value", right, got)
+    else:
+        same = right == got and (numbers or type(right) is type(got))
+    kind = "value" if numbers or type(right) is type(got) else "type"
+    return None if same else Difference(path, kind, right, got)

@@ -11,15 +11,14 @@ student's function states the time, source and notebook of the task:
 
 import ast
 import functools
-import importlib.util
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lab.exercises.checks.child import Failed, NotAttempted, StudentCode
+from lab.exercises.checks.child import Calls, Failed, NotAttempted, StudentCode
+from lab.exercises.checks.runner import load
 from lab.exercises.checks.story import Difference, Story, Wrong, difference
 from lab.exercises.checks.traffic import Case
 from lab.setup.paths import ROOT
@@ -27,9 +26,8 @@ from lab.setup.paths import ROOT
 CHECKS = ROOT / "tests" / "exercises"
 STUBS = ROOT / "lab" / "exercises"
 KEPT_CASES = ROOT / "captures" / "mine" / "check"
-FACTS = re.compile(
-    r"Time: (?P<minutes>\d+) minutes\. Source: (?P<source>.+?)\. Notebook: (?P<notebook>\w+)\."
-)
+FACTS = re.compile(r"Time: (\d+) minutes\. Source: (.+?)\. Notebook: (\w+)\.")
+Rules = Mapping[str, str]
 Check = TypeVar("Check", bound=Callable[..., None])
 Frame = int | Callable[[Difference], int | None] | None  # a frame's number, or how to find it
 MOST_TASKS = 4  # in a sheet: as many as fit into a session
@@ -77,13 +75,8 @@ def module_name(sheet: str) -> str:
 
 def load_tasks(sheet: str, folder: Path = CHECKS) -> list[Task]:
     """Return the tasks of one sheet, in the order of the file."""
-    path = folder / f"test_{sheet}.py"
     name = f"lab_checks_{folder.name}_{sheet}"
-    specification = importlib.util.spec_from_file_location(name, path)
-    assert specification and specification.loader
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
-    specification.loader.exec_module(module)
+    module = load(str(folder / f"test_{sheet}.py"), name)
     marked = [one for one in vars(module).values() if getattr(one, "task_name", None)]
     return [Task(sheet, one.task_name, one) for one in marked if one.__module__ == name]
 
@@ -94,46 +87,37 @@ def facts(path: Path) -> dict[str, Facts]:
     body = ast.parse(path.read_text(encoding="utf-8")).body
     for node in (node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))):
         if match := FACTS.search(" ".join((ast.get_docstring(node) or "").split())):
-            found[node.name] = Facts(int(match["minutes"]), match["source"], match["notebook"])
+            found[node.name] = Facts(int(match[1]), match[2], match[3])
     return found
 
 
 class Student:
     """One student's sheet as a check sees it. ``keep_cases`` saves the made-up capture of a failure.
 
-    Every method takes what a story needs: ``given``, the input in words; ``steps``, what led to it; ``case``, the
-    frames it is about; ``frame``, the number of one. ``rules`` has a rule for each field, and under "" for the rest.
+    ``about`` is what the story of a failure needs (``given``, ``steps``), and ``case``, the frames it is about.
+    ``rules`` has a rule for each field, and under "" the one for everything else.
     """
 
     def __init__(self, code: StudentCode, keep_cases: bool = False):
         self.code, self.keep_cases = code, keep_cases
 
-    def call(
-        self,
-        function: str,
-        *arguments: Any,
-        given: str,
-        rule: str,
-        case: Case | None = None,
-        frame: int | None = None,
-        steps: Sequence[str] = (),
-    ) -> Any:
+    def call(self, function: str, *arguments: Any, case: Case | None = None, **about: Any) -> Any:
         """Return the result of the student's function. Raises NotAttempted, or Wrong if it has none."""
-        story = Story(function, given, "", rule, list(steps), frame)
-        return self._attempt(functools.partial(self.code.call, function, *arguments), story, case)
+        ask = functools.partial(self.code.call, function, *arguments)
+        return self._attempt(ask, Story(function, came_back="", **about), case)
 
     def session(
         self,
         cls: str,
         arguments: Sequence[Any],
-        calls: Sequence[tuple[str, Sequence[Any]]],
+        calls: Calls,
         given: str,
         rule: str,
         steps: Sequence[str] = (),
     ) -> list[Any]:
         """Return the results of calls to a class's methods, in order; the last may be a ``child.Raised``."""
         ask = functools.partial(self.code.session, cls, arguments, calls)
-        return self._attempt(ask, Story(cls, given, "", rule, list(steps)), None)
+        return self._attempt(ask, Story(cls, given, "", rule, steps), None)
 
     def _attempt(self, ask: Callable[[], Any], story: Story, case: Case | None) -> Any:
         try:
@@ -147,13 +131,7 @@ class Student:
             raise self._wrong(story, case) from failure
 
     def expect(
-        self,
-        function: str,
-        *arguments: Any,
-        right: Any,
-        rules: Mapping[str, str],
-        frame: Frame = None,
-        **about: Any,
+        self, function: str, *arguments: Any, right: Any, rules: Rules, frame: Frame = None, **about: Any
     ) -> None:
         """Call and compare."""
         known = frame if isinstance(frame, int) else None
@@ -166,7 +144,7 @@ class Student:
         right: Any,
         got: Any,
         given: str,
-        rules: Mapping[str, str],
+        rules: Rules,
         case: Case | None = None,
         frame: Frame = None,
         steps: Sequence[str] = (),
@@ -175,7 +153,7 @@ class Student:
         if found := difference(right, got):
             number = frame(found) if callable(frame) else frame
             rule = rules.get(found.field) or rules[""]
-            story = Story(function, given, str(found), rule, list(steps), number)
+            story = Story(function, given, str(found), rule, steps, number)
             raise self._wrong(story, case, found.right, found.got)
 
     def _wrong(self, story: Story, case: Case | None, right: Any = None, got: Any = None) -> Wrong:

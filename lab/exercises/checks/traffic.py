@@ -74,7 +74,7 @@ class Case:
         return bytes(self.segments.capture.frame(number))
 
     def side(self, stream: Stream) -> list[dict[str, Any]]:
-        """Return the rows of one direction (a ``lab.dissect.tcp.streams.Stream``)."""
+        """Return the rows of one direction."""
         return [self.rows[row] for row in stream.rows.tolist()]
 
 
