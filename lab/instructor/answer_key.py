@@ -1,8 +1,7 @@
 """The right answers about a student's capture: derived from the recording, stored nowhere.
 
-``derive(folder, profile)`` reads the student's two recordings as an analyst would, with ``lab.dissect``. The profile only
-says what the questions are about (whose connection, which word). ``wrong_conversation`` checks whether it is this
-student's recording at all: it compares what is said in it with the conversation of the student's ID.
+``derive`` reads the student's two recordings as an analyst would, with ``lab.dissect``. The profile only says what the
+questions are about (whose connection, which word). ``wrong_conversation`` says whether it is this student's recording.
 """
 
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ class NoAnswer(ValueError):
 
 
 @dataclass(frozen=True)
-class Said:
+class ChatLine:
     """One chat line on its way to the server."""
 
     name: str
@@ -33,25 +32,21 @@ class Said:
     time_ns: int
 
 
-def transcript(flows: list[Flow]) -> tuple[dict[str, Flow], list[Said]]:
+def transcript(flows: list[Flow]) -> tuple[dict[str, Flow], list[ChatLine]]:
     """Return the flow of each user, in order of arrival; and all that was said, in order of time."""
     users: dict[str, Flow] = {}
     said = []
     for flow in sorted((flow for flow in flows if flow.handshake), key=lambda flow: flow.start_ns):
-        stream = flow.from_initiator
-        name = None
+        stream, name = flow.from_initiator, None
         for piece in stream.pieces:
             read = stream.data[piece.offset : piece.offset + piece.length]
             if name is None:
                 name = read.decode(errors="replace")
                 users[name] = flow
-                continue
-            request = report_wire.read_request(read)
-            if isinstance(request, events.Say):
+            elif isinstance(request := report_wire.read_request(read), events.Say):
                 relative = int(flow.segments.relative_seq[piece.row])
-                said.append(Said(name, request.text, piece.frame_number, relative, piece.time_ns))
-    said.sort(key=lambda one: one.time_ns)
-    return users, said
+                said.append(ChatLine(name, request.text, piece.frame_number, relative, piece.time_ns))
+    return users, sorted(said, key=lambda one: one.time_ns)
 
 
 def derive(folder: Path | str, one: Profile) -> dict[str, list[Any]]:
@@ -65,11 +60,13 @@ def derive(folder: Path | str, one: Profile) -> dict[str, list[Any]]:
     if one.subject not in users:
         raise NoAnswer(f"nobody called {one.subject} is in {PLAIN}")
     with_word = [line for line in said if one.word in line.text]
-    with_secret = [line for line in said if one.secret in line.text]
-    if len(with_word) != 1 or len(with_secret) != 1:
+    if len(with_word) != 1 or sum(one.secret in line.text for line in said) != 1:
         raise NoAnswer(f"{PLAIN} does not hold the lines that the questions are about")
     subject = users[one.subject]
     assert subject.handshake  # transcript() returns no others
+    fins = subject.rows[subject.segments.flags[subject.rows] & FIN != 0]
+    if not len(fins):
+        raise NoAnswer(f"no FIN in the connection from {subject.initiator}")
     records = _tls_records(folder / TLS, list(users).index(one.subject))
     right: dict[str, list[Any]] = {
         "server_port": [subject.responder.port],
@@ -82,7 +79,7 @@ def derive(folder: Path | str, one: Profile) -> dict[str, list[Any]]:
         "lines_said": [len(said)],
         "secret": [one.secret],
         "retransmitted": _sent_twice(flows) or ["none"],
-        "first_fin_frame": [_first_fin(subject)],
+        "first_fin_frame": [int(subject.segments.number[fins[0]])],
         "tls_records": [len(records)],
         # The first record is the Finished message.
         "tls_longest": [max(record.length for record in records[1:]) - TLS13_OVERHEAD],
@@ -107,11 +104,13 @@ def is_right(given: Any, accepted: list[Any]) -> bool:
 
 
 def _same(given: Any, right: Any) -> bool:
-    if isinstance(right, int):
-        return isinstance(given, int) and not isinstance(given, bool) and given == right
+    if isinstance(given, bool) or type(given) is not type(right):
+        return False
     if isinstance(right, str):
-        return isinstance(given, str) and given.strip().casefold() == right.strip().casefold()
-    return isinstance(given, list) and len(given) == len(right) and all(map(_same, given, right))
+        return given.strip().casefold() == right.strip().casefold()
+    if isinstance(right, list):
+        return len(given) == len(right) and all(map(_same, given, right))
+    return given == right
 
 
 def _sent_twice(flows: list[Flow]) -> list[str]:
@@ -126,20 +125,11 @@ def _sent_twice(flows: list[Flow]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _first_fin(flow: Flow) -> int:
-    segments, rows = flow.segments, flow.rows
-    found = rows[segments.flags[rows] & FIN != 0]
-    if not len(found):
-        raise NoAnswer(f"no FIN in the connection from {flow.initiator}")
-    return int(segments.number[found[0]])
-
-
 def _tls_records(path: Path, place: int) -> list[Record]:
     flows = [flow for flow in find_flows(read_segments(path)) if flow.handshake]
-    flows.sort(key=lambda flow: flow.start_ns)
     if place >= len(flows):
         raise NoAnswer(f"{path.name} has only {len(flows)} connections")
-    stream = flows[place].from_initiator
+    stream = sorted(flows, key=lambda flow: flow.start_ns)[place].from_initiator
     records = [one for one in read_records(stream) if one.content_type == APPLICATION_DATA]
     if len(records) < 2:
         raise NoAnswer(f"no application data in {path.name}")

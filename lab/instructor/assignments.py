@@ -79,18 +79,13 @@ def _code(
 ) -> "nbformat.NotebookNode":
     from nbformat.v4 import new_code_cell
 
-    about = {
-        "schema_version": SCHEMA,
-        "grade_id": cell_id,
-        "locked": locked,
-        "solution": solution,
-        "task": False,
-    }
+    about = {"schema_version": SCHEMA, "grade_id": cell_id, "task": False}
+    about |= {"locked": locked, "solution": solution}
     about |= {"grade": points is not None} | ({"points": points} if points is not None else {})
     return new_code_cell(source, id=cell_id.lower().replace("_", "-"), metadata={"nbgrader": about})
 
 
-def write(course: Path) -> list[Path]:
+def write_assignments(course: Path) -> list[Path]:
     """Write every assignment; return their paths. Raises OSError, ``stubs.MarkError``."""
     import nbformat
 

@@ -8,9 +8,8 @@ A recording is full of numbers that the kernel and the clock chose: they are its
     time     the microsecond of each frame
     rhythm   the intervals between several frames in a row: they remain if all times were shifted
 
-and ``compare`` counts what two students share. Names, formats, addresses, ports and checksums are ignored, so renaming,
-cutting, saving as pcap and rewriting addresses change nothing. The thresholds are far above chance (two recordings made
-at the same moment may share a microsecond). A person judges: two who worked at one screen share a recording too.
+and ``find_pairs`` counts what two students share. Names, formats, addresses, ports and checksums are ignored. The
+thresholds are far above chance. A person judges: two students who worked at one screen share a recording too.
 """
 
 import hashlib
@@ -57,18 +56,15 @@ class Pair:
 def traces(path: Path | str) -> list[str]:
     """Return the traces of one recording, each as "kind:digest". Raise CaptureError, OSError."""
     segments = read_segments(path)
-    rows = range(min(len(segments), MOST_FRAMES))
-    found = set()
-    times = []
-    for row in rows:
+    found, times = set(), []
+    for row in range(min(len(segments), MOST_FRAMES)):
         flags, seq, ack = int(segments.flags[row]), int(segments.seq[row]), int(segments.ack[row])
         if flags & SYN:
             found.add(f"isn:{seq}")
         elif int(segments.payload_captured[row]):
             found.add(f"number:{seq}.{ack}")
-        microsecond = int(segments.time_ns[row]) // 1000
-        times.append(microsecond)
-        found.add(f"time:{microsecond}")
+        times.append(int(segments.time_ns[row]) // 1000)
+        found.add(f"time:{times[-1]}")
     intervals = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
     for start in range(len(intervals) - RHYTHM + 1):
         run = intervals[start : start + RHYTHM]
@@ -91,42 +87,42 @@ def _too_common(students: int) -> float:
     return students / 2 if students > 8 else students + 1
 
 
-def handed_in_by_many(students: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return who handed in a recording that more than half of the class did: one group, not thousands of pairs."""
+def _owners(students: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
     owners: dict[str, set[str]] = defaultdict(set)
     for student, held in students.items():
-        for trace in set(held):
-            if trace.startswith(("isn:", "random:")):
-                owners[trace].add(student)
-    groups = [who for who in owners.values() if len(who) > _too_common(len(students))]
+        for trace in held:
+            owners[trace].add(student)
+    return owners
+
+
+def handed_in_by_many(students: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return who handed in a recording that more than half of the class did: one group, not thousands of pairs."""
+    common = _too_common(len(students))
+    single = [who for trace, who in _owners(students).items() if trace.startswith(("isn:", "random:"))]
+    groups = [who for who in single if len(who) > common]
     return sorted(set().union(*groups))
 
 
-def compare(students: Mapping[str, Iterable[str]]) -> list[Pair]:
+def find_pairs(students: Mapping[str, Iterable[str]]) -> list[Pair]:
     """Return every pair of students who share a recording or a part of one, the strongest first.
 
-    Traces that more than half of a larger class has (the course's own captures, handed in by mistake) make no pair:
-    see ``handed_in_by_many``.
+    Traces that more than half of a larger class has (the course's own captures, handed in by mistake) make no pair.
     """
-    owners: dict[str, set[str]] = defaultdict(set)
-    sizes: dict[str, Counter] = {}
-    for student, held in students.items():
-        held = set(held)
-        sizes[student] = Counter(trace.partition(":")[0] for trace in held)
-        for trace in held:
-            owners[trace].add(student)
-    common = _too_common(len(students))
+    students = {student: set(held) for student, held in students.items()}
+    sizes = {student: Counter(map(_kind, held)) for student, held in students.items()}
     shared: dict[tuple[str, str], Counter] = defaultdict(Counter)
-    for trace, who in owners.items():
-        if 1 < len(who) <= common:
-            for first, second in combinations(sorted(who), 2):
-                shared[first, second][trace.partition(":")[0]] += 1
+    for trace, who in _owners(students).items():
+        if 1 < len(who) <= _too_common(len(students)):
+            for pair in combinations(sorted(who), 2):
+                shared[pair][_kind(trace)] += 1
     pairs = []
     for (first, second), counts in shared.items():
-        kinds = [kind for kind, enough in ENOUGH.items() if counts[kind] >= enough]
-        if kinds:
-            strength = max(
-                counts[kind] / max(1, min(sizes[first][kind], sizes[second][kind])) for kind in kinds
-            )
-            pairs.append(Pair(first, second, dict(counts), strength))
+        smaller = {kind: max(1, min(sizes[first][kind], sizes[second][kind])) for kind in ENOUGH}
+        shares = [counts[kind] / smaller[kind] for kind, enough in ENOUGH.items() if counts[kind] >= enough]
+        if shares:
+            pairs.append(Pair(first, second, dict(counts), max(shares)))
     return sorted(pairs, key=lambda pair: (-pair.strength, pair.first, pair.second))
+
+
+def _kind(trace: str) -> str:
+    return trace.partition(":")[0]

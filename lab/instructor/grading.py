@@ -1,6 +1,5 @@
 """Mark many submissions at once: worker processes, results that are kept, and what happens when a worker dies."""
 
-import argparse
 import contextlib
 import json
 import os
@@ -10,6 +9,7 @@ import sys
 import tempfile
 import threading
 import warnings
+from argparse import Namespace
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -44,9 +44,7 @@ def work_folder() -> Iterator[Path]:
         yield work
 
 
-def mark_all(
-    found: list[Submission], options: argparse.Namespace, sandboxed: bool, work: Path
-) -> dict[str, Result]:
+def mark_all(found: list[Submission], options: Namespace, sandboxed: bool, work: Path) -> dict[str, Result]:
     """Return a Result for each submission, from ``results/`` where nothing has changed since."""
     kept = options.out / "results"
     kept.mkdir(exist_ok=True)
@@ -65,7 +63,9 @@ def mark_all(
         submission.unpack(work / submission.id)
     jobs = [(one.id, work / one.id, options.course, sandboxed, rules, one.remarks) for one, rules in waiting]
     for result in in_processes(jobs, max(1, options.jobs)):
-        _write_result(kept / f"{result.id}.json", result)
+        partial = kept / f"{result.id}.part"
+        partial.write_text(json.dumps(asdict(result)), encoding="utf-8")
+        partial.replace(kept / f"{result.id}.json")
         results[result.id] = result
         shutil.rmtree(work / result.id, ignore_errors=True)
         _print_bar(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}")
@@ -79,9 +79,8 @@ def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
     while waiting or suspects:
         # After a crash nobody knows whose it was: those who were running are tried again one at a time.
         alone = bool(suspects)
-        pool = ProcessPoolExecutor(
-            1 if alone else workers, mp_context=get_context("spawn"), initializer=_start_worker
-        )
+        context, at_once = get_context("spawn"), 1 if alone else workers
+        pool = ProcessPoolExecutor(at_once, mp_context=context, initializer=_start_worker)
         running: dict[Future[Result], Job] = {}
         try:
             queue = [suspects.pop()] if alone else waiting
@@ -144,12 +143,6 @@ def _read_result(path: Path) -> Result | None:
         return Result(**{**saved, "marks": [Mark(**one) for one in saved["marks"]]})
     except (OSError, ValueError, TypeError, KeyError):
         return None  # not there, or cut off while it was written
-
-
-def _write_result(path: Path, result: Result) -> None:
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(asdict(result)), encoding="utf-8")
-    partial.replace(path)
 
 
 def _print_bar(done: int, total: int, what: str) -> None:

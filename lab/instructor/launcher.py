@@ -37,7 +37,7 @@ INSIDE_SHEETS, INSIDE_RUNNER = "/work", "/kit/runner.py"
 SYSTEM_FOLDERS = ("/usr", "/bin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/alternatives")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
-# Machine: its number in seccomp(2), and which column of SYSCALLS is its own.
+# Machine: its number in seccomp(2), and its column of SYSCALLS.
 MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1), "riscv64": (0xC00000F3, 1)}
 SYSCALLS = {
     "pivot_root": (155, 41),
@@ -78,30 +78,15 @@ def _mount(source: str, target: str, kind: str | None, flags: int, data: str | N
     _check(_libc().mount(*encoded[:3], ctypes.c_ulong(flags), encoded[3]), f"mount {source} on {target}")
 
 
-def _become_nobody() -> None:
-    os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
-    # A change of user hides /proc/self from the process itself, which the maps of ids are written through.
-    _libc().prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-    _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
-
-
 def _map_ids(proc: int, uid: int, gid: int) -> None:
     """Become user 1000 in the new user namespace. ``proc`` is a descriptor of /proc, which is out of reach by now."""
 
-    def write(name: str, text: str) -> None:
-        descriptor = os.open(name, os.O_WRONLY, dir_fd=proc)
-        try:
-            os.write(descriptor, text.encode())
-        finally:
-            os.close(descriptor)
-
+    texts = {"self/setgroups": "deny", "self/uid_map": f"1000 {uid} 1", "self/gid_map": f"1000 {gid} 1"}
+    texts["sys/user/max_user_namespaces"] = "0"  # no further namespaces inside this one
     try:
-        write("self/setgroups", "deny")
-        write("self/uid_map", f"1000 {uid} 1")
-        write("self/gid_map", f"1000 {gid} 1")
-        write("sys/user/max_user_namespaces", "0")  # no further namespaces inside this one
+        for name, text in texts.items():
+            with open(os.open(name, os.O_WRONLY, dir_fd=proc), "wb", buffering=0) as file:
+                file.write(text.encode())
     except OSError as error:
         raise SandboxError(f"the new namespace cannot be set up: {error}") from error
 
@@ -118,8 +103,13 @@ def _enter(plan: dict[str, Any]) -> None:
         except SandboxError:
             if os.getcwd() == "/tmp" and not os.path.exists("/proc"):
                 raise
-        if built:
-            _become_nobody()
+    if built:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        # The change hides /proc/self, which the maps of IDs are written through, and clears the signal.
+        _libc().prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+        _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     uid, gid = os.geteuid(), os.getegid()
     namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
     _check(_libc().unshare(namespaces), "unshare")
@@ -135,9 +125,7 @@ def _new_root(plan: dict[str, Any]) -> None:
     """Make an empty file system with only what is needed in it, read-only; unmount the old one."""
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
     root = "/tmp"  # any existing folder: the new root covers it for this process only
-    # What is bound must be opened before /tmp is covered: it may lie below it.
-    opened: list[tuple[int, str, bool]] = []
-    links: list[tuple[str, str]] = []
+    opened, links = [], []  # what is bound is opened before /tmp is covered: it may lie below it
     targets = [(path, path) for path in (*SYSTEM_FOLDERS, *plan["python"], *DEVICES)]
     targets += [(plan["folder"], INSIDE_SHEETS), (plan["runner"], INSIDE_RUNNER)]
     for source, target in targets:
@@ -193,8 +181,7 @@ def _limit() -> None:
     limits = {"CPU": CPU_S, "FSIZE": FILE_BYTES, "NOFILE": OPEN_FILES, "CORE": 0, "NPROC": THREADS}
     limits |= {"MSGQUEUE": 0, "MEMLOCK": 0, "SIGPENDING": 64}
     for name, value in limits.items():
-        what = getattr(resource, f"RLIMIT_{name}", None)
-        if what is not None:
+        if (what := getattr(resource, f"RLIMIT_{name}", None)) is not None:
             hard = resource.getrlimit(what)[1]
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(what, (value, value))
@@ -241,7 +228,8 @@ def main(arguments: list[str]) -> int:
         alive, held_open = os.pipe()
         if first := os.fork():
             os.close(alive)
-            return _wait_for(first)
+            os.closerange(0, 3)  # our ends of the grader's pipes, so that they end with the program
+            return os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) & 0xFF
         os.close(held_open)
         return _be_first(alive, program)
     except OSError as error:
@@ -276,22 +264,11 @@ def _be_first(alive: int, program: list[str]) -> int:
         _limit()
         _filter_system_calls()
         os.execv(program[0], program)
-    _close_pipes()
+    os.closerange(0, 3)
     while True:
         ended, status = os.wait()
         if ended == started:
             os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
-
-
-def _wait_for(first: int) -> int:
-    _close_pipes()
-    return os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) & 0xFF
-
-
-def _close_pipes() -> None:
-    """Close our ends of the grader's pipes, so that they end with the program."""
-    for descriptor in (0, 1, 2):
-        os.close(descriptor)
 
 
 if __name__ == "__main__":

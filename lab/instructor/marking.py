@@ -1,12 +1,9 @@
 """Turn a submission into marks: run every task in a sandbox, and compare every answer with the key.
 
 The student's text is shown for visible checks only: after a hidden one it could contain the hidden inputs. So all
-visible checks of a sheet run first, in a process that has never seen a hidden one.
-
-A task's points are a fifth of its estimated minutes. All if the visible check and the hidden ones pass (the same check
-with seeds derived from the course's key, and those in ``lab/instructor/hidden``); ``VISIBLE_ONLY`` of them if only the
-visible one does, as for hard-wired answers; otherwise none, with the story. A broken task costs that task: the process
-is restarted for the next one.
+visible checks of a sheet run first, in a process that has never seen a hidden one. The hidden checks are the same with
+seeds derived from the course's key, and those in ``lab/instructor/hidden``. A task whose visible check alone passes, as
+for hard-wired answers, has ``VISIBLE_ONLY`` of its points. A broken task costs that task: the process is restarted.
 """
 
 import hashlib
@@ -14,7 +11,7 @@ import hmac
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -33,19 +30,12 @@ VISIBLE_ONLY = 0.5  # share of the points
 MINUTES_PER_POINT = 5
 QUESTION_POINTS = 1
 CALL_S, TASK_S = 3.0, 8.0
-HIDDEN_SEEDS = 1
 OWN = "own capture"
 
 DONE, PARTLY, WRONG, NOT_ATTEMPTED, MISSING = "done", "partly", "wrong", "not attempted", "missing"
 STATES = (DONE, PARTLY, NOT_ATTEMPTED, MISSING, WRONG)
-WHY = {
-    "result": "a wrong result",
-    "raised": "an exception",
-    "time": "no end in time",
-    "died": "the process ended",
-    "file": "not there",
-    "grader": "the grader failed",
-}
+WHY = {"result": "a wrong result", "raised": "an exception", "time": "no end in time"}
+WHY |= {"died": "the process ended", "file": "not there", "grader": "the grader failed"}
 REASONS: dict[type, str] = {TimeUp: "time", Died: "died", Raised: "raised"}  # any other is a wrong result
 
 
@@ -64,7 +54,7 @@ class Mark:
 
 @dataclass
 class Result:
-    """The result of one submission. ``fingerprint`` changes with the submission, the checks and the key."""
+    """The result of one submission. ``fingerprint`` changes with the submission and the rules."""
 
     id: str
     fingerprint: str
@@ -118,7 +108,7 @@ def all_exercises() -> dict[str, list[Exercise]]:
 
 @cache
 def rules_fingerprint(key: str) -> str:
-    """Return a digest that changes with a check, a stub or the course's key: then everything is graded again."""
+    """Return a digest that changes with the rules: then everything is graded again."""
     digest = hashlib.sha256(key.encode())
     for folder in (CHECKS, HIDDEN, STUBS, STUBS / "checks", Path(__file__).parent):
         for path in sorted(folder.glob("*.py")):
@@ -126,26 +116,18 @@ def rules_fingerprint(key: str) -> str:
     return digest.hexdigest()
 
 
-def secret_seeds(key: str) -> list[int]:
-    """Return seeds of made-up frames that nobody without the course's key can know."""
+def secret_seed(key: str) -> int:
+    """Return the seed of made-up frames that nobody without the course's key can know."""
     dice = random.Random(hmac.new(key.encode(), b"hidden seeds", hashlib.sha256).hexdigest())
-    return [dice.randrange(1 << 30, 1 << 40) for _ in range(HIDDEN_SEEDS)]
+    return dice.randrange(1 << 30, 1 << 40)
 
 
 def mark(
-    student_id: str,
-    folder: Path,
-    key: str,
-    sandboxed: bool,
-    fingerprint: str = "",
-    remarks: Sequence[str] = (),
+    student: str, folder: Path, key: str, sandboxed: bool, fingerprint: str = "", remarks: Sequence[str] = ()
 ) -> Result:
-    """Grade the submission unpacked in ``folder`` (see ``submissions.Submission.unpack``).
-
-    Nothing in it makes this raise an exception.
-    """
+    """Grade the submission unpacked in ``folder``. Nothing in it makes this raise an exception."""
     started = time.monotonic()
-    result = Result(student_id, fingerprint, remarks=list(remarks))
+    result = Result(student, fingerprint, remarks=list(remarks))
     (folder / "sheets").mkdir(exist_ok=True)
     for sheet, exercises in all_exercises().items():
         path = folder / "sheets" / f"{module_name(sheet)}.py"
@@ -157,9 +139,7 @@ def mark(
     return result
 
 
-def _survive(
-    result: Result, sheet: str, points: Mapping[str, float], marks: Callable[[], list[Mark]]
-) -> None:
+def _survive(result: Result, sheet: str, points: dict[str, float], marks: Callable[[], list[Mark]]) -> None:
     """Add the marks; if the grader itself fails, that costs only this part of the submission."""
     try:
         result.marks += marks()
@@ -179,7 +159,7 @@ def _mark_sheet(sheet: str, path: Path, key: str, sandboxed: bool) -> list[Mark]
         code.close()  # the process of the hidden checks shows nothing more to the student
         for one, mark in zip(exercises, marks, strict=True):
             if mark.state == DONE:
-                _mark_hidden(mark, [one.visible, *one.hidden], code, secret_seeds(key))
+                _mark_hidden(mark, [one.visible, *one.hidden], code, secret_seed(key))
     return marks
 
 
@@ -204,20 +184,19 @@ def _mark_visible(sheet: str, one: Exercise, code: StudentCode) -> Mark:
     return Mark(sheet, one.name, state, one.points if state == DONE else 0, one.points, why, story)
 
 
-def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seeds: Sequence[int]) -> None:
+def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seed: int) -> None:
     """Run the hidden checks; if one fails, ``mark`` becomes "partly" and says why, in the kit's words only."""
     for check in checks:
-        for seed in seeds:
-            code.allow(TASK_S)
-            state, why, failure = _run(check, Student(code), seed)
-            if state != DONE:
-                code.close()
-                rule = failure.story.rule if isinstance(failure, Wrong) else ""
-                reason = WHY.get(why, WHY["raised"])
-                story = Story(mark.task, "what only the grader knows", reason, rule).text(width=0)
-                mark.state, mark.points, mark.why = PARTLY, mark.of * VISIBLE_ONLY, why
-                mark.story = f"the visible check passes, a hidden one does not:\n{story}"
-                return
+        code.allow(TASK_S)
+        state, why, failure = _run(check, Student(code), seed)
+        if state != DONE:
+            code.close()
+            rule = failure.story.rule if isinstance(failure, Wrong) else ""
+            reason = WHY.get(why, WHY["raised"])
+            story = Story(mark.task, "what only the grader knows", reason, rule).text(width=0)
+            mark.state, mark.points, mark.why = PARTLY, mark.of * VISIBLE_ONLY, why
+            mark.story = f"the visible check passes, a hidden one does not:\n{story}"
+            return
 
 
 def _run(check: Callable, student: Student, seed: int) -> tuple[str, str, Exception | None]:
@@ -241,7 +220,7 @@ def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:
     def all_as(state: str, story: str) -> list[Mark]:
         return [Mark(OWN, question.key, state, 0, QUESTION_POINTS, "file", story) for question in asked]
 
-    found = recordings.examine(folder, one.id, key)
+    found = recordings.examine_apart(folder, one.id, key)
     result.traces |= found.traces
     result.remarks += found.remarks
     result.own_recording = True if found.right else False if found.wrong_conversation else None
@@ -269,8 +248,6 @@ def _mark_answer(question: Question, answers: dict[str, Any], right: dict[str, l
         return Mark(OWN, question.key, NOT_ATTEMPTED, 0, QUESTION_POINTS)
     if answer_key.is_right(answers[question.key], right[question.key]):
         return Mark(OWN, question.key, DONE, QUESTION_POINTS, QUESTION_POINTS)
-    story = (
-        f"{question.text}\nyour answer: {answers[question.key]!r:.100}\n"
-        f"read again: {question.source}, notebook {question.notebook}"
-    )
+    read_again = f"read again: {question.source}, notebook {question.notebook}"
+    story = f"{question.text}\nyour answer: {answers[question.key]!r:.100}\n{read_again}"
     return Mark(OWN, question.key, WRONG, 0, QUESTION_POINTS, "result", story)

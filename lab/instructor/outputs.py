@@ -1,7 +1,7 @@
 """Write grades as files: grades.csv, and files for Canvas, Moodle and Gradescope.
 
-Names come from students: a cell that begins with = + - or @ would be a formula in a spreadsheet, so it gets a quote
-first. Characters that would control a terminal, or that no file can store, are escaped: see ``readable``.
+Names come from students: a cell that would be a formula in a spreadsheet gets a quote first, and characters that control
+a terminal, or that no file can store, are escaped.
 """
 
 import csv

@@ -26,6 +26,7 @@ vertical-align: top; } .bar { background: var(--line); height: .6rem; } .bar div
 100%; } .wide { overflow-x: auto; }
 """
 STORY_PART = re.compile(r"  (\S.{9}) (.*)")  # a label of Story.text, and its text
+Results = dict[str, Result]  # by student
 MARKS = {DONE: "\u2713 done", PARTLY: "\u00bd partly", WRONG: "\u2717 wrong"}
 
 
@@ -62,10 +63,10 @@ def student_page(entry: Entry, result: Result) -> str:
     for sheet in dict.fromkeys(mark.sheet for mark in result.marks):
         marks = [mark for mark in result.marks if mark.sheet == sheet]
         rows = [
-            _cell(mark.task)
-            + _cell(MARKS.get(mark.state, mark.state))
-            + _cell(f"{mark.points:g} / {mark.of:g}", "number")
-            for mark in marks
+            _cell(one.task)
+            + _cell(MARKS.get(one.state, one.state))
+            + _cell(f"{one.points:g} / {one.of:g}", "number")
+            for one in marks
         ]
         body += [f"<h2>{escape(sheet)}</h2>{_table(rows)}", *_stories(marks)]
     return _page(f"Packet-capture lab: {entry.name or entry.id}", "\n".join(body))
@@ -92,9 +93,7 @@ def _story(story: str, names: Sequence[str]) -> str:
     return re.sub(r"(?:<tr>.*</tr>\n?)+", lambda rows: f'<table class="story">{rows[0]}</table>', text)
 
 
-def class_page(
-    roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair], notes: Sequence[str]
-) -> str:
+def class_page(roster: Sequence[Entry], results: Results, pairs: Sequence[Pair], notes: Sequence[str]) -> str:
     """Return the instructor's page: how the class did, which tasks fail most and why, shared recordings, notes."""
     shares = sorted(result.points / result.of for result in results.values() if result.of)
     median = f"{shares[len(shares) // 2]:.0%}" if shares else "none"
@@ -112,7 +111,7 @@ def class_page(
     return _page("Packet-capture lab: the class", "\n".join(body))
 
 
-def _task_rows(results: dict[str, Result]) -> Iterator[str]:
+def _task_rows(results: Results) -> Iterator[str]:
     states: dict[str, Counter[str]] = defaultdict(Counter)
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
     for mark in (mark for result in results.values() for mark in result.marks):
@@ -135,11 +134,7 @@ def _student_row(entry: Entry, result: Result | None) -> str:
 
 
 def write_pages(
-    folder: Path,
-    roster: Sequence[Entry],
-    results: dict[str, Result],
-    pairs: Sequence[Pair],
-    notes: Sequence[str],
+    folder: Path, roster: Sequence[Entry], results: Results, pairs: Sequence[Pair], notes: Sequence[str]
 ) -> Path:
     """Write feedback/ID.html for each student, and class.html; return the path of the latter."""
     (folder / "feedback").mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,8 @@
 """Read a student's recordings in a process with limits, since a file can be made to cost much.
 
-``examine`` starts ``python -m lab.instructor.recordings``, which is given the folder, the student and the
-course's key on standard input and writes what it found as JSON. It runs the kit's code only, none of
-the student's. It may take CPU_S seconds of processor time and MEMORY_BYTES; a conversation of the
-course takes a tenth of that.
+``examine_apart`` starts ``python -m lab.instructor.recordings``, which reads the folder, the student and the course's
+key from standard input and writes what it found as JSON. It runs none of the student's code. A conversation of the
+course takes a tenth of CPU_S and MEMORY_BYTES.
 """
 
 import json
@@ -40,19 +39,17 @@ class Examined:
     no_key: str = ""
 
 
-def examine(folder: Path, student: str, key: str) -> Examined:
+def examine_apart(folder: Path, student: str, key: str) -> Examined:
     """Read the recordings in ``folder`` in a process of their own. Nothing in them makes this raise an exception."""
     present = [name for name in (PLAIN, TLS) if (folder / name).exists()]
     if not present:
         return Examined()
+    command = [sys.executable, "-m", __name__]
+    asked = json.dumps([str(folder.resolve()), student, key]).encode()
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # each of its threads reserves address space
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__],
-            input=json.dumps([str(folder.resolve()), student, key]).encode(),
-            capture_output=True,
-            cwd=ROOT,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each of its threads reserves address space
-            timeout=WAIT_S,
+            command, input=asked, capture_output=True, cwd=ROOT, env=environment, timeout=WAIT_S
         )
         if done.returncode == 0 and len(done.stdout) <= LONGEST_REPORT:
             return Examined(**json.loads(done.stdout))
@@ -67,7 +64,11 @@ def _examine(folder: Path, student: str, key: str) -> Examined:
     for name in (PLAIN, TLS):
         if (folder / name).exists():
             try:
-                _check_size(folder / name)
+                with open(folder / name, "rb") as file:
+                    if file.read(2) == GZIP_MAGIC:
+                        raise ValueError("packed with gzip; hand in the recording as it was made")
+                if (count := len(read_capture(folder / name))) > MOST_FRAMES:
+                    raise ValueError(f"{count} frames, where a conversation of the course has a few hundred")
                 found.traces[name] = copies.traces(folder / name)
                 found.readable.append(name)
             except (CaptureError, OSError, ValueError) as error:
@@ -84,26 +85,14 @@ def _examine(folder: Path, student: str, key: str) -> Examined:
     return found
 
 
-def _check_size(path: Path) -> None:
-    """Raise ValueError for a file that cannot be a chat of minutes, before time is spent on it."""
-    with open(path, "rb") as file:
-        if file.read(2) == GZIP_MAGIC:
-            raise ValueError("packed with gzip; hand in the recording as it was made")
-    if (count := len(read_capture(path))) > MOST_FRAMES:
-        raise ValueError(f"{count} frames, where a conversation of the course has a few hundred")
-
-
 def _limit() -> None:
     try:
         import resource
     except ImportError:
-        return  # Windows: the time that ``examine`` waits is the bound
-    for what, most in (
-        (resource.RLIMIT_CPU, CPU_S),
-        (resource.RLIMIT_AS, MEMORY_BYTES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(what, (most, most))
+        return  # Windows: the time that ``examine_apart`` waits is the bound
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

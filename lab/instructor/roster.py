@@ -1,6 +1,5 @@
 """Read a class list, and make a recording for everyone on it.
 
-Several are made at a time; after an interruption those that are there already are kept.
 A roster is a CSV file with a heading. The IDs are in the first column that is named like one of ``ID_COLUMNS`` (as
 Canvas, Moodle and Gradescope export them), in capital or small letters; names and e-mail addresses are optional.
 """
@@ -15,17 +14,8 @@ from typing import Any
 from lab.harness.student_capture import check_id, is_complete, profile, record_student
 from lab.harness.tap import RecordingError
 
-ID_COLUMNS = (
-    "id",
-    "student id",
-    "sis user id",
-    "sis login id",
-    "id number",
-    "sid",
-    "username",
-    "login",
-    "student",
-)
+ID_COLUMNS = ["id", "student id", "sis user id", "sis login id", "id number", "sid", "username", "login"]
+ID_COLUMNS += ["student"]
 NAME_COLUMNS = ("name", "student name", "full name", "student")
 EMAIL_COLUMNS = ("email", "email address", "e-mail")
 
@@ -56,29 +46,26 @@ def read_roster(path: Path | str) -> list[Entry]:
         raise RosterError(f"cannot read the roster {path}: {reason}") from error
     id_column = next((columns[name] for name in ID_COLUMNS if name in columns), None)
     if id_column is None:
-        raise RosterError(
-            f"{path} has no column of IDs: name one {', '.join(repr(name) for name in ID_COLUMNS[:4])}"
-        )
+        names = ", ".join(map(repr, ID_COLUMNS[:4]))
+        raise RosterError(f"{path} has no column of IDs: name one {names}")
+
+    def first(row: dict[str, Any], names: tuple[str, ...]) -> str:
+        return next(((row[columns[name]] or "").strip() for name in names if name in columns), "")
+
     entries: dict[str, Entry] = {}
     for number, row in enumerate(rows, 2):
         if not (text := (row[id_column] or "").strip()):
-            continue  # Canvas exports a line of "points possible" without an id
+            continue  # Canvas exports a line of "points possible" without an ID
         try:
             one = check_id(text)
         except ValueError as error:
             raise RosterError(f"{path}, line {number}: {error}") from None
         if one in entries:
-            raise RosterError(f"{path}, line {number}: the id {one} appears twice")
-        entries[one] = Entry(
-            one, _first(row, columns, NAME_COLUMNS), _first(row, columns, EMAIL_COLUMNS), row
-        )
+            raise RosterError(f"{path}, line {number}: the ID {one} appears twice")
+        entries[one] = Entry(one, first(row, NAME_COLUMNS), first(row, EMAIL_COLUMNS), row)
     if not entries:
         raise RosterError(f"{path} lists nobody")
     return list(entries.values())
-
-
-def _first(row: dict[str, Any], columns: dict[str, str], names: tuple[str, ...]) -> str:
-    return next(((row[columns[name]] or "").strip() for name in names if name in columns), "")
 
 
 def record_roster(
@@ -93,9 +80,7 @@ def record_roster(
     say(done, len(entries), "already there" if done else "")
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="student")
     try:
-        running = {
-            pool.submit(record_student, profile(entry.id, key), out / entry.id): entry for entry in waiting
-        }
+        running = {pool.submit(record_student, profile(one.id, key), out / one.id): one for one in waiting}
         for future in as_completed(running):
             entry, done = running[future], done + 1
             try:

@@ -29,10 +29,9 @@ What makes each guarantee hold:
     keys              A session keyring of its own, and the filter refuses keyctl.
     output            Bounded by the reader (``lab.exercises.checks.child``).
 
-What the code does to its own process does not matter: results are compared elsewhere. Started by root, the launcher
-builds the new root as root and then becomes the user "nobody", since root is exempt from the limit on processes. If
-namespaces or the filter are refused (``refusal`` says why), there is no sandbox, and the grader does not start unless
-told to go without (``limits_only``): then a submission may read what its user may read.
+Started by root, the launcher builds the new root as root and then becomes the user "nobody", since root is exempt from
+the limit on processes. If namespaces or the filter are refused (``probe`` says why), there is no sandbox, and the
+grader does not start unless it may go without (``limits_only``): then a submission may read what its user may read.
 """
 
 import json
@@ -48,6 +47,7 @@ from lab.instructor import launcher
 from lab.instructor.launcher import INSIDE_RUNNER, INSIDE_SHEETS
 
 LAUNCHER = [sys.executable, "-I", "-S", launcher.__file__]
+PYTHON = os.path.realpath(sys.executable)  # not a virtual environment's link
 MEMORY_BYTES = 448 << 20  # address space of the one process
 
 
@@ -56,14 +56,10 @@ def command(arguments: Sequence[str], folder: Path, runner: Path, hidden: Sequen
 
     ``hidden`` are folders that must not be visible even if they lie below one that Python needs.
     """
-    plan = {
-        "folder": str(folder.resolve()),
-        "runner": str(runner.resolve()),
-        "python": _python_folders(),
-        "hidden": [str(path.resolve()) for path in hidden],
-        "parent": os.getpid(),
-    }
-    return [*LAUNCHER, json.dumps(plan), _real_python(), "-I", "-S", INSIDE_RUNNER, *arguments[1:]]
+    plan: dict[str, object] = {"folder": str(folder.resolve()), "runner": str(runner.resolve())}
+    plan |= {"python": _python_folders(), "hidden": [str(path.resolve()) for path in hidden]}
+    plan |= {"parent": os.getpid()}
+    return [*LAUNCHER, json.dumps(plan), PYTHON, "-I", "-S", INSIDE_RUNNER, *arguments[1:]]
 
 
 def limits_only(arguments: Sequence[str]) -> list[str]:
@@ -72,7 +68,7 @@ def limits_only(arguments: Sequence[str]) -> list[str]:
     return [*LAUNCHER, "{}", *program] if os.name == "posix" else program
 
 
-def refusal(runner: Path, folder: Path) -> str | None:
+def probe(runner: Path, folder: Path) -> str | None:
     """Return why there can be no sandbox here, or None. Tries one, with a file in ``folder``."""
     if not sys.platform.startswith("linux"):
         return "namespaces exist on Linux only"
@@ -81,10 +77,9 @@ def refusal(runner: Path, folder: Path) -> str | None:
     place.chmod(0o755)  # for nobody, which root becomes
     (place / "probe.py").write_text("def f():\n    return 1\n")
     words = command([str(runner), f"{INSIDE_SHEETS}/probe.py"], place, runner)
+    request = b'{"id": 1, "call": "f", "arguments": []}\n'
     try:
-        done = subprocess.run(
-            words, input=b'{"id": 1, "call": "f", "arguments": []}\n', capture_output=True, timeout=60
-        )
+        done = subprocess.run(words, input=request, capture_output=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     finally:
@@ -94,15 +89,9 @@ def refusal(runner: Path, folder: Path) -> str | None:
     return done.stderr.decode(errors="replace").strip()[-200:] or f"exit code {done.returncode}"
 
 
-def _real_python() -> str:
-    """Return the interpreter itself, not a virtual environment's link to it."""
-    return os.path.realpath(sys.executable)
-
-
 def _python_folders() -> list[str]:
     """Return the folders of the interpreter and its standard library, in case they are not system folders."""
-    wanted = {os.path.dirname(os.path.dirname(_real_python())), sysconfig.get_paths()["stdlib"]}
+    wanted = {os.path.dirname(os.path.dirname(PYTHON)), sysconfig.get_paths()["stdlib"]}
     wanted |= {sysconfig.get_config_var("LIBDIR") or ""} | {sys.base_prefix}
-    return sorted(
-        path for path in map(os.path.realpath, wanted - {""}) if path != "/" and os.path.isdir(path)
-    )
+    folders = map(os.path.realpath, wanted - {""})
+    return sorted(path for path in folders if path != "/" and os.path.isdir(path))

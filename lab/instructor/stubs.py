@@ -60,7 +60,6 @@ def solutions(folder: Path = SOLUTIONS) -> list[Path]:
 
 
 def _wanted(solution_folder: Path) -> dict[str, bytes]:
-    """Return what each sheet should hold, by its name."""
     paths = solutions(solution_folder)
     return {path.name: make_stub(path.read_text(encoding="utf-8")).encode() for path in paths}
 

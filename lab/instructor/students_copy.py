@@ -20,17 +20,8 @@ CHECKS = "tests/exercises/"  # all that students get of tests/
 # Other folders and files at the top are the instructor's: submissions, grades, recordings.
 TOP_LEVEL = {"README.md", "LICENSE", "lab", "notebooks", "captures", "tests"}
 TOP_LEVEL |= {"requirements.txt", "pyproject.toml", ".gitignore"}
-MADE_BY_RUNNING = {
-    "__pycache__",
-    ".git",
-    ".venv",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".mypy_cache",
-    "mine",
-    "demo",
-}
-MADE_BY_RUNNING |= {".hypothesis", ".ipynb_checkpoints"}
+MADE_BY_RUNNING = {"__pycache__", ".git", ".venv", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
+MADE_BY_RUNNING |= {".hypothesis", ".ipynb_checkpoints", "mine", "demo"}
 SEARCHED = {".py", ".md", ".ipynb", ".toml", ".json", ".txt", ".csv", ""}  # kinds of files
 FOR_INSTRUCTORS = re.compile(r"^## For instructors\n.*?(?=^## )", flags=re.DOTALL | re.MULTILINE)
 TEST_COMMAND = re.compile(r"^python3 lab test\b.*$", flags=re.MULTILINE)

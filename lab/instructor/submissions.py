@@ -1,9 +1,8 @@
 """Open what was handed in: folders, zips, or a mix, as learning platforms export them.
 
-A zip is untrusted: only files of known names and limited sizes are written, as plain files. Their place in the zip or
-folder does not matter, since platforms and students add folders. The owner is the student whom the platform names first
-in the name of the zip or folder, by ID or full name. The note inside was written by a student: it counts only if the
-name identifies nobody, and never against a submission that is named.
+A zip is untrusted: only files of known names and limited sizes are written, as plain files, wherever they are in it. The
+owner is the student whom the platform names first in the name of the zip or folder, by ID or full name. The note inside
+was written by a student: it counts only if the name identifies nobody, and never against a submission that is named.
 """
 
 import functools
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from lab.exercises.checks.answers import SUBMISSION_NOTE
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS
@@ -29,7 +29,7 @@ LARGEST_ZIP = 64 << 20
 MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
 LARGEST_READ = 1 << 20  # at once from a zip, whose list of files is read in one piece
 LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
-Loader = Callable[[int], bytes]  # returns at most so many bytes of a file
+Loader = Callable[..., bytes]  # returns at most ``most`` bytes of a file
 Found = tuple[str, int, Loader]  # a file's name, the size that it claims, and how to read it
 SHEET = re.compile(r"sheet_\d\d_\w{1,40}\.py")
 
@@ -46,10 +46,8 @@ class Submission:
 
     def fingerprint(self) -> str:
         """Return a digest of all files that count."""
-        digest = hashlib.sha256()
-        for name in sorted(self.files):
-            digest.update(f"{name} {len(self.files[name])} ".encode() + self.files[name])
-        return digest.hexdigest()
+        parts = (f"{name} {len(data)} ".encode() + data for name, data in sorted(self.files.items()))
+        return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def unpack(self, folder: Path) -> None:
         """Write the files into ``folder``, which is emptied first: sheets/, and the rest beside it."""
@@ -122,10 +120,8 @@ def _read(path: Path, submission: Submission, most_files: int) -> int:
                 most_files = _read(path / name, submission, most_files)
             elif is_wanted(plain) and plain not in submission.files:
                 _keep(submission, plain, size, load)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
-        remarks.append(f"{path.name} cannot be opened: {error}")
-    except Exception as error:  # zlib.error, struct.error: a damaged zip raises many kinds
-        remarks.append(f"{path.name} is damaged: {type(error).__name__}: {error}")
+    except Exception as error:  # zlib.error, struct.error, ...: a damaged zip raises many kinds
+        remarks.append(f"{path.name} cannot be opened: {type(error).__name__}: {error}")
     return most_files
 
 
@@ -134,7 +130,7 @@ def _keep(submission: Submission, name: str, size: int, load: Loader) -> None:
     if size > most:
         submission.remarks.append(f"{name} is too large ({size} bytes) and was left out")
         return
-    if len(data := load(most + 1)) > most:
+    if len(data := load(most=most + 1)) > most:
         submission.remarks.append(f"{name} is larger than it says and was left out")
     elif sum(map(len, submission.files.values())) + len(data) > MOST_BYTES:
         submission.remarks.append(f"{name} was left out: more than {MOST_BYTES >> 20} MB altogether")
@@ -146,13 +142,8 @@ def _in_folder(path: Path) -> Iterator[Found]:
     for file in sorted(path.rglob("*")):
         inside = [file, *(parent for parent in file.parents if path in parent.parents)]
         if file.is_file() and not any(one.is_symlink() for one in inside):
-            load = functools.partial(_load_file, file)
+            load = functools.partial(_load, open, file, "rb")
             yield file.relative_to(path).as_posix(), file.stat().st_size, load
-
-
-def _load_file(file: Path, most: int) -> bytes:
-    with open(file, "rb") as opened:
-        return opened.read(most)
 
 
 class _ZipFile(io.FileIO):
@@ -172,14 +163,14 @@ def _in_zip(path: Path, remarks: list[str]) -> Iterator[Found]:
             if info.is_dir() or (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
                 continue
             if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                yield info.filename, info.file_size, functools.partial(_load_member, archive, info)
+                yield info.filename, info.file_size, functools.partial(_load, archive.open, info)
             elif is_wanted(name := PurePosixPath(info.filename).name):  # zipfile has no bound for other types
                 remarks.append(f"{name} was left out: neither stored nor deflated; pack it as a plain zip")
 
 
-def _load_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
+def _load(opener: Callable[..., IO[bytes]], *what: Any, most: int) -> bytes:
     data = bytearray()
-    with archive.open(info) as opened:
+    with opener(*what) as opened:
         while len(data) < most and (piece := opened.read(min(LARGEST_READ, most - len(data)))):
             data += piece
     return bytes(data)
@@ -200,8 +191,7 @@ def named_by_platform(name: str, roster: Iterable[Entry]) -> str | None:
                 by_name.setdefault(len(full), set()).add(entry.id)
     if by_name and len(longest := by_name[max(by_name)]) == 1:
         return next(iter(longest))
-    words = [word for word in re.split(r"[^A-Za-z0-9.@+-]+", name.lower()) if word]
-    for word in words:
+    for word in re.split(r"[^A-Za-z0-9.@+-]+", name.lower()):
         ids = {entry.id for entry in roster if word == entry.id or word.endswith(f"-{entry.id}")}
         if ids:
             return max(ids, key=len)  # the longer one of "x-1" and "1"

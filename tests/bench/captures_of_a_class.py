@@ -142,7 +142,7 @@ def check(folder: Path, key: str, many: int = 20) -> list[str]:
         made = doctor(students, folder, Path(temporary), random.Random("copies"), min(many, len(students)))
     pairs = {
         (pair.first, pair.second)
-        for pair in copies.compare(held | {name: traces for name, (_, traces) in made.items()})
+        for pair in copies.find_pairs(held | {name: traces for name, (_, traces) in made.items()})
     }
     wanted = {(name, what.split(",")[0]) for name, (what, _) in made.items()}
     found += [f"not found: {first} is {made[first][0]}" for first, second in wanted - pairs]

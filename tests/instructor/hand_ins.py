@@ -63,7 +63,7 @@ def refused():
 
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        return sandbox.refusal(RUNNER, Path(folder))
+        return sandbox.probe(RUNNER, Path(folder))
 
 
 def solution(name: str = SHEET) -> str:

@@ -16,7 +16,7 @@ def some_recordings(a_class):
 def test_every_doctored_copy_is_found_and_nobody_else(some_recordings, tmp_path, change, write):
     honest = {f"s{n}": copies.traces(some_recordings / f"s{n}" / PLAIN) for n in range(4)}
     write(tmp_path / "other-name.cap", change(bench.load(some_recordings / "s2" / PLAIN)))
-    pairs = copies.compare(honest | {"zz": copies.traces(tmp_path / "other-name.cap")})
+    pairs = copies.find_pairs(honest | {"zz": copies.traces(tmp_path / "other-name.cap")})
     assert [(pair.first, pair.second) for pair in pairs] == [("s2", "zz")]
     assert "s2 and zz: " in str(pairs[0]) and "in common" in str(pairs[0])
 
@@ -29,14 +29,14 @@ def test_what_everybody_hands_in_makes_no_pairs():
     everybody = {
         f"s{n}": [f"isn:{k}" for k in range(5)] + [f"isn:{n}.{k}" for k in range(5)] for n in range(20)
     }
-    assert copies.compare(everybody) == []
+    assert copies.find_pairs(everybody) == []
     assert copies.handed_in_by_many(everybody) == sorted(everybody)
     assert copies.handed_in_by_many({f"s{n}": [f"isn:{n}"] for n in range(20)}) == []
 
 
 def test_chance_makes_no_pair():
     assert (
-        copies.compare(
+        copies.find_pairs(
             {
                 "a": ["isn:1", *(f"time:{n}" for n in range(5))],
                 "b": ["isn:1", *(f"time:{n}" for n in range(5))],

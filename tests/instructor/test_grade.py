@@ -20,7 +20,7 @@ from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template, p
 from lab.instructor import outputs, pages, sandbox, submissions
 from lab.instructor.copies import Pair
 from lab.instructor.grading import in_processes
-from lab.instructor.marking import Mark, Result, mark, secret_seeds
+from lab.instructor.marking import Mark, Result, mark, secret_seed
 from lab.instructor.roster import Entry
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench import submissions_of_a_class as bench
@@ -32,7 +32,7 @@ def refused(tmp_path_factory):
     """Why there is no sandbox here, or None."""
     folder = tmp_path_factory.mktemp("probe")
     folder.chmod(0o755)
-    return sandbox.refusal(RUNNER, folder)
+    return sandbox.probe(RUNNER, folder)
 
 
 @pytest.fixture(scope="module", params=[5, pytest.param(15, marks=pytest.mark.maintainers)])
@@ -199,7 +199,7 @@ def test_hard_wired_answers_get_half(tmp_path, refused):
     assert marks["broadcast"].state == "done"
     assert marks["next_batch"].state == "partly" and marks["next_batch"].points == marks["next_batch"].of / 2
     assert "a hidden one does not" in marks["next_batch"].story
-    assert secret_seeds("k") == secret_seeds("k") != secret_seeds("l")
+    assert secret_seed("k") == secret_seed("k") != secret_seed("l")
 
 
 @pytest.mark.as_root

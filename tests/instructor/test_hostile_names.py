@@ -15,7 +15,7 @@ from lab.exercises.checks.child import StudentCode
 from lab.exercises.checks.tasks import Student, load_tasks
 from lab.harness.student_capture import ANSWERS
 from lab.instructor import outputs, submissions
-from lab.instructor.marking import secret_seeds
+from lab.instructor.marking import secret_seed
 from lab.instructor.roster import Entry
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench.submissions_of_a_class import with_body
@@ -187,7 +187,7 @@ def test_no_student_text_comes_out_of_hidden_checks(graded):
         assert not [
             word for word in ("LEAKED", "4c 45 41 4b", "98765", "sheet_07_threads.py") if word in feedback
         ]
-    secrets = {bytes(message).hex() for message, *_ in inputs("broadcast", secret_seeds("lab")[0])}
+    secrets = {bytes(message).hex() for message, *_ in inputs("broadcast", secret_seed("lab"))}
     shown = {bytes(message).hex() for message, *_ in inputs("broadcast", 0)}
     assert secrets - shown
     stash = re.search(r"STASH([ 0-9a-f]*)", page(folder, "leaks-later"))[1].split()

@@ -29,7 +29,7 @@ def course(tmp_path_factory):
     folder = tmp_path_factory.mktemp("course")
     from lab.instructor import assignments
 
-    assignments.write(folder)
+    assignments.write_assignments(folder)
     return folder
 
 

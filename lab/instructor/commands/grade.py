@@ -10,38 +10,25 @@ OUT/results/       the results, one file each: an interrupted run continues; unc
 import argparse
 import os
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lab.instructor.marking import Result
     from lab.instructor.roster import Entry
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="lab grade", description="Grade what was handed in, each in its own sandbox."
-    )
-    parser.add_argument("submissions", type=Path, help="a folder of submissions: folders, zips, or both")
-    parser.add_argument("--roster", type=Path, required=True, metavar="CSV", help="the class list")
-    parser.add_argument(
-        "--course", metavar="KEY", default="lab", help="the course's key, as given to lab capture"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)"
-    )
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--any-course", action="store_true", help="write grades where nobody's recording fits the course"
-    )
-    parser.add_argument(
-        "--again", action="store_true", help="grade everything again, also what has not changed"
-    )
-    parser.add_argument(
-        "--no-sandbox", action="store_true", help="limits only: a hand-in can read your files"
-    )
+    parser = argparse.ArgumentParser(prog="lab grade", description="Grade submissions, each in a sandbox.")
+    add = parser.add_argument
+    add("submissions", type=Path, help="a folder of submissions: folders, zips, or both")
+    add("--roster", type=Path, required=True, metavar="CSV", help="the class list")
+    add("--course", metavar="KEY", default="lab", help="the course's key, as given to lab capture")
+    add("--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)")
+    add("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
+    add("--any-course", action="store_true", help="write grades where nobody's recording fits the course")
+    add("--again", action="store_true", help="grade everything again, also what has not changed")
+    add("--no-sandbox", action="store_true", help="limits only: a hand-in can read your files")
     options = parser.parse_args(argv)
     from lab.instructor import grading
     from lab.instructor.roster import RosterError, read_roster
@@ -53,11 +40,11 @@ def main(argv: list[str] | None = None) -> int:
         with grading.work_folder() as work:
             return _grade(options, roster, work)
     except RosterError as error:
-        print(f"grade: {error}", file=sys.stderr)
-        return 2
+        reason: object = error
     except OSError as error:
-        print(f"grade: {error.filename or options.out}: {error.strerror or error}", file=sys.stderr)
-        return 2
+        reason = f"{error.filename or options.out}: {error.strerror or error}"
+    print(f"grade: {reason}", file=sys.stderr)
+    return 2
 
 
 def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> int:
@@ -65,7 +52,7 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
     from lab.instructor import copies, grading, outputs, pages, sandbox, submissions
 
     sandboxed = not options.no_sandbox
-    if sandboxed and (refused := sandbox.refusal(RUNNER, work)):
+    if sandboxed and (refused := sandbox.probe(RUNNER, work)):
         print(f"grade: {_diagnosis(refused)}, or --no-sandbox if you trust all hand-ins", file=sys.stderr)
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
@@ -75,15 +62,12 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
     results = grading.mark_all(found, options, sandboxed, work)
     theirs = [result.own_recording for result in results.values() if result.own_recording is not None]
     if theirs and not any(theirs) and not options.any_course:
-        print(
-            f"grade: nobody's recording is of the course {options.course!r}: say --course KEY as it was recorded with, "
-            "or --any-course to write grades all the same",
-            file=sys.stderr,
-        )
+        fix = "use --course KEY with the key it was recorded with, or --any-course to write the grades anyway"
+        print(f"grade: nobody's recording is of the course {options.course!r}: {fix}", file=sys.stderr)
         return 2
     notes += [f"{one}: {remark}" for one, result in results.items() for remark in result.remarks]
-    traces = {one: _all_traces(result) for one, result in results.items()}
-    pairs = copies.compare(traces)
+    traces = {one: list(chain(*result.traces.values())) for one, result in results.items()}
+    pairs = copies.find_pairs(traces)
     if many := copies.handed_in_by_many(traces):
         notes.append(f"{len(many)} handed in the same recording (the course's own?): {', '.join(many)}")
     written = outputs.write_grades(options.out, roster, results, pairs)
@@ -94,20 +78,13 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
         print(f"  look: {outputs.readable(note)}")
     for pair in pairs:
         print(f"  same recording: {pair}")
-    missing = len(roster) - len(results)
-    print(
-        f"{len(results)} graded, {missing} on the roster handed in nothing, {len(pairs)} pairs share a recording"
-    )
-    print("\n".join(str(path) for path in written))
+    missing = f"{len(roster) - len(results)} on the roster handed in nothing"
+    print(f"{len(results)} graded, {missing}, {len(pairs)} pairs share a recording", *written, sep="\n")
     return 0
 
 
-def _all_traces(result: "Result") -> list[str]:
-    return [trace for held in result.traces.values() for trace in held]
-
-
 def _diagnosis(refused: str) -> str:
-    """Why there is no sandbox here, and the one way out, in a line."""
+    """Return why there is no sandbox here, and the fix, in a line."""
     from lab.net import namespace
 
     cause, fix = refused, "grade on Linux, in a virtual machine"

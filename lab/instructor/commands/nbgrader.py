@@ -6,15 +6,13 @@ from pathlib import Path
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="lab nbgrader", description="Write the sheets as nbgrader assignments."
-    )
+    parser = argparse.ArgumentParser(prog="lab nbgrader", description="Write the sheets for nbgrader.")
     parser.add_argument("course", type=Path, metavar="COURSE", help="nbgrader's course folder")
     options = parser.parse_args(argv)
     from lab.instructor import assignments, stubs  # imports nbformat, which takes seconds
 
     try:
-        for path in assignments.write(options.course):
+        for path in assignments.write_assignments(options.course):
             print(path)
     except (OSError, stubs.MarkError) as error:
         print(f"nbgrader: {error}", file=sys.stderr)

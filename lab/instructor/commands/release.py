@@ -8,9 +8,7 @@ from lab.instructor import students_copy
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="lab release", description="Make the students' copy, as a folder and a zip."
-    )
+    parser = argparse.ArgumentParser(prog="lab release", description="Make the students' copy and its zip.")
     parser.add_argument("dest", type=Path, metavar="DEST", help="a folder that is not there yet")
     options = parser.parse_args(argv)
     try:
@@ -19,10 +17,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"release: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(
-            f"release: cannot write {error.filename or options.dest}: {error.strerror or error}",
-            file=sys.stderr,
-        )
+        reason = error.strerror or error
+        print(f"release: cannot write {error.filename or options.dest}: {reason}", file=sys.stderr)
         return 2
     print(f"{options.dest}: {count} files, without solutions, hidden checks, answer keys and the grader")
     print(f"{students_copy.zip_path(options.dest)}: the same as one file")

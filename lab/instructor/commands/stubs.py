@@ -10,7 +10,7 @@ from lab.setup.paths import ROOT
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lab stubs", description="Generate the students' sheets.")
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit code 1 where a stub is out of date"
+        "--check", action="store_true", help="write nothing; exit with 1 if one is out of date"
     )
     options = parser.parse_args(argv)
     try:
