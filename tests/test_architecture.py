@@ -26,6 +26,7 @@ MAY_USE = {
     },
     "lab.exercises": {"lab.exercises", "lab.dissect", "lab.exposure", "lab.harness"},
     "lab.charts": {"lab.charts", "lab.exposure", "lab.dissect"},
+    "lab.explorer": {"lab.explorer", "lab.charts", "lab.exposure", "lab.dissect"},
 }
 MAY_DRAW = {"lab.charts"}
 

@@ -1,0 +1,12 @@
+"""The explorer: a page on which every byte of a capture answers.
+
+    data      a capture as plain data: frames, fields, streams, what the keys open
+    opened    what is inside a TLS record, once the keys have opened it
+    tour      the steps of a guided tour, made from the capture
+    summary   the facts, the charts and the transcript: readable without any script
+    page      puts all of it, the style sheet and the script into one HTML file
+    web/      the script, as modules; the style sheet; the templates
+
+The page needs no network and no server. Python decides what a byte means, with ``dissect_frame``; the script only
+shows it, and evaluates display filters.
+"""

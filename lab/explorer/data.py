@@ -1,0 +1,254 @@
+"""One capture as plain data, for the explorer's script.
+
+What repeats is stored once and referred to by its place in a list:
+
+    words     every text: addresses, names of fields, sentences
+    shapes    the fields of a frame without their values: six numbers a field (see ``SHAPE``)
+    phrases   (text, meaning) of a field, as two places in ``words``
+
+A frame is then a shape and one phrase for each of the shape's fields. The bytes of all frames are one run in base64.
+``inner`` holds what the keys open, in the same form: the page shows it only when it is asked to.
+"""
+
+from __future__ import annotations
+
+import base64
+from bisect import bisect_right
+from collections import defaultdict
+from os import PathLike
+from typing import Any
+
+from lab.dissect import dissect_frame, find_flows, open_flow, read_segments
+from lab.dissect.fields.tree import Field
+from lab.dissect.files.capture import Capture
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tcp.segments import Segments
+from lab.dissect.text import printable
+from lab.dissect.tls.messages import TlsSession
+from lab.explorer.opened import handshake_types, opened_tree
+from lab.exposure.chat_fields import name_parts
+from lab.exposure.intercept import Intercept
+
+Data = dict[str, Any]
+
+SHAPE = (
+    "depth",
+    "first bit",
+    "bits",
+    "name",
+    "key",
+    "source",
+)  # of a field; the last three are places in ``words``
+END_NAMES = {
+    **dict.fromkeys(("eth", "ip", "ipv6"), ("src", "dst")),
+    **dict.fromkeys(("tcp", "udp"), ("srcport", "dstport")),
+}
+TLS_13 = 0x0304
+LONGEST_TEXT = 2_000  # characters of one field's text; the bytes are all there
+
+
+class Interned:
+    """A list without repetitions: ``place(item)`` is where it stands."""
+
+    def __init__(self) -> None:
+        self._places: dict[Any, int] = {}
+
+    def place(self, item: Any) -> int:
+        return self._places.setdefault(item, len(self._places))
+
+    def items(self) -> list[Any]:
+        return list(self._places)
+
+
+class _Book:
+    """The texts and shapes that all frames of a page share."""
+
+    def __init__(self) -> None:
+        self.words, self.shapes, self.phrases = Interned(), Interned(), Interned()
+
+    def word(self, text: str) -> int:
+        return self.words.place(text)
+
+    def tree(self, root: Field) -> list[Any]:
+        """Return [shape, phrases] of what is below a field, in the order in which it is read."""
+        shape: list[int] = []
+        phrases: list[int] = []
+
+        def add(one: Field, depth: int, inherited: str) -> None:
+            meaning = one.meaning or inherited
+            shape.extend((depth, one.bit_start, one.bit_length))
+            shape.extend(map(self.word, (one.name, one.key, one.source)))
+            text = one.text if len(one.text) <= LONGEST_TEXT else one.text[:LONGEST_TEXT] + " ..."
+            phrases.append(self.phrases.place((self.word(text), self.word(meaning))))
+            for child in one.children:
+                add(child, depth + 1, meaning)
+
+        for child in root.children:
+            add(child, 0, "")
+        return [self.shapes.place(tuple(shape)), phrases]
+
+    def lists(self) -> Data:
+        return {"words": self.words.items(), "shapes": self.shapes.items(), "phrases": self.phrases.items()}
+
+
+def capture_data(path: str | PathLike[str], key_logs: tuple[bytes, ...] = ()) -> Data:
+    """Return everything that the explorer shows of a capture file. Raises CaptureError or OSError."""
+    segments = read_segments(path)
+    capture, flows = segments.capture, find_flows(segments)
+    sessions = [open_flow(flow, key_logs) for flow in flows]
+    book = _Book()
+    raw = [bytes(capture.frame(number)) for number in range(1, len(capture) + 1)]
+    data: Data = {"truncated": capture.truncated, "frames": _frames(capture, segments, raw, book)}
+    data["bytes"] = base64.b64encode(b"".join(raw)).decode()
+    data["lengths"] = list(map(len, raw))
+    data["analysis"] = _analysis(flows)
+    data["flows"] = [_flow_data(flow) for flow in flows]
+    data["records"], data["inner"] = _records(sessions, book)
+    data["problems"] = sorted({one.problem for one in sessions if one and one.problem})
+    return data | book.lists()
+
+
+def _frames(capture: Capture, segments: Segments, raw: list[bytes], book: _Book) -> Data:
+    """Return the frame list as columns; ``row`` has the numbers of a segment."""
+    start_ns = int(capture.time_ns[0]) if len(capture) else 0
+    rows = {number: row for row, number in enumerate(segments.number.tolist())}
+    columns: Data = defaultdict(list)
+    for number, frame in enumerate(raw, 1):
+        tree = dissect_frame(frame, capture.link_type(number), name_parts)
+        sender, receiver = _ends(tree)
+        row = rows.get(number)
+        columns["time_us"].append((int(capture.time_ns[number - 1]) - start_ns) / 1000)
+        columns["length"].append(int(capture.original_length[number - 1]))
+        columns["from"].append(book.word(sender))
+        columns["to"].append(book.word(receiver))
+        columns["protocol"].append(book.word(_protocol(tree)))
+        columns["info"].append(book.word(_info(tree, segments, row)))
+        columns["tree"].append(book.tree(tree))
+        columns["row"].append(None if row is None else _segment(segments, row))
+    return dict(columns)
+
+
+def _segment(segments: Segments, row: int) -> list[int]:
+    start = segments.payload_offset[row] - segments.capture.offset[segments.number[row] - 1]
+    numbers = (segments.relative_seq, segments.relative_ack, segments.payload_length, segments.scaled_window)
+    return [int(segments.flow[row]), *(int(column[row]) for column in numbers), int(start)]
+
+
+def _ends(tree: Field) -> tuple[str, str]:
+    """Return the innermost addresses of a frame, with ports where there are some."""
+    ends = ["", ""]
+    for protocol in tree.children:
+        found = [protocol.find(f"{protocol.key}.{end}") for end in END_NAMES.get(protocol.key, ())]
+        if protocol.key in ("tcp", "udp"):
+            ends = [
+                f"[{end}]:{port.value}" if ":" in end else f"{end}:{port.value}"
+                for end, port in zip(ends, found, strict=True)
+            ]
+        elif found:
+            ends = [one.text for one in found]
+    return ends[0], ends[1]
+
+
+def _protocol(tree: Field) -> str:
+    names = [one.name for one in tree.children if one.name not in ("Data", "Padding")]
+    return names[-1].partition(" (")[0] if names else "Data"
+
+
+def _info(tree: Field, segments: Segments, row: int | None) -> str:
+    """Return a line about a frame: what the payload says if it can be read, otherwise what the header says."""
+    last = tree.children[-1] if tree.children else tree
+    if last.name.startswith("Chat"):
+        return " | ".join(one.text for one in last.children)
+    if last.key == "tls":
+        return ", ".join(_record_names(last))
+    return printable(segments.info(row)) if row is not None else last.text or last.name
+
+
+def _record_names(tls: Field) -> list[str]:
+    messages = [one.name for record in tls.children for one in record.children if one.key == "tls.handshake"]
+    return messages or [one.name for one in tls.children]
+
+
+def _analysis(flows: list[Flow]) -> dict[str, list[str]]:
+    """Return Wireshark's judgements by the frame's number: ``retransmission``, ``duplicate_ack``, ..."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for flow in flows:
+        for event in flow.events:
+            found[str(event.number)].append(event.name)
+    return found
+
+
+def _flow_data(flow: Flow) -> Data:
+    """Return a flow's ends and what each side wrote: ``[way, frame, first byte in it, length]`` in order of arrival."""
+    segments, pieces = flow.segments, []
+    offsets = segments.payload_offset - segments.capture.offset[segments.number - 1]
+    for way, stream in enumerate((flow.from_initiator, flow.from_responder)):
+        gaps = {gap.offset: gap.length for gap in stream.gaps}
+        for piece in stream.pieces:
+            missing = gaps.pop(piece.offset, 0)
+            start = int(offsets[piece.row]) + piece.start
+            pieces.append([piece.row, way, piece.frame_number, start, piece.length, missing])
+        pieces += [[len(segments), way, 0, 0, 0, missing] for missing in gaps.values()]
+    excluded = [
+        [way, one.frame_number, int(offsets[one.row]) + one.start, one.length, one.reason]
+        for way, stream in enumerate((flow.from_initiator, flow.from_responder))
+        for one in stream.excluded
+    ]
+    return {
+        "initiator": str(flow.initiator),
+        "responder": str(flow.responder),
+        "closing": str(flow.closing),
+        "pieces": [piece[1:] for piece in sorted(pieces, key=lambda piece: piece[0])],
+        "excluded": excluded,
+    }
+
+
+def _records(sessions: list[TlsSession | None], book: _Book) -> tuple[list[Any], dict[str, list[Any]]]:
+    """Return the TLS records of a capture, and by frame number what is inside those that the keys open.
+
+    A record is [frame where it is complete, type on the wire, TLS 1.3 ciphertext?, version, length, handshake types].
+    What is inside is [title, shape, phrases, bytes in base64, handshake types, type inside, way, flow].
+    """
+    records: list[Any] = []
+    inner: dict[str, list[Any]] = defaultdict(list)
+    for number, session in enumerate(sessions):
+        if session is None:
+            continue
+        for one in session.records:
+            record = one.record
+            hidden = one.encrypted and session.version == TLS_13
+            kinds = [] if one.encrypted else handshake_types(one)
+            records.append(
+                [record.frame_number, record.content_type, hidden, record.version, record.length, kinds]
+            )
+            if one.encrypted and one.plaintext is not None:
+                content, tree = opened_tree(one, session.version == TLS_13)
+                opened = inner[str(record.frame_number)]
+                title = f"inside record {len(opened) + 1}: {one.name}, {len(content)} bytes"
+                shown = base64.b64encode(content).decode()
+                way = 0 if one.from_initiator else 1
+                opened.append(
+                    [title, *book.tree(tree), shown, handshake_types(one), one.content_type, way, number]
+                )
+    return records, inner
+
+
+def said_data(intercept: Intercept, segments: Segments) -> list[Data]:
+    """Return the lines of the conversation, read or not, and the frames in which the copies left the server.
+
+    A copy is the first payload to a recipient that follows the line: the best that can be said where nothing can be read.
+    """
+    payloads: dict[str, list[tuple[int, int]]] = defaultdict(list)  # by receiver: (time, frame)
+    for row in (segments.payload_length > 0).nonzero()[0].tolist():
+        address, port = segments.endpoint(row, destination=True)
+        payloads[f"{address}:{port}"].append((int(segments.time_ns[row]), int(segments.number[row])))
+    found = []
+    for message in intercept.said:
+        copies = (bisect_right(payloads[to], (message.time_ns, message.frame)) for to in message.recipients)
+        later = [payloads[to][place:][:1] for to, place in zip(message.recipients, copies, strict=True)]
+        text = None if message.text is None else printable(message.text)
+        line = {"frame": message.frame, "who": printable(message.who or message.endpoint), "text": text}
+        found.append(
+            line | {"length": message.length, "copies": [frame for [(_, frame)] in filter(None, later)]}
+        )
+    return found

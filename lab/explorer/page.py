@@ -1,0 +1,94 @@
+"""One HTML file about one capture or two: the explorer, and the same facts as tables for those without a script.
+
+A page that is opened from a disk cannot import modules, so the modules of ``web/`` are joined into one script, in
+the order of their imports. The page's Content-Security-Policy allows this script and this style sheet, by their
+SHA-256, and nothing else: no request leaves the page.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from lab.dissect import read_segments
+from lab.dissect.text import printable
+from lab.explorer.data import Data, capture_data, said_data
+from lab.explorer.summary import Entry, Recording, make_recording, read_scores
+from lab.explorer.tour import make_tour
+
+WEB = Path(__file__).parent / "web"
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=class |const |function |async )", re.MULTILINE)
+
+
+def make_page(captures: Sequence[tuple[Path, Entry | None]], key_logs: tuple[bytes, ...] = ()) -> str:
+    """Return the page as HTML; each capture comes with its entry in a manifest, or None.
+
+    Raises CaptureError or OSError.
+    """
+    recordings = [make_recording(path, entry) for path, entry in captures]
+    data = [_page_data(one, key_logs) for one in recordings]
+    return render(
+        "page.html",
+        title="What an eavesdropper learns from " + " and ".join(one.path.name for one in recordings),
+        findings=[one.finding for one in recordings],
+        recordings=recordings,
+        scores=read_scores(recordings),
+        captures=as_json(data),
+        style=read_style(),
+        script=join_modules("page.js"),
+    )
+
+
+def _page_data(recording: Recording, key_logs: tuple[bytes, ...]) -> Data:
+    intercept = recording.intercept
+    said = said_data(intercept, read_segments(recording.path))
+    tour = make_tour(recording.path, intercept)
+    return capture_data(recording.path, key_logs) | {"name": recording.label, "said": said, "tour": tour}
+
+
+def render(template: str, **values: object) -> str:
+    """Return a template of ``web/`` filled in; every value is escaped, and control characters are shown as dots."""
+    return environment().get_template(template).render(**values)
+
+
+@cache
+def environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(WEB),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    made.filters["shown"] = lambda text: printable(str(text))
+    made.filters["sha256"] = lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return made
+
+
+def as_json(data: object) -> str:
+    """Return JSON that can stand in a script element: nothing in it ends the element or begins a comment."""
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
+
+
+def read_style() -> str:
+    return (WEB / "style.css").read_text(encoding="utf-8")
+
+
+def join_modules(first: str) -> str:
+    """Return a module and all that it imports as one script; imports and exports are taken out."""
+    joined: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name not in joined:
+            source = (WEB / name).read_text(encoding="utf-8")
+            for needed in IMPORT.findall(source):
+                add(needed)
+            joined[name] = EXPORT.sub("", IMPORT.sub("", source))
+
+    add(first)
+    return '"use strict";\n(() => {\n' + "\n".join(joined.values()) + "\n})();\n"

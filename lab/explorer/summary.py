@@ -1,0 +1,146 @@
+"""What the page says without a script: facts, handshake, ladder, transcript, and how much was recovered."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.charts import find_charts, to_png
+from lab.charts.figure import counted
+from lab.dissect import find_flows, read_segments
+from lab.dissect.packets.other_frames import describe
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tcp.segments import Segments
+from lab.exposure import Intercept, Score, eavesdrop, length_leak, score
+
+Entry = dict[str, Any]  # of a manifest
+
+MOST_ROWS = 200  # of a transcript
+
+
+@dataclass
+class Figure:
+    """A chart as a PNG image in base64, and its text twin."""
+
+    picture: str
+    twin: str
+
+
+@dataclass
+class Recording:
+    """One capture, as the summary shows it."""
+
+    path: Path
+    label: str
+    intercept: Intercept
+    entry: Entry | None
+    finding: str
+    facts: list[tuple[str, str]]
+    handshake: list[tuple[int, str, str]]
+    rtt: str
+    ladder: Figure | None
+    flow: int
+    transcript: list[tuple[int, str, str, str, bool]]  # frame, from, to, text, whether it could be read
+    left_out: int  # lines of the transcript
+
+
+def make_recording(path: Path, entry: Entry | None) -> Recording:
+    """Return what the summary says of a capture, scored against its manifest's entry if there is one.
+
+    Raises CaptureError or OSError.
+    """
+    intercept, segments = eavesdrop(path), read_segments(path)
+    flows = find_flows(segments)
+    chosen = next((flow for flow in flows if flow.handshake and flow.handshake.ack), None)
+    shown = chosen or next(iter(flows), None)
+    shake = chosen.handshake if chosen else None
+    return Recording(
+        path=path,
+        label=entry.get("label", path.name) if entry else path.name,
+        intercept=intercept,
+        entry=entry,
+        finding=finding(path.name, intercept),
+        facts=_facts(path, segments, flows, intercept, entry),
+        handshake=_handshake(segments, chosen) if chosen else [],
+        rtt=f"{1e6 * shake.rtt_s:.0f} µs" if shake and shake.rtt_s is not None else "",
+        ladder=draw("ladder", shown, max_rows=24) if shown else None,
+        flow=shown.number if shown else 0,
+        transcript=_transcript(intercept),
+        left_out=max(0, len(intercept.messages) - MOST_ROWS),
+    )
+
+
+def read_scores(recordings: Sequence[Recording]) -> tuple[dict[str, list[Score]], Figure] | None:
+    """Return the scores of the recordings that a manifest describes, and their chart; None if there are none."""
+    scores: dict[str, list[Score]] = {}
+    for one in recordings:
+        if one.entry:
+            label = one.label if one.label not in scores else f"{one.label} ({one.path.name})"
+            scores[label] = score(one.intercept, one.entry)
+    return (scores, draw("exposure", scores)) if scores else None
+
+
+def finding(name: str, intercept: Intercept) -> str:
+    """Return what an eavesdropper learned from one capture, in a sentence."""
+    read, said = len(intercept.lines), len(intercept.said)
+    if not intercept.messages:
+        return f"No message to a server was seen in {name}."
+    if said and not read:
+        return f"From {name}, an eavesdropper counts {counted(said, 'line')} and reads none."
+    return f"From {name}, an eavesdropper reads {read} of {counted(said, 'line')}."
+
+
+def draw(name: str, *data: Any, **options: Any) -> Figure:
+    chart = find_charts()[name]
+    picture = base64.b64encode(to_png(chart.draw(*data, **options))).decode()
+    return Figure(picture, chart.in_words(*data, **options))
+
+
+def _facts(
+    path: Path, segments: Segments, flows: list[Flow], intercept: Intercept, entry: Entry | None
+) -> list[tuple[str, str]]:
+    protocol = " ".join(filter(None, [intercept.tls_version, intercept.cipher_suite]))
+    truth = (
+        "manifest.json beside the file" if entry else "no manifest describes this file, so nothing is scored"
+    )
+    rows = [
+        ("file", path.name),
+        ("frames", str(len(segments.capture))),
+        ("TCP", f"{counted(len(segments), 'segment')} in {counted(len(flows), 'flow')}"),
+        ("server", intercept.server or "none seen"),
+        ("protocol", protocol or "plaintext"),
+        ("disguise", intercept.disguise or "none"),
+        ("server name asked for", intercept.server_name or "not visible"),
+        ("names in the certificate", ", ".join(intercept.certificate_names) or "not visible"),
+        ("payload", f"{intercept.read_bytes:,} of {counted(intercept.carried_bytes, 'byte')} read"),
+        ("what the lengths reveal", str(length_leak([message.length for message in intercept.said]))),
+        ("truth", truth),
+    ]
+    if others := segments.not_looked_into:
+        rows.append(("not looked into", describe({name: len(numbers) for name, numbers in others.items()})))
+    if segments.capture.truncated:
+        rows.append(("note", segments.capture.truncated))
+    return rows
+
+
+def _handshake(segments: Segments, flow: Flow) -> list[tuple[int, str, str]]:
+    shake, rows = flow.handshake, []
+    for number in (shake.syn, shake.syn_ack, shake.ack) if shake else ():
+        row = int((segments.number == number).argmax())
+        rows.append((int(segments.number[row]), "{}:{}".format(*segments.endpoint(row)), segments.info(row)))
+    return rows
+
+
+def _transcript(intercept: Intercept) -> list[tuple[int, str, str, str, bool]]:
+    rows = []
+    for message in intercept.messages[:MOST_ROWS]:
+        shown = message.text
+        if shown is None:
+            length = (
+                "" if message.text_length is None else f", a text of {counted(message.text_length, 'byte')}"
+            )
+            shown = f"{message.payload[:16].hex(' ')} ... (a message of {counted(message.length, 'byte')}{length})"
+        to = f"to {len(message.recipients)}" if message.is_line else message.kind
+        rows.append((message.frame, message.who or message.endpoint, to, shown, message.text is not None))
+    return rows

@@ -1,0 +1,89 @@
+"""A guided tour of a capture: a few frames, each with a sentence, made from what the capture holds."""
+
+from pathlib import Path
+from typing import Any
+
+from lab.dissect import find_flows, read_segments
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tcp.segments import FIN, RST
+from lab.dissect.text import counted, printable
+from lab.exposure.intercept import Intercept
+
+Step = dict[str, Any]  # frame, title, text
+
+
+def make_tour(path: Path, intercept: Intercept) -> list[Step]:
+    """Return the steps of the tour: the handshake, the first words, who gets them, the end."""
+    flows = find_flows(read_segments(path))
+    steps: list[Step] = []
+    if flow := next((one for one in flows if one.handshake and one.handshake.ack), None):
+        steps += _handshake(flow)
+        steps += _first_payload(flow)
+    steps += _first_line(intercept)
+    if flow:
+        steps += _end(flow)
+    return steps
+
+
+def _step(frame: int, title: str, text: str) -> Step:
+    return {"frame": frame, "title": title, "text": text}
+
+
+def _handshake(flow: Flow) -> list[Step]:
+    shake = flow.handshake
+    assert shake is not None and shake.ack is not None
+    return [
+        _step(
+            shake.syn,
+            "SYN: a connection is asked for",
+            f"{flow.initiator} sends its initial sequence number.",
+        ),
+        _step(
+            shake.syn_ack,
+            "SYN-ACK: the answer",
+            f"{flow.responder} acknowledges that number plus one, and sends its own.",
+        ),
+        _step(
+            shake.ack,
+            "ACK: established",
+            f"Both sides know both numbers. From here one round trip took {1e3 * (shake.rtt_s or 0):.3f} ms.",
+        ),
+    ]
+
+
+def _first_payload(flow: Flow) -> list[Step]:
+    if not len(flow.from_initiator):
+        return []
+    piece = flow.from_initiator.pieces[0]
+    data = flow.from_initiator.data[: piece.length]
+    if data[:2] == b"\x16\x03":
+        text = f"A TLS ClientHello of {counted(len(data), 'byte')}: what the client supports, in the clear."
+        return [_step(piece.frame_number, "The first payload: a hello", text)]
+    text = f"{counted(len(data), 'byte')} that anybody on the path reads: {printable(data.decode(errors='replace'))}"
+    return [_step(piece.frame_number, "The first payload", text)]
+
+
+def _first_line(intercept: Intercept) -> list[Step]:
+    """Return the first line of the conversation, read or not, and where it went."""
+    message = next(iter(intercept.said), None)
+    if message is None:
+        return []
+    speaker = message.who or message.endpoint
+    if message.text is not None:
+        said = f"{printable(speaker)} says: {printable(message.text)}"
+    else:
+        said = f"{speaker} says something of {counted(message.length, 'byte')}. It cannot be read."
+    steps = [_step(message.frame, "The first words", said)]
+    if message.recipients:
+        to = ", ".join(message.recipients)
+        text = f"The server sends a copy to {to}. Who hears whom shows even where nothing can be read."
+        steps.append(_step(message.frame, "Who gets them", text))
+    return steps
+
+
+def _end(flow: Flow) -> list[Step]:
+    segments = flow.segments
+    ends = flow.rows[segments.flags[flow.rows] & (FIN | RST) != 0]
+    if not len(ends):
+        return []
+    return [_step(int(segments.number[ends[0]]), "The end", f"The connection was {flow.closing}.")]

@@ -1,0 +1,139 @@
+// A capture as the page holds it: lab/explorer/data.py says what the lists mean.
+
+/** @typedef {{depth: number, firstBit: number, bits: number, name: string, key: string, source: string,
+ *             text: string, meaning: string, isLeaf: boolean, path: string}} Field */
+/** @typedef {{title: string, fields: Field[], bytes: Uint8Array, kinds: number[], type: number, way: number,
+ *             flow: number}} Opened  what the keys show inside one TLS record */
+
+const NUMBERS_A_FIELD = 6;
+
+/** @param {string} text @returns {Uint8Array} */
+export function fromBase64(text) {
+  return Uint8Array.from(atob(text), character => character.charCodeAt(0));
+}
+
+/** @param {Uint8Array} bytes @returns {string} printable ASCII, and a dot for any other byte */
+export function asText(bytes) {
+  return Array.from(bytes, byte => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : ".")).join("");
+}
+
+export class Capture {
+  constructor(data) {
+    this.data = data;
+    this.name = data.name;
+    this.count = data.lengths.length;
+    this.unlocked = false;
+    this.hasKeys = Object.keys(data.inner).length > 0;
+    this.all = fromBase64(data.bytes);
+    this.starts = [0];
+    for (const length of data.lengths) this.starts.push(this.starts.at(-1) + length);
+    this.recordsOf = groupBy(data.records, record => record[0]);
+    this.placesOf = new Map();
+  }
+
+  /** @param {number} number from 1 @returns {Uint8Array} the captured bytes of a frame */
+  bytes(number) {
+    return this.all.subarray(this.starts[number - 1], this.starts[number]);
+  }
+
+  /** One cell of the frame list. @param {string} column @param {number} number */
+  cell(column, number) {
+    const value = this.data.frames[column][number - 1];
+    return ["from", "to", "protocol", "info"].includes(column) ? this.data.words[value] : value;
+  }
+
+  /** A TCP segment as [flow, relative seq, relative ack, payload length, scaled window, where its payload begins],
+   * or null. */
+  segment(number) {
+    return this.data.frames.row[number - 1];
+  }
+
+  /** @returns {string[]} Wireshark's judgements of a frame: "retransmission", ... */
+  judgements(number) {
+    return this.data.analysis[number] ?? [];
+  }
+
+  /** @param {number} number @returns {Field[]} the fields of a frame, each behind the one that holds it */
+  fields(number) {
+    return this.readTree(...this.data.frames.tree[number - 1]);
+  }
+
+  /** Where the fields with a key stand among the fields of a frame; far quicker than all of ``fields``. */
+  places(number, key) {
+    const shape = this.data.frames.tree[number - 1][0],
+      known = `${shape} ${key}`;
+    if (!this.placesOf.has(known)) {
+      const { words, shapes } = this.data,
+        found = [];
+      for (let i = 0; i * NUMBERS_A_FIELD < shapes[shape].length; i++) {
+        if (words[shapes[shape][i * NUMBERS_A_FIELD + 4]] === key) found.push(i);
+      }
+      this.placesOf.set(known, found);
+    }
+    return this.placesOf.get(known);
+  }
+
+  /** @returns {{text: string, firstBit: number, bits: number}} one field by its place */
+  fieldAt(number, place) {
+    const [shape, phrases] = this.data.frames.tree[number - 1];
+    const [, firstBit, bits] = this.data.shapes[shape].slice(place * NUMBERS_A_FIELD);
+    return { text: this.data.words[this.data.phrases[phrases[place]][0]], firstBit, bits };
+  }
+
+  /** @returns {Opened[]} what is inside the frame's records; nothing while the page is locked */
+  opened(number) {
+    if (!this.unlocked) return [];
+    return (this.data.inner[number] ?? []).map(([title, shape, phrases, bytes, kinds, type, way, flow]) => ({
+      title,
+      fields: this.readTree(shape, phrases),
+      bytes: fromBase64(bytes),
+      kinds,
+      type,
+      way,
+      flow,
+    }));
+  }
+
+  /** @returns {Field[]} */
+  readTree(shape, phrases) {
+    const { words } = this.data,
+      numbers = this.data.shapes[shape],
+      fields = [],
+      path = [];
+    for (let i = 0; i < phrases.length; i++) {
+      const [depth, firstBit, bits, name, key, source] = numbers.slice(i * NUMBERS_A_FIELD);
+      const [text, meaning] = this.data.phrases[phrases[i]];
+      path.length = depth;
+      path.push(words[name]);
+      const isLeaf = !(numbers[(i + 1) * NUMBERS_A_FIELD] > depth);
+      fields.push({
+        depth,
+        firstBit,
+        bits,
+        name: words[name],
+        key: words[key],
+        source: words[source],
+        text: words[text],
+        meaning: words[meaning],
+        isLeaf,
+        path: path.join(" › "),
+      });
+    }
+    return fields;
+  }
+}
+
+/** @template T @param {T[]} items @param {(item: T) => any} key @returns {Map<any, T[]>} */
+export function groupBy(items, key) {
+  const groups = new Map();
+  for (const item of items) {
+    if (!groups.has(key(item))) groups.set(key(item), []);
+    groups.get(key(item)).push(item);
+  }
+  return groups;
+}
+
+/** @param {Field} field @param {number} byte @returns {boolean} whether the field covers a byte, or a part of it */
+export function covers(field, byte) {
+  return field.bits > 0 && field.firstBit < 8 * byte + 8 && field.firstBit + field.bits > 8 * byte;
+}

@@ -1,0 +1,191 @@
+// Display filters in Wireshark's words: text to a function of a frame's number. See filter_fields.js for the fields.
+//
+//     or    = and   { ("||" | "or") and }
+//     and   = not   { ("&&" | "and") not }
+//     not   = ("!" | "not") not | "(" or ")" | field [ relation value | "contains" value | "in" "{" value {"," value} "}" ]
+
+import { FIELDS, readValues } from "./filter_fields.js";
+
+const TOKEN = /\s*(?:(\|\||&&|[!=]=|[<>]=?|!|[(){},])|"((?:[^"\\]|\\.)*)"|([A-Za-z0-9_.:\/-]+))/y;
+const WORDS = new Map(
+  Object.entries({ or: "||", and: "&&", not: "!", eq: "==", ne: "!=", gt: ">", lt: "<", ge: ">=", le: "<=" }),
+);
+const RELATIONS = ["==", "!=", ">", "<", ">=", "<="];
+
+/** A filter that cannot be read. ``place`` is the character at which reading stopped. */
+export class FilterError extends Error {
+  constructor(message, place) {
+    super(message);
+    this.place = place;
+  }
+}
+
+/** @param {string} text @returns {{kind: string, text: string, place: number}[]} */
+function tokens(text) {
+  const found = [];
+  TOKEN.lastIndex = 0;
+  while (text.slice(TOKEN.lastIndex).trim()) {
+    const start = TOKEN.lastIndex + text.slice(TOKEN.lastIndex).search(/\S/);
+    const match = TOKEN.exec(text);
+    if (!match) throw new FilterError(`cannot read ${text[start]}`, start);
+    const [, symbol, string, word] = match;
+    if (symbol ?? WORDS.get(word)) found.push({ kind: "symbol", text: symbol ?? WORDS.get(word), place: start });
+    else if (string !== undefined) found.push({ kind: "string", text: unescape(string, start), place: start });
+    else found.push({ kind: "word", text: word, place: start });
+  }
+  found.push({ kind: "end", text: "the end", place: text.length });
+  return found;
+}
+
+function unescape(text, place) {
+  return text.replace(/\\(x[0-9a-fA-F]{2}|.)/g, (_, code) => {
+    if (code[0] === "x" && code.length === 3) return String.fromCharCode(parseInt(code.slice(1), 16));
+    const plain = { n: "\n", r: "\r", t: "\t", "\\": "\\", '"': '"' }[code];
+    if (plain === undefined) throw new FilterError(`unknown escape \\${code}`, place);
+    return plain;
+  });
+}
+
+/** Read a filter. @param {string} text
+ * @returns {(capture: import("./capture.js").Capture, number: number) => boolean}
+ * Throws FilterError. An empty filter lets every frame through. */
+export function readFilter(text) {
+  const list = tokens(text);
+  let at = 0;
+  const next = () => list[at];
+  const take = () => list[at++];
+  const accept = symbol => next().kind === "symbol" && next().text === symbol && take();
+  const expect = symbol => {
+    if (!accept(symbol)) throw new FilterError(`expected ${symbol}, not ${next().text}`, next().place);
+  };
+
+  function readOr() {
+    let left = readAnd();
+    while (accept("||")) left = either(left, readAnd());
+    return left;
+  }
+
+  function readAnd() {
+    let left = readNot();
+    while (accept("&&")) left = both(left, readNot());
+    return left;
+  }
+
+  function readNot() {
+    if (accept("!")) {
+      const inner = readNot();
+      return (capture, number) => !inner(capture, number);
+    }
+    if (accept("(")) {
+      const inner = readOr();
+      expect(")");
+      return inner;
+    }
+    return readTest();
+  }
+
+  function readTest() {
+    const token = take();
+    if (token.kind !== "word") throw new FilterError(`expected a field, not ${token.text}`, token.place);
+    const field = FIELDS[token.text];
+    if (!field) throw new FilterError(`unknown field ${token.text}`, token.place);
+    const values = (capture, number) => readValues(token.text, capture, number);
+    if (next().kind === "symbol" && RELATIONS.includes(next().text)) {
+      const relation = take().text;
+      return compare(values, relation, literal(field, take(), relation));
+    }
+    if (next().kind === "word" && next().text === "contains") {
+      take();
+      const wanted = needle(field, take());
+      return (capture, number) => values(capture, number).some(value => includes(value, wanted));
+    }
+    if (next().kind === "word" && next().text === "in") {
+      take();
+      expect("{");
+      const wanted = [literal(field, take(), "==")];
+      while (accept(",")) wanted.push(literal(field, take(), "=="));
+      expect("}");
+      const tests = wanted.map(one => compare(values, "==", one));
+      return (capture, number) => tests.some(test => test(capture, number));
+    }
+    return (capture, number) => values(capture, number).length > 0;
+  }
+
+  if (next().kind === "end") return () => true;
+  const filter = readOr();
+  if (next().kind !== "end") throw new FilterError(`expected && or ||, not ${next().text}`, next().place);
+  return filter;
+}
+
+const either = (left, right) => (capture, number) => left(capture, number) || right(capture, number);
+const both = (left, right) => (capture, number) => left(capture, number) && right(capture, number);
+
+/** Read the value behind a relation, in the field's type. @returns {(value: any) => number} below, equal, above: -1, 0, 1 */
+function literal(field, token, relation) {
+  const wrong = what => new FilterError(`${token.text} is not ${what}`, token.place);
+  if (token.kind !== "word" && token.kind !== "string") throw wrong("a value");
+  const order = wanted => value => (value < wanted ? -1 : value > wanted ? 1 : 0);
+  if (field.type === "none") throw new FilterError("this field has no value: leave out the relation", token.place);
+  if (field.type === "string") {
+    if (token.kind !== "string") throw wrong('a text in double quotes, as "text"');
+    return order(token.text);
+  }
+  if (field.type === "bytes") return order(bytesAsText(needle(field, token)));
+  if (token.kind === "string") throw wrong("a number or an address");
+  if (field.type === "address") {
+    const [address, bits = "32"] = token.text.split("/");
+    const parts = address.split(".").map(Number);
+    if (parts.length !== 4 || parts.some(part => !(part >= 0 && part <= 255)) || !(bits >= 0 && bits <= 32)) {
+      throw wrong("an IPv4 address");
+    }
+    const size = 2 ** (32 - bits),
+      block = number => Math.floor(number / size);
+    const wanted = parts.reduce((sum, part) => sum * 256 + part, 0);
+    return value => Math.sign(block(value) - block(wanted));
+  }
+  if (field.type === "mac" || field.type === "address6") {
+    if (!/^[0-9a-fA-F:.-]+$/.test(token.text)) throw wrong("an address");
+    if (!["==", "!="].includes(relation)) throw wrong("a value with an order here");
+    return order(token.text.toLowerCase().replaceAll("-", ":"));
+  }
+  const number = /^(0x[0-9a-fA-F]+|\d+(\.\d+)?)$/.test(token.text) ? Number(token.text) : NaN;
+  if (Number.isNaN(number) || (!Number.isInteger(number) && field.type !== "float")) throw wrong("a number");
+  return order(number);
+}
+
+/** Wireshark's rules: one value that fits is enough, but "!=" wants every value to differ. */
+function compare(values, relation, against) {
+  const fits = {
+    "==": sign => sign === 0,
+    "!=": sign => sign !== 0,
+    ">": sign => sign > 0,
+    "<": sign => sign < 0,
+    ">=": sign => sign >= 0,
+    "<=": sign => sign <= 0,
+  }[relation];
+  return (capture, number) => {
+    const found = values(capture, number);
+    if (relation === "!=") return found.length > 0 && found.every(value => fits(against(value)));
+    return found.some(value => fits(against(value)));
+  };
+}
+
+/** @returns {Uint8Array | string} what "contains" looks for */
+function needle(field, token) {
+  if (!["bytes", "string"].includes(field.type)) {
+    throw new FilterError("contains needs a field of bytes or text, such as frame or tcp.payload", token.place);
+  }
+  if (token.kind === "string") return field.type === "string" ? token.text : new TextEncoder().encode(token.text);
+  if (field.type === "bytes" && /^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2})*$/.test(token.text)) {
+    return Uint8Array.from(token.text.split(/[:-]/), part => parseInt(part, 16));
+  }
+  throw new FilterError(`${token.text} is not a text in double quotes or bytes as 68:69`, token.place);
+}
+
+function bytesAsText(bytes) {
+  return Array.from(bytes, byte => String.fromCharCode(byte)).join("");
+}
+
+function includes(value, wanted) {
+  return typeof wanted === "string" ? value.includes(wanted) : value.includes(bytesAsText(wanted));
+}

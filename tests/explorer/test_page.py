@@ -1,0 +1,228 @@
+"""The page in a browser: keys, views, tour, unlocking, links; readable by everyone; inert against hostile captures."""
+
+import json
+import re
+
+import pytest
+
+from lab.dissect import read_capture
+from tests.dissect import packets
+from tests.explorer.pages import page_about
+from tests.support import CAPTURES
+
+CHAT = CAPTURES / "chat"
+PLAIN, TLS = CHAT / "plain.pcapng", CHAT / "tls13.pcapng"
+KEYS = CHAT / "tls13.keys"
+
+
+def write_capture(path, payloads) -> None:
+    """Write a file of segments, one after the other in one stream."""
+    seq, frames = 1, []
+    for number, payload in enumerate(payloads):
+        segment = packets.tcp(
+            "10.0.0.1", "10.0.0.2", 40000, 9898, seq, 1, packets.PSH | packets.ACK, payload=payload
+        )
+        frame = packets.link(packets.ETHERNET, packets.ipv4("10.0.0.1", "10.0.0.2", segment))
+        frames.append((number * 1000, frame, len(frame)))
+        seq += len(payload)
+    path.write_bytes(packets.pcap(frames))
+
+
+def chosen(tab) -> int:
+    return int(tab.get_attribute("[data-frame][aria-selected=true]", "data-frame"))
+
+
+def test_a_frame_is_chosen_by_keyboard_and_its_bytes_answer(open_page):
+    tab = open_page(PLAIN)
+    tab.focus(".frames")
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown"):
+        tab.keyboard.press(key)
+    assert chosen(tab) == 4 and tab.url.endswith("#frame-4")
+    tab.keyboard.press("End")
+    assert chosen(tab) == len(read_capture(PLAIN))
+    tab.keyboard.press("Home")
+    tab.keyboard.press("b")
+    tab.keyboard.press("Home")
+    for _ in range(14):
+        tab.keyboard.press("ArrowRight")
+    assert tab.locator(".byte[aria-selected=true]").evaluate_all(
+        "cells => cells.map(cell => cell.dataset.byte)"
+    ) == ["14"]
+    said = tab.inner_text(".meaning")
+    assert (
+        "IPv4 › Version" in said
+        and "0100 ...." in said
+        and "Also in this byte: Header length" in said.replace("\n", " ")
+    )
+    link = tab.get_attribute(".meaning a", "href")
+    assert link == "https://www.rfc-editor.org/rfc/rfc791#section-3.1"
+
+
+def test_a_field_lights_its_bytes(open_page):
+    tab = open_page(PLAIN, fragment="#frame-4")
+    tab.locator(".tree li", has_text="Destination port").click()
+    lit = tab.locator(".byte[aria-selected=true]").evaluate_all(
+        "cells => cells.map(cell => cell.textContent)"
+    )
+    assert lit == ["26", "aa"]  # 9898
+    assert tab.inner_text(".meaning .place").startswith("bytes 36 to 37")
+
+
+def test_a_link_leads_to_a_frame_and_to_a_filter(open_page):
+    tab = open_page(PLAIN, fragment="#frame-28")
+    assert chosen(tab) == 28
+    tab.evaluate("location.hash = '#filter-tcp.flags.syn%20%3D%3D%201'")
+    tab.wait_for_function("document.querySelector('#filter').value === 'tcp.flags.syn == 1'")
+    assert tab.inner_text("#filter-answer") == "6 of 150 frames"
+    tab.locator(".examples summary").click()
+    tab.get_by_role("button", name="tcp.len > 0", exact=True).click()
+    assert tab.input_value("#filter") == "tcp.len > 0"
+
+
+def test_locked_until_the_button_is_pressed(open_page):
+    tab = open_page(TLS, keys=KEYS)
+    hello = 'chat.text contains "hello"'
+    tab.fill("#filter", hello)
+    assert tab.inner_text("#filter-answer").startswith("0 of")
+    tab.click(".lock")
+    assert int(tab.inner_text("#filter-answer").split()[0]) >= 2
+    tab.locator("[data-frame]").first.click()
+    tab.locator(".tabs button").nth(1).click()
+    assert "hello" in tab.inner_text(".tree") and "Content type" in tab.inner_text(".tree")
+    tab.click(".lock")
+    assert tab.inner_text("#filter-answer").startswith("0 of")
+    assert not open_page(TLS).locator(".lock").is_visible()  # without keys there is nothing to unlock
+
+
+def test_a_stream_is_two_voices_and_each_knows_its_frame(open_page):
+    tab = open_page(PLAIN)
+    tab.click("[data-view=streams]")
+    assert tab.locator(".voice.way-0").first.inner_text().split("\n")[-1].endswith("Brandon")
+    tab.locator(".voice", has_text="<Brandon> hello").get_by_role("button").click()
+    assert chosen(tab) == 29
+
+
+def test_gaps_and_repetitions_are_said(open_page):
+    tab = open_page(CAPTURES / "lessons" / "loss-at-the-sender.pcapng")
+    tab.click("[data-view=streams]")
+    assert "bytes left out (duplicate)" in tab.inner_text(".stream")
+    tab.click("[data-view=frames]")
+    tab.fill("#filter", "tcp.analysis.retransmission")
+    assert "[retransmission]" in tab.locator(
+        "[data-frame]"
+    ).first.inner_text() or "retransmission" in tab.inner_text(".rows")
+
+
+def test_both_recordings_show_where_a_line_went(open_page):
+    tab = open_page(PLAIN, TLS)
+    tab.click("[data-view=twin]")
+    rows = tab.locator(".twin tbody tr")
+    assert rows.count() == 18
+    assert "hello" in rows.first.inner_text() and "hidden: 5 bytes" in rows.first.inner_text()
+    rows.first.locator("td").nth(1).get_by_role("button").first.click()
+    assert tab.get_attribute(".files button >> nth=1", "aria-pressed") == "true"
+    assert "TLS" in tab.inner_text("[data-frame][aria-selected=true]")
+
+
+def test_the_tour_walks_by_keyboard_from_the_handshake_to_the_end(open_page):
+    tab = open_page(PLAIN)
+    titles, frames = [], []
+    tab.keyboard.press("n")
+    while len(titles) < 20:
+        titles.append(tab.inner_text(".tour h2"))
+        frames.append(chosen(tab))
+        if tab.get_by_role("button", name="Next (n)").is_disabled():
+            break
+        tab.keyboard.press("n")
+    assert "SYN" in titles[0] and frames[:3] == [1, 2, 3] and "The end" in titles[-1]
+    assert any("first words" in title for title in titles)
+    tab.keyboard.press("p")
+    assert tab.inner_text(".tour h2") == titles[-2]
+    tab.keyboard.press("l")
+    assert tab.evaluate("getComputedStyle(document.querySelector('.explorer')).fontSize") > "20px"
+    tab.keyboard.press("?")
+    assert tab.locator("dialog[open]").is_visible()
+
+
+def test_only_the_rows_in_view_exist(open_page, tmp_path):
+    path = tmp_path / "many.pcap"
+    write_capture(path, [b"x"] * 3000)
+    tab = open_page(path)
+    assert tab.locator("[data-frame]").count() < 60
+    tab.focus(".frames")
+    tab.keyboard.press("End")
+    assert chosen(tab) == 3000
+
+
+SCHEMES = ["light", "dark"]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing(open_page, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    tab = open_page(PLAIN, TLS, keys=KEYS)
+    tab.emulate_media(color_scheme=scheme)
+    for view in ("frames", "streams", "twin", "summary"):
+        tab.click(f"[data-view={view}]")
+        found = Axe().run(tab).response["violations"]
+        assert [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found] == [], view
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_it_fits_a_narrow_screen(open_page, width):
+    tab = open_page(PLAIN, TLS)
+    tab.set_viewport_size({"width": width, "height": 800})
+    for view in ("frames", "streams", "twin", "summary"):
+        tab.click(f"[data-view={view}]")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, view
+
+
+def test_without_a_script_the_summary_is_there(chromium, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(page_about((PLAIN,), None), encoding="utf-8")
+    with chromium.new_context(java_script_enabled=False) as context:
+        tab = context.new_page()
+        tab.goto(path.as_uri())
+        assert tab.locator("#summary").is_visible() and not tab.locator("#explorer").is_visible()
+        assert "The handshake" in tab.inner_text("#summary")
+        assert all(image.get_attribute("alt") for image in tab.locator("img").all())
+
+
+HOSTILE = (
+    b"</script><script>window.caught = 1</script>",
+    b"<img src=x onerror=window.caught=1>",
+    b"\x1b[31mred\x00\x07 \xe2\x80\xaeright to left",
+    b"<!--<script>",
+    b"A" * 60_000,
+)
+
+
+def test_what_a_capture_holds_stays_text(open_page, tab, tmp_path):
+    path, asked = tmp_path / "hostile.pcap", []
+    write_capture(path, HOSTILE)
+    tab.on("request", lambda request: asked.append(request.url))
+    open_page(path)
+    for view in ("frames", "streams", "summary"):
+        tab.click(f"[data-view={view}]")
+    assert tab.evaluate("window.caught") is None
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "\x1b" not in page and "\x00" not in page and "\u202e" not in page
+    block = re.search(r'<script type="application/json" id="captures">(.*?)</script>', page, re.DOTALL)
+    assert json.loads(block[1])[0]["lengths"]
+
+
+def test_the_policy_stops_a_script_that_is_not_the_pages(open_page, tab, tmp_path):
+    """The twin of the above: were such text ever to become markup, the browser would refuse to run it."""
+    page = page_about((PLAIN,), None).replace("</main>", "<script>window.caught = 1</script></main>")
+    (tmp_path / "attacked.html").write_text(page, encoding="utf-8")
+    with tab.context.browser.new_context() as context:
+        attacked = context.new_page()
+        attacked.goto((tmp_path / "attacked.html").as_uri())
+        assert attacked.evaluate("window.caught") is None
+        assert attacked.locator("[data-frame]").count() > 0
+
+
+def test_a_page_of_150_frames_is_small():
+    assert len(page_about((PLAIN,), None).encode()) <= 1_500_000
