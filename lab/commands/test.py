@@ -35,6 +35,7 @@ GRACE_S = 5  # for processes that are about to end
 INTERRUPTED = 2  # pytest's exit code for it
 AT_THE_TERMINAL = ("--pdb", "--trace", "-s", "--capture=no")  # a person watches and types
 LINTERS = ("ruff format --check", "ruff check", "mypy")
+BROWSER_PACKAGES = ROOT / "lab" / "setup" / "tests.txt"
 PINNED = ROOT / "lab" / "setup" / "maintainers.txt"
 NO_WORKERS = (*AT_THE_TERMINAL, "-n", "--numprocesses", "--collect-only", "--co", "--version", "-h", "--help")
 
@@ -43,6 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments == ["--lint"]:
         return lint()
+    _install_browser_packages()
     names_a_file = any(Path(one.split("::")[0]).exists() for one in arguments if not one.startswith("-"))
     temporary = tempfile.mkdtemp(prefix="lab-test-")
     settings = ["--rootdir", str(ROOT), "--config-file", str(ROOT / "pyproject.toml")]
@@ -68,6 +70,16 @@ def lint() -> int:
         print(f"== {words}", flush=True)
         codes.append(subprocess.run([sys.executable, "-m", *words.split()], cwd=ROOT).returncode)
     return max(map(abs, codes))
+
+
+def _install_browser_packages() -> None:
+    """Install what the tests in a browser need, if this copy has such tests; without it they are skipped."""
+    if not (ROOT / "tests" / "explorer").is_dir() or importlib.util.find_spec("playwright"):
+        return
+    try:
+        install.install_ranges(Path(sys.executable), BROWSER_PACKAGES)
+    except install.SetupError as error:
+        print(f"test: the tests in a browser are skipped: {error}", file=sys.stderr)
 
 
 def _workers(arguments: list[str]) -> list[str]:
