@@ -31,9 +31,8 @@ from typing import NamedTuple
 
 from lab.dissect.files.bytes_view import Column
 from lab.dissect.tcp.flow_numbers import ahead
-from lab.dissect.tcp.options import LARGEST_SHIFT
 from lab.dissect.tcp.segments import ACK, FIN, RST, SYN, Segments
-from lab.dissect.tcp.window_scale import UNKNOWN, UNUSED
+from lab.dissect.tcp.window_scale import UNKNOWN, UNUSED, learn_shifts
 
 OUT_OF_ORDER_NS = 3_000_000  # until the handshake has shown the real round trip
 FAST_RETRANSMISSION_NS = 20_000_000  # after the last of the duplicate ACKs
@@ -139,7 +138,9 @@ def analyse(segments: Segments, rows: Column) -> list[Event]:
             _learn_bases(own, other, one)
             detail = _judge(own, other, one, first_rtt, names)
             _remember(own, one, names)
-        _learn_window(own, other, one)
+        own.shift, other.shift = learn_shifts(own.shift, other.shift, one.flags, one.shift, one.cut)
+        if one.flags & (SYN | ACK):
+            own.window_from_syn = bool(one.flags & SYN)
         if opens == SYN:
             syn_time = one.time
         elif opens == ACK and syn_time is not None and not first_rtt:
@@ -155,21 +156,6 @@ def _learn_bases(own: _Side, other: _Side, one: _Segment) -> None:
         own.base = one.seq if one.flags & SYN else (one.seq - 1) % _MODULUS
     if other.base is None and one.flags & ACK:
         other.base = (one.ack - 1) % _MODULUS
-
-
-def _learn_window(own: _Side, other: _Side, one: _Segment) -> None:
-    """Keep track of the window shifts as ``window_shifts`` does, and of windows in a SYN."""
-    before = other.shift
-    if one.shift >= 0:
-        own.shift = min(one.shift, LARGEST_SHIFT)
-    if one.flags & SYN:
-        own.window_from_syn = True
-        if own.shift == UNKNOWN and not one.cut:
-            own.shift = other.shift = UNUSED
-        elif one.flags & ACK and before == UNUSED and not one.cut:
-            own.shift = UNUSED
-    elif one.flags & ACK:
-        own.window_from_syn = False
 
 
 def _judge(own: _Side, other: _Side, one: _Segment, first_rtt: int | None, names: set[str]) -> str:
@@ -235,9 +221,7 @@ def _judge_acknowledgement(other: _Side, one: _Segment, names: set[str]) -> None
         other.ack_of_unseen = True
 
 
-def _judge_repetition(
-    own: _Side, other: _Side, one: _Segment, first_rtt: int | None, names: set[str]
-) -> None:
+def _judge_repetition(own: _Side, other: _Side, one: _Segment, rtt: int | None, names: set[str]) -> None:
     """Name the kind of data, SYN or FIN that does not continue where its side is."""
     if one.length and other.last_ack is not None and ahead(one.seq + one.length, other.last_ack) <= 0:
         names.add("spurious_retransmission")
@@ -250,7 +234,7 @@ def _judge_repetition(
     late = one.time - own.next_seq_time
     if asked and 0 <= one.time - other.last_ack_time < FAST_RETRANSMISSION_NS:
         names.add("fast_retransmission")
-    elif 0 <= late < (first_rtt or OUT_OF_ORDER_NS) and own.next_seq != one.end:
+    elif 0 <= late < (rtt or OUT_OF_ORDER_NS) and own.next_seq != one.end:
         names.add("out_of_order")
     else:
         names.add("retransmission")

@@ -14,6 +14,17 @@ from lab.dissect.tcp.options import LARGEST_SHIFT
 UNKNOWN, UNUSED = -1, -2  # the shift of a direction: nothing seen yet, and "both sides must name one"
 
 
+def learn_shifts(own: int, other: int, flags: int, announced: int, cut: bool) -> tuple[int, int]:
+    """Return the shifts of a segment's sender and receiver as they are after it; ``own``, ``other``: before it."""
+    named = min(announced, LARGEST_SHIFT) if announced >= 0 else own
+    if flags & SYN and not cut:
+        if named == UNKNOWN:
+            return UNUSED, UNUSED
+        if flags & ACK and other == UNUSED:
+            return UNUSED, other
+    return named, other
+
+
 def window_shifts(flow: Column, direction: Column, flags: Column, announced: Column, cut: Column) -> Column:
     """Return the shift of each segment's window (int16; UNKNOWN or UNUSED where nothing is shifted).
 
@@ -25,18 +36,13 @@ def window_shifts(flow: Column, direction: Column, flags: Column, announced: Col
     for row in np.flatnonzero((flags & SYN != 0) | (announced >= 0)).tolist():
         own, other = int(key[row]), int(key[row]) ^ 1
         before = state.get(own, UNKNOWN), state.get(other, UNKNOWN)
-        if announced[row] >= 0:
-            state[own] = min(int(announced[row]), LARGEST_SHIFT)
-        if flags[row] & SYN and not cut[row]:
-            if state.get(own, UNKNOWN) == UNKNOWN:
-                state[own] = state[other] = UNUSED
-            elif flags[row] & ACK and before[1] == UNUSED:
-                state[own] = UNUSED
-        for one, old in zip((own, other), before, strict=True):
-            if state.get(one, UNKNOWN) != old:
+        after = learn_shifts(*before, int(flags[row]), int(announced[row]), bool(cut[row]))
+        for one, old, new in zip((own, other), before, after, strict=True):
+            if new != old:
+                state[one] = new
                 keys.append(one)
                 rows.append(row)
-                shifts.append(state[one])
+                shifts.append(new)
     # The shift of a segment is the last one set for its direction in an earlier row.
     place = np.array(keys, np.int64) << 32 | np.array(rows, np.int64)
     order = np.argsort(place)
