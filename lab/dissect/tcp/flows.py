@@ -67,20 +67,8 @@ class Handshake:
 class Flow:
     """Both directions between two endpoints. ``rows`` are indices into the segments, in file order."""
 
-    def __init__(
-        self, segments: Segments, number: int, initiator_direction: int, streams: tuple[Stream, Stream]
-    ) -> None:
-        """``streams`` by direction, 0 and 1; ``find_flows`` and ``find_flow`` make flows."""
-        self.segments = segments
-        self.number = number
-        self._initiator_direction = initiator_direction
-        self.from_initiator = streams[initiator_direction]
-        self.from_responder = streams[1 - initiator_direction]
-
-    @cached_property
-    def rows(self) -> Column:
-        """int64, in file order."""
-        return np.sort(np.concatenate([self.from_initiator.rows, self.from_responder.rows]))
+    def __init__(self, segments: Segments, number: int, rows: Column) -> None:
+        self.segments, self.number, self.rows = segments, number, rows
 
     def __repr__(self) -> str:
         return f"<Flow {self.number}: {self.initiator} to {self.responder}, {len(self.rows)} segments>"
@@ -91,18 +79,41 @@ class Flow:
         return bool((self.segments.flags[self.rows] & SYN).any())
 
     @cached_property
-    def _ends(self) -> tuple[Endpoint, Endpoint]:
+    def _initiator_direction(self) -> int:
+        """The direction (0 or 1) in which the initiator sends.
+
+        That is the sender of the first SYN; failing that, the receiver of the first SYN-ACK; failing that, the
+        sender of the first segment.
+        """
+        directions, flags = self.segments.direction[self.rows], self.segments.flags[self.rows]
+        for opening, answer in ((SYN, 0), (SYN | ACK, 1)):
+            if len(found := np.flatnonzero(flags & (SYN | ACK) == opening)):
+                return int(directions[found[0]]) ^ answer
+        return int(directions[0])
+
+    def _stream(self, direction: int) -> Stream:
+        return Stream(self.segments, self.rows[self.segments.direction[self.rows] == direction])
+
+    @cached_property
+    def from_initiator(self) -> Stream:
+        return self._stream(self._initiator_direction)
+
+    @cached_property
+    def from_responder(self) -> Stream:
+        return self._stream(1 - self._initiator_direction)
+
+    def _endpoint(self, of_initiator: bool) -> Endpoint:
         row = int(self.rows[0])
-        ends = self.segments.endpoint(row), self.segments.endpoint(row, destination=True)
-        return ends if self.segments.direction[row] == self._initiator_direction else ends[::-1]
+        is_sender = (self.segments.direction[row] == self._initiator_direction) == of_initiator
+        return self.segments.endpoint(row, destination=not is_sender)
 
-    @property
+    @cached_property
     def initiator(self) -> Endpoint:
-        return self._ends[0]
+        return self._endpoint(of_initiator=True)
 
-    @property
+    @cached_property
     def responder(self) -> Endpoint:
-        return self._ends[1]
+        return self._endpoint(of_initiator=False)
 
     @property
     def start_ns(self) -> int:
@@ -184,28 +195,28 @@ class Flow:
         segments = self.segments
         since = self._opening[1] if self._opening else -1  # a FIN or RST before that ended something else
 
-        def sent(rows: Column, flag: int) -> list[tuple[int, str]]:
-            """Return row, and sender and frame, of the first of ``rows`` with this flag."""
-            found = rows[(segments.flags[rows] & flag != 0) & (rows > since)][:1].tolist()
-            return [(row, f"{segments.endpoint(row)} (frame {segments.number[row]})") for row in found]
+        def first(rows: Column, flag: int) -> list[int]:
+            return rows[(segments.flags[rows] & flag != 0) & (rows > since)][:1].tolist()
 
-        fins = sorted(sent(self.from_initiator.rows, FIN) + sent(self.from_responder.rows, FIN))
-        resets = sent(self.rows, RST)
+        fins = sorted(first(self.from_initiator.rows, FIN) + first(self.from_responder.rows, FIN))
+        resets = first(self.rows, RST)
+        sender = {row: f"{segments.endpoint(row)} (frame {segments.number[row]})" for row in fins + resets}
         if len(fins) == 2:
-            text = f"closed: FIN from {fins[0][1]}, then from {fins[1][1]}"
-        elif resets:
-            text = f"reset: RST from {resets[0][1]}"
+            text = f"closed: FIN from {sender[fins[0]]}, then from {sender[fins[1]]}"
+            if not resets:
+                return text
+            which = "then RST" if resets[0] > fins[1] else "RST before"
+            return f"{text}, {which} (frame {segments.number[resets[0]]})"
+        if resets:
             when = "after" if fins and fins[0] < resets[0] else "before"
-            return text + (f" {when} FIN from {fins[0][1]}" if fins else "")
-        elif fins:
-            sender, frame = fins[0][1].split(" ", 1)
-            return f"half-closed: FIN from {sender} only {frame}"
-        else:
-            return "still open when the capture ends"
-        if not resets:
-            return text
-        which = "then RST" if resets[0] > fins[1] else "RST before"
-        return f"{text}, {which} (frame {segments.number[resets[0][0]]})"
+            return f"reset: RST from {sender[resets[0]]}" + (
+                f" {when} FIN from {sender[fins[0]]}" if fins else ""
+            )
+        if fins:
+            return (
+                f"half-closed: FIN from {segments.endpoint(fins[0])} only (frame {segments.number[fins[0]]})"
+            )
+        return "still open when the capture ends"
 
     @cached_property
     def events(self) -> list[Event]:
@@ -215,41 +226,15 @@ class Flow:
 
 def find_flows(segments: Segments) -> list[Flow]:
     """Return all flows of a capture, in the order of their numbers."""
-    # Sorted by flow and direction. Numbers of 16 bits are sorted by counting, five times as fast.
-    kind = np.uint16 if segments.flow_count < 1 << 15 else np.int64
-    key = segments.flow.astype(kind) * kind(2) + segments.direction.astype(kind)
-    rows = np.argsort(key, kind="stable")
-    edges = np.searchsorted(key[rows], np.arange(2 * segments.flow_count + 1)).tolist()
-    streams = [Stream(segments, rows[begin:end]) for begin, end in pairwise(edges)]
-    initiators = _initiators(segments, np.arange(len(segments)), segments.flow, segments.flow_count)
-    return [
-        Flow(segments, number, direction, (streams[2 * number], streams[2 * number + 1]))
-        for number, direction in enumerate(initiators.tolist())
-    ]
+    # Numbers of 16 bits are sorted by counting, five times as fast.
+    flow = segments.flow.astype(np.uint16) if segments.flow_count < 1 << 16 else segments.flow
+    rows = np.argsort(flow, kind="stable")
+    edges = np.searchsorted(flow[rows], np.arange(segments.flow_count + 1)).tolist()
+    return [Flow(segments, number, rows[begin:end]) for number, (begin, end) in enumerate(pairwise(edges))]
 
 
 def find_flow(segments: Segments, number: int) -> Flow:
     """Return one flow: quicker than all of them. IndexError if there is no such flow."""
     if not 0 <= number < segments.flow_count:
         raise IndexError(f"flow {number} of a capture with {segments.flow_count} flows")
-    rows = np.flatnonzero(segments.flow == number)
-    upper = segments.direction[rows] == 1
-    streams = Stream(segments, rows[~upper]), Stream(segments, rows[upper])
-    return Flow(segments, number, int(_initiators(segments, rows, np.zeros_like(rows), 1)[0]), streams)
-
-
-def _initiators(segments: Segments, rows: Column, flow: Column, count: int) -> Column:
-    """Return for each of ``count`` flows the direction (0 or 1) in which its initiator sends.
-
-    That is the sender of the first SYN; failing that, the receiver of the first SYN-ACK; failing that, the
-    sender of the first segment. ``flow`` is that of each row.
-    """
-    direction, flags = segments.direction[rows], segments.flags[rows]
-    found = np.zeros(count, np.uint8)
-    # Later statements override earlier ones; written backwards, the first of a flow's rows stays.
-    found[flow[::-1]] = direction[::-1]
-    answer = np.flatnonzero(flags & SYN)[::-1]
-    found[flow[answer]] = 1 - direction[answer]
-    opening = np.flatnonzero(flags & (SYN | ACK) == SYN)[::-1]
-    found[flow[opening]] = direction[opening]
-    return found
+    return Flow(segments, number, np.flatnonzero(segments.flow == number))

@@ -22,19 +22,6 @@ from lab.dissect.tcp.segments import RST, SYN, Segments
 LARGEST_WINDOW = 1 << 30  # bytes (RFC 7323 section 2.3)
 
 
-class Overlap(NamedTuple):
-    """``length`` bytes of a segment's payload, from byte ``skip`` on, that are not taken.
-
-    ``Stream.data`` has bytes for their numbers at ``offset`` already; -1: they lie before the beginning of
-    the stream.
-    """
-
-    row: int
-    skip: int
-    length: int
-    offset: int
-
-
 class Layout(NamedTuple):
     """Which segments bring the bytes of a stream."""
 
@@ -43,7 +30,9 @@ class Layout(NamedTuple):
     offsets: list[int]  # of each in the stream
     length: int  # of the stream
     gaps: list[tuple[int, int]]  # offset and length of what is missing
-    overlaps: list[Overlap]  # what is not taken
+    # What is not taken of a payload: row, begin and length there, and the offset of the bytes that the stream
+    # has in its place; -1 where it lies before the beginning of the stream.
+    overlaps: list[tuple[int, int, int, int]]
 
 
 def lay_out(segments: Segments, rows: Column) -> Layout:
@@ -99,9 +88,9 @@ def _put_together(
         skip = min(position - start, length)
         before = min(max(-start, 0), skip)
         if before:
-            found.overlaps.append(Overlap(row, 0, before, -1))
+            found.overlaps.append((row, 0, before, -1))
         if skip > before:
-            found.overlaps.append(Overlap(row, before, skip - before, total - position + start + before))
+            found.overlaps.append((row, before, skip - before, total - position + start + before))
         if skip < length:
             found.rows.append(row)
             found.skips.append(skip)
