@@ -5,9 +5,7 @@ arithmetic on whole columns. Each step keeps the rows that may still be TCP and 
 not copied: a segment remembers where its payload is in the file.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -62,7 +60,7 @@ class AddressTable:
         self.ipv6: list[bytes] = []
         self._numbers: dict[bytes, int] = {}
 
-    def number(self, addresses: Column) -> Column:
+    def numbers(self, addresses: Column) -> Column:
         """Return numbers (uint64) for IPv6 addresses (dtype S16)."""
         different, inverse = np.unique(addresses, return_inverse=True)
         found = np.empty(len(different), np.uint64)
@@ -75,21 +73,6 @@ class AddressTable:
         return found[inverse.reshape(-1)]
 
 
-class _Rows(NamedTuple):
-    """Frames that may hold a segment: numbers, addresses, and where the segment begins and its bytes end."""
-
-    number: Column
-    source: Column
-    destination: Column
-    at: Column
-    limit: Column
-    packet_end: Column
-    fragment: Column
-
-    def keep(self, kept: Column) -> "_Rows":
-        return self if kept.all() else _Rows(*(column[kept] for column in self))
-
-
 def decode_chunk(
     capture: Capture, begin: int, end: int, addresses: AddressTable, numbers: FlowNumbers
 ) -> SegmentColumns:
@@ -98,24 +81,23 @@ def decode_chunk(
     start = capture.offset[frames]
     limit, wire_end = start + capture.captured_length[frames], start + capture.original_length[frames]
     packet, version = _find_packets(capture, frames, start, limit)
-    number = np.arange(begin + 1, begin + 1 + len(start), dtype=np.int32)
-    places = packet, limit, wire_end
-    parts = []
-    for which, decode in ((4, _decode_ipv4), (6, _decode_ipv6)):
-        chosen = version == which
-        if chosen.all():
-            parts = [decode(capture.data, number, places, addresses)]
-        elif chosen.any():
-            some = packet[chosen], limit[chosen], wire_end[chosen]
-            parts.append(decode(capture.data, number[chosen], some, addresses))
-    if not parts:
-        parts.append(_decode_ipv4(capture.data, number[:0], (packet[:0], limit[:0], wire_end[:0]), addresses))
-    rows = parts[0]
-    if len(parts) == 2:
-        joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        order = np.argsort(joined[0])
-        rows = _Rows(*(column[order] for column in joined))
-    return _decode_tcp(capture.data, rows, numbers)
+    found = []
+    for ip_version, read, as_numbers in ((4, read_ipv4, _ipv4_numbers), (6, read_ipv6, addresses.numbers)):
+        place = np.flatnonzero(version == ip_version)
+        carried = read(capture.data, packet[place], limit[place], wire_end[place])
+        is_tcp = carried.sound & (carried.protocol == TCP) & ~carried.later_fragment
+        is_tcp &= carried.at + TCP_READ <= carried.limit
+        if not is_tcp.all():
+            place, carried = place[is_tcp], Carried(*(column[is_tcp] for column in carried))
+        source, destination = as_numbers(carried.source), as_numbers(carried.destination)
+        found.append((place, carried._replace(source=source, destination=destination)))
+    (place, carried), (place_6, carried_6) = found
+    if len(place_6):
+        place = np.concatenate([place, place_6])
+        order = np.argsort(place)
+        place = place[order]
+        carried = Carried(*(np.concatenate(both)[order] for both in zip(carried, carried_6, strict=True)))
+    return _decode_tcp(capture.data, (begin + 1 + place).astype(np.int32), carried, numbers)
 
 
 def _find_packets(capture: Capture, frames: slice, start: Column, end: Column) -> tuple[Column, Column]:
@@ -131,50 +113,36 @@ def _find_packets(capture: Capture, frames: slice, start: Column, end: Column) -
     return packet, version
 
 
-Places = tuple[
-    Column, Column, Column
-]  # of packets: where they begin, and where the file's and the wire's bytes end
+def _ipv4_numbers(addresses: Column) -> Column:
+    return addresses.astype(np.uint64)
 
 
-def _decode_ipv4(data: Column, number: Column, places: Places, _addresses: AddressTable) -> _Rows:
-    return _keep_tcp(read_ipv4(data, *places), number, lambda column: column.astype(np.uint64))
-
-
-def _decode_ipv6(data: Column, number: Column, places: Places, addresses: AddressTable) -> _Rows:
-    return _keep_tcp(read_ipv6(data, *places), number, addresses.number)
-
-
-def _keep_tcp(carried: Carried, number: Column, as_number: Callable[[Column], Column]) -> _Rows:
-    place = carried.at, carried.limit, carried.packet_end, carried.first_fragment
-    rows = _Rows(number, carried.source, carried.destination, *place)
-    rows = rows.keep(carried.sound & (carried.protocol == TCP) & ~carried.later_fragment)
-    return rows._replace(source=as_number(rows.source), destination=as_number(rows.destination))
-
-
-def _decode_tcp(data: Column, rows: _Rows, numbers: FlowNumbers) -> SegmentColumns:
-    rows = rows.keep(rows.at + TCP_READ <= rows.limit)
-    header = gather(data, rows.at, _TCP)
+def _decode_tcp(data: Column, number: Column, carried: Carried, numbers: FlowNumbers) -> SegmentColumns:
+    header = gather(data, carried.at, _TCP)
     words = header["flags"].astype(np.uint16)
     header_length = (words >> 12).astype(np.int64) * 4
-    room = rows.packet_end - rows.at
+    room = carried.packet_end - carried.at
     too_long = header_length > room
     bad = (header_length < 20) | too_long
-    payload_offset = rows.at + header_length
+    payload_offset = carried.at + header_length
     length = np.where(too_long, 0, room - header_length)
-    captured = np.where(bad, 0, np.maximum(rows.limit - payload_offset, 0))
-    no_length = rows.fragment | too_long
-    notes = rows.fragment * np.uint8(FRAGMENT) + bad * np.uint8(BAD_HEADER)
+    captured = np.where(bad, 0, np.maximum(carried.limit - payload_offset, 0))
+    no_length = carried.first_fragment | too_long
+    notes = carried.first_fragment * np.uint8(FRAGMENT) + bad * np.uint8(BAD_HEADER)
     notes += (~bad & (captured < length)) * np.uint8(CUT) + no_length * np.uint8(NO_LENGTH)
     sport, dport = header["source"].astype(np.uint16), header["destination"].astype(np.uint16)
     seq, ack = header["seq"].astype(np.uint32), header["ack"].astype(np.uint32)
     flags = words & np.uint16(0x0FFF)
-    source, destination = rows.source << np.uint64(16) | sport, rows.destination << np.uint64(16) | dport
+    source, destination = (
+        carried.source << np.uint64(16) | sport,
+        carried.destination << np.uint64(16) | dport,
+    )
     found = numbers.feed(source, destination, seq, ack, flags, ~no_length)
     flow, direction, relative_seq, relative_ack = found
     return SegmentColumns(
-        number=rows.number,
-        src=rows.source,
-        dst=rows.destination,
+        number=number,
+        src=carried.source,
+        dst=carried.destination,
         sport=sport,
         dport=dport,
         seq=seq,
