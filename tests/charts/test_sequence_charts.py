@@ -108,10 +108,9 @@ def sent(frame, time_s, start, end, repeated=False):
 
 
 def test_in_flight_counts_what_is_not_acknowledged():
-    way = OneWay(None, None)
-    way.sent = [sent(1, 0.0, 1, 101), sent(2, 1.0, 101, 201), sent(4, 3.0, 101, 201, True)]
-    way.acknowledged = [Acknowledged(3, 2.0, 101, 500, False, ()), Acknowledged(5, 4.0, 201, 0, False, ())]
-    way.order = sorted([*way.sent, *way.acknowledged], key=lambda item: item.frame)
+    segments = [sent(1, 0.0, 1, 101), sent(2, 1.0, 101, 201), sent(4, 3.0, 101, 201, True)]
+    answers = [Acknowledged(3, 2.0, 101, 500, False, ()), Acknowledged(5, 4.0, 201, 0, False, ())]
+    way = OneWay(None, None, segments, answers)
     assert in_flight(way) == [
         InFlight(0.0, 100, None),
         InFlight(1.0, 200, None),
@@ -125,9 +124,8 @@ def test_in_flight_counts_what_is_not_acknowledged():
 
 def times_of_burst(*times_s):
     """The densest burst of one segment at each of these seconds, in a flow of ten seconds."""
-    way = OneWay(None, None)
-    way.sent = [sent(frame, time_s, 100 * frame, 100 * frame + 100) for frame, time_s in enumerate(times_s)]
-    return [item.time_s for item in densest_burst(way, 10)]
+    segments = [sent(frame, time_s, 100 * frame, 100 * frame + 100) for frame, time_s in enumerate(times_s)]
+    return [item.time_s for item in densest_burst(OneWay(None, None, segments, []), 10)]
 
 
 def test_the_densest_burst_is_the_one_of_most_segments():
@@ -153,9 +151,8 @@ def test_where_there_is_no_burst(times_s):
 
 
 def test_a_syn_is_no_part_of_a_burst():
-    way = OneWay(None, None)
     syn = Sent(1, 0.0, 0, 1, 0, True, False, False, False)
-    way.sent = [syn, *(sent(2 + n, n / 1000, 1 + n, 2 + n) for n in range(4))]
+    way = OneWay(None, None, [syn, *(sent(2 + n, n / 1000, 1 + n, 2 + n) for n in range(4))], [])
     assert [item.frame for item in densest_burst(way, 10)] == [2, 3, 4, 5]
 
 

@@ -1,4 +1,4 @@
-"""A flow as the ladder tells it: one row a segment, with its kind in words. Draws nothing.
+"""A flow as the rows of a ladder chart, one a segment, with its kind in words. Draws nothing.
 
     handshake   SYN, SYN-ACK and the ACK that completes them        push    data with PSH: "hand it over now"
     fin         a side has said all                                 data    data without PSH
@@ -35,7 +35,7 @@ class Row:
     relative_ack: int | None  # None where ACK is not set
     length: int  # bytes of payload, as the headers say
     remarks: tuple[str, ...]  # what went wrong, as Wireshark names it, without its "TCP"
-    text: str | None  # what PAYLOAD_TEXT made of the payload
+    text: str | None  # what ``payload_text`` made of the payload
 
     @property
     def label(self) -> str:
@@ -63,17 +63,14 @@ def ladder_rows(
     max_rows: int = MOST_ROWS,
     payload_text: PayloadText | None = None,
 ) -> list[Row | LeftOut]:
-    """The rows of a flow in file order, with a LeftOut wherever some are missing.
+    """Return the rows of a flow in file order, with a LeftOut wherever some are missing.
 
     ``frames``: numbers of the frames wanted; by default all, or of a flow with more than ``max_rows``
-    segments its beginning (two thirds of them) and its end. ``payload_text(payload, from_initiator)`` gives a
-    payload's text, or None. ValueError for frames that the flow does not have.
+    segments its beginning (two thirds of them) and its end. ``payload_text(payload, from_initiator)`` returns
+    a payload's text, or None. ValueError for frames that the flow does not have.
     """
     rows = flow.rows.tolist()
     chosen = _chosen_places(flow, frames, max_rows)
-    remarks: dict[int, list[str]] = {}
-    for event in flow.events:
-        remarks.setdefault(event.row, []).append(LABELS[event.name].removeprefix("TCP "))
     from_initiator = set(flow.from_initiator.rows.tolist())
     ladder: list[Row | LeftOut] = []
     for is_chosen, places in groupby(range(len(rows)), key=chosen.__contains__):
@@ -81,8 +78,7 @@ def ladder_rows(
         if not is_chosen:
             ladder.append(LeftOut(len(some), flow.seconds(some[0]), flow.seconds(some[-1])))
             continue
-        for row in some:
-            ladder.append(_row(flow, row, row in from_initiator, remarks.get(row, []), payload_text))
+        ladder += [_row(flow, row, row in from_initiator, payload_text) for row in some]
     return ladder
 
 
@@ -100,9 +96,7 @@ def _chosen_places(flow: Flow, frames: Collection[int] | None, max_rows: int) ->
     return set(range(len(numbers)))
 
 
-def _row(
-    flow: Flow, row: int, from_initiator: bool, remarks: list[str], payload_text: PayloadText | None
-) -> Row:
+def _row(flow: Flow, row: int, from_initiator: bool, payload_text: PayloadText | None) -> Row:
     segments, shake = flow.segments, flow.handshake
     number, flags = int(segments.number[row]), int(segments.flags[row])
     length, payload = int(segments.payload_length[row]), bytes(segments.payload(row))
@@ -116,7 +110,7 @@ def _row(
         relative_seq=int(segments.relative_seq[row]),
         relative_ack=int(segments.relative_ack[row]) if flags & ACK else None,
         length=length,
-        remarks=tuple(remarks),
+        remarks=tuple(LABELS[event.name].removeprefix("TCP ") for event in flow.events_by_row.get(row, ())),
         text=payload_text(payload, from_initiator) if payload_text and payload else None,
     )
 
@@ -134,14 +128,12 @@ def _kind(flags: int, length: int, opening: bool) -> str:
 
 
 def plain_text(payload: bytes, from_initiator: bool = True) -> str:
-    """A payload as Wireshark's bytes pane shows it: printable ASCII, and a dot for any other byte. For
-    ``payload_text``; whose payload it is makes no difference here.
-    """
+    """Return a payload as Wireshark's bytes pane shows it, whoever sent it; for ``payload_text``."""
     return ascii_text(payload)
 
 
 def time_unit(duration_s: float) -> tuple[float, str]:
-    """(units a second, their name) in which a duration is best read: s, ms or µs."""
+    """Return the unit in which a duration is best read: how many a second has, and s, ms or µs."""
     if duration_s >= 2:
         return 1.0, "s"
     return (1e3, "ms") if duration_s >= 2e-3 else (1e6, "µs")

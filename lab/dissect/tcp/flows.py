@@ -79,41 +79,33 @@ class Flow:
         return bool((self.segments.flags[self.rows] & SYN).any())
 
     @cached_property
-    def _initiator_direction(self) -> int:
-        """The direction (0 or 1) in which the initiator sends.
+    def _is_initiators(self) -> Column:
+        """bool: which rows are the initiator's.
 
         That is the sender of the first SYN; failing that, the receiver of the first SYN-ACK; failing that, the
         sender of the first segment.
         """
         directions, flags = self.segments.direction[self.rows], self.segments.flags[self.rows]
-        for opening, answer in ((SYN, 0), (SYN | ACK, 1)):
+        for opening, is_answer in ((SYN, False), (SYN | ACK, True)):
             if len(found := np.flatnonzero(flags & (SYN | ACK) == opening)):
-                return int(directions[found[0]]) ^ answer
-        return int(directions[0])
-
-    def _stream(self, direction: int) -> Stream:
-        return Stream(self.segments, self.rows[self.segments.direction[self.rows] == direction])
+                return (directions == directions[found[0]]) ^ is_answer
+        return directions == directions[0]
 
     @cached_property
     def from_initiator(self) -> Stream:
-        return self._stream(self._initiator_direction)
+        return Stream(self.segments, self.rows[self._is_initiators])
 
     @cached_property
     def from_responder(self) -> Stream:
-        return self._stream(1 - self._initiator_direction)
-
-    def _endpoint(self, of_initiator: bool) -> Endpoint:
-        row = int(self.rows[0])
-        is_sender = (self.segments.direction[row] == self._initiator_direction) == of_initiator
-        return self.segments.endpoint(row, destination=not is_sender)
+        return Stream(self.segments, self.rows[~self._is_initiators])
 
     @cached_property
     def initiator(self) -> Endpoint:
-        return self._endpoint(of_initiator=True)
+        return self.segments.endpoint(self.rows[0], destination=not self._is_initiators[0])
 
     @cached_property
     def responder(self) -> Endpoint:
-        return self._endpoint(of_initiator=False)
+        return self.segments.endpoint(self.rows[0], destination=bool(self._is_initiators[0]))
 
     @property
     def start_ns(self) -> int:
@@ -138,8 +130,7 @@ class Flow:
         segments, rows = self.segments, self.rows
         flags = segments.flags[rows]
         acks: dict[int, list[int]] = {}  # the numbers that pure ACKs of the initiator acknowledge: rows
-        pure = rows[flags & (SYN | RST | ACK) == ACK]
-        pure = pure[segments.direction[pure] == self._initiator_direction]
+        pure = rows[(flags & (SYN | RST | ACK) == ACK) & self._is_initiators]
         for number, row in zip(segments.ack[pure].tolist(), pure.tolist(), strict=True):
             acks.setdefault(number, []).append(row)
         syns, found = [], None
@@ -222,6 +213,13 @@ class Flow:
     def events(self) -> list[Event]:
         """Retransmissions, duplicate ACKs, zero windows and the like, named as Wireshark names them."""
         return analyse(self.segments, self.rows)
+
+    @cached_property
+    def events_by_row(self) -> dict[int, list[Event]]:
+        found: dict[int, list[Event]] = {}
+        for event in self.events:
+            found.setdefault(event.row, []).append(event)
+        return found
 
 
 def find_flows(segments: Segments) -> list[Flow]:

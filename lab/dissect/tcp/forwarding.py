@@ -25,14 +25,14 @@ class Delay:
 
     @property
     def wait_s(self) -> float | None:
-        """How long it was kept, in seconds; None where it never came or never went."""
+        """Return how long it was kept, in seconds; None where it never came or never went."""
         if self.came_ns is None or self.went_ns is None:
             return None
         return (self.went_ns - self.came_ns) / 1e9
 
 
 def delays(source: Stream, sink: Stream, wanted: Iterable[bytes]) -> list[Delay]:
-    """When each of ``wanted`` came in ``source`` and went in ``sink``, looked for in this order in both.
+    """Return when each of ``wanted`` came in ``source`` and went in ``sink``, looked for in this order in both.
 
     Equal runs are distinguished by their order: the second is looked for behind the first.
     """

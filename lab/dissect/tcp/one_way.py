@@ -5,7 +5,8 @@ sender's initial sequence number, and unwrapped: they go on rising where those o
 (RFC 9293 section 3.4).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -59,9 +60,13 @@ class OneWay:
 
     sender: Endpoint
     receiver: Endpoint
-    sent: list[Sent] = field(default_factory=list)
-    acknowledged: list[Acknowledged] = field(default_factory=list)
-    order: list[Sent | Acknowledged] = field(default_factory=list)  # both, as recorded
+    sent: list[Sent]
+    acknowledged: list[Acknowledged]
+
+    @cached_property
+    def order(self) -> list[Sent | Acknowledged]:
+        """Both, as recorded."""
+        return sorted([*self.sent, *self.acknowledged], key=lambda item: item.frame)
 
 
 @dataclass(frozen=True)
@@ -87,62 +92,56 @@ def one_way(flow: Flow, direction: str = "initiator") -> OneWay:
     """Return a flow as its sender, "initiator" or "responder", sees it. ValueError for another ``direction``."""
     if direction not in DIRECTIONS:
         raise ValueError(f"direction {direction!r}; there are 'initiator' and 'responder', for who sends")
-    ends = (flow.initiator, flow.responder)
-    streams = (flow.from_initiator, flow.from_responder)
-    if direction == "responder":
-        ends, streams = ends[::-1], streams[::-1]
+    sides = [(flow.initiator, flow.from_initiator), (flow.responder, flow.from_responder)]
+    (sender, stream), (receiver, back) = sides if direction == "initiator" else sides[::-1]
     segments = flow.segments
-    names: dict[int, set[str]] = {}
-    for event in flow.events:
-        names.setdefault(event.row, set()).add(event.name)
-    way = OneWay(*ends)
-    own = streams[0].rows[segments.length_known[streams[0].rows]]
-    back = streams[1].rows[(segments.flags[streams[1].rows] & (ACK | RST)) == ACK]
-    by_row: dict[int, Sent | Acknowledged] = {}
-    for row, start in zip(own.tolist(), unwrap(segments.relative_seq[own]), strict=True):
-        flags, length = int(segments.flags[row]), int(segments.payload_length[row])
-        taken = length + bool(flags & SYN) + bool(flags & FIN)
-        if not taken or flags & RST:
-            continue
-        events = names.get(row, set())
-        by_row[row] = Sent(
-            frame=int(segments.number[row]),
-            time_s=flow.seconds(row),
-            start=start,
-            end=start + taken,
-            payload_length=length,
-            syn=bool(flags & SYN),
-            fin=bool(flags & FIN),
-            repeated=bool(events & REPEATED),
-            overtaken="out_of_order" in events,
-        )
-    for row, ack in zip(back.tolist(), unwrap(segments.relative_ack[back]), strict=True):
-        by_row[row] = _acknowledged(flow, row, ack, "duplicate_ack" in names.get(row, set()))
-    way.order = [by_row[row] for row in sorted(by_row)]
-    way.sent = [item for item in way.order if isinstance(item, Sent)]
-    way.acknowledged = [item for item in way.order if isinstance(item, Acknowledged)]
-    return way
-
-
-def _acknowledged(flow: Flow, row: int, ack: int, duplicate: bool) -> Acknowledged:
-    segments = flow.segments
-    edges = [
-        (int(side[row, block]) for side in (segments.sack_left, segments.sack_right))
-        for block in range(int(segments.sack_count[row]))
+    rows = stream.rows[segments.length_known[stream.rows]]
+    sent = [
+        _sent(flow, row, start)
+        for row, start in zip(rows.tolist(), unwrap(segments.relative_seq[rows]), strict=True)
+        if not segments.flags[row] & RST
     ]
-    base = int(segments.ack[row])
+    rows = back.rows[(segments.flags[back.rows] & (ACK | RST)) == ACK]
+    acknowledged = [
+        _acknowledged(flow, row, ack)
+        for row, ack in zip(rows.tolist(), unwrap(segments.relative_ack[rows]), strict=True)
+    ]
+    return OneWay(sender, receiver, [item for item in sent if item.end > item.start], acknowledged)
+
+
+def _sent(flow: Flow, row: int, start: int) -> Sent:
+    segments, names = flow.segments, {event.name for event in flow.events_by_row.get(row, ())}
+    flags, length = int(segments.flags[row]), int(segments.payload_length[row])
+    syn, fin = bool(flags & SYN), bool(flags & FIN)
+    return Sent(
+        frame=int(segments.number[row]),
+        time_s=flow.seconds(row),
+        start=start,
+        end=start + length + syn + fin,
+        payload_length=length,
+        syn=syn,
+        fin=fin,
+        repeated=bool(names & REPEATED),
+        overtaken="out_of_order" in names,
+    )
+
+
+def _acknowledged(flow: Flow, row: int, ack: int) -> Acknowledged:
+    segments = flow.segments
+    count, base = int(segments.sack_count[row]), int(segments.ack[row])
+    left, right = (edges[row, :count].tolist() for edges in (segments.sack_left, segments.sack_right))
     return Acknowledged(
         frame=int(segments.number[row]),
         time_s=flow.seconds(row),
         ack=ack,
         window=int(segments.scaled_window[row]),
-        duplicate=duplicate,
-        blocks=tuple((ack + ahead(left, base), ack + ahead(right, base)) for left, right in edges),
+        duplicate=any(event.name == "duplicate_ack" for event in flow.events_by_row.get(row, ())),
+        blocks=tuple((ack + ahead(a, base), ack + ahead(b, base)) for a, b in zip(left, right, strict=True)),
     )
 
 
 def round_trips(way: OneWay) -> tuple[list[RoundTrip], int]:
-    """The round trips of a direction, and how many acknowledgements gave none.
+    """Return the round trips of a direction, and how many acknowledgements measured none.
 
     An acknowledgement measures the last segment that it covers. It measures nothing if any segment that it
     covers was sent twice (nobody can say which of the two it answers: Karn's algorithm, RFC 6298 section 3).
@@ -174,7 +173,7 @@ def round_trips(way: OneWay) -> tuple[list[RoundTrip], int]:
 
 
 def in_flight(way: OneWay) -> list[InFlight]:
-    """Sent and not yet acknowledged, in bytes, after each segment (FlightSize, RFC 5681 section 2)."""
+    """Return the bytes sent and not yet acknowledged after each segment (FlightSize, RFC 5681 section 2)."""
     steps: list[InFlight] = []
     first = way.sent[0].start if way.sent else 0
     highest, ack, edge = first, first, None
@@ -183,9 +182,8 @@ def in_flight(way: OneWay) -> list[InFlight]:
             highest = max(highest, item.end)
         else:
             ack, edge = max(ack, item.ack), item.edge
-        steps.append(
-            InFlight(item.time_s, max(0, highest - ack), None if edge is None else max(0, edge - ack))
-        )
+        window = None if edge is None else max(0, edge - ack)
+        steps.append(InFlight(item.time_s, max(0, highest - ack), window))
     return steps
 
 
@@ -219,7 +217,7 @@ def burst_times(burst: list[Sent]) -> tuple[float, float]:
 
 
 def unwrap(numbers: Column) -> list[int]:
-    """uint32 numbers as they go on, without beginning again at zero."""
+    """Return uint32 numbers as they go on, without beginning again at zero."""
     if not len(numbers):
         return []
     wide = numbers.astype(np.int64)
