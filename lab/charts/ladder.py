@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lab.charts.figure import blank_axes, counted, fit_text, spread, text_width, write
 from lab.charts.inks import BLACK, BLUE, BODY, GREEN, GREY, PURPLE, SMALL, VERMILLION, LineStyle, Style
-from lab.dissect.tcp.flow_rows import MOST_ROWS, LeftOut, PayloadText, Row, ladder_rows, time_unit
+from lab.dissect.tcp.flow_rows import MOST_ROWS, LadderRow, LeftOut, PayloadText, ladder_rows, time_unit
 from lab.dissect.tcp.flows import Flow
 
 
@@ -76,17 +76,17 @@ def draw_ladder(
     return draw(flow, rows, title, ax)
 
 
-def _draw_evenly(flow: Flow, rows: Sequence[Row | LeftOut], title: str, ax: Axes | None) -> Axes:
+def _draw_evenly(flow: Flow, rows: Sequence[LadderRow | LeftOut], title: str, ax: Axes | None) -> Axes:
     left, right = EVEN_LINES
     top = _top(flow, EVEN_LINES)
     places, bottom = [], top
     for row in rows:
-        bottom += ROW if isinstance(row, Row) else CUT_ROW
+        bottom += ROW if isinstance(row, LadderRow) else CUT_ROW
         places.append(bottom)
-        if isinstance(row, Row) and row.text is not None:
+        if isinstance(row, LadderRow) and row.text is not None:
             bottom += TEXT_ROW
     bottom += 0.25
-    remarks = [text_width(_remarks(row), SMALL) for row in rows if isinstance(row, Row)]
+    remarks = [text_width(_remarks(row), SMALL) for row in rows if isinstance(row, LadderRow)]
     ax = blank_axes(ax, title, right + 0.3 + max(remarks, default=0.0), bottom + BOTTOM)
     per_second, unit = time_unit(flow.duration_s)
     write(ax, 0.5, top - 0.2, "frame", ha="right", va="bottom", color=GREY)
@@ -110,13 +110,13 @@ def _draw_evenly(flow: Flow, rows: Sequence[Row | LeftOut], title: str, ax: Axes
     return ax
 
 
-def _draw_true_to_time(flow: Flow, rows: Sequence[Row | LeftOut], title: str, ax: Axes | None) -> Axes:
+def _draw_true_to_time(flow: Flow, rows: Sequence[LadderRow | LeftOut], title: str, ax: Axes | None) -> Axes:
     left, right = TRUE_LINES
     top = _top(flow, TRUE_LINES)
     per_second, unit = time_unit(flow.duration_s)
     labels = [row.label if isinstance(row, LeftOut) else _line(row, per_second, unit) for row in rows]
     height = max(3.0, LIST_ROW * len(rows))
-    times = [row.time_s if isinstance(row, Row) else (row.from_s + row.to_s) / 2 for row in rows]
+    times = [row.time_s if isinstance(row, LadderRow) else (row.from_s + row.to_s) / 2 for row in rows]
     first, last = min(times, default=0.0), max(times, default=0.0)
     scale = height / (last - first) if last > first else 0.0
     bottom = top + height + 0.45
@@ -163,7 +163,7 @@ def _draw_ends(ax: Axes, flow: Flow, lifelines: tuple[float, float], top: float,
     write(ax, right, top - 0.1, f"responder\n{flow.responder}", ha=align, **look)
 
 
-def _draw_arrow(ax: Axes, row: Row, lifelines: tuple[float, float], y: float) -> None:
+def _draw_arrow(ax: Axes, row: LadderRow, lifelines: tuple[float, float], y: float) -> None:
     left, right = lifelines
     start, tip, head = (left, right - 0.06, ">") if row.from_initiator else (right, left + 0.06, "<")
     mark = MARKS[row.kind]
@@ -176,20 +176,20 @@ def _draw_cut(ax: Axes, lifelines: tuple[float, float], y: float) -> None:
     ax.vlines(lifelines, y - 0.1, y + 0.1, color=BLACK, linewidth=1.6, linestyle=(0, (1, 2)), zorder=4)
 
 
-def _draw_key(ax: Axes, rows: Sequence[Row | LeftOut], x: float, y: float) -> None:
+def _draw_key(ax: Axes, rows: Sequence[LadderRow | LeftOut], x: float, y: float) -> None:
     """Draw one row of samples with their names."""
-    present = {row.kind for row in rows if isinstance(row, Row)}
+    present = {row.kind for row in rows if isinstance(row, LadderRow)}
     for mark in (mark for kind, mark in MARKS.items() if kind in present):
         mark.draw(ax, x, x + 0.35, y)
         write(ax, x + 0.42, y, mark.meaning, ha="left")
         x += 0.42 + text_width(mark.meaning, SMALL) + 0.3
 
 
-def _remarks(row: Row) -> str:
+def _remarks(row: LadderRow) -> str:
     return ", ".join(row.remarks)
 
 
-def _line(row: Row, per_second: float, unit: str) -> str:
+def _line(row: LadderRow, per_second: float, unit: str) -> str:
     way = "→" if row.from_initiator else "←"
     text = f"{row.frame}:  {row.time_s * per_second:.3f} {unit}   {way}  {row.label}"
     if row.text is not None:

@@ -73,7 +73,7 @@ class Event:
 
 
 class _Segment(NamedTuple):
-    """What is judged of one segment. ``length_known`` is False for a fragment, whose numbers prove nothing."""
+    """The parts of a segment that are judged. ``length_known`` is False for a fragment: its numbers prove nothing."""
 
     row: int
     number: int  # frame
@@ -96,7 +96,7 @@ class _Segment(NamedTuple):
 
 @dataclass
 class _Side:
-    """What an observer knows of one direction."""
+    """The state of one direction as an observer knows it."""
 
     next_seq: int | None = None  # behind the highest byte seen
     next_seq_time: int = 0

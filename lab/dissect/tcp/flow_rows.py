@@ -17,13 +17,13 @@ from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.segments import ACK, FIN, PSH, RST, SYN, flag_names
 from lab.dissect.text import ascii_text, counted
 
-MOST_ROWS = 40  # segments on one ladder: about what fits on a page; a longer one is read by nobody
+MOST_ROWS = 40  # segments on one ladder: about what fits on a page
 
 PayloadText = Callable[[bytes, bool], str | None]
 
 
 @dataclass(frozen=True)
-class Row:
+class LadderRow:
     """One segment of a ladder."""
 
     frame: int
@@ -62,7 +62,7 @@ def ladder_rows(
     frames: Collection[int] | None = None,
     max_rows: int = MOST_ROWS,
     payload_text: PayloadText | None = None,
-) -> list[Row | LeftOut]:
+) -> list[LadderRow | LeftOut]:
     """Return the rows of a flow in file order, with a LeftOut wherever some are missing.
 
     ``frames``: numbers of the frames wanted; by default all, or of a flow with more than ``max_rows``
@@ -72,7 +72,7 @@ def ladder_rows(
     rows = flow.rows.tolist()
     chosen = _chosen_places(flow, frames, max_rows)
     from_initiator = set(flow.from_initiator.rows.tolist())
-    ladder: list[Row | LeftOut] = []
+    ladder: list[LadderRow | LeftOut] = []
     for is_chosen, places in groupby(range(len(rows)), key=chosen.__contains__):
         some = [rows[place] for place in places]
         if not is_chosen:
@@ -96,12 +96,12 @@ def _chosen_places(flow: Flow, frames: Collection[int] | None, max_rows: int) ->
     return set(range(len(numbers)))
 
 
-def _row(flow: Flow, row: int, from_initiator: bool, payload_text: PayloadText | None) -> Row:
+def _row(flow: Flow, row: int, from_initiator: bool, payload_text: PayloadText | None) -> LadderRow:
     segments, shake = flow.segments, flow.handshake
     number, flags = int(segments.number[row]), int(segments.flags[row])
     length, payload = int(segments.payload_length[row]), bytes(segments.payload(row))
     opening = shake is not None and number in (shake.syn, shake.syn_ack, shake.ack)
-    return Row(
+    return LadderRow(
         frame=number,
         time_s=flow.seconds(row),
         from_initiator=from_initiator,

@@ -22,7 +22,7 @@ DUPLICATE, CONFLICT, BEFORE_BEGINNING = "duplicate", "conflict", "before the beg
 
 
 @dataclass(frozen=True)
-class Piece:
+class StreamPiece:
     """A run of bytes that one segment, ``row``, brought, from byte ``start`` of its payload on.
 
     ``offset`` counts bytes of ``Stream.data``.
@@ -89,7 +89,7 @@ class Stream:
 
     @cached_property
     def gaps(self) -> list[Gap]:
-        """What is missing, in order."""
+        """The stretches that are missing, in order."""
         return [Gap(offset, length) for offset, length in self._layout.gaps]
 
     @cached_property
@@ -107,13 +107,13 @@ class Stream:
         return found
 
     @cached_property
-    def pieces(self) -> list[Piece]:
+    def pieces(self) -> list[StreamPiece]:
         """Which segment brought which bytes, in order of offset."""
         rows, offsets, total = self._layout.rows, self._layout.offsets, self._layout.length
         segments = self._segments
         ends = [*offsets[1:], total] if rows else []
         return [
-            Piece(
+            StreamPiece(
                 offset,
                 start,
                 end - offset,

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lab.dissect.tcp.flows import Flow
-from lab.dissect.tcp.streams import Piece
+from lab.dissect.tcp.streams import StreamPiece
 
 
 class Turn(NamedTuple):
-    """What one side wrote. At the end of a stream there may be a gap and no frame (0)."""
+    """Bytes that one side wrote. At the end of a stream there may be a gap and no frame (0)."""
 
     way: int  # 0 from the initiator, 1 from the responder
     frame: int  # where it begins
@@ -24,7 +24,8 @@ def flow_turns(flow: Flow) -> Iterator[Turn]:
     """Yield what both sides wrote on the wire; a gap begins a new turn. Linear in segments and bytes."""
     streams = flow.from_initiator, flow.from_responder
     missing = [{gap.offset: gap.length for gap in stream.gaps} for stream in streams]
-    arrived: list[tuple[int, int, Piece]] = []  # the row with which a piece and all before it had arrived
+    # With the row with which a piece and all before it had arrived.
+    arrived: list[tuple[int, int, StreamPiece]] = []
     for way, stream in enumerate(streams):
         row = 0
         for piece in stream.pieces:

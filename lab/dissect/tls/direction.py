@@ -18,7 +18,7 @@ Opened = tuple[int, bytes, int]  # content type, content, bytes of padding
 
 @dataclass
 class Direction:
-    """What is known of one direction so far."""
+    """The state of one direction so far."""
 
     from_initiator: bool
     records: list[Record]

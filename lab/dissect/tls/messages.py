@@ -11,8 +11,8 @@ from lab.dissect.tls import names
 from lab.dissect.tls.records import ALERT, APPLICATION_DATA, CONTENT_NAMES, Record
 
 
-def _named(known: dict[int, str], numbers: list[int]) -> list[str]:
-    return [known.get(number, f"0x{number:04x}") for number in numbers]
+def _named(known: dict[int, str], number: int | None) -> str | None:
+    return None if number is None else known.get(number, f"0x{number:04x}")
 
 
 @dataclass
@@ -32,7 +32,7 @@ class OpenRecord:
 
 
 @dataclass
-class Message:
+class TlsMessage:
     """A handshake message, reassembled from as many records as it took."""
 
     kind: int
@@ -57,11 +57,11 @@ class Message:
 
 @dataclass
 class TlsSession:
-    """What is known of one connection. ``problem`` says why not all of it could be opened, or is None."""
+    """One connection as it was read. ``problem`` says why not all of it could be opened, or is None."""
 
     flow: Flow
     records: list[OpenRecord] = field(default_factory=list)  # both directions, as they were completed
-    messages: list[Message] = field(default_factory=list)
+    messages: list[TlsMessage] = field(default_factory=list)
     version: int | None = None  # agreed, 0x0304
     suite_number: int | None = None
     keys_found: bool = False
@@ -70,49 +70,35 @@ class TlsSession:
 
     @property
     def version_name(self) -> str | None:
-        return None if self.version is None else _named(names.VERSIONS, [self.version])[0]
+        return _named(names.VERSIONS, self.version)
 
     @property
     def suite_name(self) -> str | None:
-        return None if self.suite_number is None else _named(names.CIPHERS, [self.suite_number])[0]
+        return _named(names.CIPHERS, self.suite_number)
 
     @property
     def is_opened(self) -> bool:
         """Return whether any encrypted record could be opened."""
         return any(one.encrypted and one.plaintext is not None for one in self.records)
 
-    def _offered(self, key: str) -> list[Any]:
-        """Return the values of a field in the first ClientHello."""
-        return next((one.values(key) for one in self.messages if one.kind == CLIENT_HELLO), [])
+    def _values(self, kind: int, key: str) -> list[Any]:
+        """Return the values of a field in the first message of a kind."""
+        return next((one.values(key) for one in self.messages if one.kind == kind), [])
 
     @property
     def server_name(self) -> str | None:
         """Return the name that the client asked for, in the clear (SNI)."""
-        return next(iter(self._offered("tls.handshake.extensions_server_name")), None)
-
-    @property
-    def offered_versions(self) -> list[str]:
-        versions = self._offered("tls.handshake.extensions.supported_version")
-        return _named(names.VERSIONS, versions or self._offered("tls.handshake.version"))
-
-    @property
-    def offered_suites(self) -> list[str]:
-        return _named(names.CIPHERS, self._offered("tls.handshake.ciphersuite"))
-
-    @property
-    def offered_groups(self) -> list[str]:
-        return _named(names.GROUPS, self._offered("tls.handshake.extensions_supported_group"))
+        return next(iter(self._values(CLIENT_HELLO, "tls.handshake.extensions_server_name")), None)
 
     @property
     def offered_protocols(self) -> list[str]:
         """Return the application protocols (ALPN)."""
-        return self._offered("tls.handshake.extensions_alpn_str")
+        return self._values(CLIENT_HELLO, "tls.handshake.extensions_alpn_str")
 
     @property
     def certificates(self) -> list[bytes]:
         """Return the first Certificate message's (DER): readable by anyone in TLS 1.2, with keys in 1.3."""
-        key = "tls.handshake.certificate"
-        return next((one.values(key) for one in self.messages if one.kind == CERTIFICATE), [])
+        return self._values(CERTIFICATE, "tls.handshake.certificate")
 
     @property
     def alerts(self) -> list[tuple[OpenRecord, str]]:

@@ -26,7 +26,7 @@ from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.turns import Turn
 from lab.dissect.tls import key_schedule, names
 from lab.dissect.tls.direction import TLS_12, TLS_13, Direction
-from lab.dissect.tls.messages import Message, OpenRecord, TlsSession
+from lab.dissect.tls.messages import OpenRecord, TlsMessage, TlsSession
 from lab.dissect.tls.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Record, read_records
 
 END_OF_EARLY_DATA, FINISHED, KEY_UPDATE = 5, 20, 24
@@ -58,7 +58,7 @@ def decrypted_turns(session: TlsSession) -> Iterator[Turn]:
 
 
 class _Opener:
-    """The reader of both directions' records, in the order in which they were complete on the wire."""
+    """A reader of both directions' records, in the order in which they were complete on the wire."""
 
     def __init__(
         self, flow: Flow, client: Direction, server: Direction, secrets: dict[tuple[str, bytes], bytes]
@@ -142,11 +142,11 @@ class _Opener:
             if len(way.partial) < length:
                 return
             data, way.partial = way.partial[:length], way.partial[length:]
-            message = Message(data[0], data, way.from_initiator, record.frame_number, record.complete_ns)
+            message = TlsMessage(data[0], data, way.from_initiator, record.frame_number, record.complete_ns)
             self.session.messages.append(message)
             self._take(way, message)
 
-    def _take(self, way: Direction, message: Message) -> None:
+    def _take(self, way: Direction, message: TlsMessage) -> None:
         """Let a message change what is known: hellos name the keys, Finished and KeyUpdate change them."""
         if message.kind == CLIENT_HELLO and way.from_initiator:
             self.client_random = message.tree.get("tls.handshake.random", b"")
@@ -223,7 +223,7 @@ class _Opener:
             sender = "initiator" if message.from_initiator else "responder"
             self.session.finished[sender] = message.data[4:] == expected
 
-    def _in_protocol_order(self) -> list[Message]:
+    def _in_protocol_order(self) -> list[TlsMessage]:
         """Return handshake messages up to the last Finished in both ends' order, which is not the wire's."""
         messages = [one for one in self.session.messages if one.kind != KEY_UPDATE]
         if self.session.version != TLS_13:
@@ -236,10 +236,10 @@ class _Opener:
         ordered = hellos[:1] + server[:retry] + hellos[1:2] + server[retry : finished + 1]
         if any(one.kind == ENCRYPTED_EXTENSIONS and _has_early_data(one) for one in server):
             # Accepted early data ends with a message under the early keys, which is always the same.
-            ordered.append(Message(END_OF_EARLY_DATA, b"\5\0\0\0", True, 0, 0))
+            ordered.append(TlsMessage(END_OF_EARLY_DATA, b"\5\0\0\0", True, 0, 0))
         return ordered + client
 
-    def _transcript(self, messages: list[Message], hash_name: str) -> bytes:
+    def _transcript(self, messages: list[TlsMessage], hash_name: str) -> bytes:
         """Return the messages end to end; a first hello before a retry is hashed (RFC 8446 section 4.4.1)."""
         hellos = [one for one in messages if one.kind == CLIENT_HELLO]
         whole = b"".join(one.data for one in messages)
@@ -258,5 +258,5 @@ def _whole_messages(data: bytes) -> bool:
     return at == len(data) > 0
 
 
-def _has_early_data(message: Message) -> bool:
+def _has_early_data(message: TlsMessage) -> bool:
     return EARLY_DATA in message.values("tls.handshake.extension.type")
