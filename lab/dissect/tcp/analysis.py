@@ -73,7 +73,7 @@ class Event:
 
 
 class _Segment(NamedTuple):
-    """The parts of a segment that are judged. ``length_known`` is False for a fragment: its numbers prove nothing."""
+    """One segment as it is judged. ``length_known`` is False for a fragment: its numbers prove nothing."""
 
     row: int
     number: int  # frame

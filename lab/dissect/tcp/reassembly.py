@@ -83,36 +83,29 @@ def _put_together(
     waiting: list[tuple[int, int, int, int]] = []  # a heap of (position, arrival, length, row)
     position = farthest = 0  # in the sender's stream, gaps included, not wrapped
 
-    def take(row: int, start: int, length: int) -> None:
-        nonlocal total, position
-        skip = min(position - start, length)
-        before = min(max(-start, 0), skip)
-        if before:
-            found.overlaps.append((row, 0, before, -1))
-        if skip > before:
-            found.overlaps.append((row, before, skip - before, total - position + start + before))
-        if skip < length:
-            found.rows.append(row)
-            found.skips.append(skip)
-            found.offsets.append(total)
-            total += length - skip
-            position += length - skip
-
     def take_what_fits() -> None:
+        nonlocal total, position
         while waiting and waiting[0][0] <= position:
             start, _, length, row = heappop(waiting)
-            take(row, start, length)
+            skip = min(position - start, length)
+            before = min(max(-start, 0), skip)
+            if before:
+                found.overlaps.append((row, 0, before, -1))
+            if skip > before:
+                found.overlaps.append((row, before, skip - before, total - position + start + before))
+            if skip < length:
+                found.rows.append(row)
+                found.skips.append(skip)
+                found.offsets.append(total)
+                total += length - skip
+                position += length - skip
 
-    for arrival, (row, number, length, on_wire) in enumerate(
-        zip(rows, starts, lengths, claimed, strict=True)
-    ):
+    segments = zip(rows, starts, lengths, claimed, strict=True)
+    for arrival, (row, number, length, on_wire) in enumerate(segments):
         start = position + ahead(number, beginning + position)
         farthest = max(farthest, start + on_wire)
-        if start > position:
-            heappush(waiting, (start, arrival, length, row))
-        else:
-            take(row, start, length)
-            take_what_fits()
+        heappush(waiting, (start, arrival, length, row))
+        take_what_fits()
     while waiting:
         found.gaps.append((total, waiting[0][0] - position))
         position = waiting[0][0]
