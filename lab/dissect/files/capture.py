@@ -78,7 +78,7 @@ class Capture:
         """Return the link type of frame ``number`` (1 is Ethernet; ``packets.link_layer`` has the names)."""
         return self.interfaces[int(self.interface[number - 1])].link_type
 
-    def link_types(self) -> Column:
-        """Return the link type of every frame, int32."""
+    def link_types(self, frames: Column | slice) -> Column:
+        """Return the link types (int32) of the frames at these indices, from 0."""
         table = np.array([interface.link_type for interface in self.interfaces] or [0], np.int32)
-        return table[self.interface]
+        return table[self.interface[frames]]

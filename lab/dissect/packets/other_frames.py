@@ -31,7 +31,7 @@ _TUNNELS = {4: "IPv4 in IP", 41: "IPv6 in IP", 137: "MPLS in IP", 59: "IPv6 with
 def name_frames(capture: Capture, numbers: Column) -> dict[str, Column]:
     """Return the frames ``numbers`` by name, the most frequent name first: {"GRE": frame numbers, ...}."""
     found: dict[str, list[Column]] = {}
-    links = capture.link_types()[numbers - 1]
+    links = capture.link_types(numbers - 1)
     for link in np.unique(links).tolist():
         frames = numbers[links == link]
         for name, chosen in _by_link(capture, frames, link):

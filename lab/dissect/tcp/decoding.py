@@ -106,7 +106,7 @@ def _find_packets(capture: Capture, frames: slice, start: Column, end: Column) -
     if len(kinds) == 1:
         return find_packets(capture.data, start, end, kinds.pop())
     packet, version = start.copy(), np.zeros(len(start), np.uint8)
-    links = capture.link_types()[frames]
+    links = capture.link_types(frames)
     for link in np.unique(links):
         chosen = links == link
         packet[chosen], version[chosen] = find_packets(capture.data, start[chosen], end[chosen], int(link))
