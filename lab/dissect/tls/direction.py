@@ -13,7 +13,7 @@ from lab.dissect.tls.records import HEADER_FORMAT, Record
 
 TLS_12, TLS_13 = 0x0303, 0x0304
 TAG = 16  # bytes, of all ciphers here
-Opened = tuple[int, bytes, int]  # content type, content, bytes of padding
+Opened = tuple[int, bytes]  # content type and content
 
 
 @dataclass
@@ -61,8 +61,8 @@ class Direction:
         """Open a record as of RFC 8446 section 5.2; None if the key does not fit."""
         header = HEADER_FORMAT.pack(record.content_type, record.version, record.length)
         inner = self._decrypt(self._nonce(), record.payload, header) or b""
-        content = inner.rstrip(b"\0")
-        return (content[-1], content[:-1], len(inner) - len(content)) if content else None
+        content = inner.rstrip(b"\0")  # without the padding
+        return (content[-1], content[:-1]) if content else None
 
     def _open_12(self, record: Record, suite: Suite) -> Opened | None:
         """Open a record as of RFC 5246 section 6.2.3.3, RFC 5288, RFC 7905; None if the key does not fit."""
@@ -73,7 +73,7 @@ class Direction:
             nonce = self._nonce()
         header = HEADER_FORMAT.pack(record.content_type, record.version, max(0, len(payload) - TAG))
         plain = self._decrypt(nonce, payload, self.sequence.to_bytes(8, "big") + header)
-        return None if plain is None else (record.content_type, plain, 0)
+        return None if plain is None else (record.content_type, plain)
 
     def _decrypt(self, nonce: bytes, payload: bytes, additional: bytes) -> bytes | None:
         from cryptography.exceptions import InvalidTag

@@ -35,11 +35,6 @@ class Suite:
     key_length: int
     hash_name: str
 
-    @property
-    def fixed_iv_length(self) -> int:
-        """Return how much of a nonce is from the key block (RFC 5288 section 3, RFC 7905 section 2)."""
-        return 4 if self.cipher == "AES-GCM" else 12
-
 
 def find_suite(number: int) -> Suite | None:
     """Return the suite that a ServerHello names, or None if this kit does not open it."""
@@ -106,7 +101,8 @@ def key_block(
     master: bytes, client_random: bytes, server_random: bytes, suite: Suite
 ) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
     """Return key and IV of the client, and those of the server, cut in the order of RFC 5246 section 6.3."""
-    key, iv = suite.key_length, suite.fixed_iv_length
+    # The part of a nonce that comes from here (RFC 5288 section 3, RFC 7905 section 2).
+    key, iv = suite.key_length, 4 if suite.cipher == "AES-GCM" else 12
     block = prf(master, "key expansion", server_random + client_random, 2 * (key + iv), suite.hash_name)
     client_key, server_key = block[:key], block[key : 2 * key]
     client_iv, server_iv = block[2 * key : 2 * key + iv], block[2 * key + iv :]

@@ -24,7 +24,6 @@ class OpenRecord:
     encrypted: bool
     content_type: int
     plaintext: bytes | None  # None: encrypted, and not opened
-    padding: int = 0  # zeros behind the content (TLS 1.3)
 
     @property
     def name(self) -> str:

@@ -106,7 +106,7 @@ class _Opener:
         if not encrypted:
             found.plaintext = record.payload
         elif opened := way.open(record, self.session.version):
-            found.content_type, found.plaintext, found.padding = opened
+            found.content_type, found.plaintext = opened
         self.session.records.append(found)
         if record.content_type == CHANGE_CIPHER_SPEC and self.session.version != TLS_13 and not self.retried:
             self._change_cipher(way, record)
