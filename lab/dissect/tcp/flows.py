@@ -82,8 +82,8 @@ class Flow:
     def _is_initiators(self) -> Column:
         """bool: which rows are the initiator's.
 
-        That is the sender of the first SYN; failing that, the receiver of the first SYN-ACK; failing that, the
-        sender of the first segment.
+        The initiator is the sender of the first SYN; failing that, the receiver of the first SYN-ACK; failing
+        that, the sender of the first segment.
         """
         directions, flags = self.segments.direction[self.rows], self.segments.flags[self.rows]
         for opening, is_answer in ((SYN, False), (SYN | ACK, True)):
@@ -200,13 +200,11 @@ class Flow:
             return f"{text}, {which} (frame {segments.number[resets[0]]})"
         if resets:
             when = "after" if fins and fins[0] < resets[0] else "before"
-            return f"reset: RST from {sender[resets[0]]}" + (
-                f" {when} FIN from {sender[fins[0]]}" if fins else ""
-            )
+            text = f"reset: RST from {sender[resets[0]]}"
+            return f"{text} {when} FIN from {sender[fins[0]]}" if fins else text
         if fins:
-            return (
-                f"half-closed: FIN from {segments.endpoint(fins[0])} only (frame {segments.number[fins[0]]})"
-            )
+            end, number = segments.endpoint(fins[0]), segments.number[fins[0]]
+            return f"half-closed: FIN from {end} only (frame {number})"
         return "still open when the capture ends"
 
     @cached_property
