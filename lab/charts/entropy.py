@@ -5,7 +5,8 @@ one number (Shannon 1948): the mean of log2(1 / share), from 0 bits a byte where
 values are equally frequent.
 
 **Small samples deceive**: 100 bytes can show at most 100 different values, hence at most log2(100) = 6.6 bits, however
-random they are. So each stream is also compared with what *the same number* of truly random bytes would show on average.
+random they are. So all streams are cut to the length of the shortest, and compared with what *the same number* of truly
+random bytes would show on average. **High entropy is not encryption**: compressed data have it too, and make a good control.
 """
 
 from collections import Counter
@@ -28,11 +29,13 @@ def draw_entropy(
 ) -> Axes:
     """Draw for each stream the share of every byte value, and its entropy beside that of as many random bytes.
 
-    ``streams``: name -> its bytes, drawn from top to bottom on one scale, so that heights may be compared. Of a TLS
-    stream take the records' fragments: their headers are plain, and show as peaks. ValueError if there are no streams.
+    ``streams``: name -> its bytes, drawn from top to bottom on one scale, so that heights may be compared. All are cut to
+    one length. Of a TLS stream take the records' fragments: their headers are plain, and show as peaks. ValueError if
+    there are no streams.
     """
     if not streams:
         raise ValueError("no streams to draw")
+    streams = _cut(streams)
     ax = scaled_axes(ax, title, "", "", width=10.5, height=1.3 + 1.35 * len(streams))
     shares = {
         name: np.bincount(np.frombuffer(data, np.uint8), minlength=BYTE_VALUES) / max(1, len(data))
@@ -66,6 +69,12 @@ def draw_entropy(
     return ax
 
 
+def _cut(streams: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the first bytes of each stream, as many as the shortest has that is not empty."""
+    length = min((len(data) for data in streams.values() if data), default=0)
+    return {name: data[:length] for name, data in streams.items()}
+
+
 def _draw_gauge(ax: Axes, data: bytes, y: float) -> None:
     """Draw the entropy as a bar from 0 to 8 bits, with a mark where random bytes would be, and both in words."""
     bits, random_bits = byte_entropy_bits(data), random_entropy_bits(len(data))
@@ -88,7 +97,7 @@ def _draw_gauge(ax: Axes, data: bytes, y: float) -> None:
 def describe_entropy(streams: Mapping[str, bytes]) -> str:
     """Return the text twin of ``draw_entropy``: a sentence for each stream."""
     sentences = []
-    for name, data in streams.items():
+    for name, data in _cut(streams).items():
         if not data:
             sentences.append(f"{name}: no bytes.")
             continue

@@ -1,5 +1,7 @@
 """Entropy and lengths: numbers that can be checked by hand or by simulation, and pictures that show them."""
 
+import zlib
+
 import pytest
 
 from lab.charts import describe_entropy, describe_length_leak, draw_entropy, draw_length_leak
@@ -27,7 +29,9 @@ def test_plaintext_is_far_from_random_and_ciphertext_is_not(plain, encrypted):
     assert abs(random_entropy_bits(len(hidden)) - byte_entropy_bits(hidden)) < 0.05
     streams = {"plaintext": text, "TLS 1.3": hidden}
     ax = draw_entropy(streams)
-    assert len(ax.containers) == 2
+    assert len(ax.containers) == 2 and len(text) != len(hidden)
+    shortest = min(len(text), len(hidden))
+    streams = {name: data[:shortest] for name, data in streams.items()}
     for bars, (name, data) in zip(ax.containers, streams.items(), strict=True):
         heights = [abs(bar.get_height()) for bar in bars]
         assert len(heights) == BYTE_VALUES and bars.get_label() == name
@@ -39,7 +43,7 @@ def test_plaintext_is_far_from_random_and_ciphertext_is_not(plain, encrypted):
     assert inspect_text(ax) == []
     told = describe_entropy(streams).splitlines()
     assert told[0].startswith(
-        f"plaintext: {byte_entropy_bits(text):.2f} bits a byte, where as many random bytes would show"
+        f"plaintext: {byte_entropy_bits(text[:shortest]):.2f} bits a byte, where as many random bytes would show"
     )
 
 
@@ -49,14 +53,38 @@ def test_lanes_share_one_scale():
     assert tallest[0] == pytest.approx(2 * tallest[1])
 
 
+def test_a_longer_stream_shows_no_more_than_a_shorter_one():
+    """Cut to one length: 256 bytes are as random as 2,560."""
+    values = bytes(range(256))
+    ax = draw_entropy({"long": values * 10, "short": values})
+    assert [text.split(";")[0] for text in said(ax)] == ["8.00 of 8 bits a byte"] * 2
+    assert all("; 256 bytes" in text for text in said(ax))
+    long, short = describe_entropy({"long": values * 10, "short": values[:100]}).splitlines()
+    assert long.removeprefix("long") == short.removeprefix("short")
+
+
+def test_compressed_text_looks_as_random_as_ciphertext():
+    text = "".join(
+        f"line {number}: {number * 7919 % 1009} of {number * 104729 % 99991}\n" for number in range(3000)
+    )
+    data = {"text": text.encode(), "compressed": zlib.compress(text.encode())}
+    shown = {line.split(":")[0]: float(line.split()[1]) for line in describe_entropy(data).splitlines()}
+    assert shown["text"] < 5 and shown["compressed"] > 7.9
+    assert zlib.decompress(data["compressed"]) == data["text"]  # and no key is needed
+
+
 def test_small_samples_are_called_small_and_none_is_no_bytes():
-    ax = draw_entropy({"few": b"abc", "many": bytes(3000), "none": b""})
-    assert [("small sample" in text, text == "no bytes") for text in said(ax)] == [
+    def remarks(streams):
+        return [("small sample" in text, text == "no bytes") for text in said(draw_entropy(streams))]
+
+    assert remarks({"few": b"abc", "many": bytes(3000), "none": b""}) == [
         (True, False),
-        (False, False),
+        (True, False),
         (False, True),
     ]
-    assert inspect_text(ax) == []
+    assert remarks({"many": bytes(3000), "none": b""}) == [(False, False), (False, True)]
+    assert remarks({"none": b""}) == [(False, True)]
+    assert inspect_text(draw_entropy({"few": b"abc", "many": bytes(3000), "none": b""})) == []
     told = describe_entropy({"few": b"abc", "none": b""})
     assert "A small sample." in told and told.endswith("none: no bytes.")
     with pytest.raises(ValueError, match="no streams"):
