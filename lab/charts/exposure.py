@@ -1,8 +1,9 @@
 """What an eavesdropper recovers of the same conversation, class by class and variant by variant.
 
 Up to three variants are bars, whose lengths are the shares; more are a table whose cells are the darker the more was
-recovered. Either way each number is written where it is drawn. A class of which there was nothing to recover is "n/a",
-which is not the same as 0 %.
+recovered. Either way each number is written where it is drawn: the counts, since 3 of 3 shows less than 300 of 300, and the
+skill where a guess gets something right, too. A class of which there was nothing to recover is "n/a", which is not the same
+as 0 %. What is known without being read stands below: "0 % read; 3 of 3 votes guessed".
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +20,20 @@ MOST_BARS = 3  # variants; with more, bars side by side are too many to compare
 BAR_TEXT = 11  # points
 LABELS = {
     "identities": "identities\nnames of the users",
-    "content": "content\nlines said, with speaker",
-    "secrets": "secrets\npasswords, canary words",
+    "content": "content\nlines read, with speaker",
+    "secrets": "secrets\npasswords, secret words",
     "presence": "presence\njoins and leaves",
-    "relations": "relations\nwho talks to whom",
-    "metadata": "metadata\ncounts, lengths, times, hosts",
+    "public": "relations, public\nwho speaks to all, who gets it",
+    "private": "relations, private\nwho speaks to one user",
+    "times": "times\nwhich lines, whose, how many",
+    "lengths": "lengths\nof the lines",
+    "hosts": "hosts\naddresses and ports",
+    "TLS names": "TLS names\nversion, server, certificate",
+    "inferred": "inferred\nvotes, lengths of names, wire",
 }
-TITLE_TEXT = "What an eavesdropper reads of the same chat"
+TITLE_TEXT = "What an eavesdropper learns from the same chat"
 RECOVERED = "recovered exactly by someone who only listens"
+SKILL = "skill: the share beyond what presence alone shows; n/a: nothing is beyond it"
 SHADES = LinearSegmentedColormap.from_list("exposed", ["#FFFFFF", "#F6CDA8", VERMILLION])
 
 Scores = Mapping[str, Sequence[Score]]
@@ -39,6 +46,33 @@ def percent(score: Score) -> str:
     if 0 < score.right < score.total:
         return f"{min(99, max(1, round(100 * score.share)))} %"
     return f"{100 * score.share:.0f} %"
+
+
+def detail(score: Score) -> list[str]:
+    """Return what is written beside the share: counts, skill where a guess gets something, false claims."""
+    if not score.total:
+        return [f"{score.wrong} false"] if score.wrong else []
+    parts = [f"{score.right} of {score.total}"]
+    if score.baseline:
+        parts.append("skill n/a" if score.skill is None else f"skill {100 * score.skill:.0f} %")
+    return parts + ([f"{score.wrong} false"] if score.wrong else [])
+
+
+def guessed(scores: Scores) -> list[str]:
+    """Return a sentence for each variant whose content is not read, while its votes are known."""
+    sentences = []
+    for variant, of_variant in scores.items():
+        unread = any(score.kind == "content" and score.total and not score.right for score in of_variant)
+        right, total = next((score.votes for score in of_variant if score.votes[1]), (0, 0))
+        if unread and total:
+            sentences.append(f"{variant}: 0 % read; {right} of {counted(total, 'vote')} guessed")
+    return sentences
+
+
+def _below(scores: Scores, first: str) -> str:
+    """Return the text below the chart."""
+    has_skill = any(score.baseline for of_variant in scores.values() for score in of_variant)
+    return "\n".join([*guessed(scores), first, *([SKILL] if has_skill else [])])
 
 
 def draw_exposure(
@@ -86,8 +120,8 @@ def _draw_bars(scores: Scores, labels: list[str], title: str, ax: Axes | None) -
         ax.barh(places, shares, thickness * 0.9, **look)
         for place, share, score in zip(places, shares, of_variant, strict=True):
             # The numbers name their variant too: a legend would be far from a bar of no length.
-            counts = f"  ({score.right} of {score.total})" if score.total else " (there were none)"
-            text = f"{variant}: {percent(score)}{counts}" + (f", {score.wrong} false" if score.wrong else "")
+            counts = f"  ({'; '.join(detail(score))})" if detail(score) else " (there were none)"
+            text = f"{variant}: {percent(score)}{counts}"
             _write_beside(ax, share, place, text, 6, 0, va="center", fontsize=BAR_TEXT, ground="white")
             widest = max(widest, text_width(text, BAR_TEXT))
     ax.set_yticks(range(len(labels)), labels, fontsize=BAR_TEXT)
@@ -98,7 +132,7 @@ def _draw_bars(scores: Scores, labels: list[str], title: str, ax: Axes | None) -
     beside_a_full_bar = 100 * room / max(room - widest - 0.2, 0.3 * room)
     ax.set_xlim(0, max(155.0, beside_a_full_bar))
     ax.set_xticks(range(0, 101, 25), [f"{share} %" for share in range(0, 101, 25)], fontsize=BODY)
-    ax.set_xlabel(RECOVERED, fontsize=BAR_TEXT, loc="left")
+    ax.set_xlabel(_below(scores, RECOVERED), fontsize=BAR_TEXT, loc="left")
     return ax
 
 
@@ -107,8 +141,9 @@ def _draw_table(scores: Scores, labels: list[str], title: str, ax: Axes | None) 
     explained = f"{RECOVERED}; the darker, the more"
     if any(score.wrong for of_variant in scores.values() for score in of_variant):
         explained += "\nfalse: claimed by the eavesdropper, but not true"
+    explained = _below(scores, explained)
     if ax is None:
-        small = [_small_text(score) for of_variant in scores.values() for score in of_variant]
+        small = ["\n".join(detail(score)) for of_variant in scores.values() for score in of_variant]
         cell = max(
             0.85,
             max(text_width(text, SMALL) for text in small) + 0.2,
@@ -141,7 +176,7 @@ def _draw_cell(ax: Axes, column: int, row: int, score: Score, name: str) -> None
         look = {"facecolor": PALE, "edgecolor": "#BFBFBF", "hatch": "///"}
         ground, weight = PALE, "normal"
     draw_box(ax, column, row, 1, 1, linewidth=0.8, label=name, **look)
-    small, x, y = _small_text(score), column + 0.5, row + 0.5
+    small, x, y = "\n".join(detail(score)), column + 0.5, row + 0.5
     lift = 5.5 * small.count("\n")
     va, up = ("bottom", 2 + lift) if small else ("center", 0)
     _write_beside(
@@ -160,12 +195,6 @@ def _write_beside(
     ax.annotate(text, bbox=box, parse_math=False, **place, **look)
 
 
-def _small_text(score: Score) -> str:
-    """Return the small text of a cell."""
-    counts = [f"{score.right} of {score.total}"] if score.total else []
-    return "\n".join(counts + ([f"{score.wrong} false"] if score.wrong else []))
-
-
 def _two_lines(text: str) -> str:
     """Break a text at the space that makes its two lines most alike; a version number stays with its name's end."""
     spaces = [place for place, character in enumerate(text) if character == " "]
@@ -180,14 +209,23 @@ def describe_exposure(scores: Scores) -> str:
     _classes(scores)
     sentences = []
     for variant, of_variant in scores.items():
-        parts = [
-            f"{score.right} of {score.total} {score.kind} ({percent(score)})"
-            for score in of_variant
-            if score.total
-        ]
+        parts = [_sentence(score) for score in of_variant if score.total]
         sentence = f"{variant}: the eavesdropper recovers " + (", ".join(parts) or "nothing")
-        if nothing := [score.kind for score in of_variant if not score.total]:
+        if nothing := [_name(score) for score in of_variant if not score.total]:
             sentence += f"; there were no {', '.join(nothing)} to recover"
         false_claims = counted(sum(score.wrong for score in of_variant), "false claim")
         sentences.append(f"{sentence}; {false_claims}.")
-    return "\n".join(sentences)
+    return "\n".join(sentences + [f"{sentence}." for sentence in guessed(scores)])
+
+
+def _name(score: Score) -> str:
+    return LABELS.get(score.kind, score.kind).split("\n")[0]
+
+
+def _sentence(score: Score) -> str:
+    low, high = score.interval
+    skill = "".join(f"; {part}" for part in detail(score) if part.startswith("skill"))
+    return (
+        f"{score.right} of {score.total} {_name(score)} "
+        f"({percent(score)}, 95 %: {100 * low:.0f} to {100 * high:.0f} %{skill})"
+    )

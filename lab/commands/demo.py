@@ -208,11 +208,12 @@ def _print_table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
 
 def conclusion(scores: "dict[str, list[Score]]") -> str:
     """Return the finding in two sentences, from the scores of each session."""
-    content = {label: item for label, items in scores.items() for item in items if item.kind == "content"}
     found = []
-    for label, item in content.items():
-        where = f"{'in' if label == 'plaintext' else 'over'} {label}"
-        found.append(f"{item.right} of {item.total} lines {where}")
+    for label, items in scores.items():
+        # A line with a secret word is a line, too; the report's wire has no password.
+        lines = [item for item in items if item.kind in ("content", "secrets")]
+        right, total = sum(item.right for item in lines), sum(item.total for item in lines)
+        found.append(f"{right} of {total} lines {'in' if label == 'plaintext' else 'over'} {label}")
     return (
         f"An eavesdropper reads {' and '.join(found)}.\n"
         "TLS hides what is said; who is there, when, with whom they talk and how long a line is stay visible."

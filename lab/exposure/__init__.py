@@ -1,6 +1,6 @@
 """What an eavesdropper learns from a recording, and how much of it is true.
 
-    capture file --eavesdrop--> Intercept --score--> six classes, right and wrong of how much there was
+    capture file --eavesdrop--> Intercept --score--> classes: right and wrong of how much there was, and the guess
                                     |                        ^
                                     +--leaks--> bits         manifest: what was really said
 
@@ -9,9 +9,10 @@ manifest, and counts false claims against it.
 """
 
 from lab.exposure.eavesdropper import eavesdrop
+from lab.exposure.facts import guess_votes
 from lab.exposure.intercept import Intercept, Message
 from lab.exposure.leaks import Leak, length_leak, time_leak
-from lab.exposure.scoring import CLASSES, Score, guess_votes, score
+from lab.exposure.scoring import CLASSES, Score, clopper_pearson, score
 
 __all__ = [
     "CLASSES",
@@ -19,6 +20,7 @@ __all__ = [
     "Message",
     "Intercept",
     "Score",
+    "clopper_pearson",
     "eavesdrop",
     "guess_votes",
     "length_leak",

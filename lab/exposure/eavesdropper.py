@@ -75,25 +75,12 @@ def _follow_the_fan_out(found: Intercept, deliveries: list[Delivery]) -> None:
         found.messages[number] = message = replace(message, recipients=tuple(sorted(recipients)))
         if message.text is not None or message.endpoint in on_report_wire:
             continue
-        if len(recipients) == 1 and _others_present(found, message) > 1:
+        if len(recipients) == 1 and len(found.others_present(message)) > 1:
             found.messages[number] = _as_private(message, found)
         elif not found.padding:
             echo = next((one.length for one in caused if one.endpoint == message.endpoint), None)
             if echo is not None:
                 found.name_lengths.setdefault(message.endpoint, echo - message.length - ECHO_BYTES)
-
-
-def _others_present(found: Intercept, message: Message) -> int:
-    """Return how many others were there when the message was sent."""
-    present: set[str] = set()
-    for time_ns, endpoint, action in found.presence:
-        if time_ns >= message.time_ns:
-            break
-        if action == "join":
-            present.add(endpoint)
-        else:
-            present.discard(endpoint)
-    return len(present - {message.endpoint})
 
 
 def _as_private(message: Message, found: Intercept) -> Message:

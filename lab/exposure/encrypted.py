@@ -63,6 +63,8 @@ def listen_to_tls(flow: Flow, records: list[Record], found: Intercept) -> list[D
     for number, (record, length) in enumerate(zip(data, lengths, strict=True)):
         kind = _kind(number, len(data), length, wire)
         text_length = length if kind == "say" and wire == "report" else None
+        if kind == "name" and wire == "report":
+            found.name_lengths[endpoint] = length
         if kind == "say" and wire == "json":
             lines_sent += 1  # its id: this client counts its lines
             if not padding:  # the blocks say only how long it is at most

@@ -59,6 +59,15 @@ class Intercept:
     carried_bytes: int = 0  # payload of all segments, both directions
     read_bytes: int = 0  # of these, what could be read as conversation
 
+    def others_present(self, message: Message) -> frozenset[str]:
+        """Return the endpoints of the others who were there when a message was sent."""
+        present: set[str] = set()
+        for time_ns, endpoint, action in self.presence:
+            if time_ns >= message.time_ns:
+                break
+            (present.add if action == "join" else present.discard)(endpoint)
+        return frozenset(present - {message.endpoint})
+
     @property
     def names(self) -> list[str]:
         """The users' names, in order of arrival."""

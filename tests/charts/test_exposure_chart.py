@@ -6,7 +6,7 @@ from lab.charts import describe_exposure, draw_exposure, new_axes
 from lab.exposure import Score
 from tests.charts.looks import contrast, grey, inspect_text
 
-KINDS = ("identities", "content", "secrets", "presence", "relations", "metadata")
+KINDS = ("identities", "content", "secrets", "presence", "private", "times")
 VARIANTS = (
     "plaintext",
     "base64",
@@ -23,7 +23,7 @@ def scores(variants=VARIANTS, *, wrong=0, total=120):
     """Variant number n recovers n of seven parts of everything; of relations there were none."""
     return {
         variant: [Score(kind, total * number // 7, wrong, total) for kind in KINDS[:4]]
-        + [Score("relations", 0, 0, 0), Score("metadata", total, 0, total)]
+        + [Score("private", 0, 0, 0), Score("times", total, 0, total)]
         for number, variant in enumerate(variants)
     }
 
@@ -54,7 +54,7 @@ def test_the_darker_the_more_in_grey_too():
     assert shades == sorted(shades, reverse=True)
     assert min(before - after for before, after in zip(shades, shades[1:], strict=False)) > 0.03
     assert all(contrast("black", cell.get_facecolor()) >= 4.5 for cell in ax.patches)
-    nothing = {cell.get_hatch() for cell in ax.patches if cell.get_label().endswith("relations")}
+    nothing = {cell.get_hatch() for cell in ax.patches if cell.get_label().endswith("private")}
     assert nothing == {"///"}  # neither dark nor light: there was nothing to recover
 
 
@@ -72,13 +72,15 @@ def test_three_variants_are_bars_unless_asked_otherwise():
 def test_only_all_is_100_and_only_nothing_is_0(right, said):
     given = {"a cipher": [Score("content", right, 0, 1000)]}
     assert f"a cipher: {said}  ({right} of 1000)" in [text.get_text() for text in draw_exposure(given).texts]
-    assert f"{right} of 1000 content ({said})" in describe_exposure(given)
+    assert f"{right} of 1000 content ({said}, 95 %: " in describe_exposure(given)
 
 
 def test_the_twin_says_what_there_was_nothing_of():
     first, *_ = describe_exposure(scores(wrong=1)).splitlines()
-    assert first.startswith("plaintext: the eavesdropper recovers 0 of 120 identities (0 %), ")
-    assert first.endswith("; there were no relations to recover; 4 false claims.")
+    assert first.startswith(
+        "plaintext: the eavesdropper recovers 0 of 120 identities (0 %, 95 %: 0 to 3 %), "
+    )
+    assert first.endswith("; there were no relations, private to recover; 4 false claims.")
 
 
 def test_it_draws_on_the_axes_it_is_given():
@@ -101,3 +103,30 @@ def test_a_label_is_no_formula():
 
 def test_one_false_claim_is_one_claim():
     assert describe_exposure({"a": [Score("content", 1, 1, 3)]}).endswith("; 1 false claim.")
+
+
+def known(content, votes):
+    """The scores of a variant of which ``content`` of 18 lines were read, and ``votes`` of 3 votes are known."""
+    inferred = Score("inferred", votes + 4, 0, 7, baseline=1, votes=(votes, 3))
+    return [Score("content", content, 0, 18), Score("public", 18, 0, 18, baseline=18), inferred]
+
+
+@pytest.mark.parametrize("form", ["bars", "table"])
+def test_what_is_known_without_being_read_is_on_the_chart_and_in_the_twin(form):
+    given = {"plaintext": known(18, 3), "TLS 1.3": known(0, 3), "padded": known(0, 0)}
+    ax = draw_exposure(given, form=form)
+    sentences = ["TLS 1.3: 0 % read; 3 of 3 votes guessed", "padded: 0 % read; 0 of 3 votes guessed"]
+    assert ax.get_xlabel().splitlines()[:2] == sentences  # not of plaintext, which is read
+    assert describe_exposure(given).splitlines()[3:] == [f"{sentence}." for sentence in sentences]
+    assert inspect_text(ax) == []
+
+
+def test_the_skill_stands_beside_the_share_where_a_guess_gets_something():
+    given = {"TLS 1.3": known(0, 3)}
+    written = [text.get_text() for text in draw_exposure(given).texts]
+    assert "TLS 1.3: 100 %  (18 of 18; skill n/a)" in written
+    assert "TLS 1.3: 100 %  (7 of 7; skill 100 %)" in written
+    assert "TLS 1.3: 0 %  (0 of 18)" in written
+    text = describe_exposure(given)
+    assert "18 of 18 relations, public (100 %, 95 %: 81 to 100 %; skill n/a)" in text
+    assert "skill" not in describe_exposure(scores()) + draw_exposure(scores()).get_xlabel()

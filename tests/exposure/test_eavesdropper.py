@@ -8,6 +8,7 @@ from lab.exposure import (
     eavesdrop,
     guess_votes,
     length_leak,
+    score,
     time_leak,
 )
 from lab.exposure.plaintext import Read, add_leaks
@@ -52,13 +53,16 @@ def test_plaintext_and_its_disguises_give_everything_away(sessions, variant):
     lines = 18 if variant.wire == "report" else 20
     assert shares(sessions[variant]) == {
         "identities": everything(3),
-        "content": everything(lines),
+        "content": everything(lines - 1),  # the other one is a secret
         "secrets": everything(len(entry["secrets"])),
         "presence": everything(6),
-        "relations": everything(lines),
-        "metadata": everything(
-            3 * lines + 3 + 3 + 1
-        ),  # length, time, direction a line; three users; the server
+        "public": everything(18),
+        "private": everything(lines - 18),
+        "times": everything(lines + 3),
+        "lengths": everything(lines),
+        "hosts": everything(4),
+        "TLS names": everything(0),
+        "inferred": everything(7),  # three votes, three lengths of names, the wire
     }
     assert intercept.wire == variant.wire
     assert intercept.read_bytes == intercept.carried_bytes > 0
@@ -81,12 +85,32 @@ def test_tls_hides_what_is_said_and_not_who_is_there(sessions, variant):
     for kind in ("identities", "content", "secrets"):
         assert got[kind][:2] == (0, 0) and got[kind][2] > 0
     assert got["presence"] == everything(6)
-    assert got["relations"] == everything(lines)  # by the fan-out alone
+    assert got["public"] == everything(18)  # by the fan-out alone
+    assert got["private"] == everything(lines - 18)
+    assert got["times"] == everything(lines + 3) and got["hosts"] == everything(4)
+    assert got["lengths"] == (everything(lines) if variant != PADDED else (0, 0, lines))
+    assert got["inferred"] == (
+        everything(7) if variant != PADDED else (1, 0, 7)
+    )  # of a padded one the wire alone
+    scores = {one.kind: one for one in score(intercept, entry)}
+    assert scores["public"].skill is None and scores["private"].skill == (1 if lines > 18 else None)
+    assert scores["inferred"].votes == ((0 if variant == PADDED else 3), 3)
     assert intercept.tls_version == f"TLS {variant.tls}"
     assert intercept.server_name == entry["server_name"] == "chat.lab.test"
     assert intercept.read_bytes == 0
     certificate_in_the_open = variant.tls == "1.2"  # TLS 1.3 encrypts it
     assert (intercept.certificate_names == tuple(entry["certificate_names"])) == certificate_in_the_open
+    assert got["TLS names"] == (5 if certificate_in_the_open else 2, 0, 5)
+
+
+@pytest.mark.parametrize("wire", ["report", "json"])
+def test_the_variants_of_a_wire_are_scored_out_of_the_same(sessions, wire):
+    totals = {
+        tuple(total for kind, (_, _, total) in shares(session).items() if kind != "TLS names")
+        for variant, session in sessions.items()
+        if variant.wire == wire
+    }
+    assert len(totals) == 1
 
 
 @pytest.mark.parametrize("variant", TLS, ids=lambda variant: variant.name)
@@ -184,10 +208,11 @@ def test_a_cipher_that_leaks_one_message_in_ten_scores_in_between(leaky, share, 
     """
     intercept, entry = session = leaky(f"one line in {share}")
     got = shares(session)
-    assert got["content"] == (right, 0, 18)
+    assert (got["content"][1:], got["secrets"][1:]) == ((0, 17), (0, 1))
+    assert got["content"][0] + got["secrets"][0] == right  # one of the lines is a secret
     assert got["identities"] == (names, 0, 3)
     assert got["presence"] == everything(6)
-    assert got["metadata"][1] <= len(NAMES)  # (how many lines each user sent is claimed too low)
+    assert got["times"][1] <= len(NAMES)  # (how many lines each user sent is claimed too low)
     assert 0 < intercept.read_bytes < intercept.carried_bytes / 2
 
 
@@ -202,7 +227,7 @@ def test_and_its_twin_that_leaks_nothing_gives_nothing(leaky, seed):
 def test_a_line_whose_speaker_is_hidden_is_read_but_claimed_of_nobody(leaky):
     intercept, entry = session = leaky("no names")
     assert len(intercept.lines) == 5 and all(who is None for who, _ in intercept.lines)
-    assert shares(session)["content"] == (0, 0, 18)
+    assert shares(session)["content"] == (0, 0, 17)
 
 
 def test_what_stands_on_both_sides_of_something_hidden_is_not_put_together():
