@@ -2,6 +2,7 @@
 
 from lab.dissect.fields.tls import dissect_handshake
 from lab.dissect.fields.tree import Cursor, Field, layer
+from lab.dissect.tls.direction import TAG
 from lab.dissect.tls.messages import OpenRecord
 from lab.dissect.tls.records import ALERT, APPLICATION_DATA, HANDSHAKE
 from lab.exposure.chat_fields import name_parts
@@ -31,7 +32,9 @@ def opened_tree(one: OpenRecord, is_tls_13: bool) -> tuple[bytes, Field]:
     In TLS 1.3 the content is followed by its type, in one byte, and by padding (RFC 8446 section 5.2).
     """
     assert one.plaintext is not None
-    content = one.plaintext + (bytes([one.content_type]) + bytes(one.padding) if is_tls_13 else b"")
+    content = one.plaintext
+    if is_tls_13:
+        content = (content + bytes([one.content_type])).ljust(one.record.length - TAG, b"\0")
     cursor = Cursor(content, 0, len(one.plaintext))
     fields: list[Field] = []
     if one.content_type == HANDSHAKE:
