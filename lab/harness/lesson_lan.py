@@ -65,14 +65,14 @@ def send_all(sender: BareSocket, receiver: BareSocket, pieces: Sequence[bytes], 
     receiver.leave(wait=True)
 
 
-def join(one: BareSocket, name: str, lan: Lan, log: ConsoleLog, encode: Encode, **options: Any) -> None:
+def join_chat(one: BareSocket, name: str, lan: Lan, log: ConsoleLog, encode: Encode, **options: Any) -> None:
     """Connect with these options and join the chat; return when the server has printed so."""
     one.connect(lan["server"].address, REPORT_PORT, **options)
     one.say(encode(events.Join(name)))
     log.wait_for(f"*** {name} Connected ")
 
 
-def leave(one: BareSocket, encode: Encode) -> None:
+def leave_chat(one: BareSocket, encode: Encode) -> None:
     """Leave the chat, and close when the server has."""
     one.say(encode(events.Leave()))
     one.hear_to_the_end()

@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.chat import events
 from lab.chat.report_wire import ReportWire
 from lab.harness.bare_socket import POLL_S, BareSocket
-from lab.harness.lesson_lan import CABLE_S, leave, lesson_lan
+from lab.harness.lesson_lan import CABLE_S, leave_chat, lesson_lan
 from lab.harness.remote_chat import ConsoleLog, RemoteServer
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
@@ -49,7 +49,7 @@ def connect_while_stopped(path: Path, program: str) -> Truth:
             client.say(ReportWire.encode(events.Join(user)))
             log.wait_for(f"*** {user} Connected")
         for client in clients:
-            leave(client, ReportWire.encode)
+            leave_chat(client, ReportWire.encode)
         lan.settle()
     return {"room_server": program, "users": users, "cable_s": CABLE_S}
 

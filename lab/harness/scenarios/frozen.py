@@ -8,7 +8,7 @@ from lab.chat import events
 from lab.chat.json_wire import JsonWire
 from lab.harness.bare_socket import BareSocket, BareSocketError
 from lab.harness.lan_tap import Recording
-from lab.harness.lesson_lan import chat_server, comment_of, join, leave
+from lab.harness.lesson_lan import chat_server, comment_of, join_chat, leave_chat
 from lab.harness.scenarios import Truth, scenario
 from lab.net.lan import Lan
 from lab.net.plan import REPORT_LAN
@@ -43,14 +43,14 @@ def silent_reader(path: Path, program: str) -> Truth:
         room = {"Brandon": brandon, "Alice": alice, "John": john}
         for name, one in room.items():
             buffer = RECEIVE_BUFFER if name == "Alice" else 0
-            join(one, name, lan, log, JsonWire().encode, no_delay=True, receive_buffer=buffer)
+            join_chat(one, name, lan, log, JsonWire().encode, no_delay=True, receive_buffer=buffer)
         heard = _talk(brandon, john, said)
         time.sleep(FROZEN_S)  # the silence itself
         alice.hear(until=said[-1].encode())  # she reads on
         for one in (brandon, john) if heard < len(said) else (brandon,):
             one.hear(until=said[-1].encode())
         for one in (john, alice, brandon):
-            leave(one, JsonWire().encode)
+            leave_chat(one, JsonWire().encode)
         lan.settle()
     truth = {"users": list(room), "silent": "Alice", "said": said, "heard_while_she_was_silent": heard}
     return {"room_server": program} | truth

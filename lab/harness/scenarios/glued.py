@@ -5,7 +5,7 @@ from pathlib import Path
 from lab.chat import events
 from lab.chat.wires import WIRES
 from lab.harness.bare_socket import BareSocket
-from lab.harness.lesson_lan import chat_server, join, leave, lesson_lan
+from lab.harness.lesson_lan import chat_server, join_chat, leave_chat, lesson_lan
 from lab.harness.scenarios import Truth, scenario
 
 QUICK = ("hello", "how are you?", "bye")  # three messages, said in one breath
@@ -22,7 +22,7 @@ def talk(path: Path, *, wire: str, no_delay: bool = False, order: str = "") -> T
     """Brandon says three things in one breath, and then a long one."""
     encode = WIRES[wire]().encode
     with lesson_lan(path, "server") as lan, chat_server(lan) as log, BareSocket(lan["PC1"]) as brandon:
-        join(brandon, "Brandon", lan, log, encode, no_delay=no_delay)
+        join_chat(brandon, "Brandon", lan, log, encode, no_delay=no_delay)
         if joined := encode(events.Joined("Brandon")):
             brandon.hear(until=joined)
         lan.settle()
@@ -34,5 +34,5 @@ def talk(path: Path, *, wire: str, no_delay: bool = False, order: str = "") -> T
         brandon.say(encode(events.Say(LONG)))
         brandon.hear(until=LONG[-40:].encode())
         lan.settle()
-        leave(brandon, encode)
+        leave_chat(brandon, encode)
     return {"wire": wire, "no_delay": no_delay, "said": [*QUICK, LONG], "order": order or None}

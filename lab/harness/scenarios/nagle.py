@@ -5,7 +5,7 @@ from pathlib import Path
 from lab.chat import events
 from lab.chat.report_wire import ReportWire
 from lab.harness.bare_socket import BareSocket
-from lab.harness.lesson_lan import chat_server, join, leave, lesson_lan
+from lab.harness.lesson_lan import chat_server, join_chat, leave_chat, lesson_lan
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.scenarios.glued import QUICK
 
@@ -29,7 +29,7 @@ def far_reader(path: Path, program: str) -> Truth:
     ):
         lan.condition("PC2", delay_s=FAR_S)
         for name, one in (("Brandon", brandon), ("John", john)):
-            join(one, name, lan, log, encode)
+            join_chat(one, name, lan, log, encode)
         lan.settle()
         for text in QUICK:
             brandon.say(encode(events.Say(text)))
@@ -37,6 +37,6 @@ def far_reader(path: Path, program: str) -> Truth:
         john.hear(until=QUICK[-1].encode())
         lan.settle()
         for one in (john, brandon):
-            leave(one, encode)
+            leave_chat(one, encode)
         lan.settle()
     return {"room_server": program, "users": ["Brandon", "John"], "said": list(QUICK), "cable_s": FAR_S}
