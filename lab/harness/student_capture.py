@@ -5,8 +5,7 @@
 
 The same id and key make the same conversation on every machine and in every year; another key makes all other ones.
 What the kernel draws (initial sequence numbers, times) is new in each recording, which is how a copy is recognised.
-Nothing that is written says who said what: the questions in ``answers.toml`` do, and their answers are in
-the frames.
+Nothing that is written says who said what: the questions in ``answers.toml`` do, and their answers are in the frames.
 
 Where the system allows no LAN, the plaintext session is recorded on the loopback as well, and no segment gets lost.
 """

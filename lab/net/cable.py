@@ -31,10 +31,9 @@ LOG_LENGTH = 10_000  # actions remembered for one direction; the oldest are forg
 class Condition:
     """The lasting state of one direction of a cable. All zeros: a perfect cable, which adds nothing.
 
-    ``loss``, ``duplicate``, ``reorder`` and ``corrupt`` are probabilities from 0 to 1 for each frame;
-    ``jitter_s`` is the longest extra wait (uniform); ``rate_bits_per_s`` counts the frame's bytes as
-    recorded, 0 is unlimited, and ``queue_frames`` may wait for it before the tail is dropped. Raises
-    ConditionError when out of range.
+    ``loss``, ``duplicate``, ``reorder`` and ``corrupt`` are probabilities from 0 to 1 for each frame; ``jitter_s`` is
+    the longest extra wait (uniform); ``rate_bits_per_s`` counts the frame's bytes as recorded, 0 is unlimited, and
+    ``queue_frames`` may wait for it before the tail is dropped. Raises ConditionError when out of range.
     """
 
     delay_s: float = 0.0

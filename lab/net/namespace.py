@@ -11,10 +11,9 @@ As a program, this file makes or joins namespaces and then runs the command that
     namespace.py COMMAND ...                 a new user and network namespace, loopback up
     namespace.py --join 5,6,7 COMMAND ...    the user, pid and network namespaces behind these descriptors
 
-A namespace lives as long as a process in it or a descriptor on it, so nothing has to be cleared away
-afterwards. The command is killed with the process that started it (``PR_SET_PDEATHSIG``). Standard library only;
-Linux only. Some systems forbid it (AppArmor on recent Ubuntu, seccomp in containers): ``diagnosis`` names the
-cause and the cure.
+A namespace lives as long as a process in it or a descriptor on it, so nothing has to be cleared away afterwards. The
+command is killed with the process that started it (``PR_SET_PDEATHSIG``). Standard library only; Linux only. Some
+systems forbid it (AppArmor on recent Ubuntu, seccomp in containers): ``diagnosis`` names the cause and the cure.
 """
 
 import ctypes
@@ -57,9 +56,8 @@ class Program(subprocess.Popen[Any]):
 def unshare(own_processes: bool = False) -> None:
     """Move the calling process (single-threaded) into a new user and network namespace, loopback up.
 
-    ``own_processes`` adds a pid namespace: the *next child* is its first process, and ends all the others
-    with it. Root does without a user namespace where these are switched off. Raises NamespaceError where the system
-    refuses.
+    ``own_processes`` adds a pid namespace: the *next child* is its first process, and ends all the others with it.
+    Root does without a user namespace where these are switched off. Raises NamespaceError where the system refuses.
     """
     if not sys.platform.startswith("linux"):
         raise NamespaceError(LINUX_ONLY)
