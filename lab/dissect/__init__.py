@@ -1,4 +1,4 @@
-"""What the bytes of a capture say: ``from lab import dissect``.
+"""Read, follow and explain the bytes of a capture: ``from lab import dissect``.
 
     dissect.read_capture(path)      the frames of a file, as columns          files.capture_file
     dissect.read_segments(path)     its TCP segments, as columns              tcp.segments

@@ -32,13 +32,15 @@ def file_facts(capture: Capture, segments: Segments) -> Facts:
     }
 
 
+def ends_facts(flow: Flow) -> Facts:
+    return {"flow": flow.number, "initiator": str(flow.initiator), "responder": str(flow.responder)}
+
+
 def flow_facts(flow: Flow, keys: list[bytes]) -> Facts:
     """Return a flow's ends, the bytes of each direction, how it closed, and what is known of its TLS."""
     session = open_flow(flow, keys)
     return {
-        "flow": flow.number,
-        "initiator": str(flow.initiator),
-        "responder": str(flow.responder),
+        **ends_facts(flow),
         "initiator_known": flow.initiator_known,
         "segments": len(flow.rows),
         "first_frame": int(flow.segments.number[flow.rows[0]]),
@@ -103,8 +105,7 @@ def events_by_row(flows: list[Flow]) -> dict[int, list[str]]:
 
 def handshake_facts(flow: Flow) -> Facts:
     """Return how a flow was opened, or ``missing``: why that is not known."""
-    facts = {"flow": flow.number, "initiator": str(flow.initiator), "responder": str(flow.responder)}
-    shake = flow.handshake
+    facts, shake = ends_facts(flow), flow.handshake
     if shake is None:
         late, lost = "the capture begins behind it", "SYN and SYN-ACK were not both captured"
         return facts | {"missing": f"no handshake: {lost if flow.initiator_known else late}"}

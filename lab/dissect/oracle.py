@@ -49,6 +49,11 @@ FIELDS = {
     "captured_length": "frame.cap_len",
 }
 
+# The same for a packet's ``tcp`` in pyshark; in scapy the names are our own.
+PYSHARK_FIELDS = {"sport": "srcport", "dport": "dstport", "relative_seq": "seq", "relative_ack": "ack"}
+PYSHARK_FIELDS |= {"flags": "flags", "payload_length": "len", "flow": "stream"}
+SCAPY_FIELDS = ("sport", "dport", "seq", "ack", "flags", "window")
+
 Rows = dict[int, dict[str, int]]  # frame number: column: value
 
 
@@ -153,18 +158,9 @@ def _ask_pyshark(path: str, use_json: bool) -> Rows:
     try:
         with closing(capture):
             for packet in capture:
-                tcp = packet.tcp
-                rows[int(packet.number)] = {
-                    "number": int(packet.number),
-                    "sport": int(tcp.srcport),
-                    "dport": int(tcp.dstport),
-                    "relative_seq": int(tcp.seq),
-                    "relative_ack": int(tcp.ack),
-                    "flags": int(tcp.flags, 16),
-                    "payload_length": int(tcp.len),
-                    "flow": int(tcp.stream),
-                    "frame_length": int(packet.length),
-                }
+                number = int(packet.number)
+                row = {ours: int(getattr(packet.tcp, name), 0) for ours, name in PYSHARK_FIELDS.items()}
+                rows[number] = {"number": number, **row, "frame_length": int(packet.length)}
     except TSharkCrashException as error:
         # 255 is what asyncio reports where another part of it has already asked how the process ended (a race when it
         # ends): by then tshark has written all it had. A real failure has another number.
@@ -201,19 +197,9 @@ def scapy_rows(path: str | PathLike[str]) -> Rows:
     rows = {}
     with PcapReader(fspath(path)) as reader:
         for number, packet in enumerate(reader, 1):
-            if TCP not in packet:
-                continue
-            tcp = packet[TCP]
-            rows[number] = {
-                "number": number,
-                "sport": tcp.sport,
-                "dport": tcp.dport,
-                "seq": tcp.seq,
-                "ack": tcp.ack,
-                "flags": int(tcp.flags),
-                "window": tcp.window,
-                "frame_length": packet.wirelen or len(packet),
-            }
+            if TCP in packet:
+                row = {name: int(getattr(packet[TCP], name)) for name in SCAPY_FIELDS}
+                rows[number] = {"number": number, **row, "frame_length": packet.wirelen or len(packet)}
     return rows
 
 

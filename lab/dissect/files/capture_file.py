@@ -67,9 +67,9 @@ def parse_capture(data: bytes | bytearray | mmap.mmap, path: str = "capture") ->
     buffer = np.frombuffer(data, np.uint8)
     magic = bytes(data[:4])
     if magic == pcapng_format.SECTION_MAGIC:
-        capture = pcapng_format.parse(buffer, path)
+        capture = pcapng_format.parse_pcapng(buffer, path)
     elif magic in pcap_format.MAGICS:
-        capture = pcap_format.parse(buffer, path)
+        capture = pcap_format.parse_pcap(buffer, path)
     else:
         begins = magic.hex(" ")
         raise CaptureError(f"{path}: not a capture file (begins with {begins}); expected pcap or pcapng")

@@ -15,10 +15,8 @@ from typing import BinaryIO
 
 from lab.dissect.files.capture import LARGEST_FRAME, CaptureError
 from lab.dissect.files.pcapng_format import COMMENT, INTERFACE, SECRETS, SECTION, TLS_KEY_LOG
-from lab.dissect.files.pcapng_packets import PACKET, PACKET_FRAME
+from lab.dissect.files.pcapng_packets import PACKET
 
-_PACKET = struct.Struct("<IIIIIII")
-_LENGTH = struct.Struct("<I")
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")  # by length modulo 4
 
 
@@ -78,19 +76,14 @@ class CaptureWriter:
         """
         captured = len(frame)
         if not 0 <= interface < self._interfaces:
-            raise CaptureError(
-                f"interface {interface} was not added to this capture; call add_interface first"
-            )
+            what = f"interface {interface} was not added to this capture"
+            raise CaptureError(f"{what}; call add_interface first")
         if captured > LARGEST_FRAME:
             raise CaptureError(f"a frame of {captured} bytes; a capture file takes {LARGEST_FRAME}")
-        tail = _PADDING[captured & 3]
-        if comment is not None:
-            tail += _options([(COMMENT, comment)])
-        length = PACKET_FRAME + captured + len(tail)
         original = captured if original_length is None else original_length
-        high, low = time_ns >> 32, time_ns & 0xFFFFFFFF
-        header = _PACKET.pack(PACKET, length, interface, high, low, captured, original)
-        self._write(header + frame + tail + _LENGTH.pack(length))
+        head = struct.pack("<IIIII", interface, time_ns >> 32, time_ns & 0xFFFFFFFF, captured, original)
+        tail = _PADDING[captured & 3] + (_options([(COMMENT, comment)]) if comment else b"")
+        self._block(PACKET, head + frame + tail)
 
     def add_secrets(self, key_log: bytes) -> None:
         """Put a TLS key log (what ``SSLKEYLOGFILE`` holds) into the file; call it after add_interface."""
@@ -116,9 +109,7 @@ class CaptureWriter:
 
     def _block(self, kind: int, body: bytes) -> None:
         length = 12 + len(body)
-        self._write(struct.pack("<II", kind, length) + body + _LENGTH.pack(length))
-
-    def _write(self, block: bytes) -> None:
+        block = struct.pack("<II", kind, length) + body + struct.pack("<I", length)
         while block:  # the system may take only a part (a disk about to be full)
             block = block[self._file.write(block) :]
 

@@ -26,7 +26,7 @@ MAGICS = {
 FILE_HEADER, RECORD_HEADER = 24, 16
 
 
-def parse(data: Column, path: str) -> Capture:
+def parse_pcap(data: Column, path: str) -> Capture:
     """Return the capture in ``data`` (uint8, begins with one of MAGICS). Raises CaptureError."""
     order, fraction_ns = MAGICS[data[:4].tobytes()]
     if len(data) < FILE_HEADER:

@@ -16,6 +16,7 @@ many at a time: see ``pcapng_packets``.
 
 import struct
 from collections.abc import Iterator
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +36,7 @@ CHUNK = 1 << 14  # packets whose headers are looked at in one go
 COLUMNS = (np.int64, np.uint32, np.uint32, np.int64, np.int32)  # offset, both lengths, time, interface
 
 
-def parse(data: Column, path: str) -> Capture:
+def parse_pcapng(data: Column, path: str) -> Capture:
     """Return the capture in ``data`` (uint8, begins with a section block). Raises CaptureError."""
     reader = _Reader(data)
     try:
@@ -76,7 +77,7 @@ class _Reader:
         self.secrets: list[bytes] = []
         self.frame_comments: dict[int, list[str]] = {}
         self.about: dict[int, str] = {}
-        self.guesses: dict[str, PacketBlocks] = {}  # by byte order
+        self.guess = cache(partial(PacketBlocks, data))  # of a byte order
         self.pieces: list[tuple[Column, ...]]  # columns of finished stretches
         self.pieces = [tuple(np.zeros(0, kind) for kind in COLUMNS)]
         self.frames = 0
@@ -93,7 +94,7 @@ class _Reader:
             if length < 12 or length % 4 or length > LARGEST_BLOCK:
                 raise self._damage(position, f"a block that claims a length of {length} bytes")
             if position + length > size:
-                if self._guess().follow_each_other_behind(position):
+                if self.guess(self.order).follow_each_other_behind(position):
                     what = f"a block that claims {length} bytes, more than the file has left,"
                     raise self._damage(position, what)
                 return self._cut(position)
@@ -110,11 +111,6 @@ class _Reader:
 
     def _unpack(self, layout: str, position: int) -> tuple[int, ...]:
         return struct.unpack_from(self.order + layout, self.view, position)
-
-    def _guess(self) -> PacketBlocks:
-        if self.order not in self.guesses:
-            self.guesses[self.order] = PacketBlocks(self.data, self.order)
-        return self.guesses[self.order]
 
     def _cut(self, position: int) -> str:
         where = f"the file ends in the middle of a block (byte {position})"
@@ -193,7 +189,7 @@ class _Reader:
     def _old_packet(self, block: _Block) -> None:
         number, _, high, low, captured, original = self._unpack("HHIIII", block.body)
         index = self._interface_index(block.start, number)
-        time_ns = int(self._times(np.array([high << 32 | low], np.uint64), index)[0])
+        (time_ns,) = self._times(np.array([high << 32 | low], np.uint64), index)
         self._one_packet(block, block.body + 20, captured, original, time_ns, index)
 
     def _simple_packet(self, block: _Block) -> None:
@@ -230,7 +226,7 @@ class _Reader:
 
     def _packets(self, position: int) -> int:
         """Take the enhanced packet at ``position`` and all that follow directly; return where they end."""
-        starts, lengths = self._guess().stretch(position)
+        starts, lengths = self.guess(self.order).stretch(position)
         if len(starts) == 0:
             what = "a packet block whose lengths disagree or that is too short for its header"
             raise self._damage(position, what)

@@ -1,4 +1,4 @@
-"""What IP packets carry and where it begins, for a whole column of packets at once.
+"""Find the payload of IP packets and its protocol, for a whole column of packets at once.
 
     IPv4  version 4, header words 4 | tos 1 | total length 2 | id 2 | flags 3, offset 13
           ttl 1 | protocol 1 | sum 2 | source 4 | destination 4 | options                          (RFC 791)

@@ -1,4 +1,4 @@
-"""Where the IP packet begins in a frame, for each kind of link.
+"""Find the IP packet in a frame, for each kind of link.
 
     Ethernet (1)       destination 6 | source 6 | type 2 | ... | packet
     cooked (113)       kind 2 | hardware 2 | address length 2 | address 8 | type 2 | ... | packet
