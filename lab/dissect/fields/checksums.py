@@ -16,6 +16,8 @@ from lab.dissect.fields.tree import Cursor, Field, Layer
 RIGHT, WRONG, OFFLOADED, NOT_JUDGED = "right", "wrong", "offloaded", "not judged"
 NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}  # of protocols, by a layer's key
 
+MORE_FRAGMENTS = {"ip": "ip.flags.mf", "ipv6.fraghdr": "ipv6.fraghdr.more"}
+
 
 def ones_sum(data: bytes) -> int:
     """Return the ones' complement sum of 16-bit words; an odd last byte counts as if a zero followed."""
@@ -42,7 +44,7 @@ def judge_payload(made: Layer, cursor: Cursor, layers: list[Field]) -> None:
     checksum, number = made.find(f"{made.key}.checksum"), NUMBERS[made.key]
     protects = "the message" if made.key == "icmp" else "header, payload and addresses"
     network = next((one for one in reversed(layers) if one.key in ("ip", "ipv6")), None)
-    is_fragment = any(one.get("ip.flags.mf") or one.get("ipv6.fraghdr.more") for one in layers)
+    is_fragment = any(one.get(MORE_FRAGMENTS[one.key]) for one in layers if one.key in MORE_FRAGMENTS)
     if network is None or is_fragment:
         return judge(checksum, protects, None)
     size, total = (4, network.get("ip.len")) if network.key == "ip" else (16, network.get("ipv6.plen") + 40)

@@ -53,7 +53,10 @@ class Field:
         """Yield the field itself and everything below it, in order."""
         yield self
         for child in self.children:
-            yield from child.walk()
+            if child.children:
+                yield from child.walk()
+            else:  # no generator for each leaf: there are many
+                yield child
 
     def leaves(self) -> Iterator["Field"]:
         """Yield the leaves below it, in order of their place; fields without any bits are left out."""

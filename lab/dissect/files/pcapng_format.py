@@ -261,10 +261,13 @@ class _Reader:
         """Note the enhanced packets that begin at ``at``."""
         units = headers["high"].astype(np.uint64) << np.uint64(32) | headers["low"]
         index = headers["interface"].astype(np.int32) + np.int32(self.first_interface)
-        times = np.zeros(len(at), np.int64)
-        for one in np.unique(index).tolist():
-            chosen = index == one
-            times[chosen] = self._times(units[chosen], one)
+        if len(self.interfaces) == 1:
+            times = self._times(units, 0)
+        else:
+            times = np.zeros(len(at), np.int64)
+            for one in np.unique(index).tolist():
+                chosen = index == one
+                times[chosen] = self._times(units[chosen], one)
         lengths = (headers[name].astype(np.uint32) for name in ("captured", "original"))
         self.pieces.append((at + PACKET_HEADER, *lengths, times, index))
         self.frames += len(at)
