@@ -9,7 +9,7 @@ from functools import partial
 from lab.dissect.fields import checksums
 from lab.dissect.fields.options import take_options
 from lab.dissect.fields.tcp import dissect_tcp
-from lab.dissect.fields.tree import Cursor, Field, Row, Step, group, in_hex, named, take_header
+from lab.dissect.fields.tree import Cursor, Field, Row, Step, Table, group, in_hex, named, take_header
 from lab.dissect.packets import ip_layer
 from lab.dissect.packets.ip_layer import ipv4_text, ipv6_text
 from lab.dissect.packets.network_names import ICMP_TYPES, ICMPV6_TYPES, IP_EXTENSIONS, IP_OPTIONS, PROTOCOLS
@@ -148,7 +148,7 @@ def _udp(cursor: Cursor, layers: list[Field]) -> None:
 
 
 def _icmp(
-    cursor: Cursor, layers: list[Field], name: str, types: dict[int, str], source: str, echo: tuple[Row, ...]
+    cursor: Cursor, layers: list[Field], name: str, types: dict[int, str], source: str, echo: Table
 ) -> None:
     key = name.lower()
     rows = (

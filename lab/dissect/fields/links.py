@@ -7,13 +7,11 @@ that is not known. ``packets.link_layer`` has the diagrams.
 from functools import partial
 
 from lab.dissect.fields.ip import HOPS, dissect_ipv4, dissect_ipv6
-from lab.dissect.fields.tree import Cursor, Field, Row, Step, in_hex, named, take_header
+from lab.dissect.fields.tree import Cursor, Field, Row, Step, Table, in_hex, named, take_header
 from lab.dissect.packets import link_layer
 from lab.dissect.packets.ip_layer import ipv4_text
 from lab.dissect.packets.link_layer import LONGEST_LLC
 from lab.dissect.packets.network_names import ETHER_TYPES, PPP_PROTOCOLS
-
-Rows = tuple[Row, ...]
 
 TYPE_ARP = 0x0806
 
@@ -120,9 +118,9 @@ def _vlan(cursor: Cursor, layers: list[Field]) -> Step | None:
 
 
 def _cooked(
-    cursor: Cursor, layers: list[Field], name: str, source: str, before: Rows, behind: Rows = ()
+    cursor: Cursor, layers: list[Field], name: str, source: str, before: Table, behind: Table = ()
 ) -> Step | None:
-    """Take a header of Linux's: the rows before the address of eight bytes, the address, those behind it.
+    """Take a header that Linux makes up: the rows before the address of eight bytes, the address, those behind it.
 
     A cooked frame has no lengths: one small number means LLC, the others are known to Linux alone.
     """

@@ -18,15 +18,14 @@ def take_options(
         kind = cursor.number(8)
         length = cursor.data[cursor.byte + 1] if cursor.left >= 2 else 0
         if kind == NOP:
-            options.append(
-                cursor.run(1, "No operation", "Padding between options.", key=keys[0], source=source)
-            )
+            taken = cursor.run(1, "No operation", "Padding between options.", key=keys[0], source=source)
         elif kind == END:
             meaning = "Ends the list; the rest fills up to 32 bits."
-            options.append(cursor.rest("End of options", meaning, key=keys[1], source=source))
+            taken = cursor.rest("End of options", meaning, key=keys[1], source=source)
         elif 2 <= length <= cursor.left:
-            options.append(option(cursor.part(length), kind))
+            taken = option(cursor.part(length), kind)
         else:
             meaning = f"Kind {kind} claims {length} bytes, which cannot be: the list ends here."
-            options.append(cursor.rest("Broken option", meaning, source=source))
+            taken = cursor.rest("Broken option", meaning, source=source)
+        options.append(taken)
     return options

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from lab.dissect.fields import checksums
 from lab.dissect.fields.options import take_options
-from lab.dissect.fields.tree import Cursor, Field, Row, group, in_hex, take_header
+from lab.dissect.fields.tree import Cursor, Field, Row, Table, group, in_hex, take_header
 from lab.dissect.packets.network_names import TCP_OPTIONS
 from lab.dissect.tcp.options import MSS, SACK, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE
 
@@ -65,7 +65,7 @@ class _Option(NamedTuple):
     key: str
     meaning: str
     source: str
-    rows: tuple[Row, ...] | None = None  # of its value; None: bytes
+    rows: Table | None = None  # of its value; None: bytes
 
 
 _LARGEST, _HOW_LARGE = "Maximum segment size", "How large a segment may be."

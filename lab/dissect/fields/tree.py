@@ -109,6 +109,9 @@ class Row(NamedTuple):
     show: Callable[[int], str] = str
 
 
+Table = tuple[Row, ...]
+
+
 class Cursor:
     """A place in a frame that moves on as fields are taken; ``end`` is the first byte behind its reach."""
 

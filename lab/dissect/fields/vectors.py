@@ -43,6 +43,6 @@ class Vector:
         while inner.left and len(children) < MOST_ITEMS:
             children += inner.table(self.items, source)[0]
         if inner.left:
-            children.append(inner.rest("Rest", f"Behind {MOST_ITEMS} items, which are shown one by one."))
+            children.append(inner.rest("Rest", f"Only {MOST_ITEMS} items are shown one by one."))
         text = f"{len(children)} items"
         return [*length, group(self.name, children, text, self.meaning, key=self.key, source=source)]
