@@ -50,11 +50,11 @@ def judge_payload(made: Layer, cursor: Cursor, layers: list[Field]) -> None:
     size, total = (4, network.get("ip.len")) if network.key == "ip" else (16, network.get("ipv6.plen") + 40)
     if total and network.start + total != cursor.end:
         return judge(checksum, protects, None)
-    source, destination = (
-        network.get(f"{network.key}.{end}").to_bytes(size, "big") for end in ("src", "dst")
-    )
-    covered = cursor.data[made.start : cursor.end]
-    pseudo = b"" if made.key == "icmp" else pseudo_header(source, destination, number, len(covered))
+    covered, pseudo = cursor.data[made.start : cursor.end], b""
+    if made.key != "icmp":
+        source, destination = (network.get(f"{network.key}.{end}") for end in ("src", "dst"))
+        ends = source.to_bytes(size, "big"), destination.to_bytes(size, "big")
+        pseudo = pseudo_header(*ends, number, len(covered))
     return judge(checksum, protects, covered, pseudo)
 
 

@@ -29,9 +29,8 @@ class PacketBlocks:
         lengths = words[at + 1]
         # Sound: within the limits, a whole number of words, and not over the end of the file.
         ends = at + (lengths >> 2)
-        sound = (
-            (lengths >= PACKET_FRAME) & (lengths & 3 == 0) & (lengths <= LARGEST_BLOCK) & (ends <= len(words))
-        )
+        sound = (lengths >= PACKET_FRAME) & (lengths <= LARGEST_BLOCK)
+        sound &= (lengths & 3 == 0) & (ends <= len(words))
         if not sound.all():
             at, lengths, ends = at[sound], lengths[sound], ends[sound]
         twice = words[ends - 1] == lengths

@@ -20,16 +20,9 @@ FRAGMENT_HEADER, AUTHENTICATION, NOTHING_MORE = 44, 51, 59
 EXTENSIONS_IPV6 = (0, 43, 44, 51, 60, 135, 139, 140)  # RFC 8200 section 4, RFC 7045
 MOST_EXTENSIONS = 64  # headers in a row that are followed
 
-_START = [
-    ("version", "u1"),
-    ("tos", "u1"),
-    ("total", ">u2"),
-    ("id", ">u2"),
-    ("fragment", ">u2"),
-    ("ttl", "u1"),
-]
-_ENDS = [("protocol", "u1"), ("checksum", ">u2"), ("source", ">u4"), ("destination", ">u4")]
-_IPV4 = np.dtype(_START + _ENDS)
+_FIRST = [("version", "u1"), ("tos", "u1"), ("total", ">u2"), ("id", ">u2"), ("fragment", ">u2")]
+_THEN = [("ttl", "u1"), ("protocol", "u1"), ("checksum", ">u2"), ("source", ">u4"), ("destination", ">u4")]
+_IPV4 = np.dtype(_FIRST + _THEN)
 _LABEL = [("label", ">u4"), ("length", ">u2"), ("next", "u1"), ("hops", "u1")]
 _IPV6 = np.dtype([*_LABEL, ("source", "S16"), ("destination", "S16")])
 _EXTENSION = np.dtype([("next", "u1"), ("length", "u1"), ("fragment", ">u2")])
