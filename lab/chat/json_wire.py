@@ -105,9 +105,8 @@ class JsonWire:
             members = {name: getattr(event, name) for name, _, _ in FIELDS[type(event)]}
             given = {name: value for name, value in members.items() if value is not None}
             line = ENCODE({"event": WORDS[type(event)]} | given)
-        data = line.encode()
-        padding = -(len(data) + 1) % self._pad_to if self._pad_to else 0
-        return data + b" " * padding + b"\n"
+        data = f"{line}\n".encode()
+        return data[:-1] + b" " * (-len(data) % self._pad_to) + b"\n" if self._pad_to else data
 
     def _read(self, line: bytes) -> Event | None:
         """Return the event in a line; None for one of a newer server, or a list that goes on. Raises WireError."""
