@@ -6,7 +6,7 @@
 The clients' threads only queue. The broadcaster alone knows the clients and sends, so no lock is held while sending,
 since none is needed (faults 2 and 3). What a client does not take now is kept for it and tried again; a client with too
 much kept is dropped. Both queues are bounded: when the first is full, the readers wait, and so TCP makes the senders
-wait. The kit's own server is this idea with batches, limits and features: lab/chat/room.py.
+wait. The kit's own server is this idea with batches, limits and features: lab/chat/broadcaster.py.
 """
 
 import argparse

@@ -174,7 +174,7 @@ def test_a_flood_from_one_is_bounded_and_drops_nobody_who_reads(serve):
     alice.leave()
 
 
-def test_one_silent_reader_on_the_lines_wire(serve):
+def test_one_silent_reader_on_the_json_wire(serve):
     server = serve()
     silent = raw(server.port)
     silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

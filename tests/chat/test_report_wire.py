@@ -150,9 +150,8 @@ class TestHostileLists:
             report_wire.read_users(ReportWire.encode(events.Users(("Brandon", "John")))[:cut])
 
 
-@pytest.mark.filterwarnings(
-    "ignore:invalid escape sequence:DeprecationWarning"
-)  # of pickletools, on such bytes
+# The warning is pickletools's, on such bytes.
+@pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
 def test_seeded_fuzz():
     for data in fuzz_inputs(3_000, seed=9898):
         read_anything(data)

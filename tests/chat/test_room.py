@@ -184,10 +184,8 @@ class TestTheReportsOwnPrograms:
         with ReportClient("Brandon", server.port) as brandon:
             brandon.until("*** Brandon Connected ***")
             brandon.until(["Brandon"])
-            assert brandon.messages_read == [
-                "*** Brandon Connected ***",
-                ["Brandon"],
-            ]  # it asked for one after the other
+            # It asked for one after the other.
+            assert brandon.messages_read == ["*** Brandon Connected ***", ["Brandon"]]
             with ReportClient("John", server.port) as john:
                 assert brandon.until(["Brandon", "John"])[0] == "*** John Connected ***"
                 john.until(["Brandon", "John"])
@@ -200,9 +198,8 @@ class TestTheReportsOwnPrograms:
         server = serve()
         ours = [joined(name, server) for name in ("Alice", "Bob")]
         with ReportClient("Brandon", server.port) as brandon:
-            brandon.until(
-                ["Alice", "Bob", "Brandon"]
-            )  # or it might come later, and name John before he is announced
+            # Or it might come later, and name John before he is announced.
+            brandon.until(["Alice", "Bob", "Brandon"])
             with ReportClient("John", server.port) as john:
                 everyone = ("Alice", "Bob", "Brandon", "John")
                 for client in ours:
