@@ -26,15 +26,12 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 @dataclass
 class Examined:
-    """``readable`` names the recordings that could be read; ``remarks`` says what is wrong with the others.
+    """The findings about the recordings of one student."""
 
-    ``right`` is the answer key; without one, ``wrong_conversation`` or ``no_key`` says why.
-    """
-
-    readable: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    readable: list[str] = field(default_factory=list)  # their names
+    remarks: list[str] = field(default_factory=list)  # about the others
     traces: dict[str, list[str]] = field(default_factory=dict)  # see ``copies``
-    right: dict[str, list] = field(default_factory=dict)
+    right: dict[str, list] = field(default_factory=dict)  # the answer key; without one, the next two say why
     wrong_conversation: str = ""
     no_key: str = ""
 

@@ -51,7 +51,7 @@ def install_system_packages() -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         run_quietly(["apt-get", "update", "-qq"], "apt-get update", environment)
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted]
-        run_quietly(install, "apt-get install", environment)
+        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted]
+        run_quietly(command, "apt-get install", environment)
     except SetupError as error:
         say(f"  {error}; continuing without them")

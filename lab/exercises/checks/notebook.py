@@ -12,8 +12,6 @@ from lab.exercises.checks.story import Wrong
 from lab.exercises.checks.tasks import Student, load_tasks, module_name
 from lab.setup.paths import ROOT
 
-CALL_S = 10.0
-
 
 def check(*sheets: str) -> None:
     """Print what the command prints. It runs in a fresh process, so that a saved file counts at once."""
@@ -31,7 +29,7 @@ def check_cells(sheet: str, task: str, cells: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{module_name(sheet)}.py"
         path.write_text("\n".join(map(_definitions, cells)), encoding="utf-8")
-        with StudentCode(path, time_s=CALL_S) as code:
+        with StudentCode(path) as code:
             try:
                 chosen.check(Student(code), 0)
             except NotAttempted:

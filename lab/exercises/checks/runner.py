@@ -107,7 +107,7 @@ def unpack(value: Any, members: bool = False) -> Any:
     """Return the value that ``pack`` packed. Raises ValueError for anything that ``pack`` does not write.
 
     The student's process controls the results. So only arguments may contain ``members``, which can be as
-    large as they claim, and sets and dicts are short, since they take quadratic time if all hashes are equal.
+    large as they claim, and sets and dicts are short: with equal hashes they take quadratic time.
     """
     if isinstance(value, list):
         return [unpack(item, members) for item in value]
