@@ -157,6 +157,25 @@ def test_two_bare_sockets_talk(lan):
 
 
 @needs_namespaces
+def test_a_bare_socket_closes_one_direction_and_waits_for_the_other(lan):
+    with BareSocket(lan["A"]) as a, BareSocket(lan["B"]) as b:
+        a.listen(9898)
+        b.connect("10.0.0.1", 9898)
+        a.accept()
+        b.half_close()
+        assert a.hear_to_the_end() == b""
+        a.say(b"still here")
+        assert b.hear(until=b"still here") == b"still here"
+        lan.settle()
+        lan.order("drop the next three ACKs from B")  # so the FIN is acknowledged a second late
+        a.leave(wait=True)
+        LAST_ACK = "09"  # a state in /proc/net/tcp (proc(5))
+        table = lan["A"].run(["cat", "/proc/net/tcp"]).stdout.splitlines()[1:]
+        assert LAST_ACK not in [line.split()[3] for line in table]
+        b.leave()
+
+
+@needs_namespaces
 def test_a_bare_socket_says_what_it_cannot_do(lan):
     with BareSocket(lan["A"]) as a, BareSocket(lan["B"]) as b:
         with pytest.raises(BareSocketError, match="B cannot connect: Connection refused"):
