@@ -30,7 +30,6 @@ FACTS = re.compile(r"Time: (\d+) minutes\. Source: (.+?)\. Notebook: (\w+)\.")
 Rules = Mapping[str, str]
 Check = TypeVar("Check", bound=Callable[..., None])
 Frame = int | Callable[[Difference], int | None] | None  # a frame's number, or how to find it
-MOST_TASKS = 4  # in a sheet: as many as fit into a session
 
 
 @dataclass(frozen=True)
