@@ -32,7 +32,7 @@ RETRY_S = 0.02  # how soon a full socket is tried again
 
 
 class Broadcaster:
-    """Any thread may call its methods. ``features`` see what is delivered."""
+    """The queue and its thread. Any thread may call the methods; ``features`` see what is delivered."""
 
     def __init__(self, features: Sequence[Feature]):
         self.closing = threading.Event()  # then nobody is sent anything any more

@@ -2,7 +2,7 @@
 
 ``connect`` sends the name. From then on one thread reads and puts ``lab.chat.events`` on the queue ``events``, at last
 one ``Lost``; a window or a terminal takes them from there in its own thread. The report wire has no boundaries between
-messages, so this client leaves a gap after the name, as the report's does while its window opens. Whoever waits for
+messages, so this client leaves a gap after the name, as the report's does while its window opens. Waiting for
 ``answered`` before the next request keeps one read one message.
 """
 
@@ -21,9 +21,7 @@ from lab.chat.wires import WIRES, received
 
 CONNECT_S = 10  # until the server must have answered
 NAME_GAP_S = 0.1  # after the name, where nothing comes back for it
-ANSWER_S = (
-    5  # how long a user should wait for ``answered``: joined to another message, an answer is not recognised
-)
+ANSWER_S = 5  # for ``answered``: an answer that TCP joined to another message is not recognised
 FAREWELL_S = 2  # until the server must have closed after Leave
 
 

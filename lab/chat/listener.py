@@ -1,4 +1,4 @@
-"""A port that clients connect to, and a thread for each of them: socket, bind, listen, accept. It knows no chat."""
+"""A port that clients connect to, and a thread for each of them: socket, bind, listen, accept. It knows nothing of the chat."""
 
 import contextlib
 import socket
@@ -48,7 +48,7 @@ class Listener:
         return taken
 
     def close(self) -> bool:
-        """Accept no more clients. False where it was not open."""
+        """Accept no more clients. Return False where it was not open."""
         if self.closing.is_set() or not self._accepter.is_alive():
             return False
         self.closing.set()

@@ -28,7 +28,7 @@ class Login:
 
     @property
     def warning(self) -> str | None:
-        """One line that a user should know before connecting, or None."""
+        """A line for the user to read before connecting, or None."""
         if self.password and not self.tls:
             return (
                 "without TLS the password goes over the wire in plaintext: everybody on the path can read it"

@@ -24,7 +24,7 @@ Posted = Event | Callable[[], Event]  # an event, or what returns it when its tu
 
 @dataclass(slots=True)
 class Post:
-    """An event for everyone, or for ``to`` alone, who arrives with a Welcome and departs with a Lost."""
+    """An event for everyone, or for ``to`` alone. A member arrives with a Welcome and departs with a Lost."""
 
     event: Posted
     to: Iterable[Member] | None = None

@@ -52,7 +52,7 @@ class _Guesser:
 
 
 class PasswordCheck(Feature):
-    """Base of the two below, which say what ``is_right``: a client that guesses is slowed down."""
+    """Base of the two below, which define ``is_right``. A client that guesses is slowed down."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the next one, which has the last one to guess at its end
