@@ -1,4 +1,4 @@
-"""The state of a chat window as plain data: users, status, the line for each event. It needs no tkinter and no screen."""
+"""The state of a chat window as plain data, without tkinter: users, status, the line for each event."""
 
 import time
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""A port that clients connect to, and a thread for each of them: socket, bind, listen, accept. It knows nothing of the chat."""
+"""Socket, bind, listen, accept, and a thread for each client.
+
+A listener knows nothing of the chat: it calls a function with each connection.
+"""
 
 import contextlib
 import socket
