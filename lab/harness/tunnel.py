@@ -9,6 +9,7 @@ read on a line of its own; XOR changes the bytes where they stand, so a segment 
 """
 
 import base64
+import contextlib
 import random
 import socket
 import threading
@@ -65,10 +66,8 @@ class Tunnel:
 
     def __exit__(self, *_: object) -> None:
         for sock in [self._entry, self._exit, *self._sockets]:
-            try:
+            with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             sock.close()
         for thread in self._threads:
             thread.join(STOP_S)
@@ -97,9 +96,7 @@ class Tunnel:
     @staticmethod
     def _pump(source: socket.socket, target: socket.socket, change: Callable[[bytes], bytes]) -> None:
         """Carry one direction until its end, and pass the end on (FIN)."""
-        try:
+        with contextlib.suppress(OSError, ValueError):  # the other end has gone
             while data := source.recv(READ_BYTES):
                 target.sendall(change(data))
             target.shutdown(socket.SHUT_WR)
-        except (OSError, ValueError):
-            pass  # the other end has gone
