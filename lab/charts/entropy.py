@@ -63,7 +63,7 @@ def draw_entropy(
     ax.spines["left"].set_visible(False)
     legend = (
         "byte value; grey ground: printable ASCII; dashed: all values equally often; "
-        f"tallest bar: {100 * highest:.1f} % of a stream"
+        f"tallest bar: {100 * highest:.1f} % of a stream; all cut to one length"
     )
     ax.set_xlabel(legend, fontsize=SMALL, loc="left")
     return ax

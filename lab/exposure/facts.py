@@ -87,7 +87,7 @@ def claimed_facts(intercept: Intercept, recording: dict[str, Any]) -> dict[str, 
     passwords = {message.password for message in intercept.messages if message.password}
     name_lengths = intercept.name_lengths | {who: len(name.encode()) for who, name in read_names.items()}
     return {
-        "identities": Counter(read_names.items()),
+        "identities": Counter((one.endpoint, one.text) for one in names if one.text is not None),
         **_lines(lines, passwords, recording.get("secrets", [])),
         "presence": _presence(intercept, recording),
         "public": Counter((one.endpoint, frozenset(one.recipients)) for one in said if one.kind == "say"),

@@ -63,7 +63,7 @@ def test_a_longer_stream_shows_no_more_than_a_shorter_one():
     assert long.removeprefix("long") == short.removeprefix("short")
 
 
-def test_compressed_text_looks_as_random_as_ciphertext():
+def test_compressed_text_looks_nearly_as_random_as_ciphertext():
     text = "".join(
         f"line {number}: {number * 7919 % 1009} of {number * 104729 % 99991}\n" for number in range(3000)
     )
