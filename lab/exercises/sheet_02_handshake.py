@@ -49,10 +49,11 @@ def find_handshake(segments):
 
     ``segments`` is a list of dicts in the order of the recording, with "frame", "source" and "destination"
     (like "10.27.27.206:56228"), "seq", "ack" and "flags" (a set of names). Several handshakes may go on at
-    once, and some never finish. A connection is established when its initiator acknowledges the SYN-ACK (with
-    ACK, without SYN or RST). Return three frame numbers for the connection whose ACK came first in the
-    recording, or None if none was established. Of a SYN that was sent again, return the last one before the
-    SYN-ACK; of a SYN-ACK that was sent again, the first one.
+    once, and some never finish. A connection is established when its initiator acknowledges the SYN-ACK: with
+    ACK, without SYN or RST, and with the number behind the SYN-ACK's (modulo 2**32). Return three frame
+    numbers for the connection whose ACK came first in the recording, or None if none was established. Of a
+    SYN that was sent again, return the last one before the SYN-ACK; of a SYN-ACK that was sent again, the
+    first one.
 
     Time: 20 minutes. Source: RFC 9293 section 3.5. Notebook: 02_handshake.
     """

@@ -11,7 +11,7 @@ def relative_numbers(segments):
 
     Each number counts from the initial sequence number of the side that it belongs to, which is in that
     side's SYN, modulo 2**32. The relative ack of a segment without the ACK flag is 0. The recording may hold
-    several connections; their SYNs are all there.
+    several connections, each between other endpoints; both SYNs of each are there.
 
     Time: 20 minutes. Source: RFC 9293 section 3.4. Notebook: 03_psh_and_payloads.
     """
@@ -24,8 +24,8 @@ def round_trip_times(segments, host):
 
     The list has one entry for each segment with payload that ``host`` sent, in order: the time until the
     first ACK from the other side whose number covers the segment's last byte. Leave out segments that were
-    sent more than once (it is unknown which copy was acknowledged) and segments that were never acknowledged.
-    The recording holds one connection.
+    sent more than once, the first copy too (it is unknown which one was acknowledged), and segments that were
+    never acknowledged. The recording holds one connection.
 
     Time: 30 minutes. Source: RFC 6298 section 3, RFC 9293 section 3.4. Notebook: 03_psh_and_payloads.
     """

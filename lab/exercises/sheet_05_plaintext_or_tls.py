@@ -21,8 +21,9 @@ def infer_lengths(records, version):
     """Return the length in bytes of each message in these records, inferred without the keys: a list.
 
     ``records`` is a list of (type, length); ``version`` is "TLS 1.2" or "TLS 1.3", both with AES-GCM. Only
-    application data (type 23) counts. AES-GCM adds a tag of 16 bytes to the message. TLS 1.2 puts an explicit
-    nonce of 8 bytes before it. TLS 1.3 encrypts the real content type, one byte, along with it.
+    records of type 23 count, and every one of them does. AES-GCM adds a tag of 16 bytes to the message. TLS
+    1.2 puts an explicit nonce of 8 bytes before it. TLS 1.3 encrypts the real content type, one byte, along
+    with it.
 
     Time: 15 minutes. Source: RFC 8446 section 5.2, RFC 5288 section 3. Notebook: 05_plaintext_or_tls.
     """

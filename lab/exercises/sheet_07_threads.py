@@ -1,19 +1,20 @@
 """Sheet 07: one silent reader must not freeze the room.
 
 Notebook: 07_threads. A member is an object with ``name``, ``pending`` (a bytearray: the bytes still to be
-sent to it) and ``send(data)``, which behaves like that of a non-blocking socket: it sends what fits now and
-returns the number of bytes sent; it raises BlockingIOError if nothing fits, and another OSError if the member
-is gone. ``sendall`` exists too: it waits until everything has been sent, however long that takes.
+sent to it) and ``send(data)``, which behaves like that of a non-blocking socket: it sends some of the bytes
+and returns how many; it raises BlockingIOError if nothing more fits now, and another OSError if the member is
+gone. ``sendall`` exists too: it waits until everything has been sent, however long that takes.
 """
 
 
 def broadcast(message, members, limit):
     """Send ``message`` (bytes) to every member without waiting; return the names of those to drop, as a list.
 
-    Each member gets its bytes complete and in order: first what was pending, then this message. What does not
-    fit now stays in its ``pending``. Drop members that are gone, and those with more than ``limit`` bytes
-    pending afterwards. Whatever happens to one of them, all others get the message. Do not change ``members``
-    itself.
+    Each member gets its bytes complete and in order: first what was pending, then this message. Call ``send``
+    until all is sent or it raises BlockingIOError: a small number does not mean that nothing more fits. What
+    does not fit now stays in its ``pending``. Drop members that are gone, and those with more than ``limit``
+    bytes pending afterwards. Whatever happens to one of them, all others get the message. Do not change
+    ``members`` itself.
 
     Time: 40 minutes. Source: RFC 9293 section 3.8.6. Notebook: 07_threads.
     """

@@ -11,7 +11,8 @@ def reassemble(segments):
     ``segments`` are those of one direction in the order in which they were recorded, beginning with its SYN.
     The bytes received first are kept: a later segment adds only new ones. Sequence numbers wrap around. Never
     make up what was not recorded: "data" continues after a hole, and "gaps" holds (offset, length) for each
-    hole: where in "data" the missing bytes belong, and how many there are.
+    hole: where in "data" the missing bytes belong, and how many there are. Only payload that follows shows a
+    hole: none is reported at the end.
 
     Time: 45 minutes. Source: RFC 9293 section 3.10.7.4. Notebook: 06_bad_weather.
     """
@@ -35,11 +36,12 @@ def reassemble(segments):
 
 
 def find_retransmissions(segments):
-    """Return the frame numbers of all segments whose bytes the recording has already shown.
+    """Return the frame numbers of all segments whose sequence numbers the recording has already shown.
 
     ``segments`` are all segments of one connection, in both directions, in the order of the recording,
-    beginning with the SYNs. Only segments with payload count. A late segment that fills a hole brings new
-    bytes, and so does one that continues past the old ones.
+    beginning with the SYNs. Only segments with payload count, and of these every byte's number must have been
+    shown. A late segment that fills a hole brings new bytes, and so does one that continues past the old
+    ones.
 
     Time: 25 minutes. Source: RFC 9293 section 3.8.1. Notebook: 06_bad_weather.
     """
