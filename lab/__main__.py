@@ -33,6 +33,7 @@ EVERYONE = {
     "room": "the report's room on a LAN of its own, recorded: windows, a script, a shell",
     "dissect": "what a capture says: flows, handshakes, streams, one frame bit by bit",
     "report": "one self-contained page about a capture, or a plaintext and TLS pair",
+    "site": "write the course as a web site, without answers",
     "package": "make the chat client one file to hand out",
     "doctor": "check this machine: one line a fault, each with its fix",
     "test": "run the kit's tests (arguments after it go to pytest)",

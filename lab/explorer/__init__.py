@@ -7,6 +7,8 @@
     page      puts all of it, the style sheet and the script into one HTML file
     web/      the script, as modules; the style sheet; the templates
 
+``course_site`` makes a web site of the notebooks, the sheets and these pages.
+
 The page needs no network and no server. Python decides what a byte means, with ``dissect_frame``; the script only
 shows it, and evaluates display filters.
 """
