@@ -173,15 +173,18 @@ def _with_own_loop(ask: Callable[[], Rows]) -> Rows:
     """Call ``ask`` with an event loop of this thread's own."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
-        # The watcher that older Pythons use in threads may miss how a process ended and then reports 255, which pyshark
-        # takes for a crash of tshark. Python 3.12 uses this one by itself.
+    # The watcher that older Pythons use in threads may miss how a process ended and then reports 255, which pyshark
+    # takes for a crash of tshark. Python 3.12 uses this one by itself.
+    needs_watcher = sys.version_info < (3, 12) and hasattr(os, "pidfd_open")
+    if needs_watcher:
         watcher = asyncio.PidfdChildWatcher()
         watcher.attach_loop(loop)
         asyncio.set_child_watcher(watcher)
     try:
         return ask()
     finally:
+        if needs_watcher:  # it is the whole process's, and of no use without this loop: put Python's own back
+            asyncio.set_child_watcher(asyncio.ThreadedChildWatcher())
         loop.close()
 
 

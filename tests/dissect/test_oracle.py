@@ -110,3 +110,18 @@ def test_pyshark_answers_every_time(times):
 
     path = CAPTURES / "report-frame-1193.pcapng"
     assert [len(pyshark_rows(path)) for _ in range(times)] == [1] * times
+
+
+@pytest.mark.tshark
+@needs_pyshark
+def test_pyshark_leaves_asyncio_as_it_was():
+    """Processes that somebody else waits for with asyncio, as a notebook may, still end for them."""
+
+    async def end() -> int:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+        return await process.wait()
+
+    oracle.pyshark_rows(CAPTURES / "report-frame-1193.pcapng")
+    loop = asyncio.new_event_loop()
+    assert loop.run_until_complete(end()) == 0
+    loop.close()
