@@ -9,7 +9,7 @@ import re
 import pytest
 
 from lab.exercises.checks.tasks import facts
-from tests.support import ROOT, copy_kit, only, read_cells, read_notebook, run_notebook
+from tests.support import ROOT, copy_kit, read_cells, read_notebook, run_notebook
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_LINES = 8  # of code in a cell; anything longer is a function in lab/, with a test
@@ -26,7 +26,8 @@ def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
-@pytest.mark.parametrize("name", only(NAMES, "01_first_look.ipynb"))
+@pytest.mark.maintainers
+@pytest.mark.parametrize("name", NAMES)
 def test_it_runs_with_a_recording_of_today(name, copy):
     notebook = read_notebook(ROOT / "notebooks" / name)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]

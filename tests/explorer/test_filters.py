@@ -147,7 +147,7 @@ def with_keys() -> list:
 
 
 @pytest.mark.parametrize(
-    ("path", "keys"), [pytest.param(*one.values[0], marks=one.marks) for one in some_of(with_keys(), 6)]
+    ("path", "keys"), [pytest.param(*one.values[0], marks=one.marks) for one in some_of(with_keys(), 12)]
 )
 def test_a_filter_selects_what_tshark_selects(tab, tmp_path, path, keys):
     filters = generated(SHIPPED.index(path))

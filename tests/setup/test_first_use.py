@@ -188,6 +188,7 @@ def test_every_package_of_the_lock_has_hashes_and_no_place():
         assert not re.search(r"://|@|--(index|find-links|extra|trusted)", entry), entry
 
 
+@pytest.mark.maintainers
 def test_what_the_lock_names_is_installed_and_not_the_newest(kit_with_pip):
     make_wheel(kit_with_pip.parent, "2")
     done = run(kit_with_pip)
