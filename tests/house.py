@@ -26,6 +26,7 @@ MOST_WALK_FUNCTIONS, MOST_WALK_LINES = 15, 750
 ACCOUNT = {
     "with everything that the kit did before the rebuilding": 19_000,
     "what the repairs before it added": 2_244,
+    "the measures, recordings and tasks that the course gained": 900,
     "the explorer": 820,
 }
 TABLE_OF_DATA = "# A table of data."

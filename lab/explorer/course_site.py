@@ -21,6 +21,7 @@ from lab.setup.paths import ROOT
 
 LINK = re.compile(r'href="(?!#|https?:)([^"#]+)(#[^"]*)?"')
 LEFT_OUT = (".*", "mine", "demo", "__pycache__", "dist")  # of the copy that the notebooks run in
+SHIPPED = ("", "chat", "lessons", "paced")  # folders of captures/
 LONGEST_CELL_S = 100
 Say = Callable[[str], None]
 FindEntry = Callable[[Path], Entry | None]  # a capture's entry in the manifest beside it
@@ -41,9 +42,9 @@ def make_site(folder: Path, find_entry: FindEntry, say: Say) -> None:
             _write(folder / "notebooks" / f"{path.stem}.html", titles[path], body)
     for path in captures:
         say(f"  a page for {path.name}")
-        (folder / "captures").mkdir(parents=True, exist_ok=True)
-        page = make_page([(path, find_entry(path))], tuple(_keys(path)))
-        (folder / "captures" / f"{path.stem}.html").write_text(page, encoding="utf-8")
+        target = folder / capture_page(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(make_page([(path, find_entry(path))], tuple(_keys(path))), encoding="utf-8")
     for path in linked:
         text = markupsafe.Markup("<h1>{}</h1><pre>{}</pre>")
         _write(
@@ -85,15 +86,19 @@ def source_page(path: Path) -> str:
     return "sources/" + "-".join(path.relative_to(ROOT).parts) + ".html"
 
 
+def capture_page(path: Path) -> str:
+    """Return where the explorer's page of a recording stands in the site."""
+    return path.relative_to(ROOT).with_suffix(".html").as_posix()
+
+
 def title_of(notebook: Path) -> str:
     found = re.search(r'"# (.*?)(\\n)?"', notebook.read_text(encoding="utf-8"))
     return found[1] if found else notebook.stem
 
 
 def _captures() -> Iterator[Path]:
-    for name in ("chat", "lessons"):
-        yield from (ROOT / "captures" / name).glob("*.pcapng")
-    yield from (ROOT / "captures").glob("*.pcapng")
+    for folder in (ROOT / "captures" / name for name in SHIPPED):
+        yield from folder.glob("*.pcapng")
 
 
 def _keys(capture: Path) -> Iterator[bytes]:
@@ -122,7 +127,7 @@ def _index(titles: dict[Path, str], captures: list[Path], linked: set[Path]) -> 
             "Exercises",
             [(source_page(path), path.name) for path in sorted(linked) if "exercises" in path.parts],
         ),
-        _list("Recordings", [(f"captures/{path.stem}.html", path.name) for path in captures]),
+        _list("Recordings", [(capture_page(path), "/".join(path.parts[-2:])) for path in captures]),
     ]
     body = markupsafe.Markup("\n").join(parts)
     return render("site.html", title="A packet-capture lab", body=body, style=read_style(), home="")

@@ -7,9 +7,9 @@ import pytest
 from lab.dissect import dissect_frame, read_capture
 from lab.explorer.data import SHAPE, capture_data
 from lab.exposure.chat_fields import name_parts
+from tests.explorer.pages import SHIPPED
 from tests.support import CAPTURES, some_of
 
-SHIPPED = sorted(CAPTURES.rglob("*.pcapng"))
 CHAT = CAPTURES / "chat"
 
 

@@ -12,6 +12,7 @@ from lab.dissect import oracle
 from lab.dissect.tcp.analysis import LABELS
 from lab.explorer.data import capture_data
 from lab.explorer.page import WEB, join_modules
+from tests.explorer.pages import SHIPPED
 from tests.support import CAPTURES, some_of
 
 pytestmark = pytest.mark.tshark
@@ -66,7 +67,6 @@ tls.handshake.ciphersuite == 0x1301
 tls.handshake.extensions_server_name == "chat.lab.test"
 """
 JUDGEMENTS = [f"tcp.analysis.{name}" for name in LABELS]
-SHIPPED = sorted(CAPTURES.rglob("*.pcapng"))
 # Prints, in one pass of tshark, the frames that each of the filters in the file $FILTERS lets through.
 LISTENERS = """
 for filter in io.lines(os.getenv("FILTERS")) do
