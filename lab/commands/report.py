@@ -1,7 +1,7 @@
-"""``python3 lab report FILE [SECOND] [--keys FILE] [--out PAGE] [--open]``: a page on which every byte answers.
+"""``python3 lab report FILE [SECOND] [--keys FILE] [--out PAGE] [--open]``: a page that explains every byte.
 
 The page is one file that needs no network: frames, fields, bytes, streams and display filters, and a summary that needs
-no script either. Where a ``manifest.json`` beside a capture knows it (by its SHA-256), it is scored as well.
+no script either. A capture that the ``manifest.json`` beside it lists (by SHA-256) is also scored.
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ def main(argv: list[str] | None = None) -> int:
     parser = command_line("report", "One self-contained page about captures.")
     parser.add_argument("captures", type=Path, nargs="+", metavar="CAPTURE", help="pcap or pcapng files")
     add = parser.add_argument
+    keys = "a TLS key log; the page opens locked, but holds in plaintext whatever the keys open"
     add("-o", "--out", "--output", type=Path, default=Path("report.html"), help="default: %(default)s")
-    add("--keys", type=Path, metavar="FILE", help="a TLS key log; the page opens locked all the same")
+    add("--keys", type=Path, metavar="FILE", help=keys)
     add("--open", action="store_true", help="open the page in a browser")
     options = parser.parse_args(argv)
 
     from lab.dissect.files.capture_file import CaptureError, read_frames
 
+    inputs = {path.resolve() for path in (*options.captures, *filter(None, [options.keys]))}
+    if options.out.resolve() in inputs:
+        return refuse("report", f"{options.out} is one of the files to read: choose another --out")
     try:
         for path in options.captures:
             if cut := read_frames(path).truncated:
@@ -61,7 +65,9 @@ def make_page(captures: list[Path], keys: Path | None = None) -> str:
     key_logs: tuple[bytes, ...] = ()
     if keys:
         with keys.open("rb") as file:
-            key_logs = (file.read(LARGEST_KEY_LOG),)
+            key_logs = (file.read(LARGEST_KEY_LOG + 1),)
+        if len(key_logs[0]) > LARGEST_KEY_LOG:
+            raise OSError(0, f"longer than {LARGEST_KEY_LOG >> 20} MiB, which no key log is", str(keys))
     return page.make_page([(path, manifest_entry(path)) for path in captures], key_logs)
 
 

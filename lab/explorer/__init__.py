@@ -1,4 +1,4 @@
-"""The explorer: a page on which every byte of a capture answers.
+"""The explorer: a page that explains every byte of a capture.
 
     data      a capture as plain data: frames, fields, streams, what the keys open
     opened    what is inside a TLS record, once the keys have opened it

@@ -7,7 +7,7 @@ What repeats is stored once and referred to by its place in a list:
     phrases   (text, meaning) of a field, as two places in ``words``
 
 A frame is then a shape and one phrase for each of the shape's fields. The bytes of all frames are one run in base64.
-``inner`` holds what the keys open, in the same form: the page shows it only when it is asked to.
+``inner`` holds in plaintext what the keys open, in the same form; "locked" only hides it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ LONGEST_TEXT = 2_000  # characters of one field's text; the bytes are all there
 
 
 class Interned:
-    """A list without repetitions: ``place(item)`` is where it stands."""
+    """A list without repetitions: ``place(item)`` returns its index, adding it if it is new."""
 
     def __init__(self) -> None:
         self._places: dict[Any, int] = {}
@@ -70,7 +70,7 @@ class _Book:
         return self.words.place(text)
 
     def tree(self, root: Field) -> list[Any]:
-        """Return [shape, phrases] of what is below a field, in the order in which it is read."""
+        """Return [shape, phrases] of everything below a field, parents first."""
         shape: list[int] = []
         phrases: list[int] = []
 
@@ -79,7 +79,7 @@ class _Book:
             shape.extend((depth, one.bit_start, one.bit_length))
             shape.extend(map(self.word, (one.name, one.key, one.source)))
             text = one.text if len(one.text) <= LONGEST_TEXT else one.text[:LONGEST_TEXT] + " ..."
-            phrases.append(self.phrases.place((self.word(text), self.word(meaning))))
+            phrases.append(self.phrases.place((self.word(printable(text)), self.word(printable(meaning)))))
             for child in one.children:
                 add(child, depth + 1, meaning)
 
@@ -138,14 +138,18 @@ def _ends(tree: Field) -> tuple[str, str]:
     """Return the innermost addresses of a frame, with ports where there are some."""
     ends = ["", ""]
     for protocol in tree.children:
-        found = [protocol.find(f"{protocol.key}.{end}") for end in END_NAMES.get(protocol.key, ())]
+        keys = [f"{protocol.key}.{end}" for end in END_NAMES.get(protocol.key, ())]
+        known = {field.key: field for field in protocol.walk()}
+        if not keys or any(key not in known for key in keys):
+            continue  # no addresses, or the frame was cut off before them
+        found = [known[key] for key in keys]
         if protocol.key in ("tcp", "udp"):
             ends = [
                 f"[{end}]:{port.value}" if ":" in end else f"{end}:{port.value}"
                 for end, port in zip(ends, found, strict=True)
             ]
-        elif found:
-            ends = [one.text for one in found]
+        else:
+            ends = [field.text for field in found]
     return ends[0], ends[1]
 
 
@@ -156,9 +160,9 @@ def _protocol(tree: Field) -> str:
 
 def _info(tree: Field, segments: Segments, row: int | None) -> str:
     """Return a line about a frame: what the payload says if it can be read, otherwise what the header says."""
-    last = tree.children[-1] if tree.children else tree
+    last = next((one for one in reversed(tree.children) if one.name != "Padding"), tree)
     if last.name.startswith("Chat"):
-        return " | ".join(one.text for one in last.children)
+        return printable(" | ".join(one.text for one in last.children)[:LONGEST_TEXT])
     if last.key == "tls":
         return ", ".join(_record_names(last))
     return printable(segments.info(row)) if row is not None else last.text or last.name
@@ -179,18 +183,24 @@ def _analysis(flows: list[Flow]) -> dict[str, list[str]]:
 
 
 def _flow_data(flow: Flow) -> Data:
-    """Return a flow's ends and what each side wrote: ``[way, frame, first byte in it, length]`` in order of arrival."""
+    """Return a flow's ends and what each side wrote, in stream order.
+
+    A piece is [way, frame, first byte in it, length, bytes missing before it]; a gap at the end has frame 0.
+    ``excluded`` says what was left out: [way, frame, length, reason].
+    """
     segments, pieces = flow.segments, []
     offsets = segments.payload_offset - segments.capture.offset[segments.number - 1]
     for way, stream in enumerate((flow.from_initiator, flow.from_responder)):
         gaps = {gap.offset: gap.length for gap in stream.gaps}
+        delivered = -1  # a piece that overtook others waits for them
         for piece in stream.pieces:
+            delivered = max(delivered, piece.row)
             missing = gaps.pop(piece.offset, 0)
             start = int(offsets[piece.row]) + piece.start
-            pieces.append([piece.row, way, piece.frame_number, start, piece.length, missing])
+            pieces.append([delivered, way, piece.frame_number, start, piece.length, missing])
         pieces += [[len(segments), way, 0, 0, 0, missing] for missing in gaps.values()]
     excluded = [
-        [way, one.frame_number, int(offsets[one.row]) + one.start, one.length, one.reason]
+        [way, one.frame_number, one.length, one.reason]
         for way, stream in enumerate((flow.from_initiator, flow.from_responder))
         for one in stream.excluded
     ]
@@ -236,16 +246,20 @@ def _records(sessions: list[TlsSession | None], book: _Book) -> tuple[list[Any],
 def said_data(intercept: Intercept, segments: Segments) -> list[Data]:
     """Return the lines of the conversation, read or not, and the frames in which the copies left the server.
 
-    A copy is the first payload to a recipient that follows the line: the best that can be said where nothing can be read.
+    A copy is the first payload to a recipient that follows the line: the best guess when nothing can be read.
     """
     payloads: dict[str, list[tuple[int, int]]] = defaultdict(list)  # by receiver: (time, frame)
     for row in (segments.payload_length > 0).nonzero()[0].tolist():
-        address, port = segments.endpoint(row, destination=True)
-        payloads[f"{address}:{port}"].append((int(segments.time_ns[row]), int(segments.number[row])))
+        to = str(segments.endpoint(row, destination=True))
+        payloads[to].append((int(segments.time_ns[row]), int(segments.number[row])))
+    for times in payloads.values():
+        times.sort()  # in a file they may run backwards
     found = []
     for message in intercept.said:
-        copies = (bisect_right(payloads[to], (message.time_ns, message.frame)) for to in message.recipients)
-        later = [payloads[to][place:][:1] for to, place in zip(message.recipients, copies, strict=True)]
+        places = [bisect_right(payloads[to], (message.time_ns, message.frame)) for to in message.recipients]
+        later = [
+            payloads[to][place : place + 1] for to, place in zip(message.recipients, places, strict=True)
+        ]
         text = None if message.text is None else printable(message.text)
         line = {"frame": message.frame, "who": printable(message.who or message.endpoint), "text": text}
         found.append(

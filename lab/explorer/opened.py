@@ -2,6 +2,7 @@
 
 from lab.dissect.fields.tls import dissect_handshake
 from lab.dissect.fields.tree import Cursor, Field, layer
+from lab.dissect.tls import names
 from lab.dissect.tls.direction import TAG
 from lab.dissect.tls.messages import OpenRecord
 from lab.dissect.tls.records import ALERT, APPLICATION_DATA, HANDSHAKE
@@ -19,10 +20,13 @@ def handshake_types(one: OpenRecord) -> list[int]:
 
 
 def _messages(cursor: Cursor) -> list[Field]:
-    """Return the handshake messages in some bytes."""
+    """Take the handshake messages that are whole; a part of one is left."""
     fields = []
-    while cursor.left >= 4:
-        fields.append(dissect_handshake(cursor))
+    while cursor.left >= 4 and cursor.data[cursor.byte] in names.HANDSHAKES:
+        size = int.from_bytes(cursor.data[cursor.byte + 1 : cursor.byte + 4], "big")
+        if size > cursor.left - 4:
+            break
+        fields.append(dissect_handshake(cursor.part(4 + size)))
     return fields
 
 
@@ -55,7 +59,9 @@ def opened_tree(one: OpenRecord, is_tls_13: bool) -> tuple[bytes, Field]:
             for field, part in zip(fields, named[1], strict=True):
                 field.text = part.text
     if cursor.left:
-        fields.append(cursor.rest("Content", "A part of a message that began in an earlier record, or data."))
+        fields.append(
+            cursor.rest("Content", "Data, or a part of a handshake message that spans several records.")
+        )
     cursor.end = len(content)
     if is_tls_13:
         meaning = "The true content type: on the wire every protected record says 23."

@@ -128,7 +128,7 @@ def _handshake(segments: Segments, flow: Flow) -> list[tuple[int, str, str]]:
     shake, rows = flow.handshake, []
     for number in (shake.syn, shake.syn_ack, shake.ack) if shake else ():
         row = int((segments.number == number).argmax())
-        rows.append((int(segments.number[row]), "{}:{}".format(*segments.endpoint(row)), segments.info(row)))
+        rows.append((int(segments.number[row]), str(segments.endpoint(row)), segments.info(row)))
     return rows
 
 

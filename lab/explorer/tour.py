@@ -9,6 +9,7 @@ from lab.dissect.tcp.segments import FIN, RST
 from lab.dissect.text import counted, printable
 from lab.exposure.intercept import Intercept
 
+LONGEST_QUOTE = 80  # characters
 Step = dict[str, Any]  # frame, title, text
 
 
@@ -52,14 +53,16 @@ def _handshake(flow: Flow) -> list[Step]:
 
 
 def _first_payload(flow: Flow) -> list[Step]:
-    if not len(flow.from_initiator):
+    streams = [stream for stream in (flow.from_initiator, flow.from_responder) if len(stream)]
+    if not streams:
         return []
-    piece = flow.from_initiator.pieces[0]
-    data = flow.from_initiator.data[: piece.length]
-    if data[:2] == b"\x16\x03":
+    stream = min(streams, key=lambda one: one.pieces[0].row)
+    piece = stream.pieces[0]
+    data = stream.data[: piece.length]
+    if data[:2] == b"\x16\x03" and data[5:6] == b"\x01":
         text = f"A TLS ClientHello of {counted(len(data), 'byte')}: what the client supports, in the clear."
-        return [_step(piece.frame_number, "The first payload: a hello", text)]
-    text = f"{counted(len(data), 'byte')} that anybody on the path reads: {printable(data.decode(errors='replace'))}"
+        return [_step(piece.frame_number, "The first payload: a ClientHello", text)]
+    text = f"{counted(len(data), 'byte')}, which anyone on the path can read: {_quote(data.decode(errors='replace'))}"
     return [_step(piece.frame_number, "The first payload", text)]
 
 
@@ -70,15 +73,21 @@ def _first_line(intercept: Intercept) -> list[Step]:
         return []
     speaker = message.who or message.endpoint
     if message.text is not None:
-        said = f"{printable(speaker)} says: {printable(message.text)}"
+        said = f"{printable(speaker)} says: {_quote(message.text)}"
     else:
-        said = f"{speaker} says something of {counted(message.length, 'byte')}. It cannot be read."
+        said = (
+            f"{printable(speaker)} sends a line of {counted(message.length, 'byte')}, which cannot be read."
+        )
     steps = [_step(message.frame, "The first words", said)]
     if message.recipients:
         to = ", ".join(message.recipients)
-        text = f"The server sends a copy to {to}. Who hears whom shows even where nothing can be read."
+        text = f"The server sends a copy to {to}. Who hears whom is visible even where nothing can be read."
         steps.append(_step(message.frame, "Who gets them", text))
     return steps
+
+
+def _quote(text: str) -> str:
+    return printable(text[:LONGEST_QUOTE]) + (" ..." if len(text) > LONGEST_QUOTE else "")
 
 
 def _end(flow: Flow) -> list[Step]:

@@ -118,3 +118,11 @@ def test_one_is_singular_and_more_are_plural(tmp_path):
     assert finding("x", Intercept([Message(1, 0, "a:1", "say", 2, b"hi", text="hi")])).endswith(
         "1 of 1 line."
     )
+
+
+def test_a_file_that_is_read_is_never_written(tmp_path, capsys):
+    shutil.copy(CHAT / "plain.pcapng", tmp_path / "x.pcapng")
+    before = (tmp_path / "x.pcapng").read_bytes()
+    assert report.main([str(tmp_path / "x.pcapng"), "-o", str(tmp_path / "x.pcapng")]) == 2
+    assert "choose another --out" in capsys.readouterr().err
+    assert (tmp_path / "x.pcapng").read_bytes() == before

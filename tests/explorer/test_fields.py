@@ -7,6 +7,7 @@ import pytest
 from lab.dissect import dissect_frame, read_capture
 from lab.explorer.data import SHAPE, capture_data
 from lab.exposure.chat_fields import name_parts
+from tests.dissect import packets
 from tests.explorer.pages import SHIPPED
 from tests.support import CAPTURES, some_of
 
@@ -70,3 +71,45 @@ def test_the_page_shows_the_leaves_of_dissect_frame(open_page, name):
             if not one.children
         ]
         assert shown == leaves
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_frame_that_was_cut_anywhere_has_a_page(tmp_path, version):
+    ends = ("10.0.0.1", "10.0.0.2") if version == 4 else ("2001:db8::1", "2001:db8::2")
+    segment = packets.tcp(*ends, 40000, 9898, 1, 1, packets.PSH | packets.ACK, payload=b"hello")
+    frame = packets.link(packets.ETHERNET, (packets.ipv4 if version == 4 else packets.ipv6)(*ends, segment))
+    cut = [(number, frame[:number], len(frame)) for number in range(1, len(frame) + 1)]
+    (tmp_path / "cut.pcap").write_bytes(packets.pcap(cut))
+    data = capture_data(tmp_path / "cut.pcap")
+    assert len(data["lengths"]) == len(frame)
+    last = data["words"][data["frames"]["from"][-1]]
+    assert last == ("10.0.0.1:40000" if version == 4 else "[2001:db8::1]:40000")
+
+
+def test_every_message_of_a_record_is_read():
+    """A server of TLS 1.2 puts its hello, certificate, key exchange and done into one record, or into a few."""
+    data = capture_data(CHAT / "tls12.pcapng", keys_of(CHAT / "tls12.pcapng"))
+    kinds = [kind for *_, some in data["records"] for kind in some]
+    assert {1, 2, 11, 12, 14} <= set(kinds)
+    opened = capture_data(CHAT / "tls13.pcapng", keys_of(CHAT / "tls13.pcapng"))["inner"]
+    assert {8, 11, 15, 20} <= {
+        kind for records in opened.values() for record in records for kind in record[4]
+    }
+
+
+def test_a_stream_is_shown_in_its_own_order(tmp_path):
+    """A segment that overtook another waits for it, as in the receiver."""
+    ends, frames = ("10.0.0.1", "10.0.0.2"), []
+    pieces = [
+        (packets.SYN, 0, b""),
+        (packets.ACK, 1, b"one "),
+        (packets.ACK, 9, b"three"),
+        (packets.ACK, 5, b"two "),
+    ]
+    for number, (flags, seq, payload) in enumerate(pieces):
+        segment = packets.tcp(*ends, 40000, 9898, seq, 1, flags, payload=payload)
+        frame = packets.link(packets.ETHERNET, packets.ipv4(*ends, segment))
+        frames.append((number * 1000, frame, len(frame)))
+    (tmp_path / "x.pcap").write_bytes(packets.pcap(frames))
+    [flow] = capture_data(tmp_path / "x.pcap")["flows"]
+    assert [frame for _, frame, *_ in flow["pieces"]] == [2, 4, 3]

@@ -11,7 +11,7 @@ import pytest
 from lab.dissect import oracle
 from lab.dissect.tcp.analysis import LABELS
 from lab.explorer.data import capture_data
-from lab.explorer.page import WEB, join_modules
+from lab.explorer.page import WEB, join_modules, read_style
 from tests.explorer.pages import SHIPPED
 from tests.support import CAPTURES, some_of
 
@@ -166,6 +166,9 @@ def test_a_filter_selects_what_tshark_selects(tab, tmp_path, path, keys):
         ("tcp && ", "expected a field, not the end", 8),
         ('tcp.len == "x"', "x is not a number or an address", 12),
         ("ip.src == 300.1.1.1", "300.1.1.1 is not an IPv4 address", 11),
+        ("ip.src == 10..1.2", "10..1.2 is not an IPv4 address", 11),
+        ("ipv6.src == abc", "abc is not an IPv6 address", 13),
+        ("eth.src == 1:2", "1:2 is not a MAC address", 12),
         ("tcp == 1", "this field has no value: leave out the relation", 8),
         ("frame contains hello", "hello is not a text in double quotes or bytes as 68:69", 16),
         ('frame contains "hello', 'cannot read "', 16),
@@ -192,4 +195,5 @@ def test_no_module_is_long_and_no_name_is_used_twice():
         for name in re.findall(r"^(?:export )?(?:const|let|class|function) (\w+)", source, re.M)
     ]
     assert len(names) > 50 and len(names) == len(set(names))
+    assert not re.search(r"</|<!--", join_modules("page.js") + read_style())  # either would end the element
     assert not re.search(r"^(import|export) ", join_modules("page.js"), re.M)

@@ -37,7 +37,8 @@ def test_a_frame_is_chosen_by_keyboard_and_its_bytes_answer(open_page):
     tab.focus(".frames")
     for key in ("ArrowDown", "ArrowDown", "ArrowDown"):
         tab.keyboard.press(key)
-    assert chosen(tab) == 4 and tab.url.endswith("#frame-4")
+    assert chosen(tab) == 4
+    tab.wait_for_url("**#frame-4")
     tab.keyboard.press("End")
     assert chosen(tab) == len(read_capture(PLAIN))
     tab.keyboard.press("Home")
@@ -108,9 +109,7 @@ def test_gaps_and_repetitions_are_said(open_page):
     assert "bytes left out (duplicate)" in tab.inner_text(".stream")
     tab.click("[data-view=frames]")
     tab.fill("#filter", "tcp.analysis.retransmission")
-    assert "[retransmission]" in tab.locator(
-        "[data-frame]"
-    ).first.inner_text() or "retransmission" in tab.inner_text(".rows")
+    assert "retransmission" in tab.locator("[data-frame]").first.inner_text()
 
 
 def test_both_recordings_show_where_a_line_went(open_page):
@@ -139,7 +138,7 @@ def test_the_tour_walks_by_keyboard_from_the_handshake_to_the_end(open_page):
     tab.keyboard.press("p")
     assert tab.inner_text(".tour h2") == titles[-2]
     tab.keyboard.press("l")
-    assert tab.evaluate("getComputedStyle(document.querySelector('.explorer')).fontSize") > "20px"
+    assert tab.evaluate("parseFloat(getComputedStyle(document.querySelector('.explorer')).fontSize)") > 20
     tab.keyboard.press("?")
     assert tab.locator("dialog[open]").is_visible()
 

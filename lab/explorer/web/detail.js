@@ -1,7 +1,8 @@
 // One frame: its fields as a tree, its bytes, and what the chosen field or byte means.
 
 import { asText, covers } from "./capture.js";
-import { bitDiagram, layerOf, make, scrollWithin, sourceLink } from "./elements.js";
+import { layerOf, make, scrollWithin } from "./elements.js";
+import { explainField } from "./meaning.js";
 
 const MOST_BYTES = 2048; // of a frame, shown at first
 
@@ -33,12 +34,15 @@ export class Detail {
       this.tabs,
       make("div", { class: "panes" }, this.tree, make("div", { class: "side" }, this.bytes, this.meaning)),
     );
+    this.source = { fields: [], bytes: new Uint8Array() };
+    this.chosen = this.byte = null;
     this.open = new Set(); // paths of fields whose children are shown; kept from frame to frame
     this.closed = new Set();
   }
 
   /** @param {import("./capture.js").Capture} capture @param {number} number */
   show(capture, number) {
+    if (!number) return this.clear();
     const frame = { title: `Frame ${number}`, fields: capture.fields(number), bytes: capture.bytes(number) };
     this.sources = [frame, ...capture.opened(number)];
     this.tabs.replaceChildren(
@@ -50,12 +54,21 @@ export class Detail {
     this.showSource(0);
   }
 
+  /** Show nothing: the recording has no frames. */
+  clear() {
+    this.sources = [{ title: "", fields: [], bytes: new Uint8Array() }];
+    this.tabs.replaceChildren();
+    this.tabs.hidden = true;
+    this.showSource(0);
+  }
+
   showSource(i) {
+    this.meaning.replaceChildren();
+    for (const box of [this.tree, this.bytes]) box.removeAttribute("aria-activedescendant");
     this.source = this.sources[i];
     [...this.tabs.children].forEach((tab, place) => tab.setAttribute("aria-pressed", String(place === i)));
     const { fields } = this.source;
     this.length = MOST_BYTES;
-    this.layers = this.source.bytes.length ? fields.filter(field => field.depth === 0) : [];
     this.chosen = this.byte = null;
     this.drawTree();
     this.drawBytes();
@@ -109,10 +122,12 @@ export class Detail {
 
   /** Open every field, or close all but the layers. */
   toggleAll() {
-    const groups = this.source.fields.filter(field => !field.isLeaf && field.depth),
+    const groups = this.source.fields.filter(field => !field.isLeaf),
       open = groups.some(field => !this.isOpen(field));
-    for (const { path } of groups) this.open[open ? "add" : "delete"](path);
-    if (open) for (const { path } of this.source.fields) this.closed.delete(path);
+    for (const { path, depth } of groups) {
+      if (open) this.open.add(path) && this.closed.delete(path);
+      else if (depth) this.open.delete(path);
+    }
     this.drawTree();
     this.choose(this.chosen ?? 0);
   }
@@ -127,6 +142,7 @@ export class Detail {
   }
 
   onTreeKey(event) {
+    if (!this.source.fields.length) return;
     const { fields } = this.source,
       place = this.chosen ?? 0,
       field = fields[place];
@@ -213,6 +229,7 @@ export class Detail {
   }
 
   onByteKey(event) {
+    if (!this.source.bytes.length) return;
     const step = {
       ArrowRight: 1,
       ArrowLeft: -1,
@@ -271,30 +288,11 @@ export class Detail {
 
   explain(place, byte = this.byte) {
     if (place === null || place === undefined) return;
-    const field = this.source.fields[place];
-    const first = Math.floor(field.firstBit / 8),
-      last = Math.floor((field.firstBit + field.bits - 1) / 8);
-    const where =
-      field.bits % 8 || field.firstBit % 8
-        ? `${bitDiagram(this.source.bytes, field)} (byte ${first})`
-        : field.bits
-          ? first === last
-            ? `byte ${first}`
-            : `bytes ${first} to ${last}`
-          : "no bytes";
-    const parts = [
-      make("p", { class: "path" }, make("strong", {}, field.path), ` ${field.text}`),
-      make("p", {}, field.meaning || "A group of the fields below it."),
-      make("p", { class: "place" }, where),
-    ];
-    if (field.source) parts[2].append(" | ", sourceLink(field.source));
     const shared = byte === null ? [] : this.fieldsAt(byte).filter(other => other !== place);
-    if (shared.length) {
-      const names = shared.map(other =>
-        make("button", { type: "button", onclick: () => this.choose(other, byte) }, this.source.fields[other].name),
-      );
-      parts.push(make("p", {}, "Also in this byte: ", ...names));
-    }
-    this.meaning.replaceChildren(...parts);
+    const choose = other => {
+      this.choose(other, byte);
+      this.bytes.focus();
+    };
+    this.meaning.replaceChildren(...explainField(this.source, place, shared, choose));
   }
 }

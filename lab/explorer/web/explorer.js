@@ -1,10 +1,11 @@
-// The explorer: puts the parts together. ``explore(root, captures)`` is all that a page or a widget calls.
+// The explorer: puts the parts together. ``new Explorer(root, captures)`` is all that a page needs.
 
 import { Capture } from "./capture.js";
 import { Detail } from "./detail.js";
 import { make } from "./elements.js";
 import { FilterError, readFilter } from "./filter.js";
 import { FrameList } from "./frames.js";
+import { makeHelp } from "./help.js";
 import { drawStream, drawTwin } from "./streams.js";
 
 const EXAMPLES = [
@@ -19,22 +20,9 @@ const EXAMPLES = [
   'chat.text contains "no"',
   "!(tcp.len == 0) && tcp.port == 9898",
 ];
-const KEYS = [
-  ["/", "to the filter"],
-  ["f", "to the frames"],
-  ["b", "to the bytes"],
-  ["t", "to the fields"],
-  ["up, down, page up, page down", "another frame, field or row of bytes"],
-  ["left, right", "close or open a field; the next byte"],
-  ["*", "in the fields: open all, close all"],
-  ["n, p", "the tour: next, back"],
-  ["u", "unlock or lock"],
-  ["l", "large type, for a projector"],
-  ["?", "this list"],
-];
 
 export class Explorer {
-  /** @param {HTMLElement} root @param {object[]} data one or two captures, as lab/explorer/data.py makes them
+  /** @param {HTMLElement} root @param {object[]} data one or more captures, as lab/explorer/data.py makes them
    * @param {HTMLElement | null} summary the part of the page that needs no script */
   constructor(root, data, summary = null) {
     this.root = root;
@@ -47,7 +35,9 @@ export class Explorer {
     if (data.length > 1) this.views.twin = make("section", { "aria-label": "Both recordings" });
     if (summary) this.views.summary = summary;
     root.classList.add("explorer");
-    root.replaceChildren(this.makeBar(), this.makeTour(), ...Object.values(this.views), this.makeHelp());
+    this.help = makeHelp();
+    this.note = make("p", { role: "status", class: "soft" }); // what is wrong with the recording
+    root.replaceChildren(this.makeBar(), this.note, this.makeTour(), ...Object.values(this.views), this.help);
     root.addEventListener("keydown", event => this.onKey(event));
     this.showCapture(0);
     this.showView("frames");
@@ -125,20 +115,6 @@ export class Explorer {
     return this.tour;
   }
 
-  makeHelp() {
-    const rows = KEYS.map(([key, what]) =>
-      make("tr", {}, make("th", { scope: "row" }, make("kbd", {}, key)), make("td", {}, what)),
-    );
-    this.help = make(
-      "dialog",
-      { "aria-label": "Keys" },
-      make("h2", {}, "Keys"),
-      make("table", {}, make("tbody", {}, ...rows)),
-      make("button", { type: "button", onclick: () => this.help.close() }, "Close"),
-    );
-    return this.help;
-  }
-
   // What a click or a key does
 
   showView(name) {
@@ -157,7 +133,10 @@ export class Explorer {
     this.flow = 0;
     this.applyFilter(this.input.value);
     if (!this.views.streams.hidden) this.drawStreams(0);
-    if (this.list.selected || this.capture.count) this.select(this.list.selected || 1);
+    if (this.step >= 0) this.showStep(-1);
+    this.note.textContent = [this.capture.data.truncated, ...this.capture.data.problems].filter(Boolean).join("; ");
+    if (this.capture.count) this.select(this.list.selected || 1);
+    else this.detail.show(this.capture, 0);
   }
 
   drawStreams(flow) {
@@ -191,9 +170,9 @@ export class Explorer {
     this.list.element.focus();
   }
 
-  /** @param {number} number of a frame; a number that there is not is ignored */
+  /** @param {number} number of a frame; ignored if there is no such frame */
   select(number) {
-    if (!(number >= 1 && number <= this.capture.count)) return;
+    if (!Number.isInteger(number) || number < 1 || number > this.capture.count) return;
     this.list.select(number);
     this.detail.show(this.capture, number);
     if (this.onSelect) this.onSelect(number);
@@ -273,18 +252,18 @@ export class Explorer {
   }
 
   onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT"].includes(event.target.tagName)) {
-      if (event.key === "Escape" && event.target === this.input) this.list.element.focus();
-      return;
-    }
+    if (event.key === "Escape" && event.target === this.input) return this.list.element.focus();
+    if (event.ctrlKey || event.metaKey || event.altKey || this.help.open) return;
+    if (["INPUT", "SELECT"].includes(event.target.tagName)) return;
+    const focus = element => {
+      this.showView("frames");
+      element.focus();
+    };
     const actions = {
-      "/": () => {
-        this.showView("frames");
-        this.input.focus();
-      },
-      f: () => this.list.element.focus(),
-      b: () => this.detail.bytes.focus(),
-      t: () => this.detail.tree.focus(),
+      "/": () => focus(this.input),
+      f: () => focus(this.list.element),
+      b: () => focus(this.detail.bytes),
+      t: () => focus(this.detail.tree),
       n: () => this.showStep(this.step + 1),
       p: () => this.step > 0 && this.showStep(this.step - 1),
       u: () => this.lock.hidden || this.toggleLock(),

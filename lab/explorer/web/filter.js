@@ -135,7 +135,8 @@ function literal(field, token, relation) {
   if (field.type === "address") {
     const [address, bits = "32"] = token.text.split("/");
     const parts = address.split(".").map(Number);
-    if (parts.length !== 4 || parts.some(part => !(part >= 0 && part <= 255)) || !(bits >= 0 && bits <= 32)) {
+    const isWritten = /^\d{1,3}(\.\d{1,3}){3}(\/\d{1,2})?$/.test(token.text);
+    if (!isWritten || parts.some(part => part > 255) || bits > 32) {
       throw wrong("an IPv4 address");
     }
     const size = 2 ** (32 - bits),
@@ -143,17 +144,32 @@ function literal(field, token, relation) {
     const wanted = parts.reduce((sum, part) => sum * 256 + part, 0);
     return value => Math.sign(block(value) - block(wanted));
   }
-  if (field.type === "mac" || field.type === "address6") {
-    if (!/^[0-9a-fA-F:.-]+$/.test(token.text)) throw wrong("an address");
-    if (!["==", "!="].includes(relation)) throw wrong("a value with an order here");
-    return order(token.text.toLowerCase().replaceAll("-", ":"));
+  if (field.type === "address6" || field.type === "mac") {
+    if (!["==", "!="].includes(relation))
+      throw new FilterError("an address here is equal or not: == or !=", token.place);
+    if (field.type === "mac") {
+      if (!/^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$/.test(token.text)) throw wrong("a MAC address");
+      return order(token.text.toLowerCase().replaceAll("-", ":"));
+    }
+    const wanted = address6(token.text);
+    if (!wanted) throw wrong("an IPv6 address");
+    return value => (address6(value) === wanted ? 0 : 1);
   }
   const number = /^(0x[0-9a-fA-F]+|\d+(\.\d+)?)$/.test(token.text) ? Number(token.text) : NaN;
   if (Number.isNaN(number) || (!Number.isInteger(number) && field.type !== "float")) throw wrong("a number");
   return order(number);
 }
 
-/** Wireshark's rules: one value that fits is enough, but "!=" wants every value to differ. */
+/** An IPv6 address in its one canonical form, or null. @param {string} text */
+function address6(text) {
+  try {
+    return new URL(`http://[${text}]/`).hostname;
+  } catch {
+    return null;
+  }
+}
+
+/** Wireshark's rules: one matching value is enough, but "!=" requires every value to differ. */
 function compare(values, relation, against) {
   const fits = {
     "==": sign => sign === 0,

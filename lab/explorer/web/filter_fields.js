@@ -122,15 +122,21 @@ export const FIELDS = Object.assign(Object.create(null), {
   "tls.handshake.extensions_server_name": { type: "string", keys: ["tls.handshake.extensions_server_name"] },
   "tls.handshake.ciphersuite": uint("tls.handshake.ciphersuite"),
   "chat.text": computed("string", (capture, number) => [
-    ...(capture.cell("protocol", number) === "Chat" ? [capture.cell("info", number)] : []),
+    ...(capture.cell("protocol", number) === "Chat" ? partsOf(capture.fields(number), "Chat") : []),
     ...capture
       .opened(number)
       .filter(one => one.type === 23)
-      .flatMap(one => one.fields)
-      .filter(field => field.depth === 1 && !["Content type", "Padding"].includes(field.name))
-      .map(field => field.text),
+      .flatMap(one => partsOf(one.fields, "Application Data")),
   ]),
 });
+
+/** The texts of a layer's named parts. */
+function partsOf(fields, layer) {
+  const unnamed = ["Content", "Content type", "Padding", "Data"];
+  return fields
+    .filter(field => field.depth === 1 && field.path.startsWith(layer) && !unnamed.includes(field.name))
+    .map(field => field.text);
+}
 
 function records(capture, number) {
   return capture.recordsOf.get(number) ?? [];
@@ -153,7 +159,8 @@ export function readValues(name, capture, number) {
   return field.keys.flatMap(key =>
     capture.places(number, key).map(place => {
       const { text, firstBit, bits } = capture.fieldAt(number, place);
-      if (["none", "string", "mac", "address6"].includes(field.type)) return text.toLowerCase();
+      if (["none", "string", "mac", "address6"].includes(field.type))
+        return ["mac", "address6"].includes(field.type) ? text.toLowerCase() : text;
       return numberAt(capture.bytes(number), firstBit, bits) * (field.scale ?? 1);
     }),
   );

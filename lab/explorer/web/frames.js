@@ -1,4 +1,4 @@
-// The frame list with its ladder: a row a frame, and an arrow from the lifeline of its sender to its receiver's.
+// The frame list with its ladder: one row per frame, with an arrow from the sender's lifeline to the receiver's.
 // Only the rows in view exist, so that 20,000 frames scroll as easily as twenty.
 
 import { layerOf, make } from "./elements.js";
@@ -40,7 +40,7 @@ export class FrameList {
     const names = COLUMNS.map(name => make("span", { role: "columnheader", class: className(name) }, name));
     const lanes = make(
       "span",
-      { role: "columnheader", class: "ladder", style: null },
+      { role: "columnheader", class: "ladder" },
       make("span", { class: "only-read" }, "Ladder"),
     );
     this.lanes.forEach((lane, i) => {
@@ -123,7 +123,7 @@ export class FrameList {
     const x = lane => lane * LANE + LANE / 2,
       width = this.lanes.length * LANE;
     const lines = this.lanes.map((_, i) => make("line", { class: "life", x1: x(i), x2: x(i), y1: 0, y2: 100 }));
-    const svg = make("svg", { width, height: "100%", "aria-hidden": "true", preserveAspectRatio: "none" }, ...lines);
+    const svg = make("svg", { width, height: "100%", "aria-hidden": "true" }, ...lines);
     if (from < 0 || to < 0) return svg;
     const middle = this.rowHeight / 2,
       way = Math.sign(x(to) - x(from)) || 1;
@@ -146,7 +146,7 @@ export class FrameList {
     this.selected = number;
     const place = this.numbers.indexOf(number);
     for (const [other, row] of this.drawn) row.setAttribute("aria-selected", String(other === place));
-    if (place < 0) return;
+    if (place < 0) return this.element.removeAttribute("aria-activedescendant");
     const height = this.rowHeight,
       top = place * height,
       room = this.element.clientHeight - 2 * height;
@@ -179,7 +179,7 @@ export class FrameList {
   }
 }
 
-/** The ends that have a lifeline, the busiest first found; the others share one. */
+/** The ends that have a lifeline, in order of appearance: all, or the busiest and one for the others. */
 function findLanes(capture) {
   const counts = new Map();
   for (let number = 1; number <= capture.count; number++) {
@@ -204,8 +204,8 @@ function shortName(lane, lanes) {
 }
 
 function split(end) {
-  const match = /^\[?([^\]]*?)\]?:(\d+)$/.exec(end);
-  return match ? [match[1], match[2]] : [end, ""];
+  const match = /^(?:\[(.+)\]|([\d.]+)):(\d+)$/.exec(end);
+  return match ? [match[1] ?? match[2], match[3]] : [end, ""];
 }
 
 function className(column) {

@@ -6,22 +6,30 @@ const root = document.getElementById("explorer"),
   data = JSON.parse(document.getElementById("captures").textContent);
 root.hidden = false;
 const page = new Explorer(root, data, document.getElementById("summary"));
-root.explorer = page;
 
+/** Follow #frame-17, #frame-2-17 (of the second recording) or #filter-TEXT. */
 function followAddress() {
-  const [, kind, value] = /^#(frame|filter)-(.*)$/.exec(location.hash) ?? [];
-  if (kind === "frame" && Number(value)) page.goTo(page.current, Number(value));
-  if (kind === "filter") {
-    page.showView("frames");
-    try {
-      page.setFilter(decodeURIComponent(value));
-    } catch {
-      page.setFilter(value); // not an encoded address
-    }
+  const frame = /^#frame-(?:(\d+)-)?(\d+)$/.exec(location.hash),
+    filter = /^#filter-(.*)$/s.exec(location.hash);
+  const side = Number(frame?.[1] ?? 1) - 1;
+  if (frame && page.captures[side]) page.goTo(side, Number(frame[2]));
+  if (!filter) return;
+  let text = filter[1];
+  try {
+    text = decodeURIComponent(text);
+  } catch {
+    // it is not encoded
   }
+  page.showView("frames");
+  page.setFilter(text);
 }
 
-page.onSelect = number => history.replaceState(null, "", `#frame-${number}`);
+let waiting = 0; // browsers refuse too many changes of the address
+page.onSelect = number => {
+  clearTimeout(waiting);
+  const side = page.current ? `${page.current + 1}-` : "";
+  waiting = setTimeout(() => history.replaceState(null, "", `#frame-${side}${number}`), 250);
+};
 document.body.addEventListener("keydown", event => event.target === document.body && page.onKey(event));
 addEventListener("hashchange", followAddress);
 followAddress();
