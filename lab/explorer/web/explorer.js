@@ -130,6 +130,7 @@ export class Explorer {
     this.current = i;
     this.files.forEach((button, place) => button.setAttribute("aria-pressed", String(place === i)));
     this.holder.replaceChildren(this.list.element);
+    this.list.redraw();
     this.flow = 0;
     this.applyFilter(this.input.value);
     if (!this.views.streams.hidden) this.drawStreams(0);
@@ -224,7 +225,7 @@ export class Explorer {
   toggleLarge() {
     const large = this.root.classList.toggle("large");
     this.root.querySelector(".large-button").setAttribute("aria-pressed", String(large));
-    this.list.show(this.list.numbers);
+    this.list.redraw();
   }
 
   /** @param {number} step of the tour; -1 ends it */

@@ -3,8 +3,7 @@
 
 import { layerOf, make } from "./elements.js";
 
-const MOST_LANES = 6,
-  LANE = 56; // lifelines; pixels between two
+const MOST_LANES = 6; // lifelines
 const SPARE_ROWS = 6; // made beyond the edges of what is in view
 const COLUMNS = ["No.", "Time (s)", "From", "To", "Protocol", "Length", "Info"];
 
@@ -16,7 +15,7 @@ export class FrameList {
     this.selected = 0;
     this.lanes = findLanes(capture);
     this.rows = make("div", { role: "rowgroup", class: "rows" });
-    this.head = make("div", { role: "rowgroup", class: "head" }, this.makeHead());
+    this.head = make("div", { role: "rowgroup", class: "head" });
     this.element = make(
       "div",
       {
@@ -32,7 +31,8 @@ export class FrameList {
       this.head,
       this.rows,
     );
-    this.show(Array.from({ length: capture.count }, (_, i) => i + 1));
+    this.numbers = Array.from({ length: capture.count }, (_, i) => i + 1);
+    this.redraw();
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
 
@@ -45,10 +45,10 @@ export class FrameList {
     );
     this.lanes.forEach((lane, i) => {
       const label = make("span", { class: "lane", title: lane }, shortName(lane, this.lanes));
-      label.style.left = `${i * LANE}px`;
+      label.style.left = `${i * this.laneWidth}px`;
       lanes.append(label);
     });
-    lanes.style.width = `${this.lanes.length * LANE}px`;
+    lanes.style.width = `${this.lanes.length * this.laneWidth}px`;
     return make("div", { role: "row", class: "row" }, ...names.slice(0, 4), lanes, ...names.slice(4));
   }
 
@@ -61,6 +61,16 @@ export class FrameList {
     this.element.scrollTop = 0;
     this.draw();
     if (numbers.includes(this.selected)) this.select(this.selected);
+  }
+
+  /** Draw everything anew: the type may have become larger. */
+  redraw() {
+    this.head.replaceChildren(this.makeHead());
+    this.show(this.numbers);
+  }
+
+  get laneWidth() {
+    return parseFloat(getComputedStyle(this.element).getPropertyValue("--lane")) || 56;
   }
 
   get rowHeight() {
@@ -120,8 +130,9 @@ export class FrameList {
   drawArrow(number, layer) {
     const from = this.laneOf(this.capture.cell("from", number)),
       to = this.laneOf(this.capture.cell("to", number));
-    const x = lane => lane * LANE + LANE / 2,
-      width = this.lanes.length * LANE;
+    const step = this.laneWidth,
+      x = lane => lane * step + step / 2,
+      width = this.lanes.length * step;
     const lines = this.lanes.map((_, i) => make("line", { class: "life", x1: x(i), x2: x(i), y1: 0, y2: 100 }));
     const svg = make("svg", { width, height: "100%", "aria-hidden": "true" }, ...lines);
     if (from < 0 || to < 0) return svg;
