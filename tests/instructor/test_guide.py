@@ -8,9 +8,12 @@ import sys
 
 import pytest
 
+from lab import dissect
+from lab.dissect.tcp.forwarding import delays
 from lab.exercises.checks import tasks as sheets
 from lab.exercises.checks.tasks import STUBS, module_name
 from lab.exposure import eavesdrop
+from lab.harness.manifest import read_manifest
 from lab.instructor import students_copy
 from tests.bench.misconceptions import all_tasks
 from tests.support import ROOT, read_cells
@@ -62,6 +65,24 @@ def test_the_frames_in_the_answers_are_those_of_the_recordings():
     of_john = [message for message in hidden if message.endpoint == hidden[3].endpoint]
     frame = max(of_john, key=lambda message: message.length).frame
     assert longest.startswith(f"Frame {frame}, a message of {len(john.text) + 17} bytes")
+
+
+def test_the_numbers_of_the_frozen_room_are_those_of_its_recording():
+    lessons = ROOT / "captures" / "lessons"
+    recordings = read_manifest(lessons / "manifest.json")["recordings"]
+    [truth] = [one for one in recordings if one["file"] == "frozen.pcapng"]
+    lines = [text.encode() for text in truth["said"]]
+    flows = dissect.find_flows(dissect.read_segments(lessons / "frozen.pcapng"))
+    brandon, _, john = flows  # in order of arrival, as are the users
+    at_once = [
+        sum(passage.wait_s < 0.3 for passage in delays(brandon.from_initiator, reader.from_responder, lines))
+        for reader in (john, brandon)
+    ]
+    first, second, *_ = answers("07_threads").values()
+    assert at_once[0] == truth["heard_while_she_was_silent"]
+    assert "John receives {} lines at once, Brandon {}.".format(*at_once) in " ".join(first.split())
+    [length] = {len(line) for line in lines}
+    assert f"{len(lines)} lines of {length} bytes, {len(lines) * length:,} in all" in " ".join(second.split())
 
 
 def test_its_commands_exist():
