@@ -107,6 +107,7 @@ class Caller:
     def __init__(self, sock: socket.socket, name: str, errors: Iterable[type[Exception]] = ()):
         self.name = name
         self.descriptors: list[int] = []  # those that came with the last response
+        self.is_waiting = False  # for a response
         self._channel = Channel(sock)
         self._errors = {error.__name__: error for error in errors}
         self._ids = itertools.count(1)
@@ -114,6 +115,7 @@ class Caller:
     def call(self, method: str, within_s: float = ANSWER_S, **arguments: Any) -> Any:
         """Return the result of a method. Raises one of the errors expected, or HostAgentError."""
         number, deadline = next(self._ids), time.monotonic() + within_s
+        self.is_waiting = True
         try:
             self._channel.send({"id": number, "call": method, "with": arguments})
             while (received := self._channel.receive(deadline)) and received[0].get("id") != number:
@@ -126,6 +128,7 @@ class Caller:
             received = None
         if received is None:
             raise HostAgentError(f"{self.name} has ended")
+        self.is_waiting = False
         response, self.descriptors = received
         if "error" not in response:
             return response["result"]
@@ -167,8 +170,8 @@ class HostAgent(Caller):
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)  # it may be in the middle of a call
+        if kind is not None and self.is_waiting and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)  # it is in the middle of a call
         self.close()
 
     def close(self, within_s: float = STOP_S) -> None:

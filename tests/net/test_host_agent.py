@@ -170,3 +170,15 @@ def test_an_agent_in_the_middle_of_a_call_is_interrupted_with_its_caller():
                 agent.call("wait", within_s=0.1, seconds=60)
             raise KeyboardInterrupt
     assert agent.process.poll() == 130
+
+
+def test_an_agent_that_was_not_called_ends_without_a_word():
+    """A failure of the caller's own once interrupted a process that was still starting, which then printed that."""
+
+    def popen(*arguments, **options):
+        return subprocess.Popen(*arguments, stderr=subprocess.PIPE, **options)
+
+    with pytest.raises(ValueError), HostAgent(popen, "tests.net.test_host_agent:Target") as agent:
+        raise ValueError
+    assert agent.process.stderr.read() == b"" and agent.process.returncode == 0
+    agent.process.stderr.close()
