@@ -15,7 +15,6 @@ from pathlib import Path
 
 import jinja2
 
-from lab.dissect import read_segments
 from lab.dissect.text import printable
 from lab.explorer.data import Data, capture_data, said_data
 from lab.explorer.summary import Entry, Recording, make_recording, read_scores
@@ -46,9 +45,8 @@ def make_page(captures: Sequence[tuple[Path, Entry | None]], key_logs: tuple[byt
 
 
 def _page_data(recording: Recording, key_logs: tuple[bytes, ...]) -> Data:
-    intercept = recording.intercept
-    said = said_data(intercept, read_segments(recording.path))
-    tour = make_tour(recording.path, intercept)
+    said = said_data(recording.intercept, recording.segments)
+    tour = make_tour(recording.flows, recording.intercept)
     return capture_data(recording.path, key_logs) | {"name": recording.label, "said": said, "tour": tour}
 
 

@@ -34,6 +34,8 @@ class Recording:
     path: Path
     label: str
     intercept: Intercept
+    segments: Segments
+    flows: list[Flow]
     entry: Entry | None
     finding: str
     facts: list[tuple[str, str]]
@@ -59,6 +61,8 @@ def make_recording(path: Path, entry: Entry | None) -> Recording:
         path=path,
         label=entry.get("label", path.name) if entry else path.name,
         intercept=intercept,
+        segments=segments,
+        flows=flows,
         entry=entry,
         finding=finding(path.name, intercept),
         facts=_facts(path, segments, flows, intercept, entry),

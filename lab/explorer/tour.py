@@ -1,9 +1,7 @@
 """A guided tour of a capture: a few frames, each with a sentence, made from what the capture holds."""
 
-from pathlib import Path
 from typing import Any
 
-from lab.dissect import find_flows, read_segments
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.segments import FIN, RST
 from lab.dissect.text import counted, printable
@@ -13,9 +11,8 @@ LONGEST_QUOTE = 80  # characters
 Step = dict[str, Any]  # frame, title, text
 
 
-def make_tour(path: Path, intercept: Intercept) -> list[Step]:
+def make_tour(flows: list[Flow], intercept: Intercept) -> list[Step]:
     """Return the steps of the tour: the handshake, the first words, who gets them, the end."""
-    flows = find_flows(read_segments(path))
     steps: list[Step] = []
     if flow := next((one for one in flows if one.handshake and one.handshake.ack), None):
         steps += _handshake(flow)
