@@ -18,11 +18,11 @@ from lab.chat.features.accounts import Accounts, RoomPassword
 from lab.chat.features.history import REPLAY, History
 from lab.chat.features.nickname import Nickname
 from lab.chat.features.private import Private
+from lab.chat.features.restrictions import OneWire, TlsOnly
 from lab.chat.features.typed_commands import TypedCommands
-from lab.chat.listener import ServerError
 from lab.chat.options import PAD_HELP, block_size, print_line, read_password, wire_name
 from lab.chat.room import MAX_MEMBERS
-from lab.chat.server import LOGIN_S, ChatServer
+from lab.chat.server import LOGIN_S, ChatServer, ServerError
 from lab.chat.tls import VERSIONS, server_context
 from lab.chat.wires import WIRES
 
@@ -68,6 +68,10 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
 def features(options: argparse.Namespace) -> list[Feature]:
     """Return the chosen features, in the order in which the server asks them. Raise OSError."""
     chosen: list[Feature] = []
+    if options.tls_only:
+        chosen.append(TlsOnly())
+    if options.wire:
+        chosen.append(OneWire(options.wire))
     if options.accounts:
         chosen.append(Accounts(options.accounts))
     if options.password_file:
@@ -147,8 +151,6 @@ def main(argv: list[str] | None = None) -> int:
             tls,
             console,
             login_s=options.login_time,
-            tls_only=options.tls_only,
-            wires=[options.wire] if options.wire else tuple(WIRES),
             features=features(options),
             max_members=options.max_users,
             pad_to=options.pad,

@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from lab.chat import events
-from lab.chat.connection import ConnectionLost, reason
+from lab.chat.connection import ConnectionLost, reason, shut_down
 from lab.chat.features import Feature
 from lab.chat.member import Member, Post, Posted
 from lab.chat.wires import Wire
@@ -94,7 +94,7 @@ class Broadcaster:
         """Encode each event once for each wire; a member sent anything of its own has a copy with that in it."""
         shared: defaultdict[str, list[bytes]] = defaultdict(list)  # by wire
         own: dict[Member, list[bytes]] = {}
-        departing: dict[Member, list[bytes]] = {}
+        departed: list[Member] = []
         for post in batch:
             event = post.event() if callable(post.event) else post.event
             if post.to is None:
@@ -102,7 +102,7 @@ class Broadcaster:
                     if data := wire.encode(event):
                         shared[wire.name].append(data)
                         for member, pieces in own.items():
-                            if member.wire.name == wire.name:
+                            if member.wire.name == wire.name and member in self._members:
                                 pieces.append(data)
                 if isinstance(event, events.Said):
                     for feature in self._features:
@@ -114,13 +114,13 @@ class Broadcaster:
                     greetings = (greeting for feature in self._features for greeting in feature.greet(member))
                     own[member] = [member.wire.encode(greeting) for greeting in (event, *greetings)]
                 elif isinstance(event, events.Lost):
-                    departing[member] = own.pop(member, []) or [*shared[member.wire.name]]
+                    own.setdefault(member, [*shared[member.wire.name]])
                     del self._members[member]
+                    departed.append(member)
                 elif member in self._members:
                     own.setdefault(member, [*shared[member.wire.name]]).append(member.wire.encode(event))
-        own |= departing
         self._behind = False
-        for member in (*self._members, *departing):
+        for member in self._members | own:
             connection = member.connection
             pieces = own.get(member) or shared[member.wire.name]
             if len(pieces) > 1 and (member.wire.framed or len(pieces) > MAX_SEPARATE):
@@ -131,10 +131,10 @@ class Broadcaster:
                     self._behind = True
                     if unsent > MAX_UNSENT_BYTES:
                         raise ConnectionLost(f"does not read: {unsent} bytes are waiting")
-            except (OSError, ValueError) as error:  # its own thread then takes it out of the room
+            except (OSError, ValueError) as error:
                 member.dropped = member.dropped or reason(error)
-                connection.abort()
-        for member in departing:
+                shut_down(connection.socket)  # its own thread wakes up, and takes it out of the room
+        for member in departed:
             member.gone.set()
-        if departing:
+        if departed:
             self._wires = {member.wire.name: member.wire for member in self._members}

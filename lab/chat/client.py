@@ -23,6 +23,13 @@ CONNECT_S = 10  # until the server must have answered
 NAME_GAP_S = 0.1  # after the name, where nothing comes back for it
 ANSWER_S = 5  # for ``answered``: an answer that TCP joined to another message is not recognised
 FAREWELL_S = 2  # until the server must have closed after Leave
+ANSWERS: dict[type[Request], type[Event]] = {
+    events.Say: events.Said,
+    events.SayTo: events.SaidTo,
+    events.Announce: events.Announced,
+    events.ListUsers: events.Users,
+    events.Rename: events.Renamed,
+}
 
 
 class ChatClient:
@@ -36,7 +43,7 @@ class ChatClient:
         self.offers: tuple[str, ...] = ()  # what the server offers beyond the basics
         self._ids = itertools.count(1)
         self.answered = threading.Event()  # whether the last request is, or nothing more can come
-        self._asked: Request | None = None  # that request
+        self._answer: type[Event] | None = None  # the kind that it has
         self._ended = self._leaving = False
 
     def connect(self) -> "ChatClient":
@@ -98,7 +105,7 @@ class ChatClient:
         if self.connection is None:
             raise ConnectionLost("not connected")
         self._leaving |= isinstance(request, events.Leave)
-        self._asked = request
+        self._answer = ANSWERS.get(type(request))
         self.answered.clear()
         data = b""
         try:
@@ -128,23 +135,12 @@ class ChatClient:
             for reply in replies:
                 if isinstance(reply, WireError):
                     raise reply
-                if isinstance(reply, events.Renamed) and reply.name == self.name:
+                ours = getattr(reply, "name", self.name) == self.name
+                if ours and isinstance(reply, events.Renamed):
                     self.name = reply.to
                 self.events.put(reply)
-                match self._asked, reply:
-                    case asked, events.Refused(id=id) if id == getattr(asked, "id", None):
-                        self.answered.set()
-                    case events.Say(said), events.Said(self.name, text) if text == said:
-                        self.answered.set()
-                    case events.SayTo(_, said), events.SaidTo(self.name, _, text) if text == said:
-                        self.answered.set()
-                    case (events.Announce(), events.Announced(self.name)) | (
-                        events.ListUsers(),
-                        events.Users(),
-                    ):
-                        self.answered.set()
-                    case events.Rename(), events.Renamed(to=self.name):
-                        self.answered.set()
+                if ours and type(reply) in (self._answer, events.Refused):
+                    self.answered.set()
         except (OSError, ValueError) as error:  # ValueError: closed by another thread; or a broken line
             ending = reason(error)
         self._ended = True

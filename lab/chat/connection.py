@@ -32,6 +32,12 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def shut_down(sock: socket.socket) -> None:
+    """Cut a connection from any thread: whichever thread waits on it wakes up."""
+    with contextlib.suppress(OSError):  # it has gone
+        sock.shutdown(socket.SHUT_RDWR)
+
+
 class Connection:
     """A plaintext connection. ``peer`` is the (host, port) of the other side, ``local`` that of this one."""
 
@@ -100,15 +106,10 @@ class Connection:
                 if not Connection.receive(self, READ_BYTES):
                     break
 
-    def abort(self) -> None:
-        """Cut the connection from any thread: whichever thread waits on it wakes up. Its reader closes it."""
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
-
     def close(self) -> None:
         """Close the connection gracefully (FIN), whichever thread waits on it; may be called twice."""
         self._say_goodbye()
-        self.abort()
+        shut_down(self.socket)
         self.socket.close()
         self._nowait_socket.close()
 

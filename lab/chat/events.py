@@ -9,8 +9,6 @@ connection below knows bytes only. A wire has no bytes for an event that it does
 
 from dataclasses import dataclass, field
 
-# --- client to server
-
 
 @dataclass(frozen=True)
 class Join:  # the first event of a connection
@@ -19,8 +17,7 @@ class Join:  # the first event of a connection
 
 
 @dataclass(frozen=True)
-class Announce:  # me to everyone (on the json wire the server does that unasked)
-    pass
+class Announce: ...  # me to everyone (on the json wire the server does that unasked)
 
 
 @dataclass(frozen=True)
@@ -48,11 +45,7 @@ class Rename:
 
 
 @dataclass(frozen=True)
-class Leave:
-    pass
-
-
-# --- server to client
+class Leave: ...
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ class Member:
     name: str
     connection: Connection
     wire: Wire
+    key: str = ""  # by which its name is compared, see ``names``
     leaving: bool = False  # a feature has ended its conversation
     dropped: str | None = None  # why the broadcaster has cut it off
     gone: threading.Event = field(default_factory=threading.Event)  # set when its connection is let go of

@@ -22,9 +22,8 @@ class Room:
         self.offers = tuple(word for feature in self.features for word in feature.offers)
         self.broadcaster = Broadcaster(self.features)
         self.post, self.closing = self.broadcaster.post, self.broadcaster.closing
-        self._lock = threading.Lock()  # guards the next two
+        self._lock = threading.Lock()  # guards the next one, and the names of the members in it
         self._present: dict[Member, None] = {}  # in order of arrival
-        self._named: dict[str, list[Member]] = {}  # by the form in which names are compared
         self._list_queued = False
 
     def open(self) -> None:
@@ -46,13 +45,14 @@ class Room:
 
     def find(self, name: str) -> Member | None:
         """Return the member of that name; of several on the report wire, the one who came first."""
+        key = name_key(name)
         with self._lock:
-            return next(iter(self._named.get(name_key(name), ())), None)
+            return next((member for member in self._present if member.key == key), None)
 
     def join(self, member: Member, password: str | None) -> None:
         """Take a name and a place. Raises WireError."""
         for feature in self.features:
-            feature.admit(member.name, password, member.connection.peer[0])
+            feature.admit(member, password)
         with self._lock:
             if len(self._present) >= self.max_members:
                 raise WireError("room_full")
@@ -68,30 +68,28 @@ class Room:
         """Give name and place back; return when the broadcaster has let go of the connection."""
         self.broadcaster.depart(member)
         with self._lock:
-            self._free_name(member)
             del self._present[member]
         self._announce(events.Left(member.name))
 
     def rename(self, member: Member, name: str) -> None:
         """Raises WireError where the name is taken."""
+        before = member.name
         with self._lock:
             self._take_name(member, name)
-            self._free_name(member)
-            before, member.name = member.name, name
         self._announce(events.Renamed(before, name))
 
     def _take_name(self, member: Member, name: str) -> None:
-        others = [other for other in self._named.get(name_key(name), ()) if other is not member]
-        # On the report wire names are not unique (lesson); but a name that is unique on the other is not given away.
-        if others and (member.wire.unique_names or others[0].wire.unique_names):
-            raise WireError("name_taken")
-        self._named.setdefault(name_key(name), []).append(member)
-
-    def _free_name(self, member: Member) -> None:
-        key = name_key(member.name)
-        self._named[key].remove(member)
-        if not self._named[key]:
-            del self._named[key]
+        """Name a member, unless somebody has the name and one of the two needs it for itself alone."""
+        key = name_key(name)
+        for other in self._present:
+            # On the report wire names are not unique (lesson); but one that is unique on the other is not given away.
+            if (
+                other.key == key
+                and other is not member
+                and (member.wire.unique_names or other.wire.unique_names)
+            ):
+                raise WireError("name_taken")
+        member.name, member.key = name, key
 
     def post_users(self) -> None:
         """Have the user list, as it is by then, delivered to everyone whose wire wants it unasked."""

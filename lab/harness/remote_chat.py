@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab.chat.client import ChatClient
 from lab.chat.connection import ConnectionLost, Dial
-from lab.chat.listener import ServerError
+from lab.chat.server import ServerError
 from lab.harness.tap import RecordingError
 from lab.net.lan import Host
 

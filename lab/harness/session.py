@@ -20,10 +20,10 @@ from lab.chat.connection import ConnectionLost, reason
 from lab.chat.features import Feature
 from lab.chat.features.accounts import RoomPassword
 from lab.chat.features.private import Private
-from lab.chat.listener import ServerError
+from lab.chat.features.restrictions import TlsOnly
 from lab.chat.login import ChatError, Login
 from lab.chat.private_file import make_private
-from lab.chat.server import ChatServer
+from lab.chat.server import ChatServer, ServerError
 from lab.chat.tls import client_context, server_context
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, Entry, make_way, sha256_of, write_manifest
@@ -266,10 +266,10 @@ def _start_server(
     features: list[Feature] = [Private()] if variant.wire == "json" else []
     if features and script.password:
         features.append(RoomPassword(script.password))
+    if tls:
+        features.insert(0, TlsOnly())
     wanted = REPORT_PORT if port is None else port
-    server = ChatServer(
-        LOOPBACK, wanted, tls, console, tls_only=tls is not None, features=features, pad_to=variant.pad_to
-    )
+    server = ChatServer(LOOPBACK, wanted, tls, console, features=features, pad_to=variant.pad_to)
     try:
         return server.start()
     except ServerError:

@@ -17,7 +17,7 @@ import pytest
 
 from lab.chat import events, terminal
 from lab.chat.client import ChatClient
-from lab.chat.events import Lost, WireError
+from lab.chat.events import Lost
 from lab.chat.features.accounts import FIRST_WAIT_S, FREE_GUESSES, Accounts, RoomPassword
 from lab.chat.features.history import History
 from lab.chat.features.nickname import Nickname
@@ -151,9 +151,8 @@ class TestAccounts:
         accounts = Accounts(tmp_path / "accounts.sqlite")
         accounts.add("A", "old")
         accounts.add("a", "new")
-        accounts.admit("A", "new")
-        with pytest.raises(WireError):
-            accounts.admit("A", "old")
+        assert accounts.is_right("A", "new")
+        assert not accounts.is_right("A", "old")
 
     def test_a_file_that_is_none(self, serve, tmp_path):
         (tmp_path / "text").write_text("this is no database, and it is long enough to look at" * 20)
@@ -248,7 +247,7 @@ class TestAccounts:
         ]
         done = subprocess.run(command, input="sesame\n", text=True, capture_output=True, timeout=60)
         assert done.returncode == 0 and "Zoë" in done.stdout
-        Accounts(accounts).admit("Zoë", "sesame")
+        assert Accounts(accounts).is_right("Zoë", "sesame")
         done = subprocess.run([*command[:-1], "<x>"], input="y\n", text=True, capture_output=True, timeout=60)
         assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
 

@@ -7,6 +7,7 @@ import pytest
 from lab.chat import events
 from lab.chat.client import ChatClient
 from lab.chat.events import Lost
+from lab.chat.features.restrictions import OneWire, TlsOnly
 from lab.chat.login import ChatError, Login
 from lab.chat.report_wire import as_text
 from lab.chat.tls import client_context, server_context
@@ -136,7 +137,7 @@ def test_names_across_the_wires(serve):
 
 @pytest.mark.parametrize("only", ["report", "json"])
 def test_one_wire_alone(serve, only):
-    server = serve(wires=[only])
+    server = serve(features=[OneWire(only)])
     joined("A", server, wire=only).leave()
     if only == "report":
         with pytest.raises(ChatError, match="does not speak the json wire"):
@@ -165,7 +166,7 @@ def test_lines_to_a_server_of_the_report():
 
 
 def test_tls_only_refuses_lines_in_their_own_language(serve, ours):
-    server = serve(tls=server_context(ours.certificate, ours.key), tls_only=True)
+    server = serve(tls=server_context(ours.certificate, ours.key), features=[TlsOnly()])
     with pytest.raises(ChatError, match="TLS only"):
         ChatClient(Login("B", "127.0.0.1", server.port, wire="json")).connect()
     json_client("B", server, tls=client_context(ours.ca)).leave()

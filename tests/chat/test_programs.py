@@ -10,6 +10,7 @@ import pytest
 
 from lab.chat import events
 from lab.chat.client import ChatClient
+from lab.chat.connection import shut_down
 from lab.chat.login import Login
 from tests.chat.programs import BY_PATH, client_program, server_program
 from tests.chat.rig import say, until
@@ -206,6 +207,6 @@ def test_the_server_of_twenty_lines_serves_both_wires(tmp_path):
             say(alice, "hi")
             assert until(brandon, events.Said("Alice", "hi"))
             for client in (alice, brandon):
-                client.connection.abort()
+                shut_down(client.connection.socket)
         finally:
             server.kill()

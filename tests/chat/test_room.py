@@ -9,15 +9,14 @@ import pytest
 from lab.chat import events
 from lab.chat.broadcaster import Broadcaster
 from lab.chat.client import ChatClient
-from lab.chat.connection import Connection, ConnectionLost
+from lab.chat.connection import Connection, ConnectionLost, shut_down
 from lab.chat.events import Lost
 from lab.chat.features import Feature
 from lab.chat.json_wire import JsonWire
-from lab.chat.listener import ServerError
 from lab.chat.login import ChatError, Login
 from lab.chat.member import Member
 from lab.chat.report_wire import ReportWire
-from lab.chat.server import ChatServer
+from lab.chat.server import ChatServer, ServerError
 from tests.chat.report_peer import ReportClient
 from tests.chat.rig import BOUND_S, joined, raw, read_to_end, say, until
 
@@ -59,7 +58,7 @@ def test_a_client_that_vanishes_leaves_the_list(serve):
     server = serve()
     stays, goes = joined("stays", server), joined("goes", server)
     until(stays, events.Users(("stays", "goes")))
-    goes.connection.abort()
+    shut_down(goes.connection.socket)
     until(stays, events.Users(("stays",)))
     assert "without notice" in server.said.wait_for("*** <goes>")
     stays.leave()

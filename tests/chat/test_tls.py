@@ -8,6 +8,8 @@ import pytest
 
 from lab.chat import events
 from lab.chat.client import ChatClient
+from lab.chat.connection import shut_down
+from lab.chat.features.restrictions import TlsOnly
 from lab.chat.login import ChatError, Login
 from lab.chat.report_wire import as_text
 from lab.chat.tls import TlsError, client_context, server_context
@@ -92,7 +94,7 @@ class TestMustFail:
 
 
 def test_a_plaintext_client_at_a_tls_server(serve, ours):
-    server = serve(tls=server_context(ours.certificate, ours.key), tls_only=True)
+    server = serve(tls=server_context(ours.certificate, ours.key), features=[TlsOnly()])
     client = ChatClient(Login("Brandon", "localhost", server.port)).connect()
     seen = until(client, lambda event: "TLS only" in str(event))
     assert seen
@@ -141,7 +143,7 @@ def test_a_connection_cut_without_a_farewell(serve, ours):
     server = serve(tls=server_context(ours.certificate, ours.key))
     stays = joined("stays", server, tls=client_context(ours.ca))
     goes = joined("goes", server, tls=client_context(ours.ca))
-    goes.connection.abort()
+    shut_down(goes.connection.socket)
     until(stays, lambda event: event == events.Users(("stays",)))
     stays.leave()
     goes.leave()

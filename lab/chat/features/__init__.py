@@ -26,8 +26,8 @@ class Feature:
     def close(self) -> None:
         """The server has ended; may be called without ``open``."""
 
-    def admit(self, name: str, password: str | None, host: str = "") -> None:
-        """In the client's thread: raise WireError to refuse the client at ``host``.
+    def admit(self, member: Member, password: str | None) -> None:
+        """In the client's thread, before the member has its name: raise WireError to refuse it.
 
         ``password`` is None on the report wire.
         """

@@ -61,7 +61,8 @@ class PasswordCheck(Feature):
     def is_right(self, name: str, password: str) -> bool:
         raise NotImplementedError
 
-    def admit(self, name: str, password: str | None, host: str = "") -> None:
+    def admit(self, member: Member, password: str | None) -> None:
+        name, host = member.name, member.connection.peer[0]
         guesser = self._known(host)
         if password and guesser and guesser.wrong >= FREE_GUESSES:
             if not guesser.turn.acquire(timeout=LONGEST_WAIT_S):
