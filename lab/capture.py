@@ -171,25 +171,15 @@ def _record_class(options: argparse.Namespace, silent: bool) -> int:
     from lab.instructor import roster
 
     entries = roster.read_roster(options.roster)
-    say = (lambda *_: None) if silent else _bar
+    say = (lambda *_: None) if silent else roster.print_bar
     failed = roster.record_roster(entries, options.course, options.out, max(1, options.jobs), say)
     if options.json:
         print(json.dumps({"failed": failed, "recorded": len(entries) - len(failed)}))
     elif not silent:
-        print(f"\n{options.out}: {', '.join(student_capture.FILES)} for each")
+        print(f"{options.out}: {', '.join(student_capture.FILES)} for each")
     for name, reason in failed.items():
         print(f"capture: {name}: {reason}", file=sys.stderr)
     return 2 if failed else 0
-
-
-def _bar(done: int, total: int, what: str) -> None:
-    """Print a bar that grows in place on a terminal, and a line each time elsewhere."""
-    filled = 30 * done // max(total, 1)
-    line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
-    if sys.stdout.isatty():
-        print(f"\r\x1b[K{line[:110]}", end="", flush=True)
-    else:
-        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import warnings
@@ -18,6 +17,7 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from lab.instructor.marking import Mark, Result, mark, rules_fingerprint
+from lab.instructor.roster import print_bar
 from lab.instructor.submissions import Submission
 from lab.setup.folder_lock import folder_lock
 
@@ -58,7 +58,7 @@ def mark_all(found: list[Submission], options: Namespace, sandboxed: bool, work:
         else:
             waiting.append((submission, fingerprint))
     total = len(found)
-    _print_bar(len(results), total, "unchanged since the last time" if results else "")
+    print_bar(len(results), total, "unchanged since the last time" if results else "")
     for submission, _ in waiting:
         submission.unpack(work / submission.id)
     jobs = [(one.id, work / one.id, options.course, sandboxed, rules, one.remarks) for one, rules in waiting]
@@ -68,7 +68,7 @@ def mark_all(found: list[Submission], options: Namespace, sandboxed: bool, work:
         partial.replace(kept / f"{result.id}.json")
         results[result.id] = result
         shutil.rmtree(work / result.id, ignore_errors=True)
-        _print_bar(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}")
+        print_bar(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}")
     return {one.id: results[one.id] for one in found if one.id in results}
 
 
@@ -143,10 +143,3 @@ def _read_result(path: Path) -> Result | None:
         return Result(**{**saved, "marks": [Mark(**one) for one in saved["marks"]]})
     except (OSError, ValueError, TypeError, KeyError):
         return None  # not there, or cut off while it was written
-
-
-def _print_bar(done: int, total: int, what: str) -> None:
-    filled = 30 * done // max(total, 1)
-    line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
-    live = sys.stdout.isatty()
-    print(f"\r\x1b[K{line[:110]}" if live else line, end="" if live and done < total else "\n", flush=True)

@@ -5,6 +5,7 @@ Canvas, Moodle and Gradescope export them), in capital or small letters; names a
 """
 
 import csv
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -92,3 +93,11 @@ def record_roster(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)  # those that are running finish their files
     return failed
+
+
+def print_bar(done: int, total: int, what: str) -> None:
+    """Print a bar that grows in place on a terminal, and a line each time elsewhere."""
+    filled = 30 * done // max(total, 1)
+    line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
+    live = sys.stdout.isatty()
+    print(f"\r\x1b[K{line[:110]}" if live else line, end="" if live and done < total else "\n", flush=True)
