@@ -17,13 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lab.harness import scenarios, variant
+from lab.chat.options import wire_name
+from lab.harness import scenarios
+from lab.harness.variant import DISGUISES, REPORT_PORT, TLS_VERSIONS, USUAL_PAD, WIRES, Variant
 from lab.setup import first_use
 from lab.setup.install import SetupError
 from lab.setup.paths import ROOT
 
-# The options that choose a session
-SESSION = ["tls", "wire", "pad", "disguise", "seed", "script", "pace", "port", "keys"]
+SESSION = ["tls", "wire", "pad", "disguise", "seed", "script", "pace", "port", "keys"]  # see _add_session
+SLOWEST_PACE_S = 60
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,15 +38,39 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--scenario", nargs="+", choices=["chat", "all", *names], default=["chat"], metavar="NAME", help=which
     )
-    lines = 'lines "NAME: text", "NAME: /msg OTHER text", "NAME joins", "NAME leaves", "# comment"'
-    add("--script", type=Path, metavar="FILE", help=f"a conversation of your own: {lines}")
-    variant.add_arguments(parser)
+    _add_session(parser)
     shipped = "make the captures that ship with the kit again, in captures/"
     add("--shipped", action="store_true", help=shipped)
     _add_own(parser)
     add("--quiet", action="store_true", help="print nothing but errors")
     add("--json", action="store_true", help="print the manifest, and nothing else")
     return parser
+
+
+def _add_session(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    lines = 'lines "NAME: text", "NAME: /msg OTHER text", "NAME joins", "NAME leaves", "# comment"'
+    add("--script", type=Path, metavar="FILE", help=f"a conversation of your own: {lines}")
+    tls = "one recording for each: plaintext, TLS 1.2, TLS 1.3 (default: none, that is plaintext)"
+    add("--tls", nargs="+", choices=TLS_VERSIONS, default=["none"], help=tls)
+    wires = "and for each wire format"
+    add("--wire", nargs="+", type=wire_name, choices=WIRES, default=["report"], help=wires)
+    add("--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes")
+    add("--disguise", nargs="+", choices=DISGUISES, default=[], help="and badly disguised")
+    add("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
+    pace = "pause for S seconds on average before each step, as people do (default: no pauses)"
+    add("--pace", type=_pace_s, default=0.0, metavar="S", help=pace)
+    add("--port", type=int, help=f"the server's port (default: {REPORT_PORT}, or a free one)")
+    add("--keys", action="store_true", help="also write the TLS secrets, for opening the recording")
+
+
+def _pace_s(text: str) -> float:
+    try:
+        if 0 <= (seconds := float(text)) <= SLOWEST_PACE_S:
+            return seconds
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a pace: from 0 to {SLOWEST_PACE_S} seconds")
 
 
 def _add_own(parser: argparse.ArgumentParser) -> None:
@@ -106,14 +132,24 @@ def _check(options: argparse.Namespace, parser: argparse.ArgumentParser, is_own:
     if options.shipped:
         leave_out("--shipped chooses everything itself", *SESSION, "scenario", "out")
         options.out, options.keys = ROOT / "captures" / "chat", True
-        options.tls, options.wire = list(variant.TLS_VERSIONS), list(variant.WIRES)
-        options.pad, options.disguise = 128, list(variant.DISGUISES)
+        options.tls, options.wire, options.pad, options.disguise = TLS_VERSIONS, WIRES, USUAL_PAD, DISGUISES
     if options.script and options.seed != parser.get_default("seed"):
         parser.error("--seed chooses a conversation and --script is one: leave out one of them")
-    try:
-        options.variants = variant.chosen_variants(options)
-    except ValueError as error:
-        parser.error(str(error))
+    if options.port is not None and not 0 <= options.port <= 65535:
+        parser.error(f"{options.port} is not a port: a number from 0 to 65535")
+    padded_over_tls = "json" in options.wire and set(options.tls) - {"none"}
+    if options.pad is not None and not (padded_over_tls and 16 <= options.pad <= 4096):
+        parser.error("--pad needs a block of 16 to 4096 bytes, --wire json and a --tls version")
+
+
+def _variants(options: argparse.Namespace) -> list[Variant]:
+    """Return what the options of a session choose, in their order."""
+    variants = [Variant(tls, wire) for wire in options.wire for tls in options.tls]
+    if options.pad is not None:
+        variants += [Variant(tls, "json", options.pad) for tls in options.tls if tls != "none"]
+    return variants + [
+        Variant("none", wire, disguise=one) for wire in options.wire for one in options.disguise
+    ]
 
 
 def _record(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
@@ -131,12 +167,11 @@ def _record(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
         script = script_file.read_script(options.script) if options.script else make_script(options.seed)
     except script_file.ScriptError as error:
         raise RecordingError(str(error)) from None
-    has_report_wire = "report" in {one.wire for one in options.variants}
     script = replace(script, pace_s=options.pace)
-    if has_report_wire and options.script and any(step.action == "tell" for step in script.steps):
+    if "report" in options.wire and options.script and any(step.action == "tell" for step in script.steps):
         say("the report wire has no private messages: they are left out there (--wire json has them)")
     manifest = session.record(
-        options.out, options.variants, options.seed, options.port, options.keys, say=say, script=script
+        options.out, _variants(options), options.seed, options.port, options.keys, say=say, script=script
     )
     if options.shipped:
         from lab.harness.scenarios import report
