@@ -54,10 +54,10 @@ def connection(lan: Lan, **options: Any) -> Iterator[tuple[BareSocket, BareSocke
         yield server, client
 
 
-def send_all(sender: BareSocket, receiver: BareSocket, pieces: Sequence[bytes], until: bytes) -> None:
-    """Send these pieces, one ``send`` each; the receiver answers when it has heard ``until``, and both close."""
+def send_all(sender: BareSocket, receiver: BareSocket, pieces: Sequence[bytes]) -> None:
+    """Send these pieces, one ``send`` each; the receiver answers when it has heard the last, and both close."""
     sender.say(*pieces, wait=False)
-    receiver.hear(until)
+    receiver.hear(until=pieces[-1])
     receiver.say(b"got it")
     sender.hear(until=b"got it")  # and only now is the connection closed: a FIN would reveal a loss, too
     sender.leave()

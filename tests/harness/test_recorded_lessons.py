@@ -70,6 +70,14 @@ def test_a_lesson_comes_out_the_same_twice(tmp_path):
 
 
 @needs_namespaces
+def test_the_receiver_answers_only_when_it_has_heard_everything(tmp_path):
+    record_lessons(tmp_path, ["narrow-cable"], say=lambda line: None)
+    segments = read_segments(tmp_path / "narrow-cable.pcapng")
+    answer = next(row for row in range(len(segments)) if segments.payload(row) == b"got it")
+    assert segments.relative_ack[answer] == 1 + 200_000
+
+
+@needs_namespaces
 def test_one_lesson_more_keeps_the_others(tmp_path):
     for entry in read_manifest(SHIPPED / "manifest.json")["recordings"]:
         shutil.copy(SHIPPED / entry["file"], tmp_path)

@@ -26,7 +26,7 @@ def transfer(
             lan.settle()
             if order and not before_connect:
                 lan.order(order)
-            send_all(sender, server, pieces, until=pieces[-1])
+            send_all(sender, server, pieces)
     orders, sent_bytes = [order] if order else [], count * SEGMENT_BYTES
     return {"orders": orders, "place": place, "sent_bytes": sent_bytes, "cable_s": CABLE_S}
 

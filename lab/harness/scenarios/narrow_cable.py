@@ -20,5 +20,5 @@ def narrow_cable(path: Path) -> Truth:
     with lesson_lan(path, "PC1", SETTINGS) as lan:
         lan.condition("PC1", delay_s=CABLE_S, **RATE)
         with connection(lan) as (server, sender):
-            send_all(sender, server, [text], until=text[-40:])
+            send_all(sender, server, [text])
     return {"place": "PC1", "sent_bytes": len(text), "cable_s": CABLE_S, **RATE}
