@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
         print(usage())
         return 0
     if argv[0] not in COMMANDS:
-        print(f"lab: there is no command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
+        print(f"lab: unknown command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
         return 2
     return _run(argv[0], argv[1:], system)
 

@@ -49,7 +49,7 @@ def _find_sheet(word: str, names: list[str]) -> str:
     for name in names:
         if word == name or number == name[:2] or word == name[3:]:
             return name
-    raise ValueError(f"there is no sheet {word!r}: there are {', '.join(names)}")
+    raise ValueError(f"unknown sheet {word!r}: choose from {', '.join(names)}")
 
 
 def _run(arguments: list[str], remember: bool) -> int:

@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lab.chat.events import printable
 from lab.chat.server import ServerError
 from lab.commands import command_line, refuse
 from lab.harness.lan_tap import Recording
@@ -109,7 +110,7 @@ def windows(options: argparse.Namespace, orders: list[Order]) -> int:
                 interrupted, codes = True, [0]
         _report_orders(lan, orders)
     print(f"{capture}: {sum(recording.frames.values())} frames at {', '.join(recording.frames)}")
-    _summary(capture)
+    print_summary(capture)
     return 130 if interrupted else max(map(abs, codes))
 
 
@@ -147,7 +148,7 @@ def _shell_at(name: str, addresses: list[str], popen: Callable[..., "subprocess.
 
 
 class NoScreen(OSError):
-    """There is no screen that a program in a network namespace can reach."""
+    """No screen can be reached from a network namespace."""
 
 
 def check_screen() -> None:
@@ -183,12 +184,12 @@ def _report_orders(lan: Lan, orders: list[Order]) -> None:
             print(f"switch | {order}: not carried out: no such frame has passed")
 
 
-def _summary(path: Path) -> None:
+def print_summary(path: Path) -> None:
     """Print what an eavesdropper learns from it, in a few lines."""
     from lab.exposure import eavesdrop
 
     intercept = eavesdrop(path)
     print(f"Read from it, without any key: {len(intercept.names)} users, {len(intercept.lines)} lines.")
     for who, text in intercept.lines[:10]:
-        print(f"  {who}: {text}")
+        print(printable(f"  {who}: {text}"))
     print(f"Next: wireshark {path}, or a notebook (python3 lab notebooks).")

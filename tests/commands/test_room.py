@@ -39,6 +39,14 @@ def one_room_at_a_time(tmp_path_factory):
         yield
 
 
+def test_intercepted_text_cannot_steer_the_terminal(tmp_path, capsys):
+    recorded = (ROOT / "captures" / "chat" / "plain.pcapng").read_bytes()
+    (tmp_path / "room.pcapng").write_bytes(recorded.replace(b"hello", b"\x1b[2J!"))
+    room.print_summary(tmp_path / "room.pcapng")
+    printed = capsys.readouterr().out
+    assert r"Brandon: \x1b[2J!" in printed and "\x1b" not in printed
+
+
 # The windows
 
 
