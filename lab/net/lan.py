@@ -212,6 +212,19 @@ class Lan:
         self._ask_ports(order.host, "order", order=asdict(order))
         return order
 
+    def mirror(self, host: str) -> None:
+        """Have the switch send a copy of every frame to this host too."""
+        self._ask_ports(host, "mirror")
+
+    def guard(self, on: bool = True) -> None:
+        """Have the switch drop what a host sends in the name of another (``port_guard``), or no longer."""
+        stations = {
+            port: [nic.mac, [address.split("/")[0] for address in nic.addresses]]
+            for host in self.hosts.values()
+            for port, nic in zip(host.ports, host.plan.nics, strict=True)
+        }
+        self._ask("guard", stations=stations if on else {})
+
     def state(self) -> dict[str, Any]:
         """Return what all switches have seen and done: ``ports``, ``table``, ``counts`` and ``actions``."""
         total: dict[str, Any] = {"ports": {}, "table": {}, "counts": {}, "actions": []}

@@ -26,6 +26,7 @@ from typing import Any
 from lab.net.cable import CableDirection, Condition, install
 from lab.net.host_agent import Channel, answer
 from lab.net.orders import Order
+from lab.net.port_guard import Station
 
 ETH_P_ALL = 0x0003
 SOL_PACKET, PACKET_STATISTICS, PACKET_IGNORE_OUTGOING = 263, 6, 23  # linux/if_packet.h
@@ -114,6 +115,8 @@ class Switch:
         self._buffer = memoryview(bytearray(FRAME_LIMIT))
         self._conditioned: list[Port] = []
         self._settling: dict[str, Any] | None = None  # the call that waits until nothing is under way
+        self._mirror: list[Port] = []  # the ports that get a copy of every frame
+        self._guarded: dict[str, Station] = {}  # by port, the one station that may send there
 
     def run(self) -> None:
         waiting_for: list[Port | Channel] = [*self.ports, *([self.control] if self.control else [])]
@@ -146,9 +149,11 @@ class Switch:
                 direction.push(bytes(buffer[:length]), time.monotonic())
 
     def forward(self, frame: memoryview, port: Port, now: float) -> None:
+        if self._guarded and not self._guarded[port.name].may_send(frame):
+            return
         self.table.learn(bytes(frame[6:12]), port, now)
         destination = self.table.find(bytes(frame[:6]), now)
-        for out in self.ports if destination is None else (destination,):
+        for out in self.ports if destination is None else dict.fromkeys((destination, *self._mirror)):
             if out is port:
                 continue
             if direction := out.active["to"]:
@@ -205,6 +210,14 @@ class Switch:
         directions = [one.activate(way) for one in self._named(port) for way in ways]
         install(installed, directions, time.monotonic())
         self._find_conditioned()
+
+    def mirror(self, port: str) -> None:
+        """Send a copy of every frame to a port, as real switches do for a monitor."""
+        self._mirror = self._named(port)
+
+    def guard(self, stations: dict[str, Any]) -> None:
+        """Take from each port only what comes from its own station, by port [MAC, addresses]; {} switches it off."""
+        self._guarded = {port: Station(*one) for port, one in stations.items()}
 
     def settle(self) -> None:
         """Return: called when no frame is under way, neither on a cable nor in a host's answer to one."""
