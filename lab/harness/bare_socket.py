@@ -61,6 +61,10 @@ class BareSocket:
             self._listener.settimeout(WAIT_S)
             self._socket, _ = self._listener.accept()
 
+    def switch_nagle_off(self) -> None:
+        """Send each piece at once, even while an earlier one is not acknowledged (RFC 896)."""
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+
     def connect(
         self,
         address: str,
@@ -146,6 +150,11 @@ class BareSocket:
             thread.join()
         if wait:  # on Linux close() then waits for that (socket(7), SO_LINGER)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, WAIT_S))
+        self._socket.close()
+
+    def vanish(self) -> None:
+        """Close without a farewell: a RST for what is still on its way (socket(7), SO_LINGER of 0 s)."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
     def close(self) -> None:

@@ -45,9 +45,9 @@ def chat_server(lan: Lan, program: str = "lab/server.py") -> Iterator[ConsoleLog
 
 
 @contextmanager
-def connection(lan: Lan, **options: Any) -> Iterator[tuple[BareSocket, BareSocket]]:
-    """Yield the server's end of a connection and PC 1's, which connects with these options."""
-    with BareSocket(lan["server"]) as server, BareSocket(lan["PC1"]) as client:
+def connection(lan: Lan, host: str = "PC1", **options: Any) -> Iterator[tuple[BareSocket, BareSocket]]:
+    """Yield the server's end of a connection and that of a host, which connects with these options."""
+    with BareSocket(lan["server"]) as server, BareSocket(lan[host]) as client:
         server.listen(REPORT_PORT)
         client.connect(lan["server"].address, REPORT_PORT, **options)
         server.accept()

@@ -15,6 +15,7 @@ every time; only times, ports and initial sequence numbers are new.
 import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +40,15 @@ class Scenario:
 
 
 def scenario(notebook: str = "") -> Callable[[Play], Play]:
-    """Register a function as a scenario."""
+    """Register a function as a scenario. Its file is not a program: a scenario runs on a LAN made for it, or not at all."""
 
     def register(play: Play) -> Play:
+        if play.__module__ == "__main__":
+            name = play.__name__.replace("_", "-")
+            print(
+                f"a scenario runs on a LAN of its own: python3 lab capture --scenario {name}", file=sys.stderr
+            )
+            sys.exit(2)
         _REGISTERED[play.__name__.replace("_", "-")] = Scenario(play, notebook)
         return play
 

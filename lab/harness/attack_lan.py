@@ -1,0 +1,100 @@
+"""Build the LAN of the attacks: the server, Brandon on PC 1, John on PC 2, and Mallory.
+
+Mallory forges with a ``Forger`` and with nothing else. The switch has two settings that real ones have:
+``lan.mirror`` sends a copy of every frame to her port, which puts her on the path as on a hub or a radio;
+``lan.guard`` drops what comes in at a port in the name of another host. A recording is made at several places
+at once, a file each, because an attack looks different from each of them.
+"""
+
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+
+from lab.chat.tls import TlsConnection, client_context, server_context
+from lab.dissect.files.capture_file import read_capture
+from lab.harness.bare_socket import WAIT_S
+from lab.harness.certificates import issue
+from lab.harness.forging import Forger, frames_among
+from lab.harness.lan_tap import Recording
+from lab.harness.lesson_lan import comment_of
+from lab.harness.manifest import Entry, sha256_of
+from lab.harness.variant import REPORT_PORT
+from lab.net.lan import Host, Lan
+from lab.net.plan import REPORT_LAN, host
+
+SERVER_NAME = "chat.lab.test"  # in the server's certificate
+ATTACK_LAN = (*REPORT_LAN[:3], host("Mallory", "10.27.27.66/24"))
+
+
+@contextmanager
+def attack_lan(sysctl: Mapping[str, str] = MappingProxyType({})) -> Iterator[tuple[Lan, Forger]]:
+    """Yield the LAN and Mallory's forger; ``sysctl`` adds kernel settings to those of all hosts."""
+    plans = [replace(plan, sysctl=plan.sysctl | dict(sysctl)) for plan in ATTACK_LAN]
+    with Lan(plans) as lan, Forger(lan["Mallory"]) as mallory:
+        yield lan, mallory
+
+
+@contextmanager
+def recorded_at(lan: Lan, path: Path, *places: str) -> Iterator[None]:
+    """Record at these places: the first into ``path``, the others beside it, into ``NAME-PLACE.pcapng``."""
+    with TemporaryDirectory(dir=path.parent) as folder:
+        with Recording(lan, list(places), folder, each=True, comment=comment_of(path, ", ".join(places))):
+            yield
+        for place, file in zip(places, files_of(path, *places), strict=True):
+            (Path(folder) / f"{place}.pcapng").replace(file)
+
+
+@contextmanager
+def tls_connection(server: Host, client: Host) -> Iterator[tuple[TlsConnection, TlsConnection]]:
+    """Yield the server's end and the client's of a connection over TLS 1.3, with a certificate that is trusted."""
+    with (
+        TemporaryDirectory() as folder,
+        server.open_socket() as listener,
+        client.open_socket() as sock,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        made = issue(folder, [SERVER_NAME])
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("", REPORT_PORT))
+        listener.listen()
+        context = server_context(made.certificate, made.key, "1.3")
+        accepting = thread.submit(lambda: TlsConnection(listener.accept()[0], context, deadline_s=WAIT_S))
+        sock.settimeout(WAIT_S)
+        sock.connect((server.address, REPORT_PORT))
+        theirs = TlsConnection(sock, client_context(made.ca, "1.3"), SERVER_NAME, WAIT_S)
+        ours = accepting.result()
+        try:
+            yield ours, theirs
+        finally:
+            for end in (
+                ours,
+                theirs,
+            ):  # at once: what the ends disagree about would be sent again for minutes
+                end.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                end.close()
+
+
+def files_of(path: Path, *places: str) -> list[Path]:
+    """Return the files of a recording at several places."""
+    return [path, *(path.with_stem(f"{path.stem}-{place}") for place in places[1:])]
+
+
+def what_was_forged(mallory: Forger, path: Path, *places: str) -> Entry:
+    """Return the manifest's part about who forged which frames: of ``path``, and of each file beside it."""
+    views = [
+        {
+            "file": file.name,
+            "place": place,
+            "sha256": sha256_of(file),
+            "frames": len(read_capture(file)),
+            "forged": frames_among(file, mallory.sent),
+        }
+        for place, file in zip(places, files_of(path, *places), strict=True)
+    ]
+    return {"forger": "Mallory", "place": places[0], "forged": views[0]["forged"], "views": views[1:]}
