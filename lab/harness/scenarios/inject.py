@@ -1,0 +1,103 @@
+"""Mallory puts a line into John's stream with one forged segment, and from then on the two ends disagree.
+
+John now expects a number that the server has not reached. Linux drops his ACKs, which cover bytes that were
+never sent; the server sends its real text again and again; and John, who has these numbers already, throws
+away as many bytes of it as were forged. With one forged segment each way, each end takes what the other sends
+for old, and answers with an ACK that the other takes for old: an ACK storm. Linux limits such answers to one
+in 500 ms (``net.ipv4.tcp_invalid_ratelimit``).
+"""
+
+import time
+from pathlib import Path
+
+from lab.harness.attack_lan import attack_lan, recorded_at, tls_connection, what_was_forged
+from lab.harness.forging import ACK, PSH, Forger, segment
+from lab.harness.lesson_lan import connection
+from lab.harness.scenarios import Truth, scenario
+from lab.net.lan import Lan
+
+PLACES = ("PC2", "server", "switch")
+FORGED = b"<Brandon> I quit"
+REAL = (b"<Brandon> hi", b"<Brandon> lunch at noon?")  # shorter than what was forged, and then more
+RECORD = b"\x17\x03\x03\x00\x28" + FORGED.ljust(
+    40
+)  # the same as a TLS record of 40 bytes (RFC 8446 section 5.1)
+LIMITS_MS = (0, 500)  # of tcp_invalid_ratelimit: none, and Linux's own
+STORM_S, STORM_FRAMES, CABLE_S = 1.0, 5000, 0.002
+
+
+@scenario(notebook="10")
+def inject(path: Path) -> Truth:
+    """A forged line swallows real text and can start an ACK storm, but says nothing over TLS; at PC 2."""
+    with attack_lan() as (lan, mallory), recorded_at(lan, path, *PLACES):
+        lan.mirror("Mallory")
+        lan.condition("PC2", delay_s=CABLE_S)
+        heard = _say_in_brandons_name(lan, mallory)
+        storms = {str(limit_ms): _storm(lan, mallory, limit_ms) for limit_ms in LIMITS_MS}
+        refusal = _say_it_over_tls(lan, mallory)
+    said = [line.decode() for line in REAL]
+    truth = {"injected": FORGED.decode(), "said": said, "heard": heard, "storms": storms, "refusal": refusal}
+    return what_was_forged(mallory, path, *PLACES) | truth
+
+
+def _say_in_brandons_name(lan: Lan, mallory: Forger) -> list[str]:
+    """Put a line into John's stream, between two that are real; return all that John has heard."""
+    with connection(lan, "PC2") as (server, john):
+        server.switch_nagle_off()
+        server.say(b"welcome")
+        heard = [john.hear(until=b"welcome")]
+        _inject(lan, mallory, FORGED)
+        heard.append(john.hear(until=FORGED))
+        lan.settle()
+        server.say(REAL[0])
+        for _ in range(2):  # once, and again, because no ACK is accepted
+            mallory.see(lambda seen: seen.payload == REAL[0])
+        server.say(REAL[1])
+        heard.append(john.hear(until=REAL[1][-5:]))
+        john.leave()
+        server.hear_to_the_end()
+        server.leave()
+    return [piece.decode() for piece in heard]
+
+
+def _inject(lan: Lan, mallory: Forger, payload: bytes, both_ways: bool = False) -> None:
+    """Send John a segment in the server's name; with ``both_ways`` also the server one in John's."""
+    lan.settle()
+    seen = mallory.last_segment_from(lan["PC2"].address)
+    server, john, flags = seen.destination, seen.source, PSH | ACK
+    forged = [
+        segment(mallory.mac, server[1:], john, seq=seen.ack, ack=seen.next_seq, flags=flags, payload=payload)
+    ]
+    if both_ways:
+        numbers = {"seq": seen.next_seq, "ack": seen.ack}
+        forged.append(segment(mallory.mac, john[1:], server, **numbers, flags=flags, payload=payload))
+    mallory.send(*forged)
+
+
+def _storm(lan: Lan, mallory: Forger, limit_ms: int) -> int:
+    """Forge a segment each way; return how many frames pass within ``STORM_S``, at most ``STORM_FRAMES``."""
+    for name in ("PC2", "server"):
+        lan[name].run(["sh", "-c", f"echo {limit_ms} > /proc/sys/net/ipv4/tcp_invalid_ratelimit"])
+    with connection(lan, "PC2") as (server, john):
+        server.say(b"welcome")
+        john.hear(until=b"welcome")
+        _inject(lan, mallory, FORGED, both_ways=True)
+        count, deadline = 0, time.monotonic() + STORM_S
+        while count < STORM_FRAMES and (left_s := deadline - time.monotonic()) > 0:
+            count += mallory.take(left_s) is not None
+        server.vanish()  # John's next ACK is answered with a RST, which ends it
+        john.vanish()
+    lan.settle()
+    return count
+
+
+def _say_it_over_tls(lan: Lan, mallory: Forger) -> str:
+    """Put the same line, as a record, into a TLS connection; return how John's end took it."""
+    with tls_connection(lan["server"], lan["PC2"]) as (ours, theirs):
+        ours.send(b"welcome")
+        theirs.receive(100)
+        _inject(lan, mallory, RECORD)
+        try:
+            return f"received {theirs.receive(100)!r}"
+        except OSError as error:
+            return str(error)

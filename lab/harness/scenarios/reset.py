@@ -1,0 +1,104 @@
+"""Mallory ends Brandon's connection with one forged RST, if she sees it; guessing ends nothing.
+
+A RST must carry exactly the next sequence number. One that is merely in the window draws a challenge ACK and
+ends nothing (RFC 9293 section 3.10.7.4, RFC 5961 section 3.2). So one segment is enough for whoever sees the
+connection. Whoever only knows its addresses and ports can find the window by stepping through all numbers,
+one window at a time, and then still does not know the number.
+"""
+
+import random
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from lab.harness.attack_lan import attack_lan, recorded_at, tls_connection, what_was_forged
+from lab.harness.forging import ACK, RST, Forger, parse_segment, segment
+from lab.harness.lesson_lan import connection
+from lab.harness.scenarios import Truth, scenario
+from lab.harness.tap import RecordingError
+from lab.harness.variant import REPORT_PORT
+from lab.net.lan import Lan
+
+PLACES = ("PC1", "server", "switch")
+SOURCE_PORT = 50_000  # of Brandon's connection that Mallory does not see
+NUMBERS, STEP, BATCH = 2**32, 64_000, 400  # a step is a little less than the window of a new connection
+
+
+@scenario(notebook="10")
+def reset(path: Path) -> Truth:
+    """One RST ends Brandon's connection, over TLS too; guesses do not, nor one that the switch drops; at PC 1."""
+    ended = {}
+    with attack_lan() as (lan, mallory):
+        guesses = _guess(lan, mallory, path.with_stem(f"{path.stem}-guessed"))
+        mallory.sent.clear()  # too many to list; none of them is in a recording
+        with recorded_at(lan, path, *PLACES):
+            lan.mirror("Mallory")
+            with connection(lan) as (server, client):
+                server.say(b"hello")
+                client.hear(until=b"hello")
+                _end(lan, mallory)
+                ended["plaintext"] = _is_reset(client.hear_to_the_end)
+            with tls_connection(lan["server"], lan["PC1"]) as (ours, theirs):
+                ours.send(b"hello")
+                theirs.receive(100)
+                _end(lan, mallory)
+                ended["TLS"] = _is_reset(lambda: theirs.receive(100))
+            lan.guard()
+            with connection(lan) as (server, client):
+                server.say(b"hello")
+                client.hear(until=b"hello")
+                _end(lan, mallory)
+                server.say(b"still here")
+                ended["guarded switch"] = _is_reset(lambda: client.hear(until=b"still here"))
+    return what_was_forged(mallory, path, *PLACES) | {"ended": ended, "guesses": guesses}
+
+
+def _end(lan: Lan, mallory: Forger) -> None:
+    """Send Brandon a RST in the server's name, with the number that he expects next."""
+    lan.settle()
+    seen = mallory.last_segment_from(lan["server"].address)
+    forged = segment(mallory.mac, seen.source[1:], seen.destination, seq=seen.next_seq, flags=RST)
+    mallory.send(forged)
+    lan.settle()
+
+
+def _is_reset(receive: Callable[[], Any]) -> bool:
+    try:
+        receive()
+    except OSError as error:
+        return "reset by peer" in str(error)
+    return False
+
+
+def _guess(lan: Lan, mallory: Forger, path: Path) -> Truth:
+    """Send the server RSTs in Brandon's name, a window apart, until one draws a challenge ACK; count them."""
+    server_mac = bytes.fromhex(str(lan["server"].interfaces["eth0"]).replace(":", ""))
+    source, destination = (lan["PC1"].address, SOURCE_PORT), (server_mac, lan["server"].address, REPORT_PORT)
+    start = random.randrange(NUMBERS)
+    guessed = iter((start + STEP * number) % NUMBERS for number in range(NUMBERS // STEP + 1))
+    with recorded_at(lan, path, "PC1"), connection(lan, source_port=SOURCE_PORT) as (server, client):
+        client.say(b"hello")
+        server.hear(until=b"hello")
+        lan.settle()
+        with Forger(lan["PC1"]) as brandon:  # only to see what reaches him
+            while batch := list(islice(guessed, BATCH)):
+                mallory.send(
+                    *(segment(mallory.mac, source, destination, seq=seq, flags=RST) for seq in batch)
+                )
+                lan.settle()
+                if answers := brandon.segments():
+                    break
+            else:
+                raise RecordingError("no guess was in the window")
+        client.say(b"still here")
+        server.hear(until=b"still here")
+    challenge = answers[0]
+    if challenge.flags != ACK:
+        raise RecordingError("the answer to a guess is not a challenge ACK")
+    sent = (parse_segment(frame) for frame in mallory.sent)
+    is_inside = [seen is not None and (seen.seq - challenge.ack) % NUMBERS < STEP for seen in sent]
+    if True not in is_inside[-BATCH:]:
+        raise RecordingError("a challenge ACK came, although no guess was in the window")
+    counted = is_inside.index(True) + 1
+    return {"step": STEP, "most": NUMBERS // STEP + 1, "until_challenge_ack": counted, "exact": NUMBERS}

@@ -1,0 +1,171 @@
+"""The attacks: each is played once and read off its recordings, with the twin that fails; --all plays each 20 times."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.dissect.tcp.flows import find_flows
+from lab.dissect.tcp.segments import ACK, RST, read_segments
+from lab.harness.lessons import record_lessons
+from lab.harness.manifest import read_manifest, sha256_of
+from lab.harness.scenarios import scenarios
+from tests.support import needs_namespaces
+
+pytestmark = needs_namespaces
+TIMES = 20
+
+
+def record(folder: Path, name: str) -> None:
+    record_lessons(folder, [name], say=lambda line: None)
+
+
+@pytest.fixture
+def played(once):
+    """``played(name)``: the folder of a scenario that has been played, and its entry in the manifest."""
+
+    def folder_of(name: str) -> tuple[Path, dict]:
+        folder = once(f"attack-{name}", lambda folder: record(folder, name))
+        [entry] = read_manifest(folder / "manifest.json")["recordings"]
+        return folder, entry
+
+    return folder_of
+
+
+def flows_at(folder: Path, file: str):
+    return find_flows(read_segments(folder / file))
+
+
+def row_of(flow, frame: int) -> int:
+    [row] = [row for row in flow.rows.tolist() if flow.segments.number[row] == frame]
+    return row
+
+
+# reset
+
+
+def test_reset_ends_what_mallory_sees_and_nothing_that_she_guesses(played):
+    folder, entry = played("reset")
+    assert entry["ended"] == {"plaintext": True, "TLS": True, "guarded switch": False}
+    plain, tls, guarded = flows_at(folder, "reset.pcapng")
+    forged = entry["forged"]
+    for flow, frame in zip((plain, tls), forged, strict=True):
+        segments, row = flow.segments, row_of(flow, frame)
+        assert segments.flags[row] == RST and segments.payload_length[row] == 0
+        assert segments.endpoint(row)[0] == "10.27.27.131", "in the server's name"
+        sent = [one for one in flow.from_responder.rows.tolist() if one < row]
+        assert (
+            segments.seq[row]
+            == (int(segments.seq[sent[-1]]) + int(segments.payload_length[sent[-1]])) % 2**32
+        )
+        assert flow.closing.startswith("reset: RST from 10.27.27.131")
+    assert not set(guarded.segments.number[guarded.rows].tolist()) & set(forged)
+    assert guarded.from_responder.data.endswith(b"still here") and guarded.closing.startswith("closed")
+
+
+def test_reset_is_seen_at_the_switch_and_never_at_the_server(played):
+    folder, entry = played("reset")
+    server, switch = entry["views"]
+    assert (server["place"], server["forged"], switch["place"]) == ("server", [], "switch")
+    capture = read_segments(folder / switch["file"]).capture
+    ports = [capture.interfaces[capture.interface[frame - 1]].name for frame in switch["forged"]]
+    assert ports == ["switch/Mallory", "switch/PC1"] * 2 + ["switch/Mallory"], (
+        "the guarded port keeps the third"
+    )
+    assert all(sha256_of(folder / view["file"]) == view["sha256"] for view in entry["views"])
+
+
+def test_a_guess_in_the_window_draws_one_challenge_ack_and_the_connection_lives_on(played):
+    folder, entry = played("reset")
+    guesses = entry["guesses"]
+    assert (
+        guesses["step"] * (guesses["most"] - 1)
+        < guesses["exact"]
+        == 2**32
+        <= guesses["step"] * guesses["most"]
+    )
+    assert 1 <= guesses["until_challenge_ack"] <= guesses["most"]
+    [flow] = flows_at(folder, "reset-guessed.pcapng")
+    assert flow.closing.startswith("closed") and flow.from_initiator.data == b"hellostill here"
+    segments = flow.segments
+    hello, later = [row for row in flow.from_initiator.rows.tolist() if segments.payload_length[row]]
+    between = [row for row in flow.from_responder.rows.tolist() if hello < row < later]
+    assert [int(segments.flags[row]) for row in between] == [ACK, ACK], "of hello, and the challenge"
+    assert len({(int(segments.seq[row]), int(segments.ack[row])) for row in between}) == 1, (
+        "it repeats its numbers"
+    )
+    assert (
+        segments.window[between[0]] > guesses["step"] or segments.scaled_window[between[0]] > guesses["step"]
+    )
+
+
+# inject
+
+
+def test_inject_says_what_nobody_said_and_swallows_as_many_bytes(played):
+    folder, entry = played("inject")
+    welcome, injected, rest = entry["heard"]
+    real = "".join(entry["said"])
+    assert injected == entry["injected"] == "<Brandon> I quit" and welcome + injected + rest == "".join(
+        entry["heard"]
+    )
+    assert rest == real[len(injected) :] and len(entry["said"][0]) < len(injected)
+    at_john = flows_at(folder, "inject.pcapng")[0]
+    [row] = [row_of(at_john, frame) for frame in entry["forged"][:1]]
+    segments = at_john.segments
+    assert segments.endpoint(row)[0] == "10.27.27.131" and bytes(segments.payload(row)) == injected.encode()
+    at_server = flows_at(folder, "inject-server.pcapng")[0]
+    assert at_server.from_responder.data == ("welcome" + real).encode(), "the server never said it"
+    end = len("welcome") + 1
+    beyond = [
+        row for row in at_server.from_initiator.rows.tolist() if at_server.segments.relative_ack[row] > end
+    ]
+    first_real = next(
+        row for row in at_server.from_responder.rows.tolist() if at_server.segments.relative_seq[row] == end
+    )
+    assert beyond[0] < first_real, "an ACK of bytes that the server has not sent"
+    events = [event.name for event in at_server.events]
+    assert any("retransmission" in name for name in events), "so the real text is sent again"
+
+
+def test_an_ack_storm_needs_the_limit_to_be_off(played):
+    folder, entry = played("inject")
+    storms = entry["storms"]
+    assert storms["500"] <= 12 < 100 <= storms["0"] <= 5000
+    calm, wild = (flows_at(folder, "inject.pcapng")[number] for number in (2, 1))
+    for flow, most in ((calm, 20), (wild, 5010)):
+        segments = flow.segments
+        empty = [
+            row
+            for row in flow.rows.tolist()
+            if segments.flags[row] == ACK and not segments.payload_length[row]
+        ]
+        assert len(empty) <= most
+        last = empty[-2:]
+        assert len({(int(segments.seq[row]), int(segments.ack[row])) for row in last}) == 2
+
+
+def test_over_tls_the_same_line_ends_the_session_and_says_nothing(played):
+    _, entry = played("inject")
+    assert "bad record mac" in entry["refusal"] and "received" not in entry["refusal"]
+
+
+# Every time
+
+
+def story(entry: dict) -> dict:
+    """What must be the same each time: all but numbers of frames, hashes and counts."""
+    chance = ("sha256", "frames", "forged", "views", "guesses", "storms")
+    return {key: value for key, value in entry.items() if key not in chance} | {
+        "forged at": [(view["place"], bool(view["forged"])) for view in entry["views"]]
+    }
+
+
+@pytest.mark.maintainers
+@pytest.mark.parametrize("name", [name for name, one in scenarios().items() if one.notebook == "10"])
+def test_it_gives_the_same_story_each_time(name, tmp_path):
+    stories = []
+    for _ in range(TIMES):
+        record(tmp_path, name)
+        [entry] = read_manifest(tmp_path / "manifest.json")["recordings"]
+        stories.append(story(entry))
+    assert all(one == stories[0] for one in stories)
