@@ -60,8 +60,9 @@ def listen_to_tls(flow: Flow, records: list[Record], found: Intercept) -> list[D
     padding = _padding(lengths, wire)
     found.wire, found.padding = found.wire or wire, found.padding or padding
     endpoint, lines_sent = str(flow.initiator), 0
+    last = -1 if flow.closing.startswith("still open") else len(data) - 1
     for number, (record, length) in enumerate(zip(data, lengths, strict=True)):
-        kind = _kind(number, len(data), length, wire)
+        kind = _kind(number, number == last, length, wire)
         text_length = length if kind == "say" and wire == "report" else None
         if kind == "name" and wire == "report":
             found.name_lengths[endpoint] = length
@@ -104,13 +105,12 @@ def _padding(lengths: list[int], wire: str | None) -> int:
     return block if block >= SMALLEST_BLOCK else 0
 
 
-def _kind(number: int, count: int, length: int, wire: str | None) -> str:
+def _kind(number: int, is_last: bool, length: int, wire: str | None) -> str:
     """Return the kind of a message by its place and length alone."""
     if number == 0:
         return "name"
     if wire == "report" and number in (1, 2) and length in REPORT_KINDS:
         return REPORT_KINDS[length]
-    is_last = number == count - 1
     if is_last and (wire != "report" or length == LEAVE_BYTES):
         return "leave"
     return "say"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.dissect.files.capture_file import CaptureError, CaptureWriter
+from lab.dissect.files.capture_file import CaptureError, CaptureWriter, parse_capture, read_capture
 from lab.exposure import (
     Intercept,
     eavesdrop,
@@ -19,6 +19,7 @@ from lab.harness.variant import Variant
 from tests.chat.rig import BOUND_S, say
 from tests.exposure.leaky_sessions import Case, record_all
 from tests.exposure.scores import shares
+from tests.support import CHAT
 
 BARE = [Variant(), Variant(wire="json")]
 DISGUISED = [Variant(wire=wire, disguise=kind) for wire in ("report", "json") for kind in ("base64", "xor")]
@@ -302,6 +303,17 @@ def test_both_wires_in_one_room_over_tls(tmp_path):
     assert sorted(message.text_length for message in intercept.said) == sorted(
         map(len, ("from lines", "from report"))
     )
+
+
+@pytest.mark.parametrize("name", ["tls13", "json-tls12", "json-tls13-padded"])
+def test_the_last_message_of_an_open_connection_is_not_taken_for_a_farewell(name):
+    """Brandon's first line, "hello", is as long as the report's command to leave."""
+    path = CHAT / f"{name}.pcapng"
+    first = eavesdrop(path).said[0]
+    capture = read_capture(path)
+    so_far = bytes(capture.raw[: int(capture.offset[first.frame])])  # into the header of the next frame
+    (found,) = eavesdrop(parse_capture(so_far)).said
+    assert (found.frame, found.length) == (first.frame, first.length)
 
 
 def test_a_bad_file_is_a_capture_error(tmp_path):
