@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.chat import events
+from lab.dissect.files.capture import Capture
 from lab.dissect.tcp.flows import Flow, find_flows
 from lab.dissect.tcp.segments import FIN, RST, read_segments
 from lab.dissect.tls.records import read_records
@@ -31,8 +32,8 @@ ECHO_BYTES = json_bytes(events.Said("", "x")) - json_bytes(events.Say("x"))
 PRIVATE_BYTES = json_bytes(events.SayTo("", "x")) - json_bytes(events.Say("x"))
 
 
-def eavesdrop(path: Path | str) -> Intercept:
-    """Read a capture as an eavesdropper does. Raises ``CaptureError`` for a bad file."""
+def eavesdrop(path: Path | str | Capture) -> Intercept:
+    """Read a capture, a file or an open one, as an eavesdropper does. Raises ``CaptureError`` for a bad file."""
     found = Intercept()
     deliveries: list[Delivery] = []
     for flow in find_flows(read_segments(path)):
