@@ -49,12 +49,21 @@ class ConsoleLog:
 class RemoteServer:
     """A server on a host, listening on every interface of it. ``console`` gets each line that it prints.
 
-    ``program`` is its path in the kit, of the report's server in its present form or of one of ``lab/stages``.
+    ``program`` is its path in the kit, of the report's server in its present form or of one of ``lab/stages``;
+    ``options`` are added to its command line.
     """
 
-    def __init__(self, host: Host, port: int, console: Callable[[str], None], program: str = "lab/server.py"):
+    def __init__(
+        self,
+        host: Host,
+        port: int,
+        console: Callable[[str], None],
+        program: str = "lab/server.py",
+        options: Iterable[str] = (),
+    ):
         self.host, self.port, self._console = host, port, console
-        self._command = [sys.executable, str(ROOT / program), "--host", "0.0.0.0", "--port", str(port)]
+        command = [sys.executable, str(ROOT / program), "--host", "0.0.0.0", "--port", str(port)]
+        self._command = [*command, *options]
 
     def start(self) -> "RemoteServer":
         """Return when it listens. Raises ServerError."""
