@@ -60,7 +60,7 @@ class Interned:
         return list(self._places)
 
 
-class _Book:
+class Book:
     """The texts and shapes that all frames of a page share."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ def capture_data(path: str | PathLike[str], key_logs: tuple[bytes, ...] = ()) ->
     segments = read_segments(path)
     capture, flows = segments.capture, find_flows(segments)
     sessions = [open_flow(flow, key_logs) for flow in flows]
-    book = _Book()
+    book = Book()
     raw = [bytes(capture.frame(number)) for number in range(1, len(capture) + 1)]
     data: Data = {"truncated": capture.truncated, "frames": _frames(capture, segments, raw, book)}
     data["bytes"] = base64.b64encode(b"".join(raw)).decode()
@@ -108,21 +108,21 @@ def capture_data(path: str | PathLike[str], key_logs: tuple[bytes, ...] = ()) ->
     return data | book.lists()
 
 
-def _frames(capture: Capture, segments: Segments, raw: list[bytes], book: _Book) -> Data:
+def _frames(capture: Capture, segments: Segments, raw: list[bytes], book: Book) -> Data:
     """Return the frame list as columns; ``row`` has the numbers of a segment."""
     start_ns = int(capture.time_ns[0]) if len(capture) else 0
     rows = {number: row for row, number in enumerate(segments.number.tolist())}
     columns: Data = defaultdict(list)
     for number, frame in enumerate(raw, 1):
         tree = dissect_frame(frame, capture.link_type(number), name_parts)
-        sender, receiver = _ends(tree)
+        sender, receiver = ends_of(tree)
         row = rows.get(number)
         columns["time_us"].append((int(capture.time_ns[number - 1]) - start_ns) / 1000)
         columns["length"].append(int(capture.original_length[number - 1]))
         columns["from"].append(book.word(sender))
         columns["to"].append(book.word(receiver))
-        columns["protocol"].append(book.word(_protocol(tree)))
-        columns["info"].append(book.word(_info(tree, segments, row)))
+        columns["protocol"].append(book.word(protocol_of(tree)))
+        columns["info"].append(book.word(info_of(tree, segments, row)))
         columns["tree"].append(book.tree(tree))
         columns["row"].append(None if row is None else _segment(segments, row))
     return dict(columns)
@@ -134,7 +134,7 @@ def _segment(segments: Segments, row: int) -> list[int]:
     return [int(segments.flow[row]), *(int(column[row]) for column in numbers), int(start)]
 
 
-def _ends(tree: Field) -> tuple[str, str]:
+def ends_of(tree: Field) -> tuple[str, str]:
     """Return the innermost addresses of a frame, with ports where there are some."""
     ends = ["", ""]
     for protocol in tree.children:
@@ -153,12 +153,12 @@ def _ends(tree: Field) -> tuple[str, str]:
     return ends[0], ends[1]
 
 
-def _protocol(tree: Field) -> str:
+def protocol_of(tree: Field) -> str:
     names = [one.name for one in tree.children if one.name not in ("Data", "Padding")]
     return names[-1].partition(" (")[0] if names else "Data"
 
 
-def _info(tree: Field, segments: Segments, row: int | None) -> str:
+def info_of(tree: Field, segments: Segments, row: int | None) -> str:
     """Return a line about a frame: what the payload says if it can be read, otherwise what the header says."""
     last = next((one for one in reversed(tree.children) if one.name != "Padding"), tree)
     if last.name.startswith("Chat"):
@@ -213,7 +213,7 @@ def _flow_data(flow: Flow) -> Data:
     }
 
 
-def _records(sessions: list[TlsSession | None], book: _Book) -> tuple[list[Any], dict[str, list[Any]]]:
+def _records(sessions: list[TlsSession | None], book: Book) -> tuple[list[Any], dict[str, list[Any]]]:
     """Return the TLS records of a capture, and by frame number what is inside those that the keys open.
 
     A record is [frame where it is complete, type on the wire, TLS 1.3 ciphertext?, version, length, handshake types].
