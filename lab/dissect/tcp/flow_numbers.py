@@ -21,7 +21,8 @@ from lab.dissect.files.bytes_view import Column
 
 SYN, ACK = 0x002, 0x010
 
-TABLE_BITS = 18  # the hash table begins with 2**18 places
+TABLE_BITS = 18  # the table has 2**18 places
+NO_ENDPOINT = np.uint64(2**64 - 1)
 
 # Large odd numbers without a pattern: multiplying by them spreads endpoints over the table.
 MIX_LOW, MIX_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
@@ -34,69 +35,42 @@ def ahead(a: int, b: int) -> int:
 
 
 class Conversations:
-    """Numbers for pairs of endpoints: a hash table that looks up a whole column at once.
+    """Numbers for pairs of endpoints: a dictionary, and before it a table that looks up a whole column at once.
 
-    Every pair has a place in the table, computed from itself; if another pair is there, it takes the next
-    one. So all rows look at their places together; those that find themselves are done, the others look one
-    place further.
+    Every pair has a place in the table, computed from itself. The table holds the pair that was looked up there
+    last. All rows look at their places together; where another pair stands, the first row that wants the place
+    puts its own there, with the number that the dictionary has for it, until every row has found its pair.
     """
 
     def __init__(self) -> None:
-        self.count = 0
-        self.low = np.zeros(1024, np.uint64)  # by conversation: the endpoints, the smaller one first
-        self.high = np.zeros(1024, np.uint64)
-        self.bits = TABLE_BITS
-        self.table = np.full(1 << self.bits, -1, np.int32)  # by place: conversation, -1 if free
+        self.numbers: dict[tuple[int, int], int] = {}
+        # By place: the endpoints, the smaller one first; their number; the row that wants the place.
+        self.low, self.high = (np.full(1 << TABLE_BITS, NO_ENDPOINT) for _ in range(2))
+        self.number, self.wanted_by = (np.zeros(1 << TABLE_BITS, np.int32) for _ in range(2))
 
     def look_up(self, low: Column, high: Column) -> tuple[Column, Column]:
         """Return the conversation of each row (int32), and the first row of each new one, in order of rows."""
-        while 4 * (self.count + len(low)) > len(self.table):
-            self._double()
-        place = self._place(low, high)
-        conversation = self.table[place]
-        mine = (self.low[conversation] == low) & (self.high[conversation] == high) & (conversation >= 0)
-        pending, new = np.flatnonzero(~mine), []
+        mixed = low * MIX_LOW ^ (high * MIX_HIGH + (high >> np.uint64(29)))
+        place = ((mixed * MIX_HIGH) >> np.uint64(64 - TABLE_BITS)).astype(np.int64)
+        conversation = self.number[place]
+        pending = np.flatnonzero((self.low[place] != low) | (self.high[place] != high))
+        new = []
         while len(pending):
             places = place[pending]
-            found = self.table[places]
-            if (found < 0).any():
-                new.append(self._settle(low, high, pending[found < 0], places[found < 0]))
-                found = self.table[places]
-            mine = (self.low[found] == low[pending]) & (self.high[found] == high[pending])
-            conversation[pending[mine]] = found[mine]
-            pending = pending[~mine]
-            place[pending] = (place[pending] + 1) & (len(self.table) - 1)
-        return conversation, np.sort(np.concatenate(new)) if new else np.zeros(0, np.int64)
-
-    def _place(self, low: Column, high: Column) -> Column:
-        mixed = low * MIX_LOW ^ (high * MIX_HIGH + (high >> np.uint64(29)))
-        return ((mixed * MIX_HIGH) >> np.uint64(64 - self.bits)).astype(np.int64)
-
-    def _settle(self, low: Column, high: Column, rows: Column, places: Column) -> Column:
-        """Put a new conversation at each of the free ``places``: that of the first row that wants it."""
-        # Written backwards, the first row is the one that stays.
-        self.table[places[::-1]] = -2 - rows[::-1]
-        first = self.table[places] == -2 - rows
-        rows, places = rows[first], places[first]
-        numbers = np.arange(self.count, self.count + len(rows))
-        self.count += len(rows)
-        while self.count > len(self.low):
-            self.low, self.high = (np.append(one, np.zeros_like(one)) for one in (self.low, self.high))
-        self.low[numbers], self.high[numbers] = low[rows], high[rows]
-        self.table[places] = numbers
-        return rows
-
-    def _double(self) -> None:
-        self.bits += 1
-        self.table = np.full(1 << self.bits, -1, np.int32)
-        low, high = self.low[: self.count], self.high[: self.count]
-        pending, place = np.arange(self.count), self._place(low, high)
-        while len(pending):
-            free = self.table[place[pending]] < 0
-            self.table[place[pending[free]][::-1]] = pending[free][::-1]
-            seated = self.table[place[pending]] == pending
-            pending = pending[~seated]
-            place[pending] = (place[pending] + 1) & (len(self.table) - 1)
+            self.wanted_by[places[::-1]] = pending[::-1]  # written backwards, the first row of a place stays
+            first = pending[self.wanted_by[places] == pending]
+            for row, one, other in zip(
+                first.tolist(), low[first].tolist(), high[first].tolist(), strict=True
+            ):
+                count = len(self.numbers)
+                self.number[place[row]] = number = self.numbers.setdefault((one, other), count)
+                if number == count:
+                    new.append(row)
+            self.low[place[first]], self.high[place[first]] = low[first], high[first]
+            is_found = (self.low[places] == low[pending]) & (self.high[places] == high[pending])
+            conversation[pending[is_found]] = self.number[places[is_found]]
+            pending = pending[~is_found]
+        return conversation, np.array(sorted(new), np.int64)
 
 
 class _Segments(NamedTuple):
@@ -236,7 +210,7 @@ class FlowNumbers:
         return learnt
 
     def _grow(self, flows: int) -> None:
-        while self.conversations.count > len(self.current):
+        while len(self.conversations.numbers) > len(self.current):
             self.current = np.append(self.current, np.full_like(self.current, -1))
         if 2 * flows > len(self.known):
             more = 4 * flows - len(self.known)
