@@ -63,7 +63,7 @@ def test_sessions(path):
         return
     for session in opened:
         assert session.problem is None, session.flow
-        assert session.finished == {"initiator": True, "responder": True}
+        assert sum(message.name == "Finished" for message in session.messages) == 2
     chosen = (f"tls.keylog_file:{keys}",) if keys.exists() else ()
     lines = oracle.tshark_fields(path, ["frame.number", "tls.handshake.type"], "tls.handshake.type", chosen)
     theirs = sorted((int(number), int(kind)) for number, kinds in lines for kind in kinds.split(","))

@@ -19,7 +19,6 @@ ciphers) are those of the standard library and of the ``cryptography`` package; 
 ours.
 """
 
-import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
@@ -77,13 +76,6 @@ def next_traffic_secret(secret: bytes, suite: Suite) -> bytes:
     return hkdf_expand_label(secret, "traffic upd", b"", len(secret), suite.hash_name)
 
 
-def finished_13(secret: bytes, messages: bytes, hash_name: str) -> bytes:
-    """Return a Finished message's contents (RFC 8446 section 4.4.4) from its sender's handshake secret."""
-    digest = hashlib.new(hash_name, messages).digest()
-    key = hkdf_expand_label(secret, "finished", b"", len(digest), hash_name)
-    return hmac.digest(key, digest, hash_name)
-
-
 # --- TLS 1.2 ---
 
 
@@ -107,11 +99,6 @@ def key_block(
     client_key, server_key = block[:key], block[key : 2 * key]
     client_iv, server_iv = block[2 * key : 2 * key + iv], block[2 * key + iv :]
     return (client_key, client_iv), (server_key, server_iv)
-
-
-def finished_12(master: bytes, label: str, messages: bytes, hash_name: str) -> bytes:
-    """Return the contents of a Finished message (RFC 5246 section 7.4.9); ``label`` names its sender."""
-    return prf(master, label, hashlib.new(hash_name, messages).digest(), 12, hash_name)
 
 
 # --- key logs ---

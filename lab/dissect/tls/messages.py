@@ -64,7 +64,6 @@ class TlsSession:
     version: int | None = None  # agreed, 0x0304
     suite_number: int | None = None
     keys_found: bool = False
-    finished: dict[str, bool] = field(default_factory=dict)  # by sender, "initiator": does it verify
     problem: str | None = None
 
     @property

@@ -6,8 +6,7 @@
     {Finished}    ---->                          under the handshake keys (1.3), under the session's (1.2)
     [data]        <--->  [data]                  under the application keys
 
-Everything is decrypted per direction, record by record, in order (``direction``); a gap ends it. The Finished
-messages are checked against the whole handshake.
+Everything is decrypted per direction, record by record, in order (``direction``); a gap ends it.
 
 TLS 1.2 and 1.3 are opened with AES-GCM and ChaCha20-Poly1305, including key updates and repeated hellos. Not
 opened: early data (0-RTT), what follows a renegotiation, CBC, CCM and PSK suites, TLS 1.1 and older. What is
@@ -16,10 +15,9 @@ follows a change cipher spec up to TLS 1.2. Where the hellos are not in the capt
 clear only if whole messages fill it, and an alert only if it is two bytes long.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 
-from lab.dissect.fields.tls import ENCRYPTED_EXTENSIONS, RETRY_RANDOM
+from lab.dissect.fields.tls import RETRY_RANDOM
 from lab.dissect.fields.tls_extensions import CLIENT_HELLO, SERVER_HELLO
 from lab.dissect.fields.tree import Field
 from lab.dissect.tcp.flows import Flow
@@ -29,7 +27,7 @@ from lab.dissect.tls.direction import TLS_12, TLS_13, Direction
 from lab.dissect.tls.messages import OpenRecord, TlsMessage, TlsSession
 from lab.dissect.tls.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Record, read_records
 
-END_OF_EARLY_DATA, FINISHED, KEY_UPDATE = 5, 20, 24
+FINISHED, KEY_UPDATE = 20, 24
 EARLY_DATA = 42  # the extension (RFC 8446 section 4.2.10)
 LARGEST_MESSAGE = 1 << 20  # bytes; a handshake message that claims more is not waited for
 
@@ -68,7 +66,6 @@ class _Opener:
         self.secrets = secrets
         self.client_random = self.server_random = b""
         self.suite: key_schedule.Suite | None = None
-        self.master = b""  # TLS 1.2
         self.retried = False  # the server has sent a HelloRetryRequest
 
     def run(self) -> TlsSession:
@@ -81,7 +78,6 @@ class _Opener:
             self._read(way, record)
         if self.session.problem is None and any(one.plaintext is None for one in self.session.records):
             self.session.problem = self._why_not()
-        self._verify_finished()
         return self.session
 
     def _why_not(self) -> str:
@@ -150,7 +146,7 @@ class _Opener:
         """Let a message change what is known: hellos name the keys, Finished and KeyUpdate change them."""
         if message.kind == CLIENT_HELLO and way.from_initiator:
             self.client_random = message.tree.get("tls.handshake.random", b"")
-            way.early = _has_early_data(message)
+            way.early = EARLY_DATA in message.values("tls.handshake.extension.type")
         elif message.kind == SERVER_HELLO and not way.from_initiator:
             self._server_hello(message.tree)
         elif self.session.version == TLS_13 and self.suite is not None and way.aead is not None:
@@ -175,12 +171,9 @@ class _Opener:
                 way.encrypted = True
                 self._use_secret(way, "HANDSHAKE_TRAFFIC_SECRET")
 
-    def _secret(self, from_initiator: bool, label: str) -> bytes | None:
-        side = "CLIENT" if from_initiator else "SERVER"
-        return self.secrets.get((f"{side}_{label}", self.client_random))
-
     def _use_secret(self, way: Direction, label: str) -> None:
-        secret = self._secret(way.from_initiator, label)
+        side = "CLIENT" if way.from_initiator else "SERVER"
+        secret = self.secrets.get((f"{side}_{label}", self.client_random))
         if secret is None or self.suite is None:
             way.aead = None
             return
@@ -195,59 +188,13 @@ class _Opener:
             self.session.problem = self.session.problem or problem
             return
         way.encrypted = True
-        self.master = self.secrets.get(("CLIENT_RANDOM", self.client_random), b"")
-        if not self.master or self.suite is None or self.session.version != TLS_12:
+        master = self.secrets.get(("CLIENT_RANDOM", self.client_random))
+        if not master or self.suite is None or self.session.version != TLS_12:
             return
         self.session.keys_found = True
         randoms = self.client_random, self.server_random
-        client, server = key_schedule.key_block(self.master, *randoms, self.suite)
+        client, server = key_schedule.key_block(master, *randoms, self.suite)
         way.set_keys(*(client if way.from_initiator else server), self.suite)
-
-    def _verify_finished(self) -> None:
-        """Compute each Finished message from the handshake before it, and note whether it is that."""
-        if self.suite is None or self.session.version not in (TLS_12, TLS_13):
-            return
-        hash_name, messages = self.suite.hash_name, self._in_protocol_order()
-        for place, message in enumerate(messages):
-            if message.kind != FINISHED:
-                continue
-            before = self._transcript(messages[:place], hash_name)
-            if self.session.version == TLS_13:
-                secret = self._secret(message.from_initiator, "HANDSHAKE_TRAFFIC_SECRET")
-                if secret is None:
-                    continue
-                expected = key_schedule.finished_13(secret, before, hash_name)
-            else:
-                label = "client finished" if message.from_initiator else "server finished"
-                expected = key_schedule.finished_12(self.master, label, before, hash_name)
-            sender = "initiator" if message.from_initiator else "responder"
-            self.session.finished[sender] = message.data[4:] == expected
-
-    def _in_protocol_order(self) -> list[TlsMessage]:
-        """Return handshake messages up to the last Finished in both ends' order, which is not the wire's."""
-        messages = [one for one in self.session.messages if one.kind != KEY_UPDATE]
-        if self.session.version != TLS_13:
-            return messages
-        hellos = [one for one in messages if one.kind == CLIENT_HELLO]
-        server = [one for one in messages if not one.from_initiator]
-        client = [one for one in messages if one.from_initiator and one.kind != CLIENT_HELLO]
-        finished = next((i for i, one in enumerate(server) if one.kind == FINISHED), len(server))
-        retry = 1 if len(hellos) > 1 else 0  # messages of the server between two hellos
-        ordered = hellos[:1] + server[:retry] + hellos[1:2] + server[retry : finished + 1]
-        if any(one.kind == ENCRYPTED_EXTENSIONS and _has_early_data(one) for one in server):
-            # Accepted early data ends with a message under the early keys, which is always the same.
-            ordered.append(TlsMessage(END_OF_EARLY_DATA, b"\5\0\0\0", True, 0, 0))
-        return ordered + client
-
-    def _transcript(self, messages: list[TlsMessage], hash_name: str) -> bytes:
-        """Return the messages end to end; a first hello before a retry is hashed (RFC 8446 section 4.4.1)."""
-        hellos = [one for one in messages if one.kind == CLIENT_HELLO]
-        whole = b"".join(one.data for one in messages)
-        if self.session.version == TLS_13 and len(hellos) > 1:
-            first = hellos[0].data
-            digest = hashlib.new(hash_name, first).digest()
-            whole = b"\xfe\0\0" + bytes([len(digest)]) + digest + whole[len(first) :]
-        return whole
 
 
 def _whole_messages(data: bytes) -> bool:
@@ -256,7 +203,3 @@ def _whole_messages(data: bytes) -> bool:
     while at + 4 <= len(data) and data[at] in names.HANDSHAKES:
         at += 4 + int.from_bytes(data[at + 1 : at + 4], "big")
     return at == len(data) > 0
-
-
-def _has_early_data(message: TlsMessage) -> bool:
-    return EARLY_DATA in message.values("tls.handshake.extension.type")
