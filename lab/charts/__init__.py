@@ -10,30 +10,51 @@
     length_leak     true lengths beside those that an eavesdropper inferred
 
 A chart is one module: ``ladder`` holds ``draw_ladder`` and its twin ``describe_ladder``, and both are imported from here.
-The module is found by these names (``registry``). ``draw_page`` and ``describe_page`` set several charts on one figure.
-No other room of the kit imports matplotlib.
+It is found by these names: nothing lists the charts by hand (lab/README.md, "Add a chart"). For several charts on one
+figure, hand each Axes of yours, best one of a subfigure (matplotlib's ``Figure.subfigures``). No other room of the kit
+imports matplotlib.
 """
 
+import importlib
+import inspect
+import pkgutil
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from matplotlib.axes import Axes
+
 from lab.charts.figure import new_axes, to_png
-from lab.charts.registry import Chart, describe_page, draw_page, find_charts
 from lab.dissect.tcp.flow_rows import plain_text
 from lab.exposure.readers import Span, frame_spans, payload_spans
 
-__all__ = [
-    "Chart",
-    "Span",
-    "describe_page",
-    "draw_page",
-    "find_charts",
-    "frame_spans",
-    "new_axes",
-    "payload_spans",
-    "plain_text",
-    "to_png",
-]
+__all__ = ["Chart", "Span", "find_charts", "frame_spans", "new_axes", "payload_spans", "plain_text", "to_png"]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart: ``draw`` returns the Axes, ``describe`` the same in words."""
+
+    name: str
+    draw: Callable[..., Axes]
+    describe: Callable[..., str]
+
+    def in_words(self, *data: Any, **options: Any) -> str:
+        """Return the text twin of ``draw(*data, **options)``. It ignores options that only change the looks."""
+        known = inspect.signature(self.describe).parameters
+        return self.describe(*data, **{name: value for name, value in options.items() if name in known})
+
+
+@cache
+def find_charts() -> dict[str, Chart]:
+    """Return the charts of this package by name. Raises AttributeError for one without its text twin."""
+    charts = {}
+    for found in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{found.name}")
+        if draw := getattr(module, f"draw_{found.name}", None):
+            charts[found.name] = Chart(found.name, draw, getattr(module, f"describe_{found.name}"))
+    return charts
 
 
 def __getattr__(name: str) -> Callable[..., Any]:

@@ -69,11 +69,10 @@ def set_title(ax: Axes, title: str, *, fontsize: int = TITLE, **look: Any) -> No
     ax.set_title(title, fontsize=fontsize, loc="left", parse_math=False, **look)
 
 
-def to_png(drawn: Axes | Figure) -> bytes:
-    """Return the whole figure of an Axes, or a page, as a PNG image: for notebooks and web pages."""
-    figure = drawn if isinstance(drawn, Figure) else drawn.figure.canvas.figure
+def to_png(drawn: Axes) -> bytes:
+    """Return the whole figure of an Axes as a PNG image: for notebooks and web pages."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    drawn.figure.canvas.figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 

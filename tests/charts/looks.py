@@ -8,8 +8,21 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from lab.charts.inks import DOTS_PER_INCH
+
 SMALLEST = 9  # points
 SLACK = 1.0  # dots: what rounding may do to two boxes that only touch
+
+
+def page_of(charts, columns=1) -> Figure:
+    """Draw several charts as one figure, row by row, each place as large as the largest of them wants to be."""
+    sizes = [chart(ax=None).figure.get_size_inches() for chart in charts]
+    wide, high = np.max(sizes, axis=0)
+    rows = -(-len(charts) // columns)
+    page = Figure((columns * wide, rows * high), layout="constrained", dpi=DOTS_PER_INCH)
+    for place, chart in zip(page.subfigures(rows, columns, squeeze=False).flat, charts, strict=False):
+        chart(ax=place.add_subplot())
+    return page
 
 
 def root(drawn) -> Figure:

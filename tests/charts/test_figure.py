@@ -1,15 +1,13 @@
-"""A page of several charts: each as it is alone, none cut, and a twin for all."""
+"""Several charts on one figure: each as it is alone, none cut. And text that is measured and cut to fit."""
 
+import struct
 from functools import partial
 
 import pytest
 
 from lab.charts import (
-    describe_page,
-    draw_entropy,
     draw_in_flight,
     draw_ladder,
-    draw_page,
     draw_round_trips,
     draw_time_sequence,
     new_axes,
@@ -18,7 +16,7 @@ from lab.charts import (
 )
 from lab.charts.figure import fit_text, text_width
 from lab.charts.inks import SERIES
-from tests.charts.looks import grey, inspect_text
+from tests.charts.looks import grey, inspect_text, page_of
 
 
 @pytest.fixture(scope="module")
@@ -32,34 +30,18 @@ def some(lossy, plain):
 
 
 @pytest.mark.parametrize("columns", [1, 2])
-def test_a_page_is_readable(some, columns):
-    page = draw_page(some, columns=columns, title="One flow, four pictures")
+def test_several_charts_on_one_figure_are_readable(some, columns):
+    page = page_of(some, columns)
     assert inspect_text(page) == []
     assert [ax.get_title(loc="left") for ax in page.get_axes()][1] == "Upload"
-    alone = [chart(ax=None).figure.get_size_inches()[1] for chart in some]
-    assert page.get_size_inches()[1] >= (sum(alone) if columns == 1 else max(alone))
 
 
-def test_a_page_is_a_picture_and_so_is_each_of_its_axes(some):
-    page = draw_page(some[2:3])
-    assert to_png(page)[:8] == to_png(page.get_axes()[0])[:8] == b"\x89PNG\r\n\x1a\n"
-
-
-def test_an_odd_number_leaves_a_place_free(some):
-    assert len(draw_page(some[1:4], columns=2).get_axes()) == 3
-    with pytest.raises(ValueError, match="without charts"):
-        draw_page([])
-
-
-def test_the_twin_of_a_page_is_the_twins_of_its_charts(some, plain):
-    told = describe_page([*some, partial(draw_entropy, {"plaintext": plain.from_responder.data})])
-    assert (
-        told.count("\n\n") == 4
-        and f"(… {len(plain.rows) - 6} segments left out …)" in told
-        and "bits a byte" in told
-    )
-    with pytest.raises(TypeError, match="not a functools.partial"):
-        describe_page([lambda ax: ax])
+def test_a_picture_has_the_whole_figure_whichever_of_its_axes_is_asked(some):
+    page = page_of(some[2:], columns=2)
+    pixels = [int(length) for length in page.bbox.size]
+    for ax in page.get_axes():
+        magic, *size = struct.unpack(">8s8x2I", to_png(ax)[:24])
+        assert (magic, size) == (b"\x89PNG\r\n\x1a\n", pixels)
 
 
 def test_series_differ_without_colour():

@@ -12,7 +12,6 @@ from lab.charts import (
     describe_round_trips,
     describe_time_sequence,
     draw_in_flight,
-    draw_page,
     draw_round_trips,
     draw_time_sequence,
     new_axes,
@@ -31,7 +30,7 @@ from lab.dissect.tcp.one_way import (
     unwrap,
 )
 from lab.dissect.tcp.segments import read_segments
-from tests.charts.looks import grey, inspect_text
+from tests.charts.looks import grey, inspect_text, page_of
 from tests.charts.traffic import LAST, LOST, MSS, ROUND_TRIP_MS
 from tests.support import CHAT
 
@@ -248,7 +247,7 @@ def test_the_shipped_lessons_are_readable(name, flow, direction):
 
 def test_two_bursts_on_one_page_are_readable():
     chart = partial(draw_time_sequence, lesson("loss-at-the-receiver"))
-    page = draw_page([chart, chart], columns=2, title="Twice")
+    page = page_of([chart, chart], columns=2)
     assert inspect_text(page) == [] and len(page.get_axes()) == 4
 
 
