@@ -44,6 +44,7 @@ MARKS = {
     "ack": SegmentLook("ACK only", GREY, "-", 0.8, "|", False),
     "fin": SegmentLook("FIN", GREEN, (0, (6, 2, 1, 2)), 2.2, "D", False),
     "reset": SegmentLook("RST", PURPLE, (0, (1, 1)), 2.6, "X", False),
+    "forged": SegmentLook("forged", BLACK, (0, (4, 1, 1, 1, 1, 1)), 3.0, "*", True),
 }
 # All places are in inches, from the top left.
 TOP, BOTTOM = 0.62, 0.45  # the room for the ends' names, and for the key
@@ -59,6 +60,7 @@ def draw_ladder(
     frames: Collection[int] | None = None,
     max_rows: int = MOST_ROWS,
     payload_text: PayloadText | None = None,
+    forged: Collection[int] = (),
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -66,9 +68,10 @@ def draw_ladder(
 
     ``true_to_time``: arrows stand at their moments, not one a row. ``frames``: draw only the frames of these numbers.
     ``max_rows``: a longer flow is cut in its middle, and the cut is marked. ``payload_text(payload, from_initiator)``
-    returns a payload's text, or None; ``plain_text`` is one. ``title``: "" for none.
+    returns a payload's text, or None; ``plain_text`` is one. ``forged``: numbers of the frames that were forged, by
+    the manifest; nothing is guessed. ``title``: "" for none.
     """
-    rows = ladder_rows(flow, frames=frames, max_rows=max_rows, payload_text=payload_text)
+    rows = ladder_rows(flow, frames=frames, max_rows=max_rows, payload_text=payload_text, forged=forged)
     draw = _draw_true_to_time if true_to_time else _draw_evenly
     if title is None:
         segments = counted(len(flow.rows), "segment")
@@ -203,6 +206,7 @@ def describe_ladder(
     frames: Collection[int] | None = None,
     max_rows: int = MOST_ROWS,
     payload_text: PayloadText | None = None,
+    forged: Collection[int] = (),
 ) -> str:
     """Return the text twin of ``draw_ladder``: a sentence on the flow, a line for each segment, and how it ended."""
     per_second, unit = time_unit(flow.duration_s)
@@ -210,7 +214,7 @@ def describe_ladder(
         f"Flow {flow.number}: {counted(len(flow.rows), 'segment')} between {flow.initiator} (initiator) and "
         f"{flow.responder} (responder), {flow.duration_s * per_second:.3f} {unit} from the first to the last."
     ]
-    for row in ladder_rows(flow, frames=frames, max_rows=max_rows, payload_text=payload_text):
+    for row in ladder_rows(flow, frames=frames, max_rows=max_rows, payload_text=payload_text, forged=forged):
         if isinstance(row, LeftOut):
             lines.append(f"({row.label})")
             continue

@@ -198,3 +198,13 @@ def test_time_units():
         "ms",
         "s",
     ]
+
+
+@pytest.mark.parametrize("true_to_time", [False, True])
+def test_what_the_manifest_says_was_forged_has_its_own_mark_and_nothing_else_has(plain, true_to_time):
+    ax = draw_ladder(plain, true_to_time=true_to_time, max_rows=6, forged=[4])
+    assert arrows(ax)[3] == "frame 4: forged" and sum("forged" in arrow for arrow in arrows(ax)) == 1
+    assert "forged" in said(ax), "in the key"
+    assert not [arrow for arrow in arrows(draw_ladder(plain, max_rows=6)) if "forged" in arrow]
+    lines = describe_ladder(plain, max_rows=6, forged=[4]).splitlines()
+    assert [line.split(",")[0] for line in lines if "(forged)" in line] == ["Frame 4"]

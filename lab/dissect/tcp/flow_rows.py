@@ -3,13 +3,14 @@
     handshake   SYN, SYN-ACK and the ACK that completes them        push    data with PSH: "hand it over now"
     fin         a side has said all                                 data    data without PSH
     reset       RST: the flow is torn down                          ack     no data, only an acknowledgement
+    forged      by somebody in the sender's name, whatever else it is
 
-A segment that could be two of these is the first that fits in the order handshake, reset, fin, push, data,
-ack.
+A segment that could be two of these is the first that fits in the order handshake, reset, fin, push, data, ack. None is
+taken for forged by its looks: the caller knows, from the manifest of the recording.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from lab.dissect.tcp.analysis import LABELS
@@ -62,12 +63,13 @@ def ladder_rows(
     frames: Collection[int] | None = None,
     max_rows: int = MOST_ROWS,
     payload_text: PayloadText | None = None,
+    forged: Collection[int] = (),
 ) -> list[LadderRow | LeftOut]:
     """Return the rows of a flow in file order, with a LeftOut wherever some are missing.
 
     ``frames``: numbers of the frames wanted; by default all, or of a flow with more than ``max_rows``
     segments its beginning (two thirds of them) and its end. ``payload_text(payload, from_initiator)`` returns
-    a payload's text, or None. ValueError for frames that the flow does not have.
+    a payload's text, or None. ``forged``: numbers of forged frames. ValueError for frames that the flow does not have.
     """
     rows = flow.rows.tolist()
     chosen = _chosen_places(flow, frames, max_rows)
@@ -79,7 +81,10 @@ def ladder_rows(
             ladder.append(LeftOut(len(some), flow.seconds(some[0]), flow.seconds(some[-1])))
             continue
         ladder += [_row(flow, row, row in from_initiator, payload_text) for row in some]
-    return ladder
+    return [
+        replace(one, kind="forged") if isinstance(one, LadderRow) and one.frame in forged else one
+        for one in ladder
+    ]
 
 
 def _chosen_places(flow: Flow, frames: Collection[int] | None, max_rows: int) -> set[int]:
