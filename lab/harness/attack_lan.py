@@ -97,4 +97,5 @@ def what_was_forged(mallory: Forger, path: Path, *places: str) -> Entry:
         }
         for place, file in zip(places, files_of(path, *places), strict=True)
     ]
-    return {"forger": "Mallory", "place": places[0], "forged": views[0]["forged"], "views": views[1:]}
+    found = {"forger": "Mallory", "place": places[0], "forged": views[0]["forged"], "views": views[1:]}
+    return found | ({"relayed": frames_among(path, mallory.relayed)} if mallory.relayed else {})

@@ -59,17 +59,25 @@ class Seen:
 
 
 class Forger:
-    """Sees the frames that reach a host's card, and sends forged ones from it; ``sent`` has all of these."""
+    """Sees the frames that reach a host's card, and sends forged ones from it.
+
+    ``sent`` has those that it made or changed, ``relayed`` those of others that it passed on as they were.
+    """
 
     def __init__(self, host: Host):
         self._card = _card_of(host)
-        self.mac, self.address = bytes.fromhex(str(host.interfaces["eth0"]).replace(":", "")), host.address
+        self.mac, self.address = mac_of(host), host.address
         self.sent: list[bytes] = []
+        self.relayed: list[bytes] = []
 
     def send(self, *frames: bytes) -> None:
         for frame in frames:
             self._card.send(frame)
             self.sent.append(frame)
+
+    def pass_on(self, frame: bytes) -> None:
+        self._card.send(frame)
+        self.relayed.append(frame)
 
     def take(self, within_s: float) -> bytes | None:
         """Return the next frame that reaches the card, or None where none does in time."""
@@ -105,6 +113,10 @@ class Forger:
 
     def __exit__(self, *_: object) -> None:
         self._card.close()
+
+
+def mac_of(host: Host) -> bytes:
+    return bytes.fromhex(str(host.interfaces["eth0"]).replace(":", ""))
 
 
 def _card_of(host: Host) -> socket.socket:
@@ -177,10 +189,10 @@ def segment(
     )
 
 
-def arp_reply(mac: bytes, address: str, to_mac: bytes) -> bytes:
-    """Return an ARP reply that nobody asked for: "``address`` is at ``mac``" (RFC 826)."""
-    ethernet, about = to_mac + mac + ARP.to_bytes(2, "big"), mac + socket.inet_aton(address)
-    return ethernet + struct.pack("!HHBBH", 1, IPV4, 6, 4, 2) + about + about
+def arp_reply(mac: bytes, address: str, is_at: bytes, to_mac: bytes) -> bytes:
+    """Return an ARP reply from the card ``mac`` that nobody asked for: "``address`` is at ``is_at``" (RFC 826)."""
+    about = is_at + socket.inet_aton(address)
+    return to_mac + mac + ARP.to_bytes(2, "big") + struct.pack("!HHBBH", 1, IPV4, 6, 4, 2) + about + about
 
 
 def with_checksums(frame: bytes) -> bytes:

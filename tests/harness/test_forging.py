@@ -70,7 +70,7 @@ try:
 except ForgingRefused as refused:
     print(refused, file=sys.stderr)
     sys.exit(2)
-forger.send(arp_reply(forger.mac, "10.0.0.1", forger.mac))
+forger.send(arp_reply(forger.mac, "10.0.0.1", forger.mac, forger.mac))
 """
 
 
@@ -159,10 +159,10 @@ def test_a_forged_reply_changes_one_hosts_table_and_a_guarded_switch_drops_it():
 
         assert table() == server.interfaces["eth0"]
         lan.guard()
-        mallory.send(arp_reply(mallory.mac, server.address, mac_of_pc1))
+        mallory.send(arp_reply(mallory.mac, server.address, mallory.mac, mac_of_pc1))
         lan.settle()
         assert table() == server.interfaces["eth0"], "dropped at her port"
         lan.guard(False)
-        mallory.send(arp_reply(mallory.mac, server.address, mac_of_pc1))
+        mallory.send(arp_reply(mallory.mac, server.address, mallory.mac, mac_of_pc1))
         lan.settle()
         assert table() == lan["Mallory"].interfaces["eth0"]

@@ -63,14 +63,12 @@ def _say_in_brandons_name(lan: Lan, mallory: Forger) -> list[str]:
 def _inject(lan: Lan, mallory: Forger, payload: bytes, both_ways: bool = False) -> None:
     """Send John a segment in the server's name; with ``both_ways`` also the server one in John's."""
     lan.settle()
-    seen = mallory.last_segment_from(lan["PC2"].address)
-    server, john, flags = seen.destination, seen.source, PSH | ACK
-    forged = [
-        segment(mallory.mac, server[1:], john, seq=seen.ack, ack=seen.next_seq, flags=flags, payload=payload)
-    ]
+    seen = mallory.last_segment_from(lan["server"].address)  # not John's: his ACK may be delayed
+    server, john, numbers = seen.source, seen.destination, {"seq": seen.next_seq, "ack": seen.ack}
+    forged = [segment(mallory.mac, server[1:], john, **numbers, flags=PSH | ACK, payload=payload)]
     if both_ways:
-        numbers = {"seq": seen.next_seq, "ack": seen.ack}
-        forged.append(segment(mallory.mac, john[1:], server, **numbers, flags=flags, payload=payload))
+        numbers = {"seq": seen.ack, "ack": seen.next_seq}
+        forged.append(segment(mallory.mac, john[1:], server, **numbers, flags=PSH | ACK, payload=payload))
     mallory.send(*forged)
 
 

@@ -7,13 +7,15 @@ one window at a time, and then still does not know the number.
 """
 
 import random
+import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from lab.harness.attack_lan import attack_lan, recorded_at, tls_connection, what_was_forged
-from lab.harness.forging import ACK, RST, Forger, parse_segment, segment
+from lab.harness.bare_socket import WAIT_S
+from lab.harness.forging import ACK, RST, Forger, mac_of, parse_segment, segment
 from lab.harness.lesson_lan import connection
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
@@ -22,7 +24,7 @@ from lab.net.lan import Lan
 
 PLACES = ("PC1", "server", "switch")
 SOURCE_PORT = 50_000  # of Brandon's connection that Mallory does not see
-NUMBERS, STEP, BATCH = 2**32, 64_000, 400  # a step is a little less than the window of a new connection
+NUMBERS, STEP, BATCH = 2**32, 64_000, 100  # a step is a little less than the window of a new connection
 
 
 @scenario(notebook="10")
@@ -73,20 +75,21 @@ def _is_reset(receive: Callable[[], Any]) -> bool:
 
 def _guess(lan: Lan, mallory: Forger, path: Path) -> Truth:
     """Send the server RSTs in Brandon's name, a window apart, until one draws a challenge ACK; count them."""
-    server_mac = bytes.fromhex(str(lan["server"].interfaces["eth0"]).replace(":", ""))
-    source, destination = (lan["PC1"].address, SOURCE_PORT), (server_mac, lan["server"].address, REPORT_PORT)
+    source = (lan["PC1"].address, SOURCE_PORT)
+    destination = (mac_of(lan["server"]), lan["server"].address, REPORT_PORT)
     start = random.randrange(NUMBERS)
     guessed = iter((start + STEP * number) % NUMBERS for number in range(NUMBERS // STEP + 1))
     with recorded_at(lan, path, "PC1"), connection(lan, source_port=SOURCE_PORT) as (server, client):
         client.say(b"hello")
         server.hear(until=b"hello")
         lan.settle()
+        before = _sent_to_the_server(lan)
         with Forger(lan["PC1"]) as brandon:  # only to see what reaches him
             while batch := list(islice(guessed, BATCH)):
                 mallory.send(
                     *(segment(mallory.mac, source, destination, seq=seq, flags=RST) for seq in batch)
                 )
-                lan.settle()
+                _wait_until_sent(lan, before + len(mallory.sent))
                 if answers := brandon.segments():
                     break
             else:
@@ -98,7 +101,19 @@ def _guess(lan: Lan, mallory: Forger, path: Path) -> Truth:
         raise RecordingError("the answer to a guess is not a challenge ACK")
     sent = (parse_segment(frame) for frame in mallory.sent)
     is_inside = [seen is not None and (seen.seq - challenge.ack) % NUMBERS < STEP for seen in sent]
-    if True not in is_inside[-BATCH:]:
+    if True not in is_inside:
         raise RecordingError("a challenge ACK came, although no guess was in the window")
     counted = is_inside.index(True) + 1
     return {"step": STEP, "most": NUMBERS // STEP + 1, "until_challenge_ack": counted, "exact": NUMBERS}
+
+
+def _wait_until_sent(lan: Lan, count: int) -> None:
+    """Wait until the switch has sent the server so many frames, so that none waits for room and is lost."""
+    deadline = time.monotonic() + WAIT_S
+    while _sent_to_the_server(lan) < count:
+        if time.monotonic() > deadline:
+            raise RecordingError("guesses were lost on their way")
+
+
+def _sent_to_the_server(lan: Lan) -> int:
+    return int(lan.state()["ports"]["server"]["sent"])
