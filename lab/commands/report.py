@@ -30,16 +30,14 @@ def main(argv: list[str] | None = None) -> int:
     add("--open", action="store_true", help="open the page in a browser")
     options = parser.parse_args(argv)
 
-    from lab.dissect.files.capture_file import CaptureError, read_frames
+    from lab.dissect.files.capture_file import CaptureError
 
     inputs = {path.resolve() for path in (*options.captures, *filter(None, [options.keys]))}
     if options.out.resolve() in inputs:
         return refuse("report", f"{options.out} is one of the files to read: choose another --out")
     try:
-        for path in options.captures:
-            if cut := read_frames(path).truncated:
-                print(f"report: {path}: {cut}", file=sys.stderr)
-        write_page(options.captures, options.out, options.keys)
+        for note in write_page(options.captures, options.out, options.keys):
+            print(f"report: note: {note}", file=sys.stderr)
     except CaptureError as error:
         return refuse("report", error)
     except OSError as error:
@@ -50,25 +48,28 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def write_page(captures: list[Path], output: Path, keys: Path | None = None) -> None:
-    """Write the page. Raises CaptureError or OSError; then an earlier page is left as it was."""
-    page = make_page(captures, keys)
+def write_page(captures: list[Path], output: Path, keys: Path | None = None) -> list[str]:
+    """Write the page and return what it notes about the captures.
+
+    Raises CaptureError or OSError; then an earlier page is left as it was.
+    """
+    from lab.explorer.page import explorer_page
+
+    key_logs = (read_keys(keys),) if keys else ()
+    page, data = explorer_page([(path, manifest_entry(path)) for path in captures], key_logs)
     partial = output.with_suffix(output.suffix + ".part")
     partial.write_text(page, encoding="utf-8")
     partial.replace(output)
+    return [f"{path}: {note}" for path, one in zip(captures, data, strict=True) for note in one["notes"]]
 
 
-def make_page(captures: list[Path], keys: Path | None = None) -> str:
-    """Return the page as HTML. Raises CaptureError or OSError."""
-    from lab.explorer import page
-
-    key_logs: tuple[bytes, ...] = ()
-    if keys:
-        with keys.open("rb") as file:
-            key_logs = (file.read(LARGEST_KEY_LOG + 1),)
-        if len(key_logs[0]) > LARGEST_KEY_LOG:
-            raise OSError(0, f"longer than {LARGEST_KEY_LOG >> 20} MiB, which no key log is", str(keys))
-    return page.make_page([(path, manifest_entry(path)) for path in captures], key_logs)
+def read_keys(path: Path) -> bytes:
+    """Return a key log. Raises OSError, also for a file that is too long to be one."""
+    with path.open("rb") as file:
+        keys = file.read(LARGEST_KEY_LOG + 1)
+    if len(keys) > LARGEST_KEY_LOG:
+        raise OSError(0, f"longer than {LARGEST_KEY_LOG >> 20} MiB, which no key log is", str(path))
+    return keys
 
 
 def manifest_entry(capture: Path) -> Entry | None:

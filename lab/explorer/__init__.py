@@ -5,6 +5,7 @@
     tour      the steps of a guided tour, made from the capture
     summary   the facts, the charts and the transcript: readable without any script
     page      puts all of it, the style sheet and the script into one HTML file
+    widget    the same in a notebook: ``explorer.explore("captures/chat/plain.pcapng")``
     web/      the script, as modules; the style sheet; the templates
 
 ``course_site`` makes a web site of the notebooks, the sheets and these pages.
@@ -12,3 +13,7 @@
 The page needs no network and no server. Python decides what a byte means, with ``dissect_frame``; the script only
 shows it, and evaluates display filters.
 """
+
+from lab.explorer.widget import explore
+
+__all__ = ["explore"]

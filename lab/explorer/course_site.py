@@ -15,7 +15,7 @@ from typing import Any
 
 import markupsafe
 
-from lab.explorer.page import make_page, read_style, render
+from lab.explorer.page import explorer_page, read_style, render
 from lab.explorer.summary import Entry
 from lab.setup.paths import ROOT
 
@@ -44,7 +44,7 @@ def make_site(folder: Path, find_entry: FindEntry, say: Say) -> None:
         say(f"  a page for {path.name}")
         target = folder / capture_page(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(make_page([(path, find_entry(path))], tuple(_keys(path))), encoding="utf-8")
+        target.write_text(explorer_page([(path, find_entry(path))], tuple(_keys(path)))[0], encoding="utf-8")
     for path in linked:
         text = markupsafe.Markup("<h1>{}</h1><pre>{}</pre>")
         _write(

@@ -15,30 +15,28 @@ from __future__ import annotations
 import base64
 from bisect import bisect_right
 from collections import defaultdict
+from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from lab.dissect import dissect_frame, find_flows, open_flow, read_segments
 from lab.dissect.fields.tree import Field
 from lab.dissect.files.capture import Capture
+from lab.dissect.files.capture_file import read_frames
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.segments import Segments
 from lab.dissect.text import printable
 from lab.dissect.tls.messages import TlsSession
 from lab.explorer.opened import handshake_types, opened_tree
+from lab.explorer.tour import make_tour
+from lab.exposure import Intercept, eavesdrop_flows
 from lab.exposure.chat_fields import name_parts
-from lab.exposure.intercept import Intercept
 
 Data = dict[str, Any]
 
-SHAPE = (
-    "depth",
-    "first bit",
-    "bits",
-    "name",
-    "key",
-    "source",
-)  # of a field; the last three are places in ``words``
+# Of a field; the last three are places in ``words``.
+SHAPE = ("depth", "first bit", "bits", "name", "key", "source")
 END_NAMES = {
     **dict.fromkeys(("eth", "ip", "ipv6"), ("src", "dst")),
     **dict.fromkeys(("tcp", "udp"), ("srcport", "dstport")),
@@ -91,20 +89,43 @@ class Book:
         return {"words": self.words.items(), "shapes": self.shapes.items(), "phrases": self.phrases.items()}
 
 
-def capture_data(path: str | PathLike[str], key_logs: tuple[bytes, ...] = ()) -> Data:
-    """Return everything that the explorer shows of a capture file. Raises CaptureError or OSError."""
-    segments = read_segments(path)
-    capture, flows = segments.capture, find_flows(segments)
+@dataclass
+class Source:
+    """A capture file, read once for everything that is shown of it."""
+
+    path: Path
+    segments: Segments
+    flows: list[Flow]
+    intercept: Intercept
+
+
+def read_source(path: str | PathLike[str]) -> Source:
+    """Read a capture file. Raises CaptureError or OSError."""
+    segments = read_segments(read_frames(path))
+    flows = find_flows(segments)
+    return Source(Path(path), segments, flows, eavesdrop_flows(flows))
+
+
+def capture_data(source: Source, label: str, key_logs: tuple[bytes, ...] = ()) -> Data:
+    """Return everything that the explorer shows of a capture, under a label."""
+    capture, flows, book = source.segments.capture, source.flows, Book()
     sessions = [open_flow(flow, key_logs) for flow in flows]
-    book = Book()
     raw = [bytes(capture.frame(number)) for number in range(1, len(capture) + 1)]
-    data: Data = {"truncated": capture.truncated, "frames": _frames(capture, segments, raw, book)}
-    data["bytes"] = base64.b64encode(b"".join(raw)).decode()
-    data["lengths"] = list(map(len, raw))
-    data["analysis"] = _analysis(flows)
-    data["flows"] = [_flow_data(flow) for flow in flows]
-    data["records"], data["inner"] = _records(sessions, book)
-    data["problems"] = sorted({one.problem for one in sessions if one and one.problem})
+    records, inner = _records(sessions, book)
+    problems = sorted({one.problem for one in sessions if one and one.problem})
+    data = {
+        "name": label,
+        "notes": [capture.truncated, *problems] if capture.truncated else problems,
+        "frames": _frames(capture, source.segments, raw, book),
+        "bytes": base64.b64encode(b"".join(raw)).decode(),
+        "lengths": list(map(len, raw)),
+        "analysis": _analysis(flows),
+        "flows": [_flow_data(flow) for flow in flows],
+        "records": records,
+        "inner": inner,
+        "said": _said(source.intercept, source.segments),
+        "tour": make_tour(flows, source.intercept),
+    }
     return data | book.lists()
 
 
@@ -243,7 +264,7 @@ def _records(sessions: list[TlsSession | None], book: Book) -> tuple[list[Any], 
     return records, inner
 
 
-def said_data(intercept: Intercept, segments: Segments) -> list[Data]:
+def _said(intercept: Intercept, segments: Segments) -> list[Data]:
     """Return the lines of the conversation, read or not, and the frames in which the copies left the server.
 
     A copy is the first payload to a recipient that follows the line: the best guess when nothing can be read.

@@ -16,38 +16,35 @@ from pathlib import Path
 import jinja2
 
 from lab.dissect.text import printable
-from lab.explorer.data import Data, capture_data, said_data
-from lab.explorer.summary import Entry, Recording, make_recording, read_scores
-from lab.explorer.tour import make_tour
+from lab.explorer.data import Data, capture_data, read_source
+from lab.explorer.summary import Entry, read_scores, summarise
 
 WEB = Path(__file__).parent / "web"
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=class |const |function |async )", re.MULTILINE)
 
 
-def make_page(captures: Sequence[tuple[Path, Entry | None]], key_logs: tuple[bytes, ...] = ()) -> str:
-    """Return the page as HTML; each capture comes with its entry in a manifest, or None.
+def explorer_page(
+    captures: Sequence[tuple[Path, Entry | None]], key_logs: tuple[bytes, ...] = ()
+) -> tuple[str, list[Data]]:
+    """Return the page as HTML, and the data in it; each capture comes with its entry in a manifest, or None.
 
     Raises CaptureError or OSError.
     """
-    recordings = [make_recording(path, entry) for path, entry in captures]
-    data = [_page_data(one, key_logs) for one in recordings]
-    return render(
+    summaries = [summarise(read_source(path), entry) for path, entry in captures]
+    data = [capture_data(one.source, one.label, key_logs) for one in summaries]
+    if key_logs and not any(one["inner"] for one in data):
+        data[0]["notes"].append("the keys open nothing")
+    page = render(
         "page.html",
-        title="What an eavesdropper learns from " + " and ".join(one.path.name for one in recordings),
-        findings=[one.finding for one in recordings],
-        recordings=recordings,
-        scores=read_scores(recordings),
+        title="What an eavesdropper learns from " + " and ".join(one.source.path.name for one in summaries),
+        summaries=summaries,
+        scores=read_scores(summaries),
         captures=as_json(data),
         style=read_style(),
         script=join_modules("page.js"),
     )
-
-
-def _page_data(recording: Recording, key_logs: tuple[bytes, ...]) -> Data:
-    said = said_data(recording.intercept, recording.segments)
-    tour = make_tour(recording.flows, recording.intercept)
-    return capture_data(recording.path, key_logs) | {"name": recording.label, "said": said, "tour": tour}
+    return page, data
 
 
 def render(template: str, **values: object) -> str:
@@ -78,7 +75,7 @@ def read_style() -> str:
 
 
 def join_modules(first: str) -> str:
-    """Return a module and all that it imports as one script; imports and exports are taken out."""
+    """Return a module and all that it imports as one module; the imports and exports between them are taken out."""
     joined: dict[str, str] = {}
 
     def add(name: str) -> None:
@@ -89,4 +86,4 @@ def join_modules(first: str) -> str:
             joined[name] = EXPORT.sub("", IMPORT.sub("", source))
 
     add(first)
-    return '"use strict";\n(() => {\n' + "\n".join(joined.values()) + "\n})();\n"
+    return "\n".join(joined.values())

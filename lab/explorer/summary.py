@@ -3,16 +3,15 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from lab.charts import find_charts, to_png
 from lab.charts.figure import counted
-from lab.dissect import find_flows, read_segments
 from lab.dissect.packets.other_frames import describe
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.segments import Segments
-from lab.exposure import Intercept, Score, eavesdrop, length_leak, score
+from lab.explorer.data import Source
+from lab.exposure import Intercept, Score, length_leak, score
 
 Entry = dict[str, Any]  # of a manifest
 
@@ -28,15 +27,12 @@ class Figure:
 
 
 @dataclass
-class Recording:
-    """One capture, as the summary shows it."""
+class Summary:
+    """What the page says of one capture."""
 
-    path: Path
-    label: str
-    intercept: Intercept
-    segments: Segments
-    flows: list[Flow]
+    source: Source
     entry: Entry | None
+    label: str
     finding: str
     facts: list[tuple[str, str]]
     handshake: list[tuple[int, str, str]]
@@ -47,41 +43,33 @@ class Recording:
     left_out: int  # lines of the transcript
 
 
-def make_recording(path: Path, entry: Entry | None) -> Recording:
-    """Return what the summary says of a capture, scored against its manifest's entry if there is one.
-
-    Raises CaptureError or OSError.
-    """
-    intercept, segments = eavesdrop(path), read_segments(path)
-    flows = find_flows(segments)
-    chosen = next((flow for flow in flows if flow.handshake and flow.handshake.ack), None)
-    shown = chosen or next(iter(flows), None)
+def summarise(source: Source, entry: Entry | None) -> Summary:
+    """Return the summary of a capture; its entry in a manifest says what it is called and whether it is scored."""
+    chosen = next((flow for flow in source.flows if flow.handshake and flow.handshake.ack), None)
+    shown = chosen or next(iter(source.flows), None)
     shake = chosen.handshake if chosen else None
-    return Recording(
-        path=path,
-        label=entry.get("label", path.name) if entry else path.name,
-        intercept=intercept,
-        segments=segments,
-        flows=flows,
+    return Summary(
+        source=source,
         entry=entry,
-        finding=finding(path.name, intercept),
-        facts=_facts(path, segments, flows, intercept, entry),
-        handshake=_handshake(segments, chosen) if chosen else [],
+        label=entry.get("label", source.path.name) if entry else source.path.name,
+        finding=finding(source.path.name, source.intercept),
+        facts=_facts(source, entry),
+        handshake=_handshake(source.segments, chosen) if chosen else [],
         rtt=f"{1e6 * shake.rtt_s:.0f} µs" if shake and shake.rtt_s is not None else "",
         ladder=draw("ladder", shown, max_rows=24) if shown else None,
         flow=shown.number if shown else 0,
-        transcript=_transcript(intercept),
-        left_out=max(0, len(intercept.messages) - MOST_ROWS),
+        transcript=_transcript(source.intercept),
+        left_out=max(0, len(source.intercept.messages) - MOST_ROWS),
     )
 
 
-def read_scores(recordings: Sequence[Recording]) -> tuple[dict[str, list[Score]], Figure] | None:
-    """Return the scores of the recordings that a manifest describes, and their chart; None if there are none."""
+def read_scores(summaries: Sequence[Summary]) -> tuple[dict[str, list[Score]], Figure] | None:
+    """Return the scores of the captures that a manifest describes, and their chart; None if there are none."""
     scores: dict[str, list[Score]] = {}
-    for one in recordings:
+    for one in summaries:
         if one.entry:
-            label = one.label if one.label not in scores else f"{one.label} ({one.path.name})"
-            scores[label] = score(one.intercept, one.entry)
+            label = one.label if one.label not in scores else f"{one.label} ({one.source.path.name})"
+            scores[label] = score(one.source.intercept, one.entry)
     return (scores, draw("exposure", scores)) if scores else None
 
 
@@ -101,17 +89,16 @@ def draw(name: str, *data: Any, **options: Any) -> Figure:
     return Figure(picture, chart.in_words(*data, **options))
 
 
-def _facts(
-    path: Path, segments: Segments, flows: list[Flow], intercept: Intercept, entry: Entry | None
-) -> list[tuple[str, str]]:
+def _facts(source: Source, entry: Entry | None) -> list[tuple[str, str]]:
+    segments, intercept = source.segments, source.intercept
     protocol = " ".join(filter(None, [intercept.tls_version, intercept.cipher_suite]))
     truth = (
         "manifest.json beside the file" if entry else "no manifest describes this file, so nothing is scored"
     )
     rows = [
-        ("file", path.name),
+        ("file", source.path.name),
         ("frames", str(len(segments.capture))),
-        ("TCP", f"{counted(len(segments), 'segment')} in {counted(len(flows), 'flow')}"),
+        ("TCP", f"{counted(len(segments), 'segment')} in {counted(len(source.flows), 'flow')}"),
         ("server", intercept.server or "none seen"),
         ("protocol", protocol or "plaintext"),
         ("disguise", intercept.disguise or "none"),

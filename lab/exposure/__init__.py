@@ -8,7 +8,7 @@
 manifest, and counts false claims against it.
 """
 
-from lab.exposure.eavesdropper import eavesdrop
+from lab.exposure.eavesdropper import eavesdrop, eavesdrop_flows
 from lab.exposure.facts import guess_votes
 from lab.exposure.intercept import Intercept, Message
 from lab.exposure.leaks import Leak, length_leak, time_leak
@@ -22,6 +22,7 @@ __all__ = [
     "Score",
     "clopper_pearson",
     "eavesdrop",
+    "eavesdrop_flows",
     "guess_votes",
     "length_leak",
     "score",

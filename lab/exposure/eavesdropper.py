@@ -34,9 +34,14 @@ PRIVATE_BYTES = json_bytes(events.SayTo("", "x")) - json_bytes(events.Say("x"))
 
 def eavesdrop(path: Path | str | Capture) -> Intercept:
     """Read a capture, a file or an open one, as an eavesdropper does. Raises ``CaptureError`` for a bad file."""
+    return eavesdrop_flows(find_flows(read_segments(path)))
+
+
+def eavesdrop_flows(flows: list[Flow]) -> Intercept:
+    """Return what an eavesdropper learns from the flows of a capture that was read already."""
     found = Intercept()
     deliveries: list[Delivery] = []
-    for flow in find_flows(read_segments(path)):
+    for flow in flows:
         found.carried_bytes += len(flow.from_initiator) + len(flow.from_responder)
         if not flow.handshake and not len(flow.from_initiator):
             continue  # a connection that nobody answered

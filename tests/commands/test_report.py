@@ -6,6 +6,7 @@ import pytest
 
 from lab.commands import report
 from lab.dissect.files.capture_file import CaptureError, CaptureWriter
+from lab.explorer.page import explorer_page
 from lab.explorer.summary import finding
 from lab.exposure import Intercept, Message
 from tests.dissect import links, packets
@@ -14,10 +15,14 @@ from tests.support import CAPTURES, ROOT, some_of
 CHAT = ROOT / "captures" / "chat"
 
 
+def page_of(*paths) -> str:
+    return explorer_page([(path, report.manifest_entry(path)) for path in paths])[0]
+
+
 def test_what_was_said_stands_in_the_plaintext_part_alone():
-    made = report.make_page([CHAT / "plain.pcapng"])
+    made = page_of(CHAT / "plain.pcapng")
     assert "the door code is" in made
-    assert "the door code is" not in report.make_page([CHAT / "tls13.pcapng"])
+    assert "the door code is" not in page_of(CHAT / "tls13.pcapng")
 
 
 @pytest.mark.records
@@ -44,7 +49,7 @@ def test_text_from_the_wire_cannot_become_markup(tmp_path):
                 client.sendall(line)
                 client.recv(1)
         server.join()
-    made = report.make_page([tmp_path / "x.pcapng"])
+    made = page_of(tmp_path / "x.pcapng")
     assert "<script>alert" not in made and "<img src=//x" not in made and "\x1b" not in made
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in made
 
@@ -53,7 +58,7 @@ def test_text_from_the_wire_cannot_become_markup(tmp_path):
     "path", some_of(sorted(CAPTURES.glob("[!dm]*/*.pcapng")), every=6), ids=lambda path: path.name
 )
 def test_every_shipped_capture_has_a_page(path):
-    assert "<h2>" in report.make_page([path])
+    assert "<h2>" in page_of(path)
 
 
 def test_what_was_not_looked_into_is_said(tmp_path):
@@ -61,15 +66,15 @@ def test_what_was_not_looked_into_is_said(tmp_path):
         [(i, frame, len(frame)) for i, (link, _, frame) in enumerate(links.not_read()) if link == 1]
     )
     (tmp_path / "odd.pcap").write_bytes(made)
-    assert '<th scope="row">not looked into</th><td>3 fragments, 2 frames of GRE, ' in report.make_page(
-        [tmp_path / "odd.pcap"]
+    assert '<th scope="row">not looked into</th><td>3 fragments, 2 frames of GRE, ' in page_of(
+        tmp_path / "odd.pcap"
     )
-    assert "not looked into" not in report.make_page([CHAT / "plain.pcapng"])
+    assert "not looked into" not in page_of(CHAT / "plain.pcapng")
 
 
 def test_a_capture_without_manifest_is_not_scored(tmp_path):
     shutil.copy(CHAT / "plain.pcapng", tmp_path / "mine.pcapng")
-    made = report.make_page([tmp_path / "mine.pcapng"])
+    made = page_of(tmp_path / "mine.pcapng")
     assert "nothing is scored" in made and "How much of the conversation?" not in made
 
 
@@ -96,12 +101,12 @@ def test_what_is_no_capture_gets_one_line(tmp_path, capsys, content):
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert not (tmp_path / "r.html").exists()
     with pytest.raises(CaptureError):
-        report.make_page([tmp_path / "bad.pcapng"])
+        page_of(tmp_path / "bad.pcapng")
     assert report.main([str(tmp_path / "none.pcapng")]) == 2
 
 
 def test_the_page_begins_with_the_finding():
-    made = report.make_page([CHAT / "plain.pcapng", CHAT / "tls13.pcapng"])
+    made = page_of(CHAT / "plain.pcapng", CHAT / "tls13.pcapng")
     _, _, after = made.partition("</h1>")
     assert after.lstrip().startswith(
         "<p><strong>From plain.pcapng, an eavesdropper reads 18 of 18 lines. "
@@ -110,11 +115,11 @@ def test_the_page_begins_with_the_finding():
 
 
 def test_one_is_singular_and_more_are_plural(tmp_path):
-    made = report.make_page([CHAT / "plain.pcapng"])
+    made = page_of(CHAT / "plain.pcapng")
     assert " segments in 3 flows</td>" in made and " bytes read</td>" in made
     with CaptureWriter(tmp_path / "empty.pcapng") as writer:
         writer.add_interface("lo")
-    assert "<td>0 segments in 0 flows</td>" in report.make_page([tmp_path / "empty.pcapng"])
+    assert "<td>0 segments in 0 flows</td>" in page_of(tmp_path / "empty.pcapng")
     assert finding("x", Intercept([Message(1, 0, "a:1", "say", 2, b"hi", text="hi")])).endswith(
         "1 of 1 line."
     )

@@ -3,7 +3,8 @@
 import functools
 from pathlib import Path
 
-from lab.explorer.page import make_page
+from lab.explorer.data import capture_data, read_source
+from lab.explorer.page import explorer_page
 from tests.support import CAPTURES
 
 OF_THE_READER = {"mine", "demo"}  # folders of captures/ whose files come and go
@@ -12,4 +13,8 @@ SHIPPED = sorted(path for path in CAPTURES.rglob("*.pcapng") if not OF_THE_READE
 
 @functools.cache
 def page_about(captures: tuple[Path, ...], keys: Path | None) -> str:
-    return make_page([(path, None) for path in captures], (keys.read_bytes(),) if keys else ())
+    return explorer_page([(path, None) for path in captures], (keys.read_bytes(),) if keys else ())[0]
+
+
+def data_of(path: Path, key_logs: tuple[bytes, ...] = ()) -> dict:
+    return capture_data(read_source(path), path.name, key_logs)

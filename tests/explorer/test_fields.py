@@ -5,10 +5,10 @@ import base64
 import pytest
 
 from lab.dissect import dissect_frame, read_capture
-from lab.explorer.data import SHAPE, capture_data
+from lab.explorer.data import SHAPE
 from lab.exposure.chat_fields import name_parts
 from tests.dissect import packets
-from tests.explorer.pages import SHIPPED
+from tests.explorer.pages import SHIPPED, data_of
 from tests.support import CAPTURES, some_of
 
 CHAT = CAPTURES / "chat"
@@ -31,7 +31,7 @@ def leaves_of(data, shape, phrases):
 
 @pytest.mark.parametrize("path", some_of(SHIPPED, 6), ids=lambda path: path.name)
 def test_every_bit_of_every_frame_is_explained(path):
-    data = capture_data(path, keys_of(path))
+    data = data_of(path, keys_of(path))
     trees = list(zip(data["frames"]["tree"], data["lengths"], strict=True))
     for records in data["inner"].values():
         trees += [
@@ -46,10 +46,10 @@ def test_every_bit_of_every_frame_is_explained(path):
 
 
 def test_the_keys_open_every_record_of_the_conversation():
-    data = capture_data(CHAT / "tls13.pcapng", keys_of(CHAT / "tls13.pcapng"))
+    data = data_of(CHAT / "tls13.pcapng", keys_of(CHAT / "tls13.pcapng"))
     opened = sum(map(len, data["inner"].values()))
     assert opened == sum(1 for _, kind, hidden, *_ in data["records"] if hidden and kind == 23)
-    assert capture_data(CHAT / "tls13.pcapng")["inner"] == {}
+    assert data_of(CHAT / "tls13.pcapng")["inner"] == {}
 
 
 @pytest.mark.parametrize("name", ["plain", "tls12"])
@@ -80,7 +80,7 @@ def test_a_frame_that_was_cut_anywhere_has_a_page(tmp_path, version):
     frame = packets.link(packets.ETHERNET, (packets.ipv4 if version == 4 else packets.ipv6)(*ends, segment))
     cut = [(number, frame[:number], len(frame)) for number in range(1, len(frame) + 1)]
     (tmp_path / "cut.pcap").write_bytes(packets.pcap(cut))
-    data = capture_data(tmp_path / "cut.pcap")
+    data = data_of(tmp_path / "cut.pcap")
     assert len(data["lengths"]) == len(frame)
     last = data["words"][data["frames"]["from"][-1]]
     assert last == ("10.0.0.1:40000" if version == 4 else "[2001:db8::1]:40000")
@@ -88,10 +88,10 @@ def test_a_frame_that_was_cut_anywhere_has_a_page(tmp_path, version):
 
 def test_every_message_of_a_record_is_read():
     """A server of TLS 1.2 puts its hello, certificate, key exchange and done into one record, or into a few."""
-    data = capture_data(CHAT / "tls12.pcapng", keys_of(CHAT / "tls12.pcapng"))
+    data = data_of(CHAT / "tls12.pcapng", keys_of(CHAT / "tls12.pcapng"))
     kinds = [kind for *_, some in data["records"] for kind in some]
     assert {1, 2, 11, 12, 14} <= set(kinds)
-    opened = capture_data(CHAT / "tls13.pcapng", keys_of(CHAT / "tls13.pcapng"))["inner"]
+    opened = data_of(CHAT / "tls13.pcapng", keys_of(CHAT / "tls13.pcapng"))["inner"]
     assert {8, 11, 15, 20} <= {
         kind for records in opened.values() for record in records for kind in record[4]
     }
@@ -111,5 +111,5 @@ def test_a_stream_is_shown_in_its_own_order(tmp_path):
         frame = packets.link(packets.ETHERNET, packets.ipv4(*ends, segment))
         frames.append((number * 1000, frame, len(frame)))
     (tmp_path / "x.pcap").write_bytes(packets.pcap(frames))
-    [flow] = capture_data(tmp_path / "x.pcap")["flows"]
+    [flow] = data_of(tmp_path / "x.pcap")["flows"]
     assert [frame for _, frame, *_ in flow["pieces"]] == [2, 4, 3]

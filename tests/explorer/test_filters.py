@@ -10,9 +10,8 @@ import pytest
 
 from lab.dissect import oracle
 from lab.dissect.tcp.analysis import LABELS
-from lab.explorer.data import capture_data
 from lab.explorer.page import WEB, join_modules, read_style
-from tests.explorer.pages import SHIPPED
+from tests.explorer.pages import SHIPPED, data_of
 from tests.support import CAPTURES, some_of
 
 pytestmark = pytest.mark.tshark
@@ -124,14 +123,13 @@ def by_tshark(path: Path, filters: list[str], folder: Path, keys: Path | None) -
 
 
 def by_the_page(tab, path: Path, filters: list[str], keys: Path | None) -> dict[str, list[int]]:
-    data = capture_data(path, (keys.read_bytes(),) if keys else ())
+    data = data_of(path, (keys.read_bytes(),) if keys else ())
     tab.goto("about:blank")
-    tab.evaluate(
-        join_modules("explorer.js").replace("})();", "Object.assign(window, { Capture, readFilter });\n})();")
-    )
+    script = join_modules("explorer.js") + "Object.assign(window, { Capture, readFilter });"
+    tab.add_script_tag(content=script, type="module")
     found = tab.evaluate(
         """([data, unlocked, filters]) => {
-            const capture = new Capture({ ...data, name: "", said: [], tour: [] });
+            const capture = new Capture(data);
             capture.unlocked = unlocked;
             const numbers = Array.from({ length: capture.count }, (_, i) => i + 1);
             return filters.map(readFilter).map(filter => numbers.filter(number => filter(capture, number)));
@@ -197,3 +195,6 @@ def test_no_module_is_long_and_no_name_is_used_twice():
     assert len(names) > 50 and len(names) == len(set(names))
     assert not re.search(r"</|<!--", join_modules("page.js") + read_style())  # either would end the element
     assert not re.search(r"^(import|export) ", join_modules("page.js"), re.M)
+    assert re.findall(r"^(?:import|export) .*", join_modules("widget.js"), re.M) == [
+        "export default { render };"
+    ]

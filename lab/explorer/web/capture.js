@@ -27,7 +27,10 @@ export class Capture {
     this.all = fromBase64(data.bytes);
     this.starts = [0];
     for (const length of data.lengths) this.starts.push(this.starts.at(-1) + length);
-    this.recordsOf = groupBy(data.records, record => record[0]);
+    const records = data.records.map(([frame, type, isHidden, version, length, kinds]) => {
+      return { frame, type, isHidden, version, length, kinds };
+    });
+    this.recordsOf = groupBy(records, record => record.frame);
     this.placesOf = new Map();
   }
 
@@ -101,23 +104,13 @@ export class Capture {
       fields = [],
       path = [];
     for (let i = 0; i < phrases.length; i++) {
-      const [depth, firstBit, bits, name, key, source] = numbers.slice(i * NUMBERS_A_FIELD);
-      const [text, meaning] = this.data.phrases[phrases[i]];
-      path.length = depth;
-      path.push(words[name]);
+      const [depth, firstBit, bits, ...terms] = numbers.slice(i * NUMBERS_A_FIELD, (i + 1) * NUMBERS_A_FIELD);
+      const places = [...terms, ...this.data.phrases[phrases[i]]];
+      const [name, key, source, text, meaning] = places.map(place => words[place]);
       const isLeaf = !(numbers[(i + 1) * NUMBERS_A_FIELD] > depth);
-      fields.push({
-        depth,
-        firstBit,
-        bits,
-        name: words[name],
-        key: words[key],
-        source: words[source],
-        text: words[text],
-        meaning: words[meaning],
-        isLeaf,
-        path: path.join(" › "),
-      });
+      path.length = depth;
+      path.push(name);
+      fields.push({ depth, firstBit, bits, name, key, source, text, meaning, isLeaf, path: path.join(" › ") });
     }
     return fields;
   }

@@ -1,64 +1,55 @@
 // One frame: its fields as a tree, its bytes, and what the chosen field or byte means.
 
 import { asText, covers } from "./capture.js";
-import { layerOf, make, scrollWithin } from "./elements.js";
+import { layerOf, make, makeButton, press, scrollWithin } from "./elements.js";
 import { explainField } from "./meaning.js";
 
-const MOST_BYTES = 2048; // of a frame, shown at first
+const PIECE = 2048; // bytes of a frame that are shown at a time
+const WIDEST_ROW_EM = 44; // of 16 bytes with their text; where there is less room, a row has 8
 
 export class Detail {
   constructor() {
-    this.tabs = make("div", { class: "tabs", role: "group", "aria-label": "Which bytes" });
-    this.tree = make("ul", {
+    this.tabs = make("div.tabs", { role: "group", "aria-label": "Which bytes" });
+    this.tree = make("ul.tree", {
       role: "tree",
-      class: "tree",
       tabindex: "0",
       "aria-label": "Fields",
       onkeydown: event => this.onTreeKey(event),
       onclick: event => this.onTreeClick(event),
     });
-    this.bytes = make("div", {
+    this.bytes = make("div.bytes", {
       role: "grid",
-      class: "bytes",
       tabindex: "0",
       "aria-label": "Bytes",
       onkeydown: event => this.onByteKey(event),
-      onclick: event => this.onByte(event),
-      onmouseover: event => this.onHover(event),
+      onclick: event => this.onByte(event, byte => this.chooseByte(byte)),
+      onmouseover: event => this.onByte(event, byte => this.explain(this.fieldsAt(byte)[0], byte)),
       onmouseleave: () => this.explain(this.chosen),
     });
-    this.meaning = make("div", { class: "meaning", role: "status", "aria-live": "polite" });
+    this.pieces = make("div.pieces", { role: "group", "aria-label": "Which part of the bytes" });
+    this.meaning = make("div.meaning", { role: "status", "aria-live": "polite" });
+    const side = make("div.side", this.bytes, this.pieces, this.meaning);
     this.element = make(
-      "section",
-      { class: "detail", "aria-label": "The chosen frame" },
+      "section.detail",
+      { "aria-label": "The chosen frame" },
       this.tabs,
-      make("div", { class: "panes" }, this.tree, make("div", { class: "side" }, this.bytes, this.meaning)),
+      make("div.panes", this.tree, side),
     );
     this.source = { fields: [], bytes: new Uint8Array() };
     this.chosen = this.byte = null;
     this.open = new Set(); // paths of fields whose children are shown; kept from frame to frame
     this.closed = new Set();
+    new ResizeObserver(() => this.width !== this.drawnWidth && this.redrawBytes()).observe(this.bytes);
   }
 
-  /** @param {import("./capture.js").Capture} capture @param {number} number */
+  /** @param {import("./capture.js").Capture} capture @param {number} number of the frame; 0 for none */
   show(capture, number) {
-    if (!number) return this.clear();
-    const frame = { title: `Frame ${number}`, fields: capture.fields(number), bytes: capture.bytes(number) };
-    this.sources = [frame, ...capture.opened(number)];
-    this.tabs.replaceChildren(
-      ...this.sources.map((source, i) =>
-        make("button", { type: "button", "aria-pressed": "false", onclick: () => this.showSource(i) }, source.title),
-      ),
-    );
+    this.sources = number
+      ? [{ title: `Frame ${number}`, fields: capture.fields(number), bytes: capture.bytes(number) }]
+      : [{ title: "", fields: [], bytes: new Uint8Array() }];
+    this.sources.push(...capture.opened(number));
+    this.tabs.replaceChildren(...this.sources.map((source, i) => makeButton(source.title, () => this.showSource(i))));
     this.tabs.hidden = this.sources.length === 1;
-    this.showSource(0);
-  }
-
-  /** Show nothing: the recording has no frames. */
-  clear() {
-    this.sources = [{ title: "", fields: [], bytes: new Uint8Array() }];
-    this.tabs.replaceChildren();
-    this.tabs.hidden = true;
     this.showSource(0);
   }
 
@@ -66,12 +57,11 @@ export class Detail {
     this.meaning.replaceChildren();
     for (const box of [this.tree, this.bytes]) box.removeAttribute("aria-activedescendant");
     this.source = this.sources[i];
-    [...this.tabs.children].forEach((tab, place) => tab.setAttribute("aria-pressed", String(place === i)));
+    press([...this.tabs.children], i);
     const { fields } = this.source;
-    this.length = MOST_BYTES;
     this.chosen = this.byte = null;
     this.drawTree();
-    this.drawBytes();
+    this.drawBytes(0);
     const first = fields.findLast(field => field.depth === 0);
     if (first) this.choose(fields.indexOf(first));
   }
@@ -83,14 +73,13 @@ export class Detail {
   }
 
   drawTree() {
-    const items = [];
     let hiddenBelow = Infinity;
-    this.source.fields.forEach((field, place) => {
+    const items = this.source.fields.map((field, place) => {
       if (field.depth <= hiddenBelow) hiddenBelow = Infinity;
       const isHidden = field.depth > hiddenBelow;
       if (!isHidden && !field.isLeaf && !this.isOpen(field)) hiddenBelow = field.depth;
       const item = make(
-        "li",
+        field.depth === 0 ? `li.layer.${layerOf(field.name)}` : "li",
         {
           role: "treeitem",
           id: `field-${place}`,
@@ -99,14 +88,13 @@ export class Detail {
           hidden: isHidden,
           "aria-expanded": field.isLeaf ? null : String(this.isOpen(field)),
           "aria-selected": String(place === this.chosen),
-          class: field.depth === 0 ? `layer ${layerOf(field.name)}` : null,
           "data-bits": `${field.firstBit} ${field.bits}`,
         },
-        make("span", { class: "name" }, field.name),
-        make("span", { class: "value" }, field.text),
+        make("span.name", field.name),
+        make("span.value", field.text),
       );
       item.style.paddingInlineStart = `${0.5 + 1.1 * field.depth}rem`;
-      items.push(item);
+      return item;
     });
     this.tree.replaceChildren(...items);
   }
@@ -168,76 +156,66 @@ export class Detail {
 
   // The bytes
 
+  /** Bytes in a row. */
   get width() {
-    return matchMedia("(max-width: 40rem)").matches ? 8 : 16;
+    const room = this.bytes.clientWidth / parseFloat(getComputedStyle(this.bytes).fontSize);
+    return room && room < WIDEST_ROW_EM ? 8 : 16;
   }
 
-  drawBytes() {
+  /** @param {number} byte the piece with it is drawn */
+  drawBytes(byte) {
     const { bytes, fields } = this.source,
-      width = this.width,
+      width = (this.drawnWidth = this.width),
+      layers = fields.filter(field => field.depth === 0);
+    this.from = byte - (byte % PIECE);
+    const until = Math.min(bytes.length, this.from + PIECE),
       rows = [];
-    const shown = Math.min(bytes.length, this.length);
-    const layers = fields.filter(field => field.depth === 0);
-    for (let start = 0; start < shown; start += width) {
-      const cells = [],
-        end = Math.min(shown, start + width);
-      for (let i = start; i < end; i++) {
-        const layer = layers.find(one => covers(one, i));
-        cells.push(
-          make(
-            "span",
-            { role: "gridcell", id: `byte-${i}`, "data-byte": i, class: `byte ${layer ? layerOf(layer.name) : ""}` },
-            bytes[i].toString(16).padStart(2, "0"),
-          ),
+    for (let start = this.from; start < until; start += width) {
+      const line = bytes.subarray(start, Math.min(until, start + width));
+      const cells = Array.from(line, (value, i) => {
+        const layer = layers.find(one => covers(one, start + i));
+        return make(
+          layer ? `span.byte.${layerOf(layer.name)}` : "span.byte",
+          { role: "gridcell", id: `byte-${start + i}`, "data-byte": start + i },
+          value.toString(16).padStart(2, "0"),
         );
-      }
-      rows.push(
-        make(
-          "div",
-          { role: "row", class: "line" },
-          make("span", { role: "rowheader", class: "offset" }, start.toString(16).padStart(4, "0")),
-          ...cells,
-          make("span", { role: "gridcell", class: "text" }, asText(bytes.subarray(start, end))),
-        ),
-      );
+      });
+      const offset = make("span.offset", { role: "rowheader" }, start.toString(16).padStart(4, "0"));
+      const text = make("span.text", { role: "gridcell" }, asText(line));
+      rows.push(make("div.line", { role: "row" }, offset, cells, text));
     }
     this.bytes.replaceChildren(...rows);
-    if (shown < bytes.length) {
-      const more = make(
-        "button",
-        { type: "button", onclick: () => this.showAllBytes() },
-        `Show the other ${bytes.length - shown} bytes`,
-      );
-      this.bytes.append(make("div", { role: "row" }, make("span", { role: "gridcell" }, more)));
-    }
+    this.drawPieces(until);
   }
 
-  showAllBytes() {
-    this.length = Infinity;
-    this.drawBytes();
-    if (this.chosen !== null) this.choose(this.chosen);
+  /** Say which part of the bytes is shown, with ways to the parts before and after it. */
+  drawPieces(until) {
+    const { length } = this.source.bytes;
+    const move = (label, byte) =>
+      makeButton(label, () => {
+        this.chooseByte(byte);
+        this.bytes.focus();
+      });
+    this.pieces.hidden = length <= PIECE;
+    this.pieces.replaceChildren(`Bytes ${this.from} to ${until - 1} of ${length}. `);
+    if (this.from) this.pieces.append(move("Earlier bytes", this.from - PIECE));
+    if (until < length) this.pieces.append(move("Later bytes", until));
   }
 
-  onByte(event) {
+  redrawBytes() {
+    this.drawBytes(this.from);
+    if (this.chosen !== null) this.choose(this.chosen, this.byte);
+  }
+
+  onByte(event, act) {
     const cell = event.target.closest("[data-byte]");
-    if (cell) this.chooseByte(Number(cell.dataset.byte));
-  }
-
-  onHover(event) {
-    const cell = event.target.closest("[data-byte]");
-    if (cell) this.explain(this.fieldsAt(Number(cell.dataset.byte))[0], Number(cell.dataset.byte));
+    if (cell) act(Number(cell.dataset.byte));
   }
 
   onByteKey(event) {
     if (!this.source.bytes.length) return;
-    const step = {
-      ArrowRight: 1,
-      ArrowLeft: -1,
-      ArrowDown: this.width,
-      ArrowUp: -this.width,
-      Home: -Infinity,
-      End: Infinity,
-    }[event.key];
+    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.drawnWidth, ArrowUp: -this.drawnWidth };
+    const step = { ...steps, Home: -Infinity, End: Infinity }[event.key];
     if (step === undefined) return;
     event.preventDefault();
     event.stopPropagation();
@@ -251,7 +229,6 @@ export class Detail {
   }
 
   chooseByte(byte) {
-    if (byte >= this.length) this.showAllBytes();
     const [place] = this.fieldsAt(byte);
     if (place !== undefined) this.choose(place, byte);
   }
@@ -274,11 +251,13 @@ export class Detail {
     this.drawTree();
     this.tree.setAttribute("aria-activedescendant", `field-${place}`);
     scrollWithin(this.tree, this.tree.children[place]);
+    const first = byte ?? Math.floor(field.firstBit / 8);
+    const isElsewhere = first < this.from || first >= this.from + PIECE;
+    if (isElsewhere && first < this.source.bytes.length) this.drawBytes(first);
     for (const cell of this.bytes.querySelectorAll("[data-byte]")) {
       cell.setAttribute("aria-selected", String(covers(field, Number(cell.dataset.byte))));
     }
-    const first = byte ?? Math.floor(field.firstBit / 8),
-      cell = this.bytes.querySelector(`#byte-${first}`);
+    const cell = this.bytes.querySelector(`#byte-${first}`);
     if (cell) {
       this.bytes.setAttribute("aria-activedescendant", cell.id);
       scrollWithin(this.bytes, cell);

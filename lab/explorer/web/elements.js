@@ -2,18 +2,31 @@
 
 const DRAWN = ["svg", "line", "path"];
 
-/** @param {string} tag @param {Record<string, any>} attributes ``onclick`` and the like are listeners; false and
- * null leave an attribute out @param {...(Node | string)} children */
-export function make(tag, attributes = {}, ...children) {
-  const element = DRAWN.includes(tag)
-    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
-    : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+/** @param {string} tag with its classes: "p.soft" @param {...any} rest attributes, if the first is a plain object, then
+ * children; ``onclick`` and the like are listeners; false and null leave an attribute out */
+export function make(tag, ...rest) {
+  const [name, ...classes] = tag.split(".");
+  const attributes = rest[0]?.constructor === Object ? rest.shift() : {};
+  const element = DRAWN.includes(name)
+    ? document.createElementNS("http://www.w3.org/2000/svg", name)
+    : document.createElement(name);
+  element.classList.add(...classes);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value !== null && value !== false) element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children);
+  element.append(...rest.flat(2));
   return element;
+}
+
+/** @param {string} text @param {() => void} onclick @param {Record<string, any>} attributes */
+export function makeButton(text, onclick, attributes = {}) {
+  return make("button", { type: "button", onclick, ...attributes }, text);
+}
+
+/** @param {HTMLElement[]} buttons @param {number} place of the one that is pressed */
+export function press(buttons, place) {
+  buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === place)));
 }
 
 /** Group of a protocol, for colours: each has a label beside it. @param {string} name of a layer or protocol */

@@ -2,10 +2,10 @@
 
 import { Capture } from "./capture.js";
 import { Detail } from "./detail.js";
-import { make } from "./elements.js";
+import { make, makeButton, press } from "./elements.js";
 import { FilterError, readFilter } from "./filter.js";
 import { FrameList } from "./frames.js";
-import { makeHelp } from "./help.js";
+import { Help } from "./help.js";
 import { drawStream, drawTwin } from "./streams.js";
 
 const EXAMPLES = [
@@ -20,6 +20,7 @@ const EXAMPLES = [
   'chat.text contains "no"',
   "!(tcp.len == 0) && tcp.port == 9898",
 ];
+const VIEWS = { frames: "Frames", streams: "Streams", twin: "Side by side", summary: "Summary" };
 
 export class Explorer {
   /** @param {HTMLElement} root @param {object[]} data one or more captures, as lab/explorer/data.py makes them
@@ -28,20 +29,19 @@ export class Explorer {
     this.root = root;
     this.captures = data.map(one => new Capture(one));
     this.current = 0;
-    this.step = -1;
     this.lists = this.captures.map(capture => new FrameList(capture, number => this.select(number)));
     this.detail = new Detail();
-    this.views = { frames: this.makeFrames(), streams: make("section", { "aria-label": "Streams" }) };
+    this.help = new Help(this.makeKeys());
+    this.views = { frames: this.makeFrames(), streams: this.makeStreams() };
     if (data.length > 1) this.views.twin = make("section", { "aria-label": "Both recordings" });
     if (summary) this.views.summary = summary;
     root.classList.add("explorer");
-    this.help = makeHelp();
-    this.note = make("p", { role: "status", class: "soft" }); // what is wrong with the recording
-    root.replaceChildren(this.makeBar(), this.note, this.makeTour(), ...Object.values(this.views), this.help);
+    this.note = make("p.note", { role: "status" }); // what is wrong with the recording
+    const views = Object.values(this.views);
+    root.replaceChildren(this.makeBar(), this.note, this.makeTour(), ...views, this.help.element);
     root.addEventListener("keydown", event => this.onKey(event));
     this.showCapture(0);
     this.showView("frames");
-    this.select(1);
   }
 
   get capture() {
@@ -54,32 +54,21 @@ export class Explorer {
   // The parts of the page
 
   makeBar() {
-    const button = (text, onclick, attributes = {}) => make("button", { type: "button", onclick, ...attributes }, text);
-    const names = { frames: "Frames", streams: "Streams", twin: "Side by side", summary: "Summary" };
+    const pressed = { "aria-pressed": "false" };
     this.tabs = Object.keys(this.views).map(name =>
-      button(names[name], () => this.showView(name), { "data-view": name, "aria-pressed": "false" }),
+      makeButton(VIEWS[name], () => this.showView(name), { "data-view": name, ...pressed }),
     );
-    this.files = this.captures.map((capture, i) =>
-      button(capture.name, () => this.showCapture(i), { "aria-pressed": "false" }),
-    );
-    this.lock = button("Unlock", () => this.toggleLock(), {
-      "aria-pressed": "false",
-      class: "lock",
-      hidden: !this.captures.some(one => one.hasKeys),
-    });
+    this.files = this.captures.map((capture, i) => makeButton(capture.name, () => this.showCapture(i), pressed));
+    const hasKeys = this.captures.some(one => one.hasKeys);
+    this.lock = makeButton("Unlock", () => this.toggleLock(), { class: "lock", hidden: !hasKeys, ...pressed });
+    this.tourButton = makeButton("Tour", () => this.showStep(this.step < 0 ? 0 : -1));
+    this.large = makeButton("Large type", () => this.toggleLarge(), pressed);
+    const help = makeButton("Keys (?)", () => this.help.show());
     return make(
-      "div",
-      { class: "bar" },
-      make("div", { role: "group", "aria-label": "Recording", class: "files" }, ...this.files),
-      make("div", { role: "group", "aria-label": "View" }, ...this.tabs),
-      make(
-        "div",
-        { role: "group", "aria-label": "Tools" },
-        button("Tour", () => this.showStep(this.step < 0 ? 0 : -1), { class: "tour-button" }),
-        this.lock,
-        button("Large type", () => this.toggleLarge(), { class: "large-button", "aria-pressed": "false" }),
-        button("Keys (?)", () => this.help.showModal()),
-      ),
+      "div.bar",
+      make("div.files", { role: "group", "aria-label": "Recording" }, this.files),
+      make("div", { role: "group", "aria-label": "View" }, this.tabs),
+      make("div", { role: "group", "aria-label": "Tools" }, this.tourButton, this.lock, this.large, help),
     );
   }
 
@@ -94,80 +83,102 @@ export class Explorer {
       oninput: () => this.applyFilter(this.input.value),
     });
     this.answer = make("output", { id: "filter-answer", for: "filter" });
-    const examples = make(
-      "details",
-      { class: "examples" },
-      make("summary", {}, "Examples"),
-      ...EXAMPLES.map(text => make("button", { type: "button", onclick: () => this.setFilter(text) }, text)),
+    const examples = EXAMPLES.map(text => makeButton(text, () => this.setFilter(text)));
+    this.holder = make("div.holder");
+    const filter = make(
+      "div.filter",
+      make("label", { for: "filter" }, "Filter"),
+      this.input,
+      this.answer,
+      make("details.examples", make("summary", "Examples"), examples),
     );
-    this.holder = make("div", { class: "holder" });
-    return make(
-      "section",
-      { "aria-label": "Frames", class: "frames-view" },
-      make("div", { class: "filter" }, make("label", { for: "filter" }, "Filter"), this.input, this.answer, examples),
-      this.holder,
-      this.detail.element,
-    );
+    return make("section.frames-view", { "aria-label": "Frames" }, filter, this.holder, this.detail.element);
+  }
+
+  makeStreams() {
+    this.flow = make("select", { id: "flow", onchange: () => this.drawStream() });
+    this.stream = make("div");
+    const label = make("label", { for: "flow" }, "Connection ");
+    return make("section", { "aria-label": "Streams" }, label, this.flow, this.stream);
   }
 
   makeTour() {
-    this.tour = make("section", { class: "tour", "aria-label": "Tour", hidden: true });
+    this.step = -1;
+    this.stepText = make("div", { role: "status" });
+    this.back = makeButton("Back (p)", () => this.stepBack());
+    this.next = makeButton("Next (n)", () => this.showStep(this.step + 1));
+    this.tour = make("section.tour", { "aria-label": "Tour", hidden: true }, this.stepText, this.back, this.next);
     return this.tour;
+  }
+
+  /** @returns {[string, string, (() => void)?][]} each key, what it does, and a function if it works everywhere */
+  makeKeys() {
+    const focus = element => {
+      this.showView("frames");
+      element.focus();
+    };
+    return [
+      ["/", "to the filter", () => focus(this.input)],
+      ["f", "to the frames", () => focus(this.list.element)],
+      ["b", "to the bytes", () => focus(this.detail.bytes)],
+      ["t", "to the fields", () => focus(this.detail.tree)],
+      ["up, down, page up, page down", "another frame, field or row of bytes"],
+      ["left, right", "close or open a field; the next byte"],
+      ["*", "in the fields: open all, close all"],
+      ["n", "the tour: next", () => this.showStep(this.step + 1)],
+      ["p", "the tour: back", () => this.stepBack()],
+      ["u", "unlock or lock", () => this.lock.hidden || this.toggleLock()],
+      ["l", "large type, for a projector", () => this.toggleLarge()],
+      ["?", "this list", () => this.help.show()],
+    ];
   }
 
   // What a click or a key does
 
   showView(name) {
     for (const [other, view] of Object.entries(this.views)) view.hidden = other !== name;
-    for (const tab of this.tabs) tab.setAttribute("aria-pressed", String(tab.dataset.view === name));
-    if (name === "streams") this.drawStreams(this.flow ?? 0);
+    press(this.tabs, Object.keys(this.views).indexOf(name));
+    if (name === "streams") this.drawStream();
     if (name === "twin")
       this.views.twin.replaceChildren(drawTwin(this.captures, (side, frame) => this.goTo(side, frame)));
     if (name === "frames") this.list.draw();
   }
 
   showCapture(i) {
+    const { notes, flows } = this.captures[i].data;
     this.current = i;
-    this.files.forEach((button, place) => button.setAttribute("aria-pressed", String(place === i)));
+    press(this.files, i);
     this.holder.replaceChildren(this.list.element);
     this.list.redraw();
-    this.flow = 0;
     this.applyFilter(this.input.value);
-    if (!this.views.streams.hidden) this.drawStreams(0);
-    if (this.step >= 0) this.showStep(-1);
-    this.note.textContent = [this.capture.data.truncated, ...this.capture.data.problems].filter(Boolean).join("; ");
+    const names = flows.map(({ initiator, responder }, flow) => `${flow}: ${initiator} to ${responder}`);
+    this.flow.replaceChildren(...names.map((name, flow) => make("option", { value: flow }, name)));
+    if (!this.views.streams.hidden) this.drawStream();
+    this.showStep(-1);
+    this.note.textContent = notes.join("; ");
     if (this.capture.count) this.select(this.list.selected || 1);
     else this.detail.show(this.capture, 0);
   }
 
-  drawStreams(flow) {
-    this.flow = flow;
-    const { flows } = this.capture.data;
-    const choices = flows.map((one, i) =>
-      make("option", { value: i, selected: i === flow }, `${i}: ${one.initiator} to ${one.responder}`),
-    );
-    const choice = make(
-      "select",
-      { id: "flow", onchange: event => this.drawStreams(Number(event.target.value)) },
-      ...choices,
-    );
-    this.views.streams.replaceChildren(
-      ...(flows.length
-        ? [
-            make("label", { for: "flow" }, "Connection "),
-            choice,
-            drawStream(this.capture, flow, frame => this.goTo(this.current, frame)),
-          ]
-        : [make("p", {}, "This recording holds no TCP connection.")]),
+  drawStream() {
+    const show = frame => this.goTo(this.current, frame);
+    const has = this.capture.data.flows.length;
+    this.stream.replaceChildren(
+      has ? drawStream(this.capture, Number(this.flow.value), show) : "This recording holds no TCP connection.",
     );
   }
 
   /** Show a frame of one of the captures in the frame list. */
-  goTo(side, frame) {
+  showFrame(side, frame) {
     if (side !== this.current) this.showCapture(side);
     if (!this.list.numbers.includes(frame)) this.setFilter("");
     this.showView("frames");
     this.select(frame);
+  }
+
+  /** Show a frame, and continue there. */
+  goTo(side, frame) {
+    this.showFrame(side, frame);
     this.list.element.focus();
   }
 
@@ -184,32 +195,25 @@ export class Explorer {
     this.applyFilter(text);
   }
 
-  /** @param {string} text @returns {number[] | null} the frames that are shown now; null if the filter cannot be read */
+  /** Show the frames that a filter lets through, or where it cannot be read. @param {string} text */
   applyFilter(text) {
     let filter;
     try {
       filter = readFilter(text);
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
+      const { message, place } = error;
+      const code = make("code", text.slice(0, place), make("mark", text.slice(place) || "?"));
       this.input.setAttribute("aria-invalid", "true");
-      this.answer.replaceChildren(
-        make(
-          "span",
-          { class: "error" },
-          `${error.message}, at character ${error.place + 1}: `,
-          make("code", {}, text.slice(0, error.place), make("mark", {}, text.slice(error.place) || "?")),
-        ),
-      );
-      return null;
+      this.answer.replaceChildren(make("span.error", `${message}, at character ${place + 1}: `, code));
+      return;
     }
     this.input.removeAttribute("aria-invalid");
-    const shown = [];
-    for (let number = 1; number <= this.capture.count; number++) if (filter(this.capture, number)) shown.push(number);
-    this.answer.textContent = text.trim()
-      ? `${shown.length} of ${this.capture.count} frames`
-      : `${this.capture.count} frames`;
+    const { capture } = this,
+      all = Array.from({ length: capture.count }, (_, i) => i + 1),
+      shown = all.filter(number => filter(capture, number));
+    this.answer.textContent = text.trim() ? `${shown.length} of ${all.length} frames` : `${all.length} frames`;
     this.list.show(shown);
-    return shown;
   }
 
   toggleLock() {
@@ -219,13 +223,14 @@ export class Explorer {
     this.lock.textContent = unlocked ? "Lock" : "Unlock";
     this.applyFilter(this.input.value);
     this.detail.show(this.capture, this.list.selected);
-    if (!this.views.streams.hidden) this.drawStreams(this.flow);
+    if (!this.views.streams.hidden) this.drawStream();
   }
 
   toggleLarge() {
     const large = this.root.classList.toggle("large");
-    this.root.querySelector(".large-button").setAttribute("aria-pressed", String(large));
+    this.large.setAttribute("aria-pressed", String(large));
     this.list.redraw();
+    this.detail.redrawBytes();
   }
 
   /** @param {number} step of the tour; -1 ends it */
@@ -234,45 +239,26 @@ export class Explorer {
     if (step >= steps.length) return;
     this.step = step;
     this.tour.hidden = step < 0;
-    this.root.querySelector(".tour-button").textContent = step < 0 ? "Tour" : "End the tour";
+    this.tourButton.textContent = step < 0 ? "Tour" : "End the tour";
     if (step < 0) return;
     const { frame, title, text } = steps[step];
-    const move = (label, to) =>
-      make(
-        "button",
-        { type: "button", disabled: to < 0 || to >= steps.length, onclick: () => this.showStep(to) },
-        label,
-      );
-    this.tour.replaceChildren(
-      make("h2", {}, `${step + 1} of ${steps.length}: ${title}`),
-      make("p", { role: "status" }, text),
-      move("Back (p)", step - 1),
-      move("Next (n)", step + 1),
-    );
-    this.goTo(this.current, frame);
+    this.stepText.replaceChildren(make("h2", `${step + 1} of ${steps.length}: ${title}`), make("p", text));
+    this.back.setAttribute("aria-disabled", String(step === 0)); // disabled, it would lose the focus
+    this.next.setAttribute("aria-disabled", String(step === steps.length - 1));
+    this.showFrame(this.current, frame);
+  }
+
+  stepBack() {
+    if (this.step > 0) this.showStep(this.step - 1);
   }
 
   onKey(event) {
     if (event.key === "Escape" && event.target === this.input) return this.list.element.focus();
-    if (event.ctrlKey || event.metaKey || event.altKey || this.help.open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || this.help.element.open) return;
     if (["INPUT", "SELECT"].includes(event.target.tagName)) return;
-    const focus = element => {
-      this.showView("frames");
-      element.focus();
-    };
-    const actions = {
-      "/": () => focus(this.input),
-      f: () => focus(this.list.element),
-      b: () => focus(this.detail.bytes),
-      t: () => focus(this.detail.tree),
-      n: () => this.showStep(this.step + 1),
-      p: () => this.step > 0 && this.showStep(this.step - 1),
-      u: () => this.lock.hidden || this.toggleLock(),
-      l: () => this.toggleLarge(),
-      "?": () => this.help.showModal(),
-    };
-    if (!actions[event.key]) return;
+    const action = this.help.action(event.key);
+    if (!action) return;
     event.preventDefault();
-    actions[event.key]();
+    action();
   }
 }

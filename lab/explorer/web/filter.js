@@ -10,7 +10,28 @@ const TOKEN = /\s*(?:(\|\||&&|[!=]=|[<>]=?|!|[(){},])|"((?:[^"\\]|\\.)*)"|([A-Za
 const WORDS = new Map(
   Object.entries({ or: "||", and: "&&", not: "!", eq: "==", ne: "!=", gt: ">", lt: "<", ge: ">=", le: "<=" }),
 );
-const RELATIONS = ["==", "!=", ">", "<", ">=", "<="];
+/** Whether a value fits, from the sign of the difference to what it is compared with. */
+const RELATIONS = {
+  "==": sign => sign === 0,
+  "!=": sign => sign !== 0,
+  ">": sign => sign > 0,
+  "<": sign => sign < 0,
+  ">=": sign => sign >= 0,
+  "<=": sign => sign <= 0,
+};
+const order = wanted => value => (value < wanted ? -1 : value > wanted ? 1 : 0);
+
+/** By a field's type: what stands behind a relation, and how it is read, as a function that compares a value with it. */
+const LITERALS = {
+  uint: ["a number", text => /^(0x[0-9a-fA-F]+|\d+)$/.test(text) && order(Number(text))],
+  float: ["a number", text => /^\d+(\.\d+)?$/.test(text) && order(Number(text))],
+  address: ["an IPv4 address", readBlock],
+  address6: ["an IPv6 address", text => address6(text) && (value => (address6(value) === address6(text) ? 0 : 1))],
+  mac: [
+    "a MAC address",
+    text => /^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$/.test(text) && order(text.toLowerCase().replaceAll("-", ":")),
+  ],
+};
 
 /** A filter that cannot be read. ``place`` is the character at which reading stopped. */
 export class FilterError extends Error {
@@ -90,7 +111,7 @@ export function readFilter(text) {
     const field = FIELDS[token.text];
     if (!field) throw new FilterError(`unknown field ${token.text}`, token.place);
     const values = (capture, number) => readValues(token.text, capture, number);
-    if (next().kind === "symbol" && RELATIONS.includes(next().text)) {
+    if (next().kind === "symbol" && next().text in RELATIONS) {
       const relation = take().text;
       return compare(values, relation, literal(field, take(), relation));
     }
@@ -124,40 +145,31 @@ const both = (left, right) => (capture, number) => left(capture, number) && righ
 function literal(field, token, relation) {
   const wrong = what => new FilterError(`${token.text} is not ${what}`, token.place);
   if (token.kind !== "word" && token.kind !== "string") throw wrong("a value");
-  const order = wanted => value => (value < wanted ? -1 : value > wanted ? 1 : 0);
   if (field.type === "none") throw new FilterError("this field has no value: leave out the relation", token.place);
-  if (field.type === "string") {
-    if (token.kind !== "string") throw wrong('a text in double quotes, as "text"');
-    return order(token.text);
-  }
   if (field.type === "bytes") return order(bytesAsText(needle(field, token)));
+  if (field.type === "string") {
+    if (token.kind === "string") return order(token.text);
+    throw wrong('a text in double quotes, as "text"');
+  }
   if (token.kind === "string") throw wrong("a number or an address");
-  if (field.type === "address") {
-    const [address, bits = "32"] = token.text.split("/");
-    const parts = address.split(".").map(Number);
-    const isWritten = /^\d{1,3}(\.\d{1,3}){3}(\/\d{1,2})?$/.test(token.text);
-    if (!isWritten || parts.some(part => part > 255) || bits > 32) {
-      throw wrong("an IPv4 address");
-    }
-    const size = 2 ** (32 - bits),
-      block = number => Math.floor(number / size);
-    const wanted = parts.reduce((sum, part) => sum * 256 + part, 0);
-    return value => Math.sign(block(value) - block(wanted));
+  if (["address6", "mac"].includes(field.type) && !["==", "!="].includes(relation)) {
+    throw new FilterError("an address here is equal or not: == or !=", token.place);
   }
-  if (field.type === "address6" || field.type === "mac") {
-    if (!["==", "!="].includes(relation))
-      throw new FilterError("an address here is equal or not: == or !=", token.place);
-    if (field.type === "mac") {
-      if (!/^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$/.test(token.text)) throw wrong("a MAC address");
-      return order(token.text.toLowerCase().replaceAll("-", ":"));
-    }
-    const wanted = address6(token.text);
-    if (!wanted) throw wrong("an IPv6 address");
-    return value => (address6(value) === wanted ? 0 : 1);
-  }
-  const number = /^(0x[0-9a-fA-F]+|\d+(\.\d+)?)$/.test(token.text) ? Number(token.text) : NaN;
-  if (Number.isNaN(number) || (!Number.isInteger(number) && field.type !== "float")) throw wrong("a number");
-  return order(number);
+  const [what, read] = LITERALS[field.type];
+  const against = read(token.text);
+  if (!against) throw wrong(what);
+  return against;
+}
+
+/** Read an IPv4 address, or a block of them: 10.0.0.0/8. */
+function readBlock(text) {
+  const [address, bits = "32"] = text.split("/"),
+    parts = address.split(".").map(Number);
+  const isWritten = /^\d{1,3}(\.\d{1,3}){3}(\/\d{1,2})?$/.test(text);
+  if (!isWritten || parts.some(part => part > 255) || bits > 32) return null;
+  const block = number => Math.floor(number / 2 ** (32 - bits));
+  const wanted = parts.reduce((sum, part) => sum * 256 + part, 0);
+  return value => block(value) - block(wanted);
 }
 
 /** An IPv6 address in its one canonical form, or null. @param {string} text */
@@ -171,18 +183,10 @@ function address6(text) {
 
 /** Wireshark's rules: one matching value is enough, but "!=" requires every value to differ. */
 function compare(values, relation, against) {
-  const fits = {
-    "==": sign => sign === 0,
-    "!=": sign => sign !== 0,
-    ">": sign => sign > 0,
-    "<": sign => sign < 0,
-    ">=": sign => sign >= 0,
-    "<=": sign => sign <= 0,
-  }[relation];
+  const fits = value => RELATIONS[relation](against(value));
   return (capture, number) => {
     const found = values(capture, number);
-    if (relation === "!=") return found.length > 0 && found.every(value => fits(against(value)));
-    return found.some(value => fits(against(value)));
+    return relation === "!=" ? found.length > 0 && found.every(fits) : found.some(fits);
   };
 }
 

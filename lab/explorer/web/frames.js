@@ -14,42 +14,33 @@ export class FrameList {
     this.onSelect = onSelect;
     this.selected = 0;
     this.lanes = findLanes(capture);
-    this.rows = make("div", { role: "rowgroup", class: "rows" });
-    this.head = make("div", { role: "rowgroup", class: "head" });
-    this.element = make(
-      "div",
-      {
-        role: "grid",
-        class: "frames",
-        tabindex: "0",
-        "aria-label": "Frames",
-        "aria-colcount": COLUMNS.length + 1,
-        onkeydown: event => this.onKey(event),
-        onscroll: () => this.draw(),
-        onclick: event => this.onClick(event),
-      },
-      this.head,
-      this.rows,
-    );
+    this.rows = make("div.rows", { role: "rowgroup" });
+    this.head = make("div.head", { role: "rowgroup" });
+    const attributes = {
+      role: "grid",
+      tabindex: "0",
+      "aria-label": "Frames",
+      "aria-colcount": COLUMNS.length + 1,
+      onkeydown: event => this.onKey(event),
+      onscroll: () => this.draw(),
+      onclick: event => this.onClick(event),
+    };
+    this.element = make("div.frames", attributes, this.head, this.rows);
     this.numbers = Array.from({ length: capture.count }, (_, i) => i + 1);
     this.redraw();
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
 
   makeHead() {
-    const names = COLUMNS.map(name => make("span", { role: "columnheader", class: className(name) }, name));
-    const lanes = make(
-      "span",
-      { role: "columnheader", class: "ladder" },
-      make("span", { class: "only-read" }, "Ladder"),
-    );
-    this.lanes.forEach((lane, i) => {
-      const label = make("span", { class: "lane", title: lane }, shortName(lane, this.lanes));
+    const names = COLUMNS.map(name => make(`span.${className(name)}`, { role: "columnheader" }, name));
+    const labels = this.lanes.map((lane, i) => {
+      const label = make("span.lane", { title: lane }, shortName(lane, this.lanes));
       label.style.left = `${i * this.laneWidth}px`;
-      lanes.append(label);
+      return label;
     });
-    lanes.style.width = `${this.lanes.length * this.laneWidth}px`;
-    return make("div", { role: "row", class: "row" }, ...names.slice(0, 4), lanes, ...names.slice(4));
+    const ladder = make("span.ladder", { role: "columnheader" }, make("span.only-read", "Ladder"), labels);
+    ladder.style.width = `${this.lanes.length * this.laneWidth}px`;
+    return make("div.row", { role: "row" }, names.slice(0, 4), ladder, names.slice(4));
   }
 
   /** @param {number[]} numbers of the frames that the list holds from now on */
@@ -101,28 +92,26 @@ export class FrameList {
     const protocol = capture.cell("protocol", number),
       layer = layerOf(protocol);
     const judgements = capture.judgements(number).map(name => name.replaceAll("_", " "));
-    const cell = (name, ...children) => make("span", { role: "gridcell", class: className(name) }, ...children);
-    const info = judgements.length
-      ? `[${judgements.join(", ")}] ${capture.cell("info", number)}`
-      : capture.cell("info", number);
+    const cell = (name, content) => make(`span.${className(name)}`, { role: "gridcell" }, content);
+    const info = capture.cell("info", number);
+    const attributes = {
+      role: "row",
+      id: `row-${number}`,
+      "aria-rowindex": place + 2,
+      "aria-selected": String(number === this.selected),
+      "data-frame": number,
+    };
     return make(
-      "div",
-      {
-        role: "row",
-        id: `row-${number}`,
-        class: `row ${layer}${judgements.length ? " judged" : ""}`,
-        "aria-rowindex": place + 2,
-        "aria-selected": String(number === this.selected),
-        "data-frame": number,
-      },
+      `div.row.${layer}${judgements.length ? ".judged" : ""}`,
+      attributes,
       cell("No.", String(number)),
       cell("Time (s)", (capture.cell("time_us", number) / 1e6).toFixed(6)),
       cell("From", capture.cell("from", number)),
       cell("To", capture.cell("to", number)),
-      make("span", { role: "gridcell", class: "ladder" }, this.drawArrow(number, layer)),
-      cell("Protocol", make("span", { class: `badge ${layer}` }, protocol)),
+      cell("Ladder", this.drawArrow(number, layer)),
+      cell("Protocol", make(`span.badge.${layer}`, protocol)),
       cell("Length", String(capture.cell("length", number))),
-      cell("Info", info),
+      cell("Info", judgements.length ? `[${judgements.join(", ")}] ${info}` : info),
     );
   }
 
@@ -133,16 +122,16 @@ export class FrameList {
     const step = this.laneWidth,
       x = lane => lane * step + step / 2,
       width = this.lanes.length * step;
-    const lines = this.lanes.map((_, i) => make("line", { class: "life", x1: x(i), x2: x(i), y1: 0, y2: 100 }));
-    const svg = make("svg", { width, height: "100%", "aria-hidden": "true" }, ...lines);
+    const lines = this.lanes.map((_, i) => make("line.life", { x1: x(i), x2: x(i), y1: 0, y2: 100 }));
+    const svg = make("svg", { width, height: "100%", "aria-hidden": "true" }, lines);
     if (from < 0 || to < 0) return svg;
     const middle = this.rowHeight / 2,
       way = Math.sign(x(to) - x(from)) || 1;
     const tip = x(to) - 2 * way,
       tail = from === to ? x(from) - 20 : x(from);
     svg.append(
-      make("line", { class: `arrow ${layer}`, x1: tail, x2: tip - 6 * way, y1: middle, y2: middle }),
-      make("path", { class: `tip ${layer}`, d: `M${tip} ${middle} l${-9 * way} -4.5 v9 z` }),
+      make(`line.arrow.${layer}`, { x1: tail, x2: tip - 6 * way, y1: middle, y2: middle }),
+      make(`path.tip.${layer}`, { d: `M${tip} ${middle} l${-9 * way} -4.5 v9 z` }),
     );
     return svg;
   }

@@ -1,32 +1,31 @@
-// The list of keys.
+// The list of keys, and a switch for those that are one character.
 
-import { make } from "./elements.js";
+import { make, makeButton } from "./elements.js";
 
-const KEYS = [
-  ["/", "to the filter"],
-  ["f", "to the frames"],
-  ["b", "to the bytes"],
-  ["t", "to the fields"],
-  ["up, down, page up, page down", "another frame, field or row of bytes"],
-  ["left, right", "close or open a field; the next byte"],
-  ["*", "in the fields: open all, close all"],
-  ["n, p", "the tour: next, back"],
-  ["u", "unlock or lock"],
-  ["l", "large type, for a projector"],
-  ["?", "this list"],
-];
+export class Help {
+  /** @param {[string, string, (() => void)?][]} keys each key, what it does, and the function that does it */
+  constructor(keys) {
+    this.keys = keys;
+    this.isOn = make("input", { type: "checkbox", checked: true });
+    const rows = keys.map(([key, what]) =>
+      make("tr", make("th", { scope: "row" }, make("kbd", key)), make("td", what)),
+    );
+    this.element = make(
+      "dialog",
+      { "aria-label": "Keys" },
+      make("h2", "Keys"),
+      make("table", make("tbody", rows)),
+      make("p", make("label", this.isOn, " Keys of one character are on")),
+      makeButton("Close", () => this.element.close()),
+    );
+  }
 
-/** @returns {HTMLElement} the dialog with the keys; showModal() opens it */
-export function makeHelp() {
-  const rows = KEYS.map(([key, what]) =>
-    make("tr", {}, make("th", { scope: "row" }, make("kbd", {}, key)), make("td", {}, what)),
-  );
-  const dialog = make(
-    "dialog",
-    { "aria-label": "Keys" },
-    make("h2", {}, "Keys"),
-    make("table", {}, make("tbody", {}, ...rows)),
-  );
-  dialog.append(make("button", { type: "button", onclick: () => dialog.close() }, "Close"));
-  return dialog;
+  show() {
+    this.element.showModal();
+  }
+
+  /** @param {string} key @returns {(() => void) | undefined} what a key does, unless keys are off (WCAG 2.2, 2.1.4) */
+  action(key) {
+    return this.isOn.checked ? this.keys.find(([name]) => name === key)?.[2] : undefined;
+  }
 }

@@ -1,6 +1,6 @@
 // What a field means, in words: its path and value, a sentence, its place, its source.
 
-import { make } from "./elements.js";
+import { make, makeButton } from "./elements.js";
 
 /** @param {{fields: object[], bytes: Uint8Array}} source @param {number} place of the field
  * @param {number[]} shared places of other fields in the same byte @param {(place: number) => void} choose
@@ -11,18 +11,16 @@ export function explainField({ fields, bytes }, place, shared, choose) {
     last = Math.floor((field.firstBit + field.bits - 1) / 8);
   const span = !field.bits ? "no bytes" : first === last ? `byte ${first}` : `bytes ${first} to ${last}`;
   const isBits = field.bits % 8 || field.firstBit % 8;
-  const where = make("p", { class: "place" }, isBits ? `${bitDiagram(bytes, field)} (${span})` : span);
+  const where = make("p.place", isBits ? `${bitDiagram(bytes, field)} (${span})` : span);
   if (field.source) where.append(" | ", sourceLink(field.source));
   const parts = [
-    make("p", { class: "path" }, make("strong", {}, field.path), ` ${field.text}`),
-    make("p", {}, field.meaning || "A group of the fields below it."),
+    make("p.path", make("strong", field.path), ` ${field.text}`),
+    make("p", field.meaning || "A group of the fields below it."),
     where,
   ];
   if (shared.length) {
-    const names = shared.map(other =>
-      make("button", { type: "button", onclick: () => choose(other) }, fields[other].name),
-    );
-    parts.push(make("p", {}, "Also in this byte: ", ...names));
+    const names = shared.map(other => makeButton(fields[other].name, () => choose(other)));
+    parts.push(make("p", "Also in this byte: ", names));
   }
   return parts;
 }
@@ -30,7 +28,7 @@ export function explainField({ fields, bytes }, place, shared, choose) {
 /** A link to the section of an RFC that a source names, or its words. @param {string} source */
 function sourceLink(source) {
   const match = /^RFC (\d+)(?: section ([\dA-Z.]+\d))?/.exec(source);
-  if (!match) return make("span", {}, source);
+  if (!match) return make("span", source);
   const section = match[2] ? `#section-${match[2]}` : "";
   return make(
     "a",

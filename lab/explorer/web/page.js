@@ -28,7 +28,8 @@ let waiting = 0; // browsers refuse too many changes of the address
 page.onSelect = number => {
   clearTimeout(waiting);
   const side = page.current ? `${page.current + 1}-` : "";
-  waiting = setTimeout(() => history.replaceState(null, "", `#frame-${side}${number}`), 250);
+  const change = () => history.replaceState(null, "", `#frame-${side}${number}`);
+  if (location.protocol !== "about:") waiting = setTimeout(change, 250); // a page in a frame has no address
 };
 document.body.addEventListener("keydown", event => event.target === document.body && page.onKey(event));
 addEventListener("hashchange", followAddress);

@@ -1,7 +1,7 @@
 // What the two sides of a flow wrote, and the twin view: one conversation, recorded twice.
 
 import { asText } from "./capture.js";
-import { make } from "./elements.js";
+import { make, makeButton } from "./elements.js";
 
 const MOST_PIECES = 2000; // shown of one flow
 
@@ -16,50 +16,23 @@ export function drawStream(capture, flow, onFrame) {
   const voices = shown.slice(0, MOST_PIECES).map(([way, frame, start, length, missing, bytes]) => {
     const data = bytes ?? (frame ? capture.bytes(frame).subarray(start, start + length) : new Uint8Array());
     const text = decoder ? decoder[way].decode(data, { stream: true }) : new TextDecoder().decode(data);
-    const gap = missing ? [make("p", { class: `gap way-${way}` }, `${missing} bytes were not captured`)] : [];
+    const gap = missing ? [make(`p.gap.way-${way}`, `${missing} bytes were not captured`)] : [];
     if (!frame) return gap;
-    return [
-      ...gap,
-      make(
-        "p",
-        { class: `voice way-${way}` },
-        make("span", { class: "only-read" }, `${way ? responder : initiator}: `),
-        make(
-          "button",
-          { type: "button", title: `Show frame ${frame}`, onclick: () => onFrame(frame) },
-          `frame ${frame}`,
-        ),
-        make(
-          "span",
-          {},
-          isReadable(text)
-            ? text
-            : `${asText(data.subarray(0, 48))}${data.length > 48 ? " ..." : ""} (${data.length} bytes)`,
-        ),
-      ),
-    ];
+    const name = make("span.only-read", `${way ? responder : initiator}: `);
+    const button = makeButton(`frame ${frame}`, () => onFrame(frame), { title: `Show frame ${frame}` });
+    return [...gap, make(`p.voice.way-${way}`, name, button, make("span", isReadable(text) ? text : inDots(data)))];
   });
-  const repeated = excluded.map(([way, frame, length, reason]) =>
-    make(
-      "li",
-      {},
-      `${way ? responder : initiator}: ${length} bytes left out (${reason}), `,
-      make("button", { type: "button", onclick: () => onFrame(frame) }, `frame ${frame}`),
-    ),
-  );
+  const repeated = excluded.map(([way, frame, length, reason]) => {
+    const button = makeButton(`frame ${frame}`, () => onFrame(frame));
+    return make("li", `${way ? responder : initiator}: ${length} bytes left out (${reason}), `, button);
+  });
   return make(
-    "div",
-    { class: "stream" },
-    make(
-      "p",
-      { class: "ends" },
-      make("span", { class: "way-0" }, `${initiator} (opened the connection)`),
-      make("span", { class: "way-1" }, responder),
-    ),
-    ...voices.flat(),
-    ...(more > 0 ? [make("p", {}, `... and ${more} more pieces.`)] : []),
-    make("p", { class: "soft" }, `This connection: ${closing}.`),
-    ...(repeated.length ? [make("ul", { class: "soft" }, ...repeated)] : []),
+    "div.stream",
+    make("p.ends", make("span.way-0", `${initiator} (opened the connection)`), make("span.way-1", responder)),
+    voices,
+    more > 0 ? make("p", `... and ${more} more pieces.`) : "",
+    make("p.soft", `This connection: ${closing}.`),
+    repeated.length ? make("ul.soft", repeated) : "",
   );
 }
 
@@ -79,6 +52,10 @@ function openedPieces(capture, flow) {
   return found;
 }
 
+function inDots(data) {
+  return `${asText(data.subarray(0, 48))}${data.length > 48 ? " ..." : ""} (${data.length} bytes)`;
+}
+
 function isReadable(text) {
   return !/[^\P{C}\t\n\r]|[\u2028\u2029\ufffd]/u.test(text); // no control or invisible character but white space
 }
@@ -88,51 +65,23 @@ function isReadable(text) {
 export function drawTwin(captures, onFrame) {
   const said = captures.map(capture => capture.data.said);
   const count = Math.max(...said.map(lines => lines.length));
-  if (!count) return make("p", {}, "No line of a conversation was recognised.");
+  if (!count) return make("p", "No line of a conversation was recognised.");
   const note = said.every(lines => lines.length === count)
     ? `${count} lines, paired in the order in which they were said.`
     : `The recordings hold ${said.map(lines => lines.length).join(" and ")} lines, paired in order.`;
   const cell = (side, line) => {
-    if (!line) return make("td", {}, "none");
+    if (!line) return make("td", "none");
     const frames = [line.frame, ...line.copies].map(frame =>
-      make(
-        "button",
-        { type: "button", "aria-label": `frame ${frame}`, onclick: () => onFrame(side, frame) },
-        String(frame),
-      ),
+      makeButton(String(frame), () => onFrame(side, frame), { "aria-label": `frame ${frame}` }),
     );
-    return make(
-      "td",
-      {},
-      make("p", { class: line.text === null ? "hidden-text" : "read" }, line.text ?? `hidden: ${line.length} bytes`),
-      make("p", {}, `${line.who}, frames `, ...frames),
-    );
+    const text = line.text === null ? make("p.hidden-text", `hidden: ${line.length} bytes`) : make("p.read", line.text);
+    return make("td", text, make("p", `${line.who}, frames `, frames));
   };
-  const rows = Array.from({ length: count }, (_, i) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row" }, String(i + 1)),
-      ...captures.map((_, side) => cell(side, said[side][i])),
-    ),
-  );
-  return make(
-    "div",
-    { class: "twin" },
-    make("p", {}, note),
-    make(
-      "table",
-      {},
-      make(
-        "thead",
-        {},
-        make(
-          "tr",
-          {},
-          ...["line", ...captures.map(capture => capture.name)].map(name => make("th", { scope: "col" }, name)),
-        ),
-      ),
-      make("tbody", {}, ...rows),
-    ),
-  );
+  const rows = Array.from({ length: count }, (_, i) => {
+    const cells = said.map((lines, side) => cell(side, lines[i]));
+    return make("tr", make("th", { scope: "row" }, String(i + 1)), cells);
+  });
+  const names = ["line", ...captures.map(capture => capture.name)];
+  const head = make("tr", ...names.map(name => make("th", { scope: "col" }, name)));
+  return make("div.twin", make("p", note), make("table", make("thead", head), make("tbody", rows)));
 }
