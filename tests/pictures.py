@@ -18,11 +18,12 @@ from lab.chat.client import ChatClient
 from lab.chat.login import Login
 from lab.exposure import eavesdrop, score
 from lab.harness.manifest import MANIFEST, read_manifest
-from lab.harness.remote_chat import ROOT, RemoteServer, dial_from
+from lab.harness.remote_chat import dial_from, remote_server
 from lab.harness.scenarios.report import HOST_OF
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Lan
 from lab.net.plan import REPORT_LAN
+from lab.setup.paths import ROOT
 from tests.chat import screen
 from tests.chat.rig import until
 
@@ -47,7 +48,7 @@ def draw_chat(path: Path) -> None:
         tempfile.TemporaryDirectory() as folder,
         screen.desktop(f"{2 * WIDTH}x{HEIGHT + TITLE_BAR}", 96, Path(folder)) as display,
         Lan(REPORT_LAN) as lan,
-        RemoteServer(lan["server"], REPORT_PORT, arrivals.put),
+        remote_server(lan["server"], REPORT_PORT, arrivals.put),
     ):
         server = lan["server"].address
         windows = {name: _log_in(display, lan, name, arrivals) for name in ("Brandon", "John")}

@@ -26,7 +26,7 @@ from lab.chat.server import ServerError
 from lab.commands import command_line, refuse
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, make_way, write_manifest
-from lab.harness.remote_chat import RemoteServer
+from lab.harness.remote_chat import remote_server
 from lab.harness.scenarios.report import HOST_OF, SOURCE_PORTS
 from lab.harness.script import make_script
 from lab.harness.session import record_on_lan, recording_into
@@ -96,7 +96,7 @@ def windows(options: argparse.Namespace, orders: list[Order]) -> int:
         make_way(options.out, [CAPTURE], print)
         with (
             Recording(lan, options.at, capture, comment="The lab room, used by hand.") as recording,
-            RemoteServer(lan["server"], REPORT_PORT, lambda line: print(f"server | {line}", flush=True)),
+            remote_server(lan["server"], REPORT_PORT, lambda line: print(f"server | {line}", flush=True)),
         ):
             for order in orders:
                 lan.order(order)
@@ -122,7 +122,7 @@ def shell(host_name: str) -> int:
         return _shell_at(host["name"], host["addresses"], popen)
     with Lan(REPORT_LAN) as lan:
         print("No room is running: this shell has one of its own, with the server in it, until it ends.")
-        with attach.AttachPoint(lan), RemoteServer(lan["server"], REPORT_PORT, lambda line: None):
+        with attach.AttachPoint(lan), remote_server(lan["server"], REPORT_PORT, lambda line: None):
             return _shell_at(lan[host_name].name, lan[host_name].addresses, lan[host_name].popen)
 
 

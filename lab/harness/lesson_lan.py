@@ -14,7 +14,7 @@ from typing import Any
 from lab.chat import events
 from lab.harness.bare_socket import BareSocket
 from lab.harness.lan_tap import Recording
-from lab.harness.remote_chat import ConsoleLog, RemoteServer
+from lab.harness.remote_chat import ConsoleLog, remote_server
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Lan
 from lab.net.plan import REPORT_LAN
@@ -40,7 +40,7 @@ def lesson_lan(path: Path, place: str, sysctl: Mapping[str, str] = MappingProxyT
 def chat_server(lan: Lan, program: str = "lab/server.py") -> Iterator[ConsoleLog]:
     """Run a server on its host; yield what its console has printed."""
     log = ConsoleLog()
-    with RemoteServer(lan["server"], REPORT_PORT, log.console, program):
+    with remote_server(lan["server"], REPORT_PORT, log.console, program):
         yield log
 
 

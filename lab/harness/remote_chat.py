@@ -1,6 +1,6 @@
 """The chat on the hosts of a LAN: the real server, and real clients.
 
-``RemoteServer`` starts ``lab/server.py`` on a host and passes its console on line by line. A client is
+``remote_server`` starts ``lab/server.py`` on a host and passes its console on line by line. A client is
 ``lab.chat.client.ChatClient`` itself, which runs here: ``dial_from`` has it connect with a socket that was made on a
 host, and a socket stays in its network namespace, whichever process uses it.
 """
@@ -11,16 +11,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from lab.chat.client import ChatClient
 from lab.chat.connection import ConnectionLost, Dial
 from lab.chat.server import ServerError
 from lab.harness.tap import RecordingError
 from lab.net.lan import Host
+from lab.net.namespace import Program
+from lab.setup.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 STOP_S = 10
 STEP_S = 10  # until a line must have been printed, or a step be over
 ACKNOWLEDGE_S = 20  # until what was sent must be acknowledged
@@ -46,64 +49,46 @@ class ConsoleLog:
                 raise RecordingError(f"the server never printed {start!r}; it printed {self.lines}")
 
 
-class RemoteServer:
-    """A server on a host, listening on every interface of it. ``console`` gets each line that it prints.
+@contextmanager
+def remote_server(
+    host: Host,
+    port: int,
+    console: Callable[[str], None],
+    program: str = "lab/server.py",
+    options: Iterable[str] = (),
+) -> Iterator[Program]:
+    """Run a server on a host, listening on every interface of it; yield its process. ``console`` gets its lines.
 
     ``program`` is its path in the kit, of the report's server in its present form or of one of ``lab/stages``;
-    ``options`` are added to its command line.
+    ``options`` are added to its command line. Raises ServerError where it does not listen.
     """
-
-    def __init__(
-        self,
-        host: Host,
-        port: int,
-        console: Callable[[str], None],
-        program: str = "lab/server.py",
-        options: Iterable[str] = (),
-    ):
-        self.host, self.port, self._console = host, port, console
-        command = [sys.executable, str(ROOT / program), "--host", "0.0.0.0", "--port", str(port)]
-        self._command = [*command, *options]
-
-    def start(self) -> "RemoteServer":
-        """Return when it listens. Raises ServerError."""
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        # In a session of its own, because Ctrl-C is for the caller.
-        self.process = self.host.popen(self._command, **pipes, text=True, start_new_session=True)
-        assert self.process.stdout and self.process.stderr
-        self._output, self._errors = self.process.stdout, self.process.stderr
-        if not self._read("Listening on "):
-            raise ServerError(self._errors.read().strip() or "the server ended without an error message")
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        return self
-
-    def stop(self) -> None:
-        """Send Ctrl-C and wait for the end. May be called twice."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+    command = [sys.executable, str(ROOT / program), "--host", "0.0.0.0", "--port", str(port), *options]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # In a session of its own, because Ctrl-C is for the caller.
+    with host.popen(command, **pipes, text=True, start_new_session=True) as process:
+        assert process.stdout and process.stderr
+        if not _read(process.stdout, console, "Listening on "):
+            raise ServerError(process.stderr.read().strip() or "the server ended without an error message")
+        reader = threading.Thread(target=_read, args=[process.stdout, console], daemon=True)
+        reader.start()
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(STOP_S)
+                process.wait(STOP_S)
             except subprocess.TimeoutExpired:
-                self.process.kill()
-        self.process.wait()
-        self._reader.join()
-        self._output.close()
-        self._errors.close()
+                process.kill()
+            reader.join()
 
-    def _read(self, until: str | None = None) -> bool:
-        """Pass the console on, up to a line that begins with ``until``; return whether there was one."""
-        for line in self._output:
-            self._console(line.rstrip("\n"))
-            if until and line.startswith(until):
-                return True
-        return False
 
-    def __enter__(self) -> "RemoteServer":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+def _read(output: IO[str], console: Callable[[str], None], until: str = "") -> bool:
+    """Pass the console on, up to a line that begins with ``until``; return whether there was one."""
+    for line in output:
+        console(line.rstrip("\n"))
+        if until and line.startswith(until):
+            return True
+    return False
 
 
 def dial_from(host: Host, source_port: int = 0) -> Dial:
@@ -123,7 +108,7 @@ def dial_from(host: Host, source_port: int = 0) -> Dial:
     return dial
 
 
-def wait_until_acknowledged(server: RemoteServer, clients: Iterable[ChatClient]) -> None:
+def wait_until_acknowledged(server: Program, clients: Iterable[ChatClient]) -> None:
     """Wait until every byte that these have sent is acknowledged, so that the ACK is a segment of its own.
 
     Raises ConnectionLost where that takes too long.
@@ -135,10 +120,10 @@ def wait_until_acknowledged(server: RemoteServer, clients: Iterable[ChatClient])
         time.sleep(POLL_S)
 
 
-def _has_unacknowledged(server: RemoteServer) -> bool:
+def _has_unacknowledged(server: Program) -> bool:
     """Return whether a TCP socket of its host has bytes on the way (proc(5): tx_queue in /proc/net/tcp)."""
     try:
-        table = Path(f"/proc/{server.process.pid}/net/tcp").read_text()
+        table = Path(f"/proc/{server.pid}/net/tcp").read_text()
     except OSError:
         return False  # it has ended
     sockets = [line.split() for line in table.splitlines()[1:]]

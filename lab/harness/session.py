@@ -28,7 +28,7 @@ from lab.chat.tls import client_context, server_context
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, Entry, make_way, sha256_of, write_manifest
 from lab.harness.player import Player
-from lab.harness.remote_chat import ConsoleLog, RemoteServer, dial_from, wait_until_acknowledged
+from lab.harness.remote_chat import ConsoleLog, dial_from, remote_server, wait_until_acknowledged
 from lab.harness.script import Script, make_script
 from lab.harness.tap import RecordingError, RecordingRefused, Tap, how_to_record, loopback, may_record
 from lab.harness.tunnel import Tunnel
@@ -211,7 +211,7 @@ def record_on_lan(
         return clients[-1]
 
     with Recording(lan, list(places), path, comment=comment) as recording:
-        with RemoteServer(lan["server"], port, log.console) as server:
+        with remote_server(lan["server"], port, log.console) as server:
             player = Player(script, client_of, log, lambda: wait_until_acknowledged(server, clients))
             player.play()
     frames, interface = sum(recording.frames.values()), ", ".join(recording.frames)

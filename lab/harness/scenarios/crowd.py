@@ -12,10 +12,11 @@ from lab.chat import events
 from lab.chat.report_wire import ReportWire
 from lab.harness.bare_socket import POLL_S, BareSocket
 from lab.harness.lesson_lan import CABLE_S, leave_chat, lesson_lan
-from lab.harness.remote_chat import ConsoleLog, RemoteServer
+from lab.harness.remote_chat import ConsoleLog, remote_server
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
 from lab.harness.variant import REPORT_PORT
+from lab.net.namespace import Program
 
 CLIENTS, FIT = 8, 6  # all; those that a backlog of 5 takes on Linux
 SYN_S = 20  # until all of them must have sent a SYN
@@ -32,7 +33,7 @@ def connect_while_stopped(path: Path, program: str) -> Truth:
     log = ConsoleLog()
     users = [f"user {number}" for number in range(1, CLIENTS + 1)]
     with lesson_lan(path, "server") as lan, ExitStack() as stack:
-        server = stack.enter_context(RemoteServer(lan["server"], REPORT_PORT, log.console, program))
+        server = stack.enter_context(remote_server(lan["server"], REPORT_PORT, log.console, program))
         clients = [stack.enter_context(BareSocket(lan["PC1"])) for _ in users]
         threads = stack.enter_context(ThreadPoolExecutor(CLIENTS - FIT))
         with _stopped(server):
@@ -55,9 +56,9 @@ def connect_while_stopped(path: Path, program: str) -> Truth:
 
 
 @contextmanager
-def _stopped(server: RemoteServer) -> Iterator[None]:
+def _stopped(server: Program) -> Iterator[None]:
     """Stop the program itself: a SIGSTOP to its stand-in would not be passed on."""
-    stand_in = server.process.pid
+    stand_in = server.pid
     program = int(Path(f"/proc/{stand_in}/task/{stand_in}/children").read_text())
     os.kill(program, signal.SIGSTOP)
     try:
