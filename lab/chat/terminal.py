@@ -1,19 +1,17 @@
 """The client for machines without a screen: standard input is sent line by line, what arrives is printed.
 
-It can be scripted: it waits for each line's own broadcast before it sends the next, and leaves in order at the end of
-input. Commands (``/help`` lists them) work as in the window. Whatever others send is shown with escape sequences made
+It can be scripted: it waits for each line's own broadcast before it sends the next, and leaves at the end of input.
+Commands (``/help`` lists them) work as in the window. Whatever others send is shown with escape sequences made
 visible, since a terminal would obey them.
 
-Two threads beside the main one: one reads standard input, which no other thread could interrupt, and one prints what
-arrives. Both put what ends the chat on one queue, and the main thread waits there: so a lost connection ends the
-program at once, also while it waits for somebody to type.
+One thread reads and sends the lines; nothing can interrupt it while it waits for somebody to type. The main thread
+prints what arrives, so a lost connection ends the program at once.
 """
 
-import queue
 import sys
 import threading
 from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import TextIO
 
 from lab.chat.chat_log import line_for
 from lab.chat.client import ANSWER_S, ChatClient
@@ -21,8 +19,6 @@ from lab.chat.connection import ConnectionLost
 from lab.chat.events import Lost, Renamed, printable
 from lab.chat.features.typed_commands import enter
 from lab.chat.options import print_line
-
-END_OF_INPUT = object()
 
 
 def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO | None = None) -> int:
@@ -41,57 +37,40 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO |
     assert connection
     host, port = connection.local
     secured = connection.tls_version or "plaintext: everyone can read it"
-    todo: queue.SimpleQueue[Any] = queue.SimpleQueue()  # lines to send, END_OF_INPUT, or Lost
-    print_line(f"Connected as {client.name} from {host} port {port} ({secured})", output)
-    printer = threading.Thread(target=_print_events, args=[client, client.name, output, todo], daemon=True)
-    printer.start()
-    lost = None
+    me = client.name  # as of the event that is printed: the client itself may be ahead
+    print_line(f"Connected as {me} from {host} port {port} ({secured})", output)
+    threading.Thread(target=_send_lines, args=[client, lines, output], daemon=True).start()
+    try:
+        while not isinstance(event := client.events.get(), Lost):
+            if isinstance(event, Renamed) and event.name == me:
+                me = event.to
+            if not print_line(line_for(event, me), output):
+                return 0  # nobody reads what we print
+        if event.reason is None:
+            return 0
+        print(f"Connection lost: {printable(event.reason)}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print_line("", output)
+        return 0
+    finally:
+        client.leave()
+
+
+def _send_lines(client: ChatClient, lines: Iterable[str], output: TextIO) -> None:
     try:
         client.announce()
         client.answered.wait(ANSWER_S)
         client.ask_users()
         client.answered.wait(ANSWER_S)
-        threading.Thread(target=_read_lines, args=[lines, todo], daemon=True).start()
-        while (line := todo.get()) is not END_OF_INPUT:
-            if isinstance(line, Lost):
-                lost = line
-                break
-            for answer in enter(client, line):
+        for line in lines:
+            text = line.rstrip("\r\n")
+            if not text:
+                continue
+            for answer in enter(client, text):
                 print_line(answer, output)
-            if client.wire.has_commands or not line.startswith("/"):  # else the answer may have any shape
+            if client.wire.has_commands or not text.startswith("/"):  # else the answer may have any shape
                 client.answered.wait(ANSWER_S)
     except ConnectionLost:
-        pass  # the printer has the reason
-    except KeyboardInterrupt:
-        print_line("", output)
-    finally:
-        client.leave()
-        printer.join()
-    while lost is None and not todo.empty():
-        item = todo.get()
-        lost = item if isinstance(item, Lost) else None
-    if lost and lost.reason:
-        print(f"Connection lost: {printable(lost.reason)}.", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _read_lines(lines: Iterable[str], todo: queue.SimpleQueue[Any]) -> None:
-    try:
-        for line in lines:
-            if text := line.rstrip("\r\n"):
-                todo.put(text)
-    finally:
-        todo.put(END_OF_INPUT)
-
-
-def _print_events(client: ChatClient, me: str, output: TextIO, todo: queue.SimpleQueue[Any]) -> None:
-    """``me`` is our name as of the event that is printed: the client itself may be ahead."""
-    while not isinstance(event := client.events.get(), Lost):
-        if isinstance(event, Renamed) and event.name == me:
-            me = event.to
-        if not print_line(line_for(event, me), output):
-            todo.put(END_OF_INPUT)  # nobody reads what we print, so nobody is there
-            break
-    else:
-        todo.put(event)
+        return  # the main thread reports it
+    client.leave()
