@@ -10,8 +10,10 @@ is what can be told apart there:
     +------+------+------+------+------+-- ...
 """
 
+import itertools
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 
 HEADER_BYTES = 5
@@ -38,7 +40,8 @@ class Piece:
     def title(self) -> str:
         arrow = "-->" if self.way == "sent" else "<--"
         what = f"TLS record, {self.kind}" if self.encrypted else "plaintext"
-        return f"{arrow} {self.way} {time.strftime('%H:%M:%S', time.localtime(self.when))}  {what}, {len(self.data)} bytes"
+        clock = time.strftime("%H:%M:%S", time.localtime(self.when))
+        return f"{arrow} {self.way} {clock}  {what}, {len(self.data)} bytes"
 
     def dump(self) -> list[str]:
         """Return offset, hex and text, sixteen bytes a line, as Wireshark shows them."""
@@ -57,8 +60,8 @@ class WireLog:
 
     def __init__(self, tls: bool):
         self.tls = tls
-        self.pieces: list[Piece] = []
-        self.dropped = 0  # how many of the oldest are gone
+        self.pieces: deque[Piece] = deque(maxlen=MAX_PIECES)
+        self.count = 0  # of all pieces, also of those that are gone
         self._rest = {"sent": b"", "received": b""}  # of TLS: a record that is not whole yet
         self._lock = threading.Lock()
 
@@ -72,7 +75,8 @@ class WireLog:
     def since(self, number: int) -> tuple[list[Piece], int]:
         """Return the pieces from the ``number``-th on, as far as they are still there, and the number to go on from."""
         with self._lock:
-            return self.pieces[max(0, number - self.dropped) :], self.dropped + len(self.pieces)
+            gone = self.count - len(self.pieces)
+            return list(itertools.islice(self.pieces, max(0, number - gone), None)), self.count
 
     def _records(self, way: str, data: bytes) -> None:
         data = self._rest[way] + data
@@ -88,11 +92,8 @@ class WireLog:
         self._rest[way] = data
 
     def _add(self, way: str, kind: str, data: bytes) -> None:
-        self.pieces.append(Piece(way, kind, bytes(data), time.time()))
-        excess = len(self.pieces) - MAX_PIECES
-        if excess > 0:
-            del self.pieces[:excess]
-            self.dropped += excess
+        self.pieces.append(Piece(way, kind, data, time.time()))
+        self.count += 1
 
 
 def _text(data: bytes) -> str:
