@@ -18,8 +18,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.chat.events import WireError
@@ -43,62 +43,56 @@ FORGET_S = 600
 MOST_HOSTS = 10_000  # remembered
 
 
+@dataclass
 class _Guesser:
-    """An address that wrong passwords came from."""
+    """An address, and the wrong passwords that came from it."""
 
-    def __init__(self) -> None:
-        self.wrong, self.last_s = 0, time.monotonic()
-        self.turn = threading.Lock()
+    wrong: int = 0
+    last_s: float = field(default_factory=time.monotonic)
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 class PasswordCheck(Feature):
     """Base of the two below, which define ``is_right``. A client that guesses is slowed down."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards the next one, which has the last one to guess at its end
-        self._guessers: OrderedDict[str, _Guesser] = OrderedDict()  # by address
+        self._lock = threading.Lock()  # guards the next one
+        self._guessers: dict[str, _Guesser] = {}  # by address, the last one to log in at the end
 
     def is_right(self, name: str, password: str) -> bool:
         raise NotImplementedError
 
     def admit(self, member: Member, password: str | None) -> None:
-        name, host = member.name, member.connection.peer[0]
-        guesser = self._known(host)
-        if password and guesser and guesser.wrong >= FREE_GUESSES:
-            if not guesser.turn.acquire(timeout=LONGEST_WAIT_S):
-                raise WireError(
-                    "wrong_password", "too many wrong passwords from this address: try again later"
-                )
-            try:
-                wait_s = min(FIRST_WAIT_S * 2 ** min(guesser.wrong - FREE_GUESSES, 10), LONGEST_WAIT_S)
-                self.room.closing.wait(guesser.last_s + wait_s - time.monotonic())
-                self._check(name, password, host)
-            finally:
-                guesser.turn.release()
-        else:
-            self._check(name, password or "", host)
-
-    def _check(self, name: str, password: str, host: str) -> None:
-        if self.is_right(name, password):
+        if not password:
+            raise WireError("wrong_password")
+        guesser = self._guesser(member.connection.peer[0])
+        if guesser.wrong < FREE_GUESSES:
+            self._check(guesser, member.name, password)
             return
-        if password and host:  # a client that sends none guesses nothing
-            self._remember(host)
-        raise WireError("wrong_password")
+        if not guesser.turn.acquire(timeout=LONGEST_WAIT_S):
+            raise WireError("wrong_password", "too many wrong passwords from this address: try again later")
+        try:
+            wait_s = min(FIRST_WAIT_S * 2 ** min(guesser.wrong - FREE_GUESSES, 10), LONGEST_WAIT_S)
+            self.room.closing.wait(guesser.last_s + wait_s - time.monotonic())
+            self._check(guesser, member.name, password)
+        finally:
+            guesser.turn.release()
 
-    def _known(self, host: str) -> _Guesser | None:
+    def _guesser(self, host: str) -> _Guesser:
         with self._lock:
-            guesser = self._guessers.get(host)
-            return guesser if guesser and time.monotonic() - guesser.last_s < FORGET_S else None
-
-    def _remember(self, host: str) -> None:
-        with self._lock:
-            guesser = self._guessers.setdefault(host, _Guesser())
-            now = time.monotonic()
-            guesser.wrong = 1 if now - guesser.last_s > FORGET_S else guesser.wrong + 1
-            guesser.last_s = now
-            self._guessers.move_to_end(host)
+            guesser = self._guessers.pop(host, None)
+            if guesser is None or time.monotonic() - guesser.last_s > FORGET_S:
+                guesser = _Guesser()
+            self._guessers[host] = guesser
             if len(self._guessers) > MOST_HOSTS:
-                self._guessers.popitem(last=False)
+                del self._guessers[next(iter(self._guessers))]
+            return guesser
+
+    def _check(self, guesser: _Guesser, name: str, password: str) -> None:
+        if not self.is_right(name, password):
+            with self._lock:
+                guesser.wrong, guesser.last_s = guesser.wrong + 1, time.monotonic()
+            raise WireError("wrong_password")
 
 
 class Accounts(PasswordCheck):
