@@ -17,16 +17,13 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from lab.chat.connection import READ_BYTES, Connection, ConnectionLost, Tap, reason
 from lab.chat.login import ChatError, Login
 from lab.chat.private_file import make_private
 
-T = TypeVar("T")
 TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection (RFC 8446 section 5.1)
 NO_TLS_HERE = bytes([0x15, 3, 1, 0, 2, 2, 70])  # an alert: fatal, protocol_version (RFC 8446 section 6)
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -38,45 +35,46 @@ class TlsError(OSError):
 
 def server_context(certificate: Path | str, key: Path | str, version: str | None = None) -> ssl.SSLContext:
     """Return a server's context. ``version`` is "1.2" or "1.3" to allow that one alone. Raises TlsError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
+    context = _context(ssl.PROTOCOL_TLS_SERVER, version)
+    pair = f"use the certificate {certificate} with the key {key}"
+    with _explained(pair, "make a pair with: python3 lab certs DIR"):
         # A key under a password would make OpenSSL ask at the terminal, in a thread's stead: refuse it instead.
         context.load_cert_chain(certificate, key, password=lambda: "")
-    except (OSError, ValueError) as error:
-        what_next = "make a pair with: python3 lab certs DIR"
-        pair = f"the certificate {certificate} with the key {key}"
-        raise TlsError(f"cannot use {pair}: {reason(error)}; {what_next}") from error
     context.num_tickets = 0  # session tickets travel as application data and would count as messages
-    return _limit(context, version)
+    return context
 
 
 def client_context(
     ca_file: Path | str | None = None, version: str | None = None, key_log: Path | str | None = None
 ) -> ssl.SSLContext:
     """Return a client's context, which trusts ``ca_file`` alone, or without one the system's authorities. Raises TlsError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
-    try:
+    context = _context(ssl.PROTOCOL_TLS_CLIENT, version)  # checks certificate and host name
+    with _explained(f"read the CA file {ca_file}", "it should be the ca.pem of the server's maker"):
         if ca_file:
             context.load_verify_locations(ca_file)
         else:
             context.load_default_certs()
-    except (OSError, ssl.SSLError) as error:
-        what_next = "it should be the ca.pem of the server's maker"
-        raise TlsError(f"cannot read the CA file {ca_file}: {reason(error)}; {what_next}") from error
     if key_log:
-        try:
+        with _explained(f"write the key log {key_log}", "choose another file"):
             make_private(key_log)
             context.keylog_filename = str(key_log)
-        except OSError as error:
-            raise TlsError(f"cannot write the key log {key_log}: {error.strerror}") from error
-    return _limit(context, version)
-
-
-def _limit(context: ssl.SSLContext, version: str | None) -> ssl.SSLContext:
-    context.minimum_version = VERSIONS[version or "1.2"]
-    if version:
-        context.maximum_version = VERSIONS[version]
     return context
+
+
+def _context(protocol: int, version: str | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = VERSIONS[version or "1.2"]
+    context.maximum_version = VERSIONS[version or "1.3"]
+    return context
+
+
+@contextlib.contextmanager
+def _explained(step: str, what_next: str) -> Iterator[None]:
+    """Turn an error in a step with somebody's files into a TlsError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise TlsError(f"cannot {step}: {reason(error)}; {what_next}") from error
 
 
 def accept(sock: socket.socket, context: ssl.SSLContext | None, deadline_s: float) -> Connection:
@@ -133,21 +131,47 @@ class TlsConnection(Connection):
         )
         self._state = threading.Lock()
         try:
-            self._until_done(self._tls.do_handshake)
+            self._handshake()
         except ssl.SSLError as error:
             with contextlib.suppress(OSError):
                 super().send(self._outgoing.read())  # the alert, which says why
             raise ConnectionLost(explain_tls_error(error)) from error
-        self.tls_version = self._tls.version()
         self.cipher = (self._tls.cipher() or [None])[0]
 
+    def _handshake(self) -> None:
+        while not self.tls_version:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                self._tls.do_handshake()
+                self.tls_version = self._tls.version()
+            super().send(self._outgoing.read())
+            if not self.tls_version:
+                self._feed()
+
+    def _feed(self) -> None:
+        """Wait for bytes from the network, and pass them on to TLS."""
+        received = super().receive(READ_BYTES)
+        with self._state:
+            if received:
+                self._incoming.write(received)
+            else:
+                self._incoming.write_eof()
+
     def receive(self, limit: int) -> bytes:
-        try:
-            return self._until_done(partial(self._tls.read, limit))
-        except ssl.SSLZeroReturnError:
-            return b""
-        except ssl.SSLError as error:
-            raise ConnectionLost(explain_tls_error(error)) from error
+        """Return the next bytes, as in plaintext.
+
+        What TLS itself wants to say meanwhile waits for the next send, since the thread that writes may be in the
+        middle of a record (RFC 8446 section 4.6.3 lets an answer wait that long).
+        """
+        while True:
+            try:
+                with self._state:
+                    return self._tls.read(limit)
+            except ssl.SSLWantReadError:
+                self._feed()
+            except ssl.SSLZeroReturnError:
+                return b""
+            except ssl.SSLError as error:
+                raise ConnectionLost(explain_tls_error(error)) from error
 
     def send(self, data: bytes) -> None:
         with self._sending:  # over both steps: TLS records must leave in the order in which they were sealed
@@ -175,42 +199,18 @@ class TlsConnection(Connection):
             if self.tap and farewell and not self.unsent_bytes:
                 self.tap("sent", farewell)
 
-    def _until_done(self, step: Callable[[], T]) -> T:
-        """Repeat a TLS step, feeding it from the socket, until it has what it needs.
-
-        What TLS itself wants to say goes out at once in the handshake. Later it waits for the next send, since the
-        thread that writes may be in the middle of a record (RFC 8446 section 4.6.3 lets an answer wait that long).
-        """
-        while True:
-            with self._state:
-                done = []
-                with contextlib.suppress(ssl.SSLWantReadError):
-                    done.append(step())
-                pending = b"" if self.tls_version else self._outgoing.read()
-            if pending:
-                super().send(pending)
-            if done:
-                return done[0]
-            received = super().receive(READ_BYTES)
-            with self._state:
-                if received:
-                    self._incoming.write(received)
-                else:
-                    self._incoming.write_eof()
-
 
 def explain_tls_error(error: ssl.SSLError) -> str:
     """Return one line for a TLS failure, with what to do about it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the server's certificate is not trusted: {error.verify_message.rstrip('.')}"
-    reason = (error.reason or "").upper()
     if isinstance(error, ssl.SSLEOFError):
         return "the other side closed the connection in the middle of TLS"
-    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"):
+    failure = (error.reason or str(error)).replace("_", " ").lower()
+    if failure in ("wrong version number", "http request", "packet length too long", "unknown protocol"):
         return "the other side does not speak TLS on this port"
-    if "ALERT" in reason:
-        if "PROTOCOL_VERSION" in reason:
-            return "the other side speaks another version of TLS, or none on this port"
-        alert = reason.split("ALERT_", 1)[-1].replace("_", " ").lower()
-        return f"the other side refused TLS with the alert: {alert}"
-    return f"TLS failed: {reason.replace('_', ' ').lower() or error}"
+    if "alert protocol version" in failure:
+        return "the other side speaks another version of TLS, or none on this port"
+    if "alert" in failure:
+        return f"the other side refused TLS with the alert: {failure.split('alert ')[-1]}"
+    return f"TLS failed: {failure}"
