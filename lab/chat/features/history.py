@@ -18,6 +18,11 @@ from lab.chat.member import Member, Post
 from lab.chat.private_file import make_private
 
 REPLAY = 50  # lines
+SETUP = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS said (number INTEGER PRIMARY KEY, time INTEGER, name TEXT, text TEXT);
+"""
 DAY_S = 86_400
 CLEAN_EVERY_S = 3_600
 
@@ -39,11 +44,7 @@ class History(Feature):
             make_private(self.path)
             # Opened here, used by the broadcaster alone, closed when that has ended.
             self._database = sqlite3.connect(self.path, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS said (number INTEGER PRIMARY KEY, time INTEGER, name TEXT, text TEXT)"
-            )
+            self._database.executescript(SETUP)
             self._clean()
             query = "SELECT time, name, text FROM said ORDER BY number DESC LIMIT ?"
             for when, name, text in reversed(self._database.execute(query, (self._last.maxlen,)).fetchall()):
