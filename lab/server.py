@@ -16,7 +16,6 @@ from lab.chat.events import WireError
 from lab.chat.features import Feature
 from lab.chat.features.accounts import Accounts, RoomPassword
 from lab.chat.features.history import REPLAY, History
-from lab.chat.features.nickname import Nickname
 from lab.chat.features.private import Private
 from lab.chat.features.restrictions import OneWire, TlsOnly
 from lab.chat.features.typed_commands import TypedCommands
@@ -82,7 +81,7 @@ def features(options: argparse.Namespace) -> list[Feature]:
     if options.private:
         chosen.append(Private())
     if options.commands:
-        chosen += [Nickname(), TypedCommands()]
+        chosen.append(TypedCommands())
     if options.history is not None:
         chosen.append(History(options.history_file, options.history, options.replay))
     return chosen

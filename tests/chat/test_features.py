@@ -20,7 +20,6 @@ from lab.chat.client import ChatClient
 from lab.chat.events import Lost
 from lab.chat.features.accounts import FIRST_WAIT_S, FREE_GUESSES, Accounts, RoomPassword
 from lab.chat.features.history import History
-from lab.chat.features.nickname import Nickname
 from lab.chat.features.private import Private
 from lab.chat.features.typed_commands import TypedCommands, enter
 from lab.chat.login import ChatError, Login
@@ -33,7 +32,7 @@ from tests.support import ROOT
 
 class TestPrivate:
     def test_goes_to_the_two_alone(self, serve):
-        server = serve(features=[Private(), Nickname(), TypedCommands()])
+        server = serve(features=[Private(), TypedCommands()])
         alice, bob, eve = (json_client(name, server) for name in ("Alice", "Bob B", "Eve"))
         with ReportClient("Brandon", server.port) as brandon:
             until(eve, events.Joined("Brandon"))
@@ -71,7 +70,7 @@ class TestPrivate:
 
 class TestCommands:
     def test_on_lines(self, serve):
-        server = serve(features=[Nickname(), TypedCommands()])
+        server = serve(features=[TypedCommands()])
         alice, bob = json_client("Alice", server), json_client("Bob", server)
         assert len(enter(alice, "/help")) > 4
         assert "not a command" in enter(alice, "/dance")[0]
@@ -89,7 +88,7 @@ class TestCommands:
         bob.leave()
 
     def test_typed_by_a_client_of_the_report(self, serve):
-        server = serve(features=[Nickname(), TypedCommands()])
+        server = serve(features=[TypedCommands()])
         witness = json_client("Witness", server)
         with ReportClient("Brandon", server.port) as brandon:
             brandon.until(["Witness", "Brandon"])
@@ -127,7 +126,7 @@ class TestAccounts:
     def test_the_right_password_alone(self, serve, tmp_path):
         accounts = Accounts(tmp_path / "accounts.sqlite")
         assert accounts.add("  Zoë ", "päss word") == "Zoë"
-        server = serve(features=[accounts, Nickname(), TypedCommands()])
+        server = serve(features=[accounts, TypedCommands()])
         for name, password in (("Zoë", "wrong"), ("Zoë", None), ("Nobody", "päss word"), ("Zoë", "")):
             with pytest.raises(ChatError, match="the name or the password is wrong"):
                 ChatClient(Login(name, "127.0.0.1", server.port, wire="json", password=password)).connect()
@@ -160,7 +159,7 @@ class TestAccounts:
             serve(features=[Accounts(tmp_path / "text")])
 
     def test_one_password_for_the_room(self, serve):
-        server = serve(features=[RoomPassword("sesame"), Nickname(), TypedCommands()])
+        server = serve(features=[RoomPassword("sesame"), TypedCommands()])
         with pytest.raises(ChatError, match="password is wrong"):
             ChatClient(Login("A", "127.0.0.1", server.port, wire="json", password="sesam")).connect()
         client = json_client("A", server, password="sesame")
@@ -400,7 +399,7 @@ class TestHistory:
 
 def test_a_terminal_that_prints_late_still_knows_who_one_was(serve):
     client = ChatClient(
-        Login("B", "127.0.0.1", serve(features=[Private(), Nickname(), TypedCommands()]).port, wire="json")
+        Login("B", "127.0.0.1", serve(features=[Private(), TypedCommands()]).port, wire="json")
     )
 
     class Late(io.StringIO):

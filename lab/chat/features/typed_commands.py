@@ -4,51 +4,50 @@ On the json wire the client does, and sends events; a text is never a command th
 as it is, and a server that has the feature ``TypedCommands`` reads it.
 """
 
+import re
+
 from lab.chat.client import ChatClient
 from lab.chat.events import Event, Leave, ListUsers, Notice, Rename, Request, Said, Say, SayTo, WireError
 from lab.chat.features import Feature
 from lab.chat.member import Member
+from lab.chat.names import check_name
 
-HELP = (
-    '/msg NAME TEXT: to one user alone (a name with blanks in "quotes")',
-    "/who: who is here",
-    "/nick NAME: change my name",
-    "/quit: leave",
-    "/help: this list",
-    "//TEXT: say something that begins with a slash",
-)
-
-
-class CommandError(ValueError):
-    """What was typed is not a command; the text says how it would be one."""
+HELP = {
+    "msg": '/msg NAME TEXT: to one user alone (a name with blanks in "quotes")',
+    "who": "/who: who is here",
+    "nick": "/nick NAME: change my name",
+    "quit": "/quit: leave",
+    "help": "/help: this list",
+    "/": "//TEXT: say something that begins with a slash",
+}
+NAME_AND_TEXT = re.compile(r'(?:"([^"]+)"|([^" ][^ ]*) ) *(.+)', re.DOTALL)
 
 
-class Help:
-    """The one command that needs no server."""
+class NotARequest(ValueError):
+    """What was typed is not for the server. Its arguments are lines for the user: the help, or what is wrong."""
 
 
-def parse(text: str) -> Request | Help:
-    """Return the request in what somebody typed: a message, unless it starts with a slash. Raises CommandError."""
+def parse(text: str) -> Request:
+    """Return the request in what somebody typed: a message, unless it starts with a slash. Raises NotARequest."""
     if not text.startswith("/"):
         return Say(text)
     if text.startswith("//"):
         return Say(text[1:])
     word, _, rest = text[1:].partition(" ")
-    rest = rest.strip()
-    match word.lower():
-        case "msg":
-            return SayTo(*_name_and_text(rest))
-        case "nick" if rest:
+    match word.lower(), rest.strip():
+        case "msg", rest if found := NAME_AND_TEXT.fullmatch(rest):
+            return SayTo(found[1] or found[2], found[3])
+        case "nick", rest if rest:
             return Rename(rest.strip('"'))
-        case "who" if not rest:
+        case "who", "":
             return ListUsers()
-        case "quit" if not rest:
+        case "quit", "":
             return Leave()
-        case "help":
-            return Help()
-        case "nick" | "who" | "quit":
-            raise CommandError(next(line for line in HELP if line.startswith(f"/{word.lower()}")))
-    raise CommandError(f"/{word} is not a command; /help lists them, //{word} says it as a text")
+        case "help", _:
+            raise NotARequest(*HELP.values())
+        case command, _ if command in HELP:
+            raise NotARequest(HELP[command])
+    raise NotARequest(f"/{word} is not a command; /help lists them, //{word} says it as a text")
 
 
 def enter(client: ChatClient, text: str) -> list[str]:
@@ -58,11 +57,9 @@ def enter(client: ChatClient, text: str) -> list[str]:
         return []
     try:
         request = parse(text)
-    except CommandError as error:
-        return [str(error)]
+    except NotARequest as answer:
+        return list(answer.args)
     match request:
-        case Help():
-            return list(HELP)
         case Leave():
             client.leave()
         case SayTo() if "private" not in client.offers:
@@ -81,32 +78,23 @@ def address(name: str) -> str:
     return f'/msg "{name}" ' if " " in name else f"/msg {name} "
 
 
-def _name_and_text(rest: str) -> tuple[str, str]:
-    if rest.startswith('"'):
-        name, _, text = rest[1:].partition('"')
-    else:
-        name, _, text = rest.partition(" ")
-    if not name or not text.strip():
-        raise CommandError(HELP[0])
-    return name, text.strip()
-
-
 class TypedCommands(Feature):
-    """``/who``, ``/msg``, ``/help``, ``/quit`` in the texts of a wire that has no events for them."""
+    """Change names, and carry out commands in the texts of a wire that has no events for them."""
 
     offers = ("commands",)
 
     def handle(self, member: Member, request: Event) -> bool:
+        if isinstance(request, Rename):
+            self._rename(member, check_name(request.name))
+            return True
         if not isinstance(request, Say) or not request.text.startswith("/") or member.wire.has_commands:
             return False
         try:
             typed = parse(request.text.strip())
-        except CommandError as error:
-            self.room.post(Notice(str(error)), to=[member])
+        except NotARequest as answer:
+            self.room.post(Notice("; ".join(answer.args)), to=[member])
             return True
         match typed:
-            case Help():
-                self.room.post(Notice("; ".join(HELP)), to=[member])
             case ListUsers():
                 self.room.post(Notice("Users: " + ", ".join(self.room.names)), to=[member])
             case Leave():
@@ -117,3 +105,8 @@ class TypedCommands(Feature):
                 if not any(feature.handle(member, typed) for feature in self.room.features):
                     raise WireError("not_offered")
         return True
+
+    def _rename(self, member: Member, name: str) -> None:
+        for feature in self.room.features:
+            feature.rename(member, name)
+        self.room.rename(member, name)
