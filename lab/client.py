@@ -10,9 +10,8 @@ import sys
 
 from lab.chat import terminal
 from lab.chat.client import ChatClient
-from lab.chat.login import Login
-from lab.chat.options import PAD_HELP, block_size, read_password, wire_name
-from lab.chat.tls import VERSIONS, client_context
+from lab.chat.options import PAD_HELP, LoginOptions, block_size, read_password, wire_name
+from lab.chat.tls import VERSIONS
 from lab.chat.wires import WIRES
 
 NO_TKINTER = (
@@ -36,41 +35,41 @@ def arguments() -> argparse.ArgumentParser:
     add("--password-file", metavar="FILE", help=password_help)
     tls = parser.add_argument_group("TLS").add_argument
     tls("--tls", action="store_true", help="speak TLS with the server")
-    tls("--cafile", metavar="FILE", help="certificate of the authority to trust (PEM)")
+    tls("--cafile", dest="ca_file", metavar="FILE", help="certificate of the authority to trust (PEM)")
     tls("--tls-version", choices=VERSIONS, help="this version alone (default: both)")
     key_log_help = "write the session's secrets there, so that a recording can be opened"
     tls("--key-log", metavar="FILE", help=key_log_help)
-    tls("--pad", type=block_size, default=0, metavar="N", help=PAD_HELP)
+    tls("--pad", dest="pad_to", type=block_size, default=0, metavar="N", help=PAD_HELP)
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = arguments()
     options = parser.parse_args(argv)
-    for option in ("cafile", "tls_version", "key_log"):
-        if getattr(options, option) and not options.tls:
-            flag = option.replace("_", "-")
-            parser.error(f"--{flag} is for --tls: add it, or the chat would go in plaintext")
-    if (options.password_file or options.pad) and options.wire != "json":
+    for value, flag in (
+        (options.ca_file, "--cafile"),
+        (options.tls_version, "--tls-version"),
+        (options.key_log, "--key-log"),
+    ):
+        if value and not options.tls:
+            parser.error(f"{flag} is for --tls: add it, or the chat would go in plaintext")
+    if (options.password_file or options.pad_to) and options.wire != "json":
         parser.error("--password-file and --pad are for --wire json")
     if options.terminal and not options.name:
         parser.error("--terminal needs --name")
+    chosen = vars(options)
+    in_terminal, password_file = chosen.pop("terminal"), chosen.pop("password_file")
     try:
-        password = read_password(options.password_file) if options.password_file else None
-        if not options.terminal:
-            try:
-                from lab.chat import login_window
-            except ImportError:
-                print(NO_TKINTER, file=sys.stderr)
-                return 2
-            return login_window.run(
-                name=options.name, host=options.host, port=options.port, wire=options.wire, password=password or "",
-                tls=options.tls, ca_file=options.cafile, tls_version=options.tls_version, key_log=options.key_log,
-                pad_to=options.pad,
-            )  # fmt: skip
-        tls = client_context(options.cafile, options.tls_version, options.key_log) if options.tls else None
-        login = Login(options.name, options.host, options.port, tls, options.wire, password, options.pad)
-        return terminal.run(ChatClient(login))
+        password = read_password(password_file) if password_file else ""
+        login_options = LoginOptions(password=password, **chosen)
+        if in_terminal:
+            return terminal.run(ChatClient(login_options.login()))
+        try:
+            from lab.chat import login_window
+        except ImportError:
+            print(NO_TKINTER, file=sys.stderr)
+            return 2
+        return login_window.run(login_options)
     except OSError as error:  # ChatError and TlsError are OSErrors, with a text for people
         print(f"client: {error}", file=sys.stderr)
         return 2

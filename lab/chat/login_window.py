@@ -1,26 +1,27 @@
-"""The report's "Enter Username" window (Figure 3.2), and the start of the client's windows.
+"""The report's "Enter Username" window (Figure 3.2), which the chat's window follows.
 
-Connecting waits, so it happens in a thread of its own (``lab.chat.queue_reader``). Tab goes from box to box,
-Return connects: key and button end in one virtual event, ``<<Connect>>``.
+Connecting waits, so it happens in a thread of its own (``lab.chat.widgets``). Tab goes from box to box, Return
+connects.
 """
 
+import contextlib
 import queue
 import sys
 import tkinter as tk
-from collections.abc import Callable
+from dataclasses import replace
 from tkinter import filedialog, messagebox, ttk
-from typing import Any
 
 from lab.chat.chat_window import ChatWindow, key_log_warning
 from lab.chat.client import ChatClient
 from lab.chat.login import ChatError, Login
-from lab.chat.queue_reader import QueueReader, connect_in_thread
-from lab.chat.tls import TlsError, client_context
-from lab.chat.widgets import BAD, HALF_PAD, PAD, bind_action
+from lab.chat.options import LoginOptions
+from lab.chat.tls import TlsError
+from lab.chat.widgets import BAD, PAD, QueueReader, TextBox, bind_action, put
 from lab.chat.wire_log import WireLog
 
 WIRE_NAMES = {"report": "as in the report", "json": "framed"}
 LABELS = "69p"  # width of the column of labels
+MORE_ROWS = range(4, 8)  # of the form
 CAPTION = (
     "The report: a student's chat program of 2023, whose protocol this kit reproduces. "
     "Framed: the same chat with one message a line, so that TCP cannot run two together."
@@ -28,113 +29,91 @@ CAPTION = (
 
 
 class LoginWindow(QueueReader, ttk.Frame):
-    """Figure 3.2: name, host and port, Connect. Calls ``on_connected(client)`` once a connection is there."""
+    """Figure 3.2: name, host and port, Connect. ``options`` is what its boxes hold at first."""
 
-    def __init__(
-        self,
-        root: tk.Tk,
-        on_connected: Callable[[ChatClient], object],
-        name: str = "",
-        host: str = "localhost",
-        port: int = 9898,
-        tls: bool = False,
-        ca_file: str | None = None,
-        wire: str = "report",
-        password: str = "",
-        tls_version: str | None = None,
-        key_log: str | None = None,
-        pad_to: int = 0,
-    ):
+    chat_window: ChatWindow | None = None  # once the connection is there
+
+    def __init__(self, root: tk.Tk, options: LoginOptions):
+        use_modern_theme(root)
         super().__init__(root, padding="12p")
-        self.root, self.on_connected = root, on_connected
-        self.tls_version, self.key_log, self.pad_to = tls_version, key_log, pad_to
+        self.root, self.options = root, options
+        self.inbox = queue.SimpleQueue()
+        self.wire = tk.StringVar(root, value=options.wire)
+        self.tls = tk.BooleanVar(root, value=options.tls)
         root.title("Enter Username")
         root.protocol("WM_DELETE_WINDOW", root.destroy)
-        self.name = tk.StringVar(root, value=name)
-        self.host = tk.StringVar(root, value=host)
-        self.port = tk.StringVar(root, value=str(port))
-        self.wire = tk.StringVar(root, value=wire)
-        self.password = tk.StringVar(root, value=password)
-        self.tls = tk.BooleanVar(root, value=tls)
-        self.ca_file = tk.StringVar(root, value=ca_file or "")
-        self.status = tk.StringVar(root)
-        self._results: queue.SimpleQueue[ChatClient | ChatError] = queue.SimpleQueue()
-
-        self._build()
-        self._show_what_applies()
-        if wire != "report" or password or ca_file:
-            self.toggle_more()  # nothing that was chosen is hidden
-        bind_action(self, "<<Connect>>", self.connect)
-        bind_action(root, "<Return>", lambda: self.event_generate("<<Connect>>"))
-        self.pack(fill="both", expand=True)
-        self.name_box.focus_set()
-
-    def _build(self) -> None:
+        bind_action(root, "<Return>", self.connect)
         self.columnconfigure(0, minsize=self.winfo_pixels(LABELS))
         self.columnconfigure(1, weight=1)
-        self.name_box = self._row(self, 0, "Username", self.name)
-        self.host_box = self._row(self, 1, "Host", self.host)
-        self.port_box = self._row(self, 2, "Port", self.port)
-        self.tls_button = ttk.Checkbutton(self, text="Encrypt with TLS", variable=self.tls)
-        self.tls_button.configure(command=self._tls_chosen)
-        self.tls_button.grid(row=3, column=1, sticky="w", pady=HALF_PAD)
-        self.more_button = ttk.Button(self, text="More", command=self.toggle_more)
-        self.more_button.grid(row=3, column=2, sticky="e", padx=(PAD, 0))
-        self.more = ttk.Frame(self)  # in row 4, when it is asked for
-        self._build_more()
-        self.connect_button = ttk.Button(self, text="Connect", default="active")
-        self.connect_button.configure(command=lambda: self.event_generate("<<Connect>>"))
-        self.connect_button.grid(row=5, column=0, columnspan=3, sticky="ew", pady=(PAD, 0))
-        status_label = ttk.Label(self, textvariable=self.status)
-        status_label.grid(row=6, column=0, columnspan=3, sticky="w", pady=(PAD, 0))
-        if self.key_log:
-            warning = ttk.Label(self, text=key_log_warning(self.key_log), foreground=BAD)
-            warning.grid(row=7, column=0, columnspan=3, sticky="w")
+        self._build()
+        self._more = [widget for row in MORE_ROWS for widget in self.grid_slaves(row)]
+        self._show_what_applies()
+        self.show_more(bool(options.wire != "report" or options.password or options.ca_file))
+        self.pack(fill="both", expand=True)
+        self.name.focus_set()
+        self.read_inbox()
 
-    def _build_more(self) -> None:
-        self.more.columnconfigure(0, minsize=self.winfo_pixels(LABELS))
-        self.more.columnconfigure(1, weight=1)
-        wire_label = ttk.Label(self.more, text="Wire format")
-        wire_label.grid(row=0, column=0, sticky="w", padx=(0, PAD), pady=HALF_PAD)
-        choices = ttk.Frame(self.more)
-        choices.grid(row=0, column=1, columnspan=2, sticky="w")
-        for value, label in WIRE_NAMES.items():
-            button = ttk.Radiobutton(choices, text=label, value=value, variable=self.wire)
-            button.configure(command=self._show_what_applies)
-            button.pack(side="left", padx=(0, PAD))
-        caption = ttk.Label(self.more, text=CAPTION, wraplength=self.winfo_pixels("300p"))
-        caption.grid(row=1, column=0, columnspan=3, sticky="w", pady=(0, PAD))
-        self.password_box = self._row(self.more, 2, "Password", self.password, show="*")
-        self.ca_box = self._row(self.more, 3, "CA file", self.ca_file)
-        self.ca_box.configure(width=20)
-        self.ca_box.grid(columnspan=1)
-        self.browse_button = ttk.Button(self.more, text="Browse...", command=self._browse)
-        self.browse_button.grid(row=3, column=2, padx=(PAD, 0))
+    def _build(self) -> None:
+        chosen = self.options
+        self.name = self._box(0, "Username", chosen.name)
+        self.host = self._box(1, "Host", chosen.host)
+        self.port = self._box(2, "Port", str(chosen.port))
+        self.tls_button = ttk.Checkbutton(
+            self, text="Encrypt with TLS", variable=self.tls, command=self._choose_tls
+        )
+        put(self.tls_button, row=3, column=1, sticky="w")
+        self.more_button = put(ttk.Button(self), row=3, column=2)
+        self._build_wires()
+        self.password = self._box(6, "Password", chosen.password, show="*")
+        self.ca_file = self._box(7, "CA file", chosen.ca_file or "", width=20)
+        self.ca_file.grid(columnspan=1)
+        self.browse_button = put(ttk.Button(self, text="Browse...", command=self._browse), row=7, column=2)
+        connect_button = ttk.Button(self, text="Connect", default="active", command=self.connect)
+        self.connect_button = put(connect_button, row=8, columnspan=3)
+        self.status = put(ttk.Label(self), row=9, columnspan=3)
+        if chosen.key_log:
+            warning = ttk.Label(self, text=key_log_warning(chosen.key_log), foreground=BAD)
+            put(warning, row=10, columnspan=3)
 
-    @staticmethod
-    def _row(parent: tk.Misc, row: int, label: str, variable: tk.StringVar, **options: Any) -> ttk.Entry:
-        ttk.Label(parent, text=label).grid(row=row, column=0, sticky="w", padx=(0, PAD), pady=HALF_PAD)
-        box = ttk.Entry(parent, textvariable=variable, width=36, **options)
-        box.grid(row=row, column=1, columnspan=2, sticky="ew", pady=HALF_PAD)
+    def _build_wires(self) -> None:
+        put(ttk.Label(self, text="Wire format"), row=4)
+        choices = put(ttk.Frame(self), row=4, column=1, columnspan=2)
+        for wire, text in WIRE_NAMES.items():
+            choice = ttk.Radiobutton(choices, text=text, value=wire, variable=self.wire)
+            choice.configure(command=self._show_what_applies)
+            choice.pack(side="left", padx=(0, PAD))
+        put(ttk.Label(self, text=CAPTION, wraplength=self.winfo_pixels("300p")), row=5, columnspan=3)
+
+    def _box(self, row: int, label: str, text: str, width: int = 36, show: str = "") -> TextBox:
+        """Add a row: a label, and a box with a text."""
+        put(ttk.Label(self, text=label), row)
+        box = put(TextBox(self, width=width, show=show), row, column=1, columnspan=2)
+        box.set(text)
         return box
 
-    def toggle_more(self) -> None:
-        """Show what a first connection does not need, or hide it."""
-        if self.more.winfo_manager():
-            self.more.grid_remove()
-        else:
-            self.more.grid(row=4, column=0, columnspan=3, sticky="ew")
-        self.more_button.configure(text="Less" if self.more.winfo_manager() else "More")
+    def show_more(self, shown: bool) -> None:
+        """Show or hide what a first connection does not need."""
+        for widget in self._more:
+            if shown:
+                widget.grid()
+            else:
+                widget.grid_remove()
+        self.more_button.configure(
+            text="Less" if shown else "More", command=lambda: self.show_more(not shown)
+        )
 
-    def _tls_chosen(self) -> None:
+    def _choose_tls(self) -> None:
         self._show_what_applies()
-        if self.tls.get() and not self.more.winfo_manager():
-            self.toggle_more()  # the server's certificate is checked, mostly against a CA file
+        if self.tls.get():
+            self.show_more(True)  # the server's certificate is checked, mostly against a CA file
 
     def _show_what_applies(self) -> None:
-        for widget in (self.ca_box, self.browse_button):
-            widget.state(["!disabled" if self.tls.get() else "disabled"])
-        self.password_box.state(["!disabled" if self.wire.get() == "json" else "disabled"])
+        for widget, applies in (
+            (self.ca_file, self.tls.get()),
+            (self.browse_button, self.tls.get()),
+            (self.password, self.wire.get() == "json"),
+        ):
+            widget.state(["!disabled" if applies else "disabled"])
 
     def _browse(self) -> None:
         if chosen := filedialog.askopenfilename(parent=self, title="Certificate of the authority to trust"):
@@ -146,17 +125,22 @@ class LoginWindow(QueueReader, ttk.Frame):
             port = int(self.port.get())
         except ValueError:
             raise ValueError(f"The port must be a number, not {self.port.get()!r}.") from None
-        tls = None
-        if self.tls.get():
-            tls = client_context(self.ca_file.get() or None, self.tls_version, self.key_log)
-        name, host, wire = self.name.get(), self.host.get().strip(), self.wire.get()
-        password, pad_to = (self.password.get() or None, self.pad_to) if wire == "json" else (None, 0)
-        return Login(name, host, port, tls, wire, password, pad_to, tap=WireLog(self.tls.get()))
+        typed = replace(
+            self.options,
+            name=self.name.get(),
+            host=self.host.get().strip(),
+            port=port,
+            wire=self.wire.get(),
+            password=self.password.get(),
+            tls=self.tls.get(),
+            ca_file=self.ca_file.get(),
+        )
+        return typed.login(tap=WireLog(typed.tls))
 
     def connect(self) -> None:
-        """Connect in a thread of its own; the result comes back through a queue."""
+        """Connect, unless that is being done already."""
         if self.connect_button.instate(["disabled"]):
-            return  # already at it
+            return
         try:
             login = self._login()
         except (ValueError, TlsError) as error:
@@ -165,37 +149,32 @@ class LoginWindow(QueueReader, ttk.Frame):
         if login.warning and not messagebox.askokcancel("Not encrypted", warning, parent=self):
             return
         self.connect_button.state(["disabled"])
-        self.status.set(f"Connecting to {login.host} port {login.port} ...")
-        connect_in_thread(ChatClient(login), self._results)
-        if self._after_id is None:
-            self._watch(self._results)
+        self.status["text"] = f"Connecting to {login.host} port {login.port} ..."
+        self.connect_in_thread(login)
 
-    def _take(self, result: ChatClient | ChatError) -> None:
+    def take(self, result: ChatClient | ChatError) -> None:
         self.connect_button.state(["!disabled"])
-        self.status.set("")
+        self.status["text"] = ""
         if isinstance(result, ChatError):
             return self._complain(str(result))
         self.destroy()
-        self.on_connected(result)
+        self.chat_window = ChatWindow(self.root, result)
 
     def _complain(self, text: str) -> None:
         messagebox.showerror("Not connected", text, parent=self)
 
 
-def start(
-    root: tk.Tk, on_connected: Callable[[ChatClient], object] | None = None, **options: Any
-) -> LoginWindow:
-    """Show the login window, and after it the chat, in ``root``; ``options`` fill in the login's boxes."""
-    if root.tk.call("tk", "windowingsystem") == "x11":
-        # X11's own default looks like 1990; macOS and Windows have their own.
-        style = ttk.Style(root)
-        style.theme_use("clam")
-        style.configure(".", arrowsize=root.winfo_pixels("10p"))
-        for button in ("TCheckbutton", "TRadiobutton"):
-            margin = f"1 1 {root.winfo_pixels('4p')} 1"
-            style.configure(button, indicatorsize=root.winfo_pixels("8p"), indicatormargin=margin)
-        style.map("TEntry", fieldbackground=[("disabled", style.lookup("TFrame", "background"))])
-    return LoginWindow(root, on_connected or (lambda client: ChatWindow(root, client)), **options)
+def use_modern_theme(root: tk.Tk) -> None:
+    """Replace X11's default, which looks like 1990; macOS and Windows have their own."""
+    if root.tk.call("tk", "windowingsystem") != "x11":
+        return
+    style = ttk.Style(root)
+    style.theme_use("clam")
+    style.configure(".", arrowsize=root.winfo_pixels("10p"))
+    for button in ("TCheckbutton", "TRadiobutton"):
+        margin = f"1 1 {root.winfo_pixels('4p')} 1"
+        style.configure(button, indicatorsize=root.winfo_pixels("8p"), indicatormargin=margin)
+    style.map("TEntry", fieldbackground=[("disabled", style.lookup("TFrame", "background"))])
 
 
 def use_native_dpi() -> None:
@@ -203,13 +182,11 @@ def use_native_dpi() -> None:
     if sys.platform == "win32":
         import ctypes
 
-        try:
+        with contextlib.suppress(AttributeError, OSError):  # before Windows 8.1
             ctypes.windll.shcore.SetProcessDpiAwareness(1)
-        except (AttributeError, OSError):
-            pass  # before Windows 8.1
 
 
-def run(**options: Any) -> int:
+def run(options: LoginOptions) -> int:
     """Show the login window, then the chat; returns the exit code when the last window is closed."""
     use_native_dpi()
     try:
@@ -217,6 +194,6 @@ def run(**options: Any) -> int:
     except tk.TclError as error:
         print(f"client: no window can be opened ({error}): use --terminal instead", file=sys.stderr)
         return 2
-    start(root, **options)
+    LoginWindow(root, options)
     root.mainloop()
     return 0

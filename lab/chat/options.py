@@ -1,13 +1,40 @@
-"""What the chat's two programs share: options, a password's file, printing at once."""
+"""The options of the chat's programs: a login as people type it, and a line printed at once."""
 
 import argparse
 import os
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from lab.chat.connection import Tap
+from lab.chat.login import Login
+from lab.chat.tls import client_context
+
 MAX_PAD_BYTES = 4_096
 PAD_HELP = "pad lines to blocks of N bytes, against guessing by length"
+
+
+@dataclass(frozen=True)
+class LoginOptions:
+    """The client's options, and the boxes of its login window: a ``Login`` before its files are read."""
+
+    name: str = ""
+    host: str = "localhost"
+    port: int = 9898
+    wire: str = "report"
+    password: str = field(default="", repr=False)
+    pad_to: int = 0
+    tls: bool = False
+    ca_file: str | None = None
+    tls_version: str | None = None
+    key_log: str | None = None
+
+    def login(self, tap: Tap | None = None) -> Login:
+        """Return the login; the report wire has neither passwords nor padding. Raises TlsError."""
+        context = client_context(self.ca_file, self.tls_version, self.key_log) if self.tls else None
+        password, pad_to = (self.password or None, self.pad_to) if self.wire == "json" else (None, 0)
+        return Login(self.name, self.host, self.port, context, self.wire, password, pad_to, tap=tap)
 
 
 def wire_name(text: str) -> str:

@@ -14,7 +14,6 @@ import pytest
 
 from lab.chat import events
 from lab.chat.features.history import History
-from lab.chat.features.nickname import Nickname
 from lab.chat.features.private import Private
 from lab.chat.features.typed_commands import TypedCommands
 from lab.chat.server import ChatServer
@@ -62,8 +61,8 @@ def chat(display, complaints):
     """``chat(port, name, ...)``: the two windows as the program shows them, with the name typed."""
     import tkinter as tk
 
-    from lab.chat import login_window
-    from lab.chat.chat_window import ChatWindow
+    from lab.chat.login_window import LoginWindow
+    from lab.chat.options import LoginOptions
 
     opened = []
 
@@ -72,17 +71,17 @@ def chat(display, complaints):
             self.root = tk.Tk(screenName=on)
             self.root.report_callback_exception = self._failed
             self.failures = []
-            self.window = None
             opened.append(self)
-            self.login = login_window.start(self.root, self._show, host=host, port=port, **options)
+            self.login = LoginWindow(self.root, LoginOptions(host=host, port=port, **options))
             self.root.update()
             self.login.name.set(name)
 
         def _failed(self, kind, error, trace):
             self.failures.append(error)
 
-        def _show(self, client):
-            self.window = ChatWindow(self.root, client)
+        @property
+        def window(self):
+            return self.login.chat_window
 
         def connect(self):
             self.login.connect_button.invoke()
@@ -134,7 +133,7 @@ def test_the_login_window_has_what_figure_3_2_has(chat, display):
     assert login.root.title() == "Enter Username"
     assert (login.host.get(), login.port.get()) == ("localhost", "9898")
     screen.until(login.root, login.focus_get)
-    assert login.focus_get() is login.name_box
+    assert login.focus_get() is login.name
     assert login.connect_button["text"] == "Connect"
     keep(display, "login")
 
@@ -142,8 +141,8 @@ def test_the_login_window_has_what_figure_3_2_has(chat, display):
 def test_what_a_first_connection_does_not_need_is_behind_more(chat, display):
     brandon = chat(9898)
     login = brandon.login
-    more = (login.password_box, login.ca_box, login.browse_button)
-    screen.until(brandon.root, login.port_box.winfo_viewable)
+    more = (login.password, login.ca_file, login.browse_button)
+    screen.until(brandon.root, login.port.winfo_viewable)
     assert login.tls_button.winfo_viewable() and not any(box.winfo_viewable() for box in more)
     login.more_button.invoke()
     screen.until(brandon.root, lambda: all(box.winfo_viewable() for box in more))
@@ -151,14 +150,14 @@ def test_what_a_first_connection_does_not_need_is_behind_more(chat, display):
     login.more_button.invoke()
     screen.until(brandon.root, lambda: not any(box.winfo_viewable() for box in more))
     login.tls_button.invoke()
-    screen.until(brandon.root, login.ca_box.winfo_viewable)
-    assert login.ca_box.instate(["!disabled"])
+    screen.until(brandon.root, login.ca_file.winfo_viewable)
+    assert login.ca_file.instate(["!disabled"])
 
 
 @pytest.mark.parametrize("options", [{"wire": "json"}, {"ca_file": "ca.pem"}, {"password": "sesame"}])
 def test_nothing_that_was_chosen_is_hidden(chat, options):
     brandon = chat(9898, **options)
-    screen.until(brandon.root, brandon.login.ca_box.winfo_viewable)
+    screen.until(brandon.root, brandon.login.ca_file.winfo_viewable)
 
 
 def test_the_wires_are_named_for_a_newcomer(chat):
@@ -178,7 +177,7 @@ def test_connect_send_by_button_and_by_return(chat, serve, display):
     heading = all_text(brandon.window)
     assert "127.0.0.1" in heading and str(port) in heading and "Not encrypted" in heading
     screen.until(brandon.root, brandon.root.focus_get)
-    assert brandon.root.focus_get() is brandon.window.message_box
+    assert brandon.root.focus_get() is brandon.window.message
     for label in ("Chat Box", "Users", "Enter Message", "Send", "Disconnect"):
         assert label in heading
     john = joined("John", server)
@@ -242,7 +241,7 @@ def test_the_server_goes_away_and_comes_back(chat, serve, wire, display):
     server = serve()
     brandon = chat(server.port, wire=wire).connect()
     server.stop()
-    screen.until(brandon.root, lambda: "Connection lost" in brandon.window.trouble.get())
+    screen.until(brandon.root, lambda: "Connection lost" in brandon.window.trouble["text"])
     assert "*** Server Closed ***" in brandon.shown() and "Connection lost" in brandon.shown()
     brandon.window.message.set("not sent yet")
     brandon.window.send_message()
@@ -250,14 +249,14 @@ def test_the_server_goes_away_and_comes_back(chat, serve, wire, display):
     assert brandon.window.send_button.instate(["disabled"])
     keep(display, f"lost-{wire}")
     brandon.window.reconnect_button.invoke()
-    screen.until(brandon.root, lambda: "No server answers" in brandon.window.trouble.get())
+    screen.until(brandon.root, lambda: "No server answers" in brandon.window.trouble["text"])
 
     again = ChatServer("127.0.0.1", server.port, console=lambda line: None)
     with again:
         brandon.window.reconnect_button.invoke()
         screen.until(brandon.root, lambda: again.room.names == ("Brandon",))
         screen.until(brandon.root, lambda: brandon.window.send_button.instate(["!disabled"]))
-        assert brandon.window.trouble.get() == ""
+        assert brandon.window.trouble["text"] == ""
         assert brandon.window.message.get() == "not sent yet"
         screen.until(brandon.root, lambda: brandon.users() == ["Brandon"])
         brandon.window.send_button.invoke()
@@ -319,7 +318,7 @@ def test_a_wrong_authority_is_a_dialog(chat, serve, certificates, ours, complain
 
 
 def test_a_flood_does_not_freeze_the_window(chat, serve):
-    from lab.chat.queue_reader import BATCH
+    from lab.chat.widgets import BATCH
 
     server = serve()
     brandon = chat(server.port).connect()
@@ -336,7 +335,7 @@ class TestOnLines:
     @pytest.fixture
     def two(self, chat, serve, tmp_path):
         """Brandon's window, and John, in a room that offers everything."""
-        server = serve(features=[Private(), Nickname(), TypedCommands(), History(tmp_path / "h.sqlite")])
+        server = serve(features=[Private(), TypedCommands(), History(tmp_path / "h.sqlite")])
         earlier = json_client("Alice", server)
         say(earlier, "said before you came")
         earlier.leave()
@@ -385,7 +384,7 @@ class TestOnLines:
 
     def test_the_arrow_keys_bring_back_what_was_sent(self, two):
         brandon, john, server = two
-        box = brandon.window.message_box
+        box = brandon.window.message
         for text in ("one", "two"):
             brandon.window.message.set(text)
             brandon.window.send_button.invoke()
@@ -465,8 +464,9 @@ def test_the_wire_view(chat, serve, ours, encrypted, display):
 
     server = serve(tls=server_context(ours.certificate, ours.key))
     brandon = chat(server.port, tls=encrypted, ca_file=ours.ca, wire="json").connect()
+    assert brandon.window.wire_button["text"] == "Show the wire (F2)"
     brandon.press("<F2>")
-    assert brandon.window.panes.view
+    assert brandon.window.panes.view and brandon.window.wire_button["text"] == "Hide the wire (F2)"
     brandon.window.message.set("can anybody read this?")
     brandon.window.send_button.invoke()
     brandon.wait_for("can anybody read this?")
@@ -518,7 +518,7 @@ def test_the_wire_is_shown_where_there_is_room(chat, serve, desktops, dpi, size,
         screen.until(
             brandon.root, lambda view=view: a_whole_line_is_seen(view.box) and everything_is_seen(brandon)
         )
-        screen.until(brandon.root, lambda: brandon.root.focus_get() is brandon.window.message_box)
+        screen.until(brandon.root, lambda: brandon.root.focus_get() is brandon.window.message)
         keep(on, f"wire-{size}-{start.replace(' ', '-')}")
         brandon.press("<F2>")
         assert brandon.window.panes.view is None
@@ -547,7 +547,7 @@ def is_seen(widget) -> bool:
 def everything_is_seen(brandon) -> bool:
     """Whether every part of the chat is there, and its box has room for some lines of some words."""
     window = brandon.window
-    parts = (window.who_label, window.wire_button, window.chat_box, window.users_box, window.message_box)
+    parts = (window.who_label, window.wire_button, window.chat_box, window.users_box, window.message)
     font = tkinter_font(window.chat_box)
     return (
         all(map(is_seen, (*parts, window.send_button, window.disconnect_button)))
