@@ -89,7 +89,7 @@ def _read_handshake(session: TlsSession, found: Intercept) -> None:
     if not session.keys_found:  # an eavesdropper has none, so what they open does not count
         for certificate in session.certificates:
             if names := certificate_names(certificate):
-                found.certificate_names = names.alternative_names
+                found.certificate_names = names
 
 
 def _wire_by_length(lengths: list[int]) -> str | None:

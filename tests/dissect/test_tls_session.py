@@ -89,9 +89,7 @@ def test_hellos(talk):
     assert (24 in offered("tls.handshake.extensions_supported_group")) != ("without" in variant)  # secp384r1
     retried = [one.name for one in session.messages].count("Client Hello")
     assert retried == (2 if variant == "1.3 retry" else 1)
-    names = certificate_names(session.certificates[0])
-    assert names.subject == names.issuer == "CN=chat.lab.test"
-    assert names.alternative_names == ("chat.lab.test",)
+    assert certificate_names(session.certificates[0]) == ("chat.lab.test",)
 
 
 @pytest.mark.filterwarnings("error")  # cryptography warns of serial numbers below 1
