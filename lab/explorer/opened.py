@@ -1,7 +1,7 @@
 """Inside a TLS record: its bytes after decryption, field by field."""
 
 from lab.dissect.fields.tls import dissect_handshake
-from lab.dissect.fields.tree import Cursor, Field, layer
+from lab.dissect.fields.tree import Cursor, Field, group
 from lab.dissect.tls import names
 from lab.dissect.tls.direction import TAG
 from lab.dissect.tls.messages import OpenRecord
@@ -74,5 +74,5 @@ def opened_tree(one: OpenRecord, is_tls_13: bool) -> tuple[bytes, Field]:
             fields.append(
                 cursor.rest("Padding", "Zeros that hide the content's length.", source="RFC 8446 section 5.4")
             )
-    layers: list[Field] = [layer(one.name, "", fields)] if fields else []
+    layers: list[Field] = [group(one.name, fields)] if fields else []
     return content, Field("Opened record", 0, len(content) * 8, children=layers)

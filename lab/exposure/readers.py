@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lab.dissect.fields.tls import dissect_tls, looks_like_tls
-from lab.dissect.fields.tree import Cursor, Field, Layer
+from lab.dissect.fields.tree import Cursor, Field
 
 
 class Span(NamedTuple):
@@ -62,12 +62,12 @@ def payload_spans(payload: bytes) -> list[Span]:
 
 
 def _fields(field: Field) -> Iterator[Field]:
-    """Take a layer apart, and a TLS record; a group of flags or options stays whole."""
-    if isinstance(field, Layer) or field.key == "tls.record":
-        for child in field.children:
+    """Take a layer or a TLS record apart; a group of flags or options stays whole."""
+    for child in field.children:
+        if child.key == "tls.record":
             yield from _fields(child)
-    else:
-        yield field
+        else:
+            yield child
 
 
 def _reader(layer: Field, field: Field) -> str:

@@ -11,7 +11,7 @@ the wire.
 
 import struct
 
-from lab.dissect.fields.tree import Cursor, Field, Layer
+from lab.dissect.fields.tree import Cursor, Field
 
 RIGHT, WRONG, OFFLOADED, NOT_JUDGED = "right", "wrong", "offloaded", "not judged"
 NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}  # of protocols, by a layer's key
@@ -36,7 +36,7 @@ def pseudo_header(source: bytes, destination: bytes, protocol: int, length: int)
     return source + destination + struct.pack(">II", length, protocol)
 
 
-def judge_payload(made: Layer, cursor: Cursor, layers: list[Field]) -> None:
+def judge_payload(made: Field, cursor: Cursor, layers: list[Field]) -> None:
     """Judge the checksum of what an IP packet carries, from the layer ``made`` to the cursor's end.
 
     It covers the IP addresses too, except ICMP's. That of a fragment cannot be judged.

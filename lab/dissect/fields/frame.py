@@ -19,9 +19,7 @@ from typing import NamedTuple
 
 from lab.dissect.fields.links import FIRST_STEPS
 from lab.dissect.fields.tls import dissect_tls, looks_like_tls
-from lab.dissect.fields.tree import Cursor, Field, Layer, group, layer
-
-__all__ = ["Field", "Layer", "Part", "dissect_frame"]
+from lab.dissect.fields.tree import Cursor, Field, group
 
 MOST_LAYERS = 64  # headers in a row; a frame with more ends in a data leaf
 
@@ -57,12 +55,12 @@ def dissect_frame(frame: bytes, link_type: int = 1, application: Application | N
         _payload(cursor, layers, application)
     if cursor.left:
         rest = cursor.rest("Data", "Bytes that no layer above explains.", key="data.data")
-        layers.append(layer("Data", "data", [rest], text=f"{rest.length} bytes"))
+        layers.append(group("Data", [rest], f"{rest.length} bytes", key="data"))
     cursor.end = len(data)
     if cursor.left:  # behind the length that the IP header states
         meaning = "Bytes behind the packet: Ethernet carries at least 46 bytes and fills short packets up."
         padding = cursor.rest("Padding", meaning, key="eth.padding", source="IEEE 802.3 section 3.2.8")
-        layers.append(layer("Padding", "", [padding]))
+        layers.append(group("Padding", [padding]))
     text, meaning = f"{len(data)} bytes", "What the recorder kept of one frame."
     return Field("Frame", 0, len(data) * 8, None, text, meaning, "", "frame", "", layers)
 
@@ -80,7 +78,7 @@ def _payload(cursor: Cursor, layers: list[Field], application: Application | Non
         fields = [_part_field(cursor, part) for part in parts if cursor.left]
         if cursor.left:
             fields.append(cursor.rest("Data", "Bytes that the application did not name."))
-        layers.append(layer(name, "", fields))
+        layers.append(group(name, fields))
 
 
 def _part_field(cursor: Cursor, part: Part) -> Field:

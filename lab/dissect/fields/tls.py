@@ -10,7 +10,7 @@ to say about it.
 """
 
 from lab.dissect.fields.tls_extensions import CLIENT_HELLO, SERVER_HELLO, extensions
-from lab.dissect.fields.tree import Cursor, Field, Layer, Row, Taker, group, layer, named
+from lab.dissect.fields.tree import Cursor, Field, Row, Taker, group, named
 from lab.dissect.fields.vectors import Vector
 from lab.dissect.tls import names, records
 from lab.dissect.tls.records import CONTENT_NAMES
@@ -107,7 +107,7 @@ def looks_like_tls(payload: bytes) -> bool:
     return len(payload) >= records.HEADER and records.can_be_record(payload, 0)
 
 
-def dissect_tls(cursor: Cursor) -> Layer:
+def dissect_tls(cursor: Cursor) -> Field:
     """Take all records up to the cursor's end; the last may go on in the next segment."""
     found: list[Field] = []
     encrypted = False
@@ -118,7 +118,7 @@ def dissect_tls(cursor: Cursor) -> Layer:
         meaning = "The middle of a record that began in an earlier segment, or not TLS."
         found.append(cursor.rest("Data", meaning))
     meaning = "Protects what is above from being read and changed on the way."
-    return layer("TLS", "tls", found, meaning)
+    return group("TLS", found, meaning=meaning, key="tls")
 
 
 def _record(cursor: Cursor, encrypted: bool) -> Field:

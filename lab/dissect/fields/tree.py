@@ -75,6 +75,11 @@ class Field:
         """Return the value of the first field that Wireshark calls ``key``, or ``default``."""
         return next((one.value for one in self.walk() if one.key == key), default)
 
+    def extend(self, fields: Iterable["Field"]) -> None:
+        """Add fields behind those that it has."""
+        self.children += fields
+        self.bit_length = self.children[-1].bit_end - self.bit_start
+
     def as_dict(self) -> dict[str, Any]:
         """Return the field and all below it as plain data, for JSON."""
         plain: dict[str, Any] = {"name": self.name, "key": self.key}
@@ -88,15 +93,6 @@ class Field:
         if self.children:
             plain["fields"] = [child.as_dict() for child in self.children]
         return plain
-
-
-class Layer(Field):
-    """A protocol's whole header. Its children are the fields."""
-
-    def extend(self, fields: Iterable[Field]) -> None:
-        """Add fields behind those that the layer has."""
-        self.children += fields
-        self.bit_length = self.children[-1].bit_end - self.bit_start
 
 
 class Row(NamedTuple):
@@ -200,20 +196,14 @@ def named(names: dict[int, str], digits: int = 0) -> Callable[[int], str]:
     return lambda value: f"{show(value)} ({names[value]})" if value in names else show(value)
 
 
-def layer(name: str, key: str, children: list[Field], meaning: str = "", text: str = "") -> Layer:
-    """Return a layer of fields that follow one another."""
-    start = children[0].bit_start
-    return Layer(name, start, children[-1].bit_end - start, None, text, meaning, "", key, "", children)
-
-
 def take_header(
     cursor: Cursor, layers: list[Field], rows: Iterable[Row], name: str, key: str, meaning: str, source: str
-) -> Layer:
+) -> Field:
     """Take a header's table, add its layer to ``layers``; return it.
 
     If the header is cut short, the layer lacks its last fields, and nothing is left for the next step.
     """
-    made = layer(name, key, cursor.table(rows, source)[0], meaning)
+    made = group(name, cursor.table(rows, source)[0], meaning=meaning, key=key)
     layers.append(made)
     return made
 
