@@ -96,11 +96,7 @@ def segment_facts(segments: Segments, i: int, events: dict[int, list[str]]) -> F
 
 def events_by_row(flows: list[Flow]) -> dict[int, list[str]]:
     """Return Wireshark's bracketed judgements by the segment's row."""
-    found: dict[int, list[str]] = {}
-    for flow in flows:
-        for event in flow.events:
-            found.setdefault(event.row, []).append(str(event))
-    return found
+    return {row: [str(one) for one in found] for flow in flows for row, found in flow.events_by_row.items()}
 
 
 def handshake_facts(flow: Flow) -> Facts:

@@ -28,8 +28,7 @@ class Interface:
     filter: str | None = None
     units_per_second: int = 1_000_000  # of the time stamps in the file
     offset_s: int = 0  # added to every time stamp
-    received: int | None = None  # packets that the recorder saw and lost, if it says so (statistics block)
-    dropped: int | None = None
+    dropped: int | None = None  # packets that the recorder lost, if it says so (statistics block)
 
 
 @dataclass(repr=False)
@@ -50,9 +49,7 @@ class Capture:
     time_ns: Column
     interface: Column
     comments: list[str] = field(default_factory=list)  # of sections
-    hardware: str | None = None
-    os: str | None = None
-    application: str | None = None
+    application: str | None = None  # that recorded it
     secrets: list[bytes] = field(default_factory=list)  # TLS key logs (NSS format), in file order
     truncated: str | None = None  # where the file was cut off or is damaged; the frames are those before it
     frame_comments: dict[int, list[str]] = field(default_factory=dict)  # by frame number

@@ -14,7 +14,7 @@ from os import PathLike
 from typing import BinaryIO
 
 from lab.dissect.files.capture import LARGEST_FRAME, CaptureError
-from lab.dissect.files.pcapng_format import COMMENT, INTERFACE, SECRETS, SECTION, TLS_KEY_LOG
+from lab.dissect.files.pcapng_format import APPLICATION, COMMENT, INTERFACE, SECRETS, SECTION, TLS_KEY_LOG
 from lab.dissect.files.pcapng_packets import PACKET
 
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")  # by length modulo 4
@@ -32,8 +32,6 @@ class CaptureWriter:
         path_or_file: str | PathLike[str] | BinaryIO,
         *,
         comment: str | None = None,
-        hardware: str | None = None,
-        os: str | None = None,
         application: str | None = None,
     ) -> None:
         self._file: BinaryIO | FileIO
@@ -43,7 +41,7 @@ class CaptureWriter:
         else:
             self._file = path_or_file
         self._interfaces = 0
-        options = _options([(COMMENT, comment), (2, hardware), (3, os), (4, application)])
+        options = _options([(COMMENT, comment), (APPLICATION, application)])
         self._block(SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + options)
 
     def add_interface(

@@ -28,8 +28,7 @@ from lab.dissect.files.pcapng_packets import LARGEST_BLOCK, PACKET, PACKET_FRAME
 SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
 SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, STATISTICS, SECRETS = 0x0A0D0D0A, 1, 2, 3, 5, 0x0A
 TLS_KEY_LOG = 0x544C534B  # "TLSK"
-END_OF_OPTIONS, COMMENT = 0, 1
-ABOUT = (2, 3, 4)  # options of a section: hardware, operating system, application
+END_OF_OPTIONS, COMMENT, APPLICATION = 0, 1, 4
 
 MOST_INTERFACES = 65_536
 CHUNK = 1 << 14  # packets whose headers are looked at in one go
@@ -48,8 +47,7 @@ def parse_pcapng(data: Column, path: str) -> Capture:
     offset, captured, original, times, index = map(np.concatenate, zip(*reader.pieces, strict=True))
     capture = Capture(path, data, reader.interfaces, offset, captured, original, times, index)
     capture.comments, capture.frame_comments = reader.comments, reader.frame_comments
-    capture.hardware, capture.os, capture.application = (reader.about.get(code) for code in ABOUT)
-    capture.secrets, capture.truncated = reader.secrets, truncated
+    capture.application, capture.secrets, capture.truncated = reader.application, reader.secrets, truncated
     return capture
 
 
@@ -76,7 +74,7 @@ class _Reader:
         self.comments: list[str] = []
         self.secrets: list[bytes] = []
         self.frame_comments: dict[int, list[str]] = {}
-        self.about: dict[int, str] = {}
+        self.application: str | None = None
         self.guess = cache(partial(PacketBlocks, data))  # of a byte order
         self.pieces: list[tuple[Column, ...]]  # columns of finished stretches
         self.pieces = [tuple(np.zeros(0, kind) for kind in COLUMNS)]
@@ -161,8 +159,8 @@ class _Reader:
         for code, value in self._options(block, 16):
             if code == COMMENT:
                 self.comments.append(_text(value))
-            elif code in ABOUT:
-                self.about.setdefault(code, _text(value))
+            elif code == APPLICATION:
+                self.application = self.application or _text(value)
 
     def _interface(self, block: _Block) -> None:
         if len(self.interfaces) >= MOST_INTERFACES:
@@ -208,9 +206,8 @@ class _Reader:
     def _statistics(self, block: _Block) -> None:
         interface = self.interfaces[self._interface_index(block.start, *self._unpack("I", block.body))]
         for code, value in self._options(block, 12):
-            if code in (4, 5) and len(value) == 8:
-                (count,) = struct.unpack(self.order + "Q", value)
-                setattr(interface, "received" if code == 4 else "dropped", count)
+            if code == 5 and len(value) == 8:
+                (interface.dropped,) = struct.unpack(self.order + "Q", value)
 
     def _secrets(self, block: _Block) -> None:
         kind, size = self._unpack("II", block.body)
