@@ -15,7 +15,7 @@ from rich.text import Text
 from lab.commands import command_line, file_fault, refuse
 from lab.dissect import facts, terminal
 from lab.dissect.facts import Facts
-from lab.dissect.fields.frame import Application, dissect_frame
+from lab.dissect.fields.frame import dissect_frame
 from lab.dissect.files.capture_file import CaptureError, read_frames
 from lab.dissect.tcp.flows import find_flow, find_flows
 from lab.dissect.tcp.segments import Segments, read_segments
@@ -31,14 +31,11 @@ class InputError(Exception):
     """The file does not hold what was asked for; the text is one line."""
 
 
-def main(argv: list[str] | None = None, application: Application | None = name_parts) -> int:
-    """Run the command; return 0, or 2 for input that cannot be used, with one line on standard error.
-
-    ``application`` names the parts of payloads for ``--frame`` (see ``dissect_frame``).
-    """
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return 0, or 2 for input that cannot be used, with one line on standard error."""
     options = _parser().parse_args(argv)
     try:
-        _Dissection(options, application).run()
+        _Dissection(options).run()
     except (CaptureError, InputError) as error:
         return refuse("lab dissect", error)
     except BrokenPipeError:  # the reader of our output (head, less) has gone
@@ -68,9 +65,8 @@ def _parser() -> argparse.ArgumentParser:
 class _Dissection:
     """One run of the command: its options, the open capture, and the terminal."""
 
-    def __init__(self, options: argparse.Namespace, application: Application | None) -> None:
+    def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.application = application
         self.console = Console(highlight=False)
         self.keys = [Path(options.keys).read_bytes()] if options.keys else []
         self.capture = read_frames(options.file)
@@ -173,7 +169,7 @@ class _Dissection:
             holds = counted(len(self.capture), "frame")
             raise InputError(f"no frame {number}: {self.options.file} holds {holds}, counted from 1")
         data = bytes(self.capture.frame(number))
-        tree = dissect_frame(data, self.capture.link_type(number), self.application)
+        tree = dissect_frame(data, self.capture.link_type(number), name_parts)
         whole = counted(int(self.capture.original_length[number - 1]), "byte")
         layers = terminal.field_tree(f"Frame {number}: {len(data)} of {whole}", tree.children)
         found = {"frame": number, "time_ns": int(self.capture.time_ns[number - 1]), **tree.as_dict()}

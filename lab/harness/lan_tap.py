@@ -55,7 +55,7 @@ class Recording:
         self.files = list(self._plan)
         self.frames: dict[str, int] = {}
 
-    def start(self) -> "Recording":
+    def __enter__(self) -> "Recording":
         """Begin; return when every interface is being recorded."""
         for path in self.files:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,9 +94,6 @@ class Recording:
             raise RecordingError(f"the kernel dropped frames of the recording, {lost}: record again")
         if unsettled:
             raise RecordingError(f"the recording has no end: {unsettled}") from unsettled
-
-    def __enter__(self) -> "Recording":
-        return self.start()
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from lab.chat.client import ChatClient
-from lab.chat.connection import ConnectionLost, Dial
+from lab.chat.connection import Dial
 from lab.chat.server import ServerError
 from lab.harness.tap import RecordingError
 from lab.net.lan import Host
@@ -27,7 +27,7 @@ from lab.setup.paths import ROOT
 STOP_S = 10
 STEP_S = 10  # until a line must have been printed, or a step be over
 ACKNOWLEDGE_S = 20  # until what was sent must be acknowledged
-POLL_S = 0.005  # how often the kernel's table of sockets is read; nothing notifies of a change in it
+POLL_S = 0.005
 
 
 class ConsoleLog:
@@ -108,16 +108,22 @@ def dial_from(host: Host, source_port: int = 0) -> Dial:
     return dial
 
 
-def wait_until_acknowledged(server: Program, clients: Iterable[ChatClient]) -> None:
-    """Wait until every byte that these have sent is acknowledged, so that the ACK is a segment of its own.
-
-    Raises ConnectionLost where that takes too long.
-    """
-    deadline = time.monotonic() + ACKNOWLEDGE_S
-    while _has_unacknowledged(server) or any(map(_is_unacknowledged, clients)):
+def wait_until(is_over: Callable[[], bool], within_s: float, reason: str) -> None:
+    """Wait for a change in the kernel, which notifies nobody of it. Raises RecordingError after ``within_s``."""
+    deadline = time.monotonic() + within_s
+    while not is_over():
         if time.monotonic() > deadline:
-            raise ConnectionLost("what was sent is not being acknowledged")
+            raise RecordingError(reason)
         time.sleep(POLL_S)
+
+
+def wait_until_acknowledged(server: Program, clients: Iterable[ChatClient]) -> None:
+    """Wait until every byte that these have sent is acknowledged, so that the ACK is a segment of its own."""
+
+    def is_over() -> bool:
+        return not (_has_unacknowledged(server) or any(map(_is_unacknowledged, clients)))
+
+    wait_until(is_over, ACKNOWLEDGE_S, "what was sent is not being acknowledged")
 
 
 def _has_unacknowledged(server: Program) -> bool:

@@ -34,9 +34,8 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
 EXIT_REFUSED = 125  # exit code of the launcher when the system refuses the namespace
 EXIT_NOT_FOUND = 127  # ... and when the command cannot be started, as a shell does
-KILL_COMMAND = getattr(
-    signal, "SIGRTMIN", 0
-)  # asks the stand-in of --join to kill the command, and so to end
+# Asks the stand-in of --join to kill the command, and so to end.
+KILL_COMMAND = getattr(signal, "SIGRTMIN", 0)
 LINUX_ONLY = "network namespaces exist on Linux only"
 SENT_BY_KERNEL = 0x80  # si_code of a signal from a key of the terminal (sigaction(2), SI_KERNEL)
 

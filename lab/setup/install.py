@@ -19,13 +19,8 @@ OUT_OF_REACH = ("after connection broken by", "Failed to fetch", "error sending 
 NOT_THERE = ("No matching distribution found", "No solution found")
 LOCK = "lab/setup/requirements.lock"
 OTHER_HASH = ("DO NOT MATCH THE HASHES", "Hash mismatch")
-FOUND = (
-    "Downloading",
-    "Using",
-    "Processing",
-    "Requirement",
-    "Resolved",
-)  # first words once a package was found
+# First words once a package was found.
+FOUND = ("Downloading", "Using", "Processing", "Requirement", "Resolved")
 
 
 CAPTURED: dict[str, Any] = {

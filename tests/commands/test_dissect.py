@@ -10,7 +10,6 @@ import sys
 import pytest
 
 from lab.commands.dissect import main
-from lab.dissect.fields.frame import Part
 from lab.dissect.text import printable
 from tests.dissect import links, packets
 from tests.dissect.generator import Conversation
@@ -47,8 +46,8 @@ def wide(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
 
 
-def run(capsys, *arguments, code=0, **options):
-    assert main([str(one) for one in arguments], **options) == code
+def run(capsys, *arguments, code=0):
+    assert main([str(one) for one in arguments]) == code
     return capsys.readouterr()
 
 
@@ -147,16 +146,11 @@ def test_every_character_is_shown_or_a_dot():
 
 
 def test_frame(files, capsys):
-    out, _ = run(capsys, files / "frame.pcap", "--frame", 1, application=None)
-    for said in ("Header checksum", "0x23f5", "it is right", "RFC 791", "3c 42 72 61"):
+    out, _ = run(capsys, files / "frame.pcap", "--frame", 1)
+    for said in ("Header checksum", "0x23f5", "it is right", "RFC 791", "3c 42  72 61", "<Brandon>"):
         assert said in out, said
     facts = as_json(capsys, files / "frame.pcap", "--frame", 1)
     assert bytes.fromhex(facts["hex"]) == FRAME_1193 and facts["frame"] == 1
-
-    def chat(payload, *_ports):
-        return "Chat", [Part("Whole line", len(payload))]
-
-    assert "Whole line" in run(capsys, files / "frame.pcap", "--frame", 1, application=chat).out
 
 
 def test_flows(files, capsys):

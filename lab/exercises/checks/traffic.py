@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from lab.dissect.fields.checksums import NUMBERS, ones_sum, pseudo_header
 from lab.dissect.files.capture_file import CaptureWriter, parse_capture, read_capture
 from lab.dissect.tcp.flows import Flow, find_flows
 from lab.dissect.tcp.segments import Segments, read_segments
@@ -150,10 +151,10 @@ class Talk:
         ack = 0 if ack is None else (self.isn[other] + ack) % (1 << 32)
         length, bits = (20 + len(options)) // 4 << 4, sum(FLAGS[name] for name in flags.split())
         segment = ports + struct.pack(">IIBBHHH", seq, ack, length, bits, window, 0, 0) + options + payload
-        addresses = b"".join(ipaddress.ip_address(self.address[side]).packed for side in (who, other))
-        pseudo_header = addresses + struct.pack(">BBH", 0, 6, len(segment))
-        segment = segment[:16] + _checksum(pseudo_header + segment) + segment[18:]
-        return self.tape.add(self._frame(who, addresses, segment))
+        source, destination = (ipaddress.ip_address(self.address[side]).packed for side in (who, other))
+        pseudo = pseudo_header(source, destination, NUMBERS["tcp"], len(segment))
+        segment = segment[:16] + _checksum(pseudo + segment) + segment[18:]
+        return self.tape.add(self._frame(who, source + destination, segment))
 
     def _frame(self, who: str, addresses: bytes, segment: bytes) -> bytes:
         words = (20 + len(self.ip_options)) // 4
@@ -192,11 +193,7 @@ class Talk:
 
 
 def _checksum(data: bytes) -> bytes:
-    """Return the Internet checksum (RFC 1071)."""
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
-    total = (total >> 16) + (total & 0xFFFF)
-    return (~(total + (total >> 16)) & 0xFFFF).to_bytes(2, "big")
+    return (~ones_sum(data) & 0xFFFF).to_bytes(2, "big")
 
 
 def line(dice: random.Random, longest: int = 6) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -10,11 +9,10 @@ from pathlib import Path
 
 from lab.chat import events
 from lab.chat.report_wire import ReportWire
-from lab.harness.bare_socket import POLL_S, BareSocket
+from lab.harness.bare_socket import BareSocket
 from lab.harness.lesson_lan import CABLE_S, leave_chat, lesson_lan
-from lab.harness.remote_chat import ConsoleLog, remote_server
+from lab.harness.remote_chat import ConsoleLog, remote_server, wait_until
 from lab.harness.scenarios import Truth, scenario
-from lab.harness.tap import RecordingError
 from lab.harness.variant import REPORT_PORT
 from lab.net.namespace import Program
 
@@ -42,7 +40,8 @@ def connect_while_stopped(path: Path, program: str) -> Truth:
             connecting = [
                 threads.submit(client.connect, lan["server"].address, REPORT_PORT) for client in clients[FIT:]
             ]
-            _wait_for_syns(clients)
+            have_sent = lambda: all(client.has_sent_syn() for client in clients)  # noqa: E731
+            wait_until(have_sent, SYN_S, "some clients have not sent a SYN")
             lan.settle()
         for done in connecting:
             done.result()
@@ -65,12 +64,3 @@ def _stopped(server: Program) -> Iterator[None]:
         yield
     finally:
         os.kill(program, signal.SIGCONT)
-
-
-def _wait_for_syns(clients: list[BareSocket]) -> None:
-    """Wait until every client is connected or has sent its SYN."""
-    deadline = time.monotonic() + SYN_S
-    while not all(client.has_sent_syn() for client in clients):
-        if time.monotonic() > deadline:
-            raise RecordingError("some clients have not sent a SYN")
-        time.sleep(POLL_S)
