@@ -6,6 +6,7 @@ Mallory forges with a ``Forger`` and with nothing else. The switch has two setti
 at once, a file each, because an attack looks different from each of them.
 """
 
+import fcntl
 import socket
 import struct
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ from lab.chat.tls import TlsConnection, client_context, server_context
 from lab.dissect.files.capture_file import read_capture
 from lab.harness.bare_socket import WAIT_S
 from lab.harness.certificates import issue
-from lab.harness.forging import Forger, frames_among
+from lab.harness.forging import Forger, arp_reply, frames_in_anothers_name, mac_of
 from lab.harness.lan_tap import Recording
 from lab.harness.lesson_lan import comment_of
 from lab.harness.manifest import Entry, sha256_of
@@ -29,7 +30,15 @@ from lab.net.lan import Host, Lan
 from lab.net.plan import REPORT_LAN, host
 
 SERVER_NAME = "chat.lab.test"  # in the server's certificate
-ATTACK_LAN = (*REPORT_LAN[:3], host("Mallory", "10.27.27.66/24"))
+SECOND_ADDRESS = "10.27.27.132"  # of the server, by which Mallory reaches it while the first one is hers
+SERVER, PC1, PC2 = REPORT_LAN[:3]
+ATTACK_LAN = (
+    host(SERVER.name, *SERVER.nics[0].addresses, f"{SECOND_ADDRESS}/24", mac=SERVER.nics[0].mac),
+    PC1,
+    PC2,
+    host("Mallory", "10.27.27.66/24"),
+)
+SIOCSIFADDR, SIOCSIFNETMASK = 0x8916, 0x891C  # netdevice(7)
 
 
 @contextmanager
@@ -80,22 +89,56 @@ def tls_connection(server: Host, client: Host) -> Iterator[tuple[TlsConnection, 
                 end.close()
 
 
+@contextmanager
+def in_the_servers_place(lan: Lan, mallory: Forger, client: Host) -> Iterator[None]:
+    """Have Mallory's card take the server's address too, and a client believe that it is there, and then no longer."""
+    server = lan["server"]
+    with client.open_socket(
+        socket.AF_INET, socket.SOCK_DGRAM
+    ) as sock:  # a false reply only changes what is known
+        sock.sendto(b"where are you?", (server.address, 9))
+    lan.settle()
+    _take_address(lan["Mallory"], server.address)
+    mallory.send(arp_reply(mallory.mac, server.address, mallory.mac, mac_of(client)))
+    lan.settle()
+    try:
+        yield
+    finally:
+        _take_address(lan["Mallory"], "0.0.0.0")
+        mallory.send(arp_reply(mallory.mac, server.address, mac_of(server), mac_of(client)))
+        lan.settle()
+
+
+def set_kernel(host: Host, name: str, value: object) -> None:
+    """Change a setting of a host's kernel ("net.ipv4.tcp_syncookies") while it runs."""
+    host.run(["sh", "-c", f"echo {value} > /proc/sys/{name.replace('.', '/')}"])
+
+
+def _take_address(host: Host, address: str) -> None:
+    """Set the second address of a host's card, and that alone (a mask of 32 bits); 0.0.0.0 removes it."""
+    with host.open_socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        for command, value in ((SIOCSIFADDR, address), (SIOCSIFNETMASK, "255.255.255.255")):
+            request = struct.pack("=16sHH4s8x", b"eth0:1", socket.AF_INET, 0, socket.inet_aton(value))
+            fcntl.ioctl(any_socket, command, request)
+            if address == "0.0.0.0":
+                break
+
+
 def files_of(path: Path, *places: str) -> list[Path]:
     """Return the files of a recording at several places."""
     return [path, *(path.with_stem(f"{path.stem}-{place}") for place in places[1:])]
 
 
 def what_was_forged(mallory: Forger, path: Path, *places: str) -> Entry:
-    """Return the manifest's part about who forged which frames: of ``path``, and of each file beside it."""
+    """Return the manifest's part about the frames in another's name: of ``path``, and of each file beside it."""
     views = [
         {
             "file": file.name,
             "place": place,
             "sha256": sha256_of(file),
             "frames": len(read_capture(file)),
-            "forged": frames_among(file, mallory.sent),
+            "forged": frames_in_anothers_name(file, mallory.mac, mallory.address),
         }
         for place, file in zip(places, files_of(path, *places), strict=True)
     ]
-    found = {"forger": "Mallory", "place": places[0], "forged": views[0]["forged"], "views": views[1:]}
-    return found | ({"relayed": frames_among(path, mallory.relayed)} if mallory.relayed else {})
+    return {"forger": "Mallory", "place": places[0], "forged": views[0]["forged"], "views": views[1:]}

@@ -8,8 +8,8 @@ Nothing is read from the environment, so nothing there can change the answer. Wh
 ``ForgingRefused`` is raised and nothing is sent.
 
 ``segment`` and ``arp_reply`` make frames (RFC 9293 section 3.1, RFC 791 section 3.1, RFC 826);
-``with_checksums`` completes one that was changed on its way. What was forged is known because it was sent:
-``frames_among`` finds the frames of a forger in a recording, byte for byte.
+``with_checksums`` completes one that was changed on its way. A forger never gives its card another MAC, so
+``frames_in_anothers_name`` can say of every frame of a recording whether it was forged.
 """
 
 import fcntl
@@ -18,13 +18,14 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.dissect.files.capture_file import read_capture
 from lab.harness.tap import RecordingError
 from lab.net.lan import Host
+from lab.net.port_guard import Station
 from lab.net.switch import ETH_P_ALL, PACKET_IGNORE_OUTGOING, SOL_PACKET
 
 SIOCGSKNS = 0x894C  # linux/sockios.h: the network namespace of a socket
@@ -59,25 +60,17 @@ class Seen:
 
 
 class Forger:
-    """Sees the frames that reach a host's card, and sends forged ones from it.
-
-    ``sent`` has those that it made or changed, ``relayed`` those of others that it passed on as they were.
-    """
+    """Sees the frames that reach a host's card, and sends forged ones from it; ``sent`` has all of these."""
 
     def __init__(self, host: Host):
         self._card = _card_of(host)
         self.mac, self.address = mac_of(host), host.address
         self.sent: list[bytes] = []
-        self.relayed: list[bytes] = []
 
     def send(self, *frames: bytes) -> None:
         for frame in frames:
             self._card.send(frame)
             self.sent.append(frame)
-
-    def pass_on(self, frame: bytes) -> None:
-        self._card.send(frame)
-        self.relayed.append(frame)
 
     def take(self, within_s: float) -> bytes | None:
         """Return the next frame that reaches the card, or None where none does in time."""
@@ -214,10 +207,14 @@ def _checksum(data: bytes) -> bytes:
     return (total ^ 0xFFFF).to_bytes(2, "big")
 
 
-def frames_among(path: Path, sent: Collection[bytes]) -> list[int]:
-    """Return the numbers of the frames of a recording that are among those sent."""
-    capture, wanted = read_capture(path), set(sent)
-    return [number for number in range(1, len(capture) + 1) if bytes(capture.frame(number)) in wanted]
+def frames_in_anothers_name(path: Path, mac: bytes, address: str) -> list[int]:
+    """Return the numbers of the frames that a card sent as if they came from another host, by a recording.
+
+    ``mac`` and ``address`` are the card's own, and no other card of the LAN has this MAC.
+    """
+    capture, own = read_capture(path), Station(mac.hex(":"), [address])
+    frames = ((number, bytes(capture.frame(number))) for number in range(1, len(capture) + 1))
+    return [number for number, frame in frames if frame[6:12] == mac and not own.may_send(frame)]
 
 
 if __name__ == "__main__":

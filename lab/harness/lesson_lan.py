@@ -37,10 +37,12 @@ def lesson_lan(path: Path, place: str, sysctl: Mapping[str, str] = MappingProxyT
 
 
 @contextmanager
-def chat_server(lan: Lan, program: str = "lab/server.py") -> Iterator[ConsoleLog]:
+def chat_server(
+    lan: Lan, program: str = "lab/server.py", options: Sequence[str] = ()
+) -> Iterator[ConsoleLog]:
     """Run a server on its host; yield what its console has printed."""
     log = ConsoleLog()
-    with remote_server(lan["server"], REPORT_PORT, log.console, program):
+    with remote_server(lan["server"], REPORT_PORT, log.console, program, options):
         yield log
 
 

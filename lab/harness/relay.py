@@ -53,5 +53,4 @@ class Relay:
             if to_mac == self._mallory.mac:
                 continue  # a packet of her own
             time.sleep(self._delay_s)
-            passed = to_mac + self._mallory.mac + changed[12:]
-            (self._mallory.pass_on if changed == frame else self._mallory.send)(passed)
+            self._mallory.send(to_mac + self._mallory.mac + changed[12:])

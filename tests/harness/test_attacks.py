@@ -1,5 +1,6 @@
 """The attacks: each is played once and read off its recordings, with the twin that fails; --all plays each 20 times."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,104 @@ def test_arp_is_stopped_by_the_switch_and_by_static_entries(played, twin):
     assert entry["heard"][twin] == [f"<Brandon> {entry['said']}"] * 2
     for host in ("PC1", "server"):
         assert entry["tables"][twin][host] == entry["tables"]["before"][host]
+
+
+# mitm
+
+
+def test_mitm_reads_all_of_a_client_that_checks_nothing_and_nothing_of_one_that_does(played):
+    folder, entry = played("mitm")
+    wrong_authority, wrong_name, unchecked, right = entry["meetings"]
+    assert "not trusted" in wrong_authority["refusal"] and wrong_authority["heard"] == {"Mallory": ""}
+    assert "Hostname mismatch" in wrong_name["refusal"] and wrong_name["heard"] == {"Mallory": ""}
+    secret = entry["secret"]
+    assert not unchecked["checked"] and unchecked["refusal"] is None
+    assert unchecked["heard"] == {"Mallory": secret, "server": secret}, "and neither end notices"
+    assert right["heard"] == {"server": secret}
+    flows = flows_at(folder, "mitm.pcapng")
+    answers = [{frame in entry["forged"] for frame in frames_from(flow, "10.27.27.131")} for flow in flows]
+    assert answers == [{True}, {True}, {True}, {False}], "the first three are hers, by the server's address"
+    assert not any(secret.encode() in flow.from_initiator.data for flow in flows)
+
+
+def frames_from(flow, address: str) -> list[int]:
+    segments = flow.segments
+    return [int(segments.number[row]) for row in flow.rows.tolist() if segments.endpoint(row)[0] == address]
+
+
+# downgrade
+
+
+def test_downgrade_reads_what_a_client_says_that_falls_back(played):
+    folder, entry = played("downgrade")
+    fallen = entry["outcomes"]["if possible"]
+    assert (
+        fallen["read"] == ["Brandon", entry["secret"]] and fallen["answer"] == f"<Brandon> {entry['secret']}"
+    )
+    hello, plain = flows_at(folder, "downgrade.pcapng")[:2]
+    assert hello.from_initiator.data[:1] == b"\x16" and hello.from_responder.data.startswith(
+        b"*** This server"
+    )
+    assert plain.from_initiator.data == b"Brandon" + entry["secret"].encode()
+    assert hello.rows[0] < plain.rows[0]
+
+
+def test_downgrade_gets_nowhere_with_a_client_or_a_server_that_insists(played):
+    folder, entry = played("downgrade")
+    server, client = (
+        entry["outcomes"][f"{who} with --{how}"] for who, how in (("server", "tls-only"), ("client", "tls"))
+    )
+    assert (
+        server["read"] == ["Brandon"] and server["answer"] == "*** Refused: this server speaks TLS only ***"
+    )
+    assert "does not speak TLS on this port" in client["refusal"]
+    flows = flows_at(folder, "downgrade.pcapng")
+    assert len(flows) == 5, "two connections of those that fall back, one of the client that does not"
+    said = [flow for flow in flows if entry["secret"].encode() in flow.from_initiator.data]
+    assert [flow.number for flow in said] == [flows[1].number]
+
+
+# spoof
+
+
+def test_spoof_is_believed_on_the_report_wire(played):
+    _, entry = played("spoof")
+    seen, tries = entry["seen"]["report"], entry["tries"]
+    assert seen == {which: f"<{user}> {text}" for which, (user, text) in tries.items()}
+    assert seen["a line in a line"].splitlines()[1] == "<John> I quit"
+    assert entry["forged"] == [], "the frames are honest"
+
+
+def test_spoof_is_refused_on_the_json_wire_but_for_another_alphabet(played):
+    _, entry = played("spoof")
+    seen = {which: json.loads(line) for which, line in entry["seen"]["json"].items()}
+    looks_the_same = seen.pop("another alphabet")
+    assert looks_the_same["event"] == "said" and looks_the_same["name"] == "Br\u0430ndon" != "Brandon"
+    assert {which: one["reason"] for which, one in seen.items()} == {
+        "a line of the server's": "name_imitates",
+        "a name that is taken": "name_taken",
+        "the same letters in another form": "name_taken",
+        "a line in a line": "bad_text",
+    }
+    assert all(one["event"] == "error" and one["text"] for one in seen.values()), "with the rule, in words"
+
+
+# flood
+
+
+def test_flood_keeps_brandon_out_and_with_syn_cookies_it_does_not(played):
+    folder, entry = played("flood")
+    assert entry["connected"] == {"no cookies": False, "cookies": True}
+    flows = flows_at(folder, "flood.pcapng")
+    hers = [flow for flow in flows if flow.initiator.address == entry["address"]]
+    assert len(hers) == 2 * entry["syns"]
+    answered = [bool(frames_from(flow, "10.27.27.131")) for flow in hers]
+    held = sum(answered[: entry["syns"]])
+    assert 1 <= held <= entry["queue"], "no more than the queue holds"
+    assert all(answered[entry["syns"] :]), "with cookies the server answers each"
+    out, inside = [flow for flow in flows if flow.initiator.address == "10.27.27.206"]
+    assert len(out.rows) >= 2 and not frames_from(out, "10.27.27.131"), "SYNs, and no answer"
+    assert inside.handshake and inside.handshake.syn_retransmissions == 0
 
 
 # Every time

@@ -39,21 +39,26 @@ def impostor(path: Path) -> Truth:
             ("right", "server", trusted),
         ):
             server = tls.server_context(made[which].certificate, made[which].key, VERSION)
-            refusal, heard = _meet(lan["PC1"], ca, lan[host], server)
+            refusal, heard = meet(lan["PC1"], ca, lan[host], server)
             lan.settle()
             met = {"certificate": which, "host": host, "checked": ca is not None}
             meetings.append(met | {"refusal": refusal, "heard": heard})
     return {"place": "PC1", "server_name": NAME, "meetings": meetings, "cable_s": CABLE_S}
 
 
-def _meet(client: Host, ca: Path | None, server: Host, context: ssl.SSLContext) -> tuple[str | None, str]:
-    """Have a client say the secret to a server, if it trusts it; return why not, and what the server has heard."""
+def meet(
+    client: Host, ca: Path | None, server: Host, context: ssl.SSLContext, address: str | None = None
+) -> tuple[str | None, str]:
+    """Have a client say the secret to a server, if it trusts it; return why not, and what the server has heard.
+
+    ``address`` is that of the server that the client wants, where another answers for it.
+    """
     with server.open_socket() as listener, ThreadPoolExecutor(1) as thread:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("", REPORT_PORT))
         listener.listen()
         heard = thread.submit(_hear, listener, context)
-        return _say(client, server.address, ca), heard.result()
+        return _say(client, address or server.address, ca), heard.result()
 
 
 def _say(client: Host, address: str, ca: Path | None) -> str | None:

@@ -10,7 +10,7 @@ in 500 ms (``net.ipv4.tcp_invalid_ratelimit``).
 import time
 from pathlib import Path
 
-from lab.harness.attack_lan import attack_lan, recorded_at, tls_connection, what_was_forged
+from lab.harness.attack_lan import attack_lan, recorded_at, set_kernel, tls_connection, what_was_forged
 from lab.harness.forging import ACK, PSH, Forger, segment
 from lab.harness.lesson_lan import connection
 from lab.harness.scenarios import Truth, scenario
@@ -75,7 +75,7 @@ def _inject(lan: Lan, mallory: Forger, payload: bytes, both_ways: bool = False) 
 def _storm(lan: Lan, mallory: Forger, limit_ms: int) -> int:
     """Forge a segment each way; return how many frames pass within ``STORM_S``, at most ``STORM_FRAMES``."""
     for name in ("PC2", "server"):
-        lan[name].run(["sh", "-c", f"echo {limit_ms} > /proc/sys/net/ipv4/tcp_invalid_ratelimit"])
+        set_kernel(lan[name], "net.ipv4.tcp_invalid_ratelimit", limit_ms)
     with connection(lan, "PC2") as (server, john):
         server.say(b"welcome")
         john.hear(until=b"welcome")
