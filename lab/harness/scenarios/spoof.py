@@ -43,7 +43,10 @@ def spoof(path: Path) -> Truth:
                     with BareSocket(lan["Mallory"]) as mallory:
                         mallory.connect(lan["server"].address, REPORT_PORT, no_delay=True)
                         mallory.say(encode(events.Join(user)))
-                        log.wait_for(f"*** {user} Connected ") if name == "report" else None
+                        if (
+                            name == "report"
+                        ):  # where what follows at once would be taken for a part of the name
+                            log.wait_for(f"*** {user} Connected (IP: {lan['Mallory'].address} ")
                         seen[name][which] = try_it(mallory, brandon, user, text)
                 lan.settle()
     return what_was_forged(card, path, *PLACES) | {"tries": TRIES, "seen": seen}
