@@ -22,6 +22,7 @@ STUDENTS = {
 INSTRUCTORS = {
     "release": "make the students' copy, without solutions and grader",
     "grade": "grade what was handed in, each in a sandbox of its own",
+    "cluster": "a scheduler and workers, to grade and record on many machines",
     "stubs": "make the students' sheets again, after a change to a solution",
     "nbgrader": "write the sheets as nbgrader assignments",
 }

@@ -3,10 +3,10 @@
 Plays a scripted chat through the real server and clients and records it, with a manifest of what was said.
 """
 
-if not __package__:
+if __name__ == "__main__" and not __package__:
     from setup import bootstrap
 else:
-    from lab.setup import bootstrap  # noqa: F401  the same, started with -m
+    from lab.setup import bootstrap  # noqa: F401  the same, started with -m or in a worker process
 
 import argparse
 import json
@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,8 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     if (ROOT / "lab" / "instructor").is_dir():  # not in the students' copy
         everyone = "the same for everyone on a class list; goes on if cut off"
         own("--roster", type=Path, metavar="CSV", help=everyone)
-    parser.set_defaults(roster=None)
+        own("--on", metavar="ADDRESS", help="with --roster: on a cluster (see: lab cluster --help)")
+    parser.set_defaults(roster=None, on=None)
     key = "the course's key: another key means other conversations"
     own("--course", metavar="KEY", default="lab", help=key)
     own("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
@@ -203,11 +205,12 @@ def _record_own(options: argparse.Namespace, silent: bool) -> int:
 
 def _record_class(options: argparse.Namespace, silent: bool) -> int:
     from lab.harness import student_capture
-    from lab.instructor import roster
+    from lab.instructor import cluster, roster
 
     entries = roster.read_roster(options.roster)
     say = (lambda *_: None) if silent else roster.print_bar
-    failed = roster.record_roster(entries, options.course, options.out, max(1, options.jobs), say)
+    record = partial(cluster.record, options.on) if options.on else roster.record_here
+    failed = roster.record_roster(entries, options.course, options.out, max(1, options.jobs), say, record)
     if options.json:
         print(json.dumps({"failed": failed, "recorded": len(entries) - len(failed)}))
     elif not silent:

@@ -28,6 +28,7 @@ ACCOUNT = {
     "what the repairs before it added": 2_244,
     "the measures, recordings and tasks that the course gained": 900,
     "the explorer": 820,
+    "grading on many machines": 230,
     "attacks: eight of them, forged frames, and what stops them": 1_200,
 }
 TABLE_OF_DATA = "# A table of data."

@@ -7,9 +7,10 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 import warnings
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
@@ -17,11 +18,15 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from lab.instructor.marking import Mark, Result, mark, rules_fingerprint
-from lab.instructor.roster import print_bar
+from lab.instructor.roster import print_bar, time_left
 from lab.instructor.submissions import Submission
 from lab.setup.folder_lock import folder_lock
 
 WORK = "lab-grade-"  # how its temporary folders are named
+Waiting = list[tuple[Submission, str]]  # submissions and their fingerprints
+Grade = Callable[
+    [Waiting, int, str, bool], Iterator[Result]
+]  # called with jobs, the course's key, whether sandboxed
 Job = tuple[str, Path, str, bool, str, list[str]]  # the arguments of mark
 
 
@@ -44,8 +49,8 @@ def work_folder() -> Iterator[Path]:
         yield work
 
 
-def mark_all(found: list[Submission], options: Namespace, sandboxed: bool, work: Path) -> dict[str, Result]:
-    """Return a Result for each submission, from ``results/`` where nothing has changed since."""
+def mark_all(found: list[Submission], options: Namespace, sandboxed: bool, grade: Grade) -> dict[str, Result]:
+    """Return a Result for each submission, from ``results/`` where nothing has changed since; ``grade`` does the rest."""
     kept = options.out / "results"
     kept.mkdir(exist_ok=True)
     results: dict[str, Result] = {}
@@ -57,19 +62,28 @@ def mark_all(found: list[Submission], options: Namespace, sandboxed: bool, work:
             results[submission.id] = before
         else:
             waiting.append((submission, fingerprint))
-    total = len(found)
-    print_bar(len(results), total, "unchanged since the last time" if results else "")
-    for submission, _ in waiting:
-        submission.unpack(work / submission.id)
-    jobs = [(one.id, work / one.id, options.course, sandboxed, rules, one.remarks) for one, rules in waiting]
-    for result in in_processes(jobs, max(1, options.jobs)):
+    total, unchanged, started_s = len(found), len(results), time.monotonic()
+    print_bar(unchanged, total, "unchanged since the last time" if results else "")
+    for result in grade(waiting, max(1, options.jobs), options.course, sandboxed):
         partial = kept / f"{result.id}.part"
         partial.write_text(json.dumps(asdict(result)), encoding="utf-8")
         partial.replace(kept / f"{result.id}.json")
         results[result.id] = result
-        shutil.rmtree(work / result.id, ignore_errors=True)
-        print_bar(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}")
+        left = time_left(started_s, len(results) - unchanged, total - len(results))
+        print_bar(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}{left}")
     return {one.id: results[one.id] for one in found if one.id in results}
+
+
+def grade_here(work: Path, waiting: Waiting, jobs: int, key: str, sandboxed: bool) -> Iterator[Result]:
+    """Yield the results as they come, from processes on this machine."""
+    for submission, _ in waiting:
+        submission.unpack(work / submission.id)
+    tasks = [
+        (one.id, work / one.id, key, sandboxed, fingerprint, one.remarks) for one, fingerprint in waiting
+    ]
+    for result in in_processes(tasks, jobs):
+        shutil.rmtree(work / result.id, ignore_errors=True)
+        yield result
 
 
 def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
@@ -96,21 +110,21 @@ def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
                         raise
                     except Exception as error:
                         reason = f"the grader failed ({type(error).__name__}: {error!s:.200})"
-                        result = _failed(running[future], reason)
+                        result = failed(running[future][0], running[future][4], reason)
                     del running[future]
                     yield result
         except BrokenProcessPool:
             if alone:
                 for job in list(running.values()) or queue:
-                    yield _failed(job, "the grader itself was ended by this submission")
+                    yield failed(job[0], job[4], "the grader itself was ended by this submission")
             else:
                 suspects += list(running.values())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _failed(job: Job, reason: str) -> Result:
-    student, _, _, _, fingerprint, _ = job
+def failed(student: str, fingerprint: str, reason: str) -> Result:
+    """Return the result of a submission that could not be graded."""
     return Result(student, fingerprint, remarks=[f"{reason}: look at it by hand"])
 
 

@@ -6,7 +6,8 @@ Canvas, Moodle and Gradescope export them), in capital or small letters; names a
 
 import csv
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ ID_COLUMNS = ["id", "student id", "sis user id", "sis login id", "id number", "s
 ID_COLUMNS += ["student"]
 NAME_COLUMNS = ("name", "student name", "full name", "student")
 EMAIL_COLUMNS = ("email", "email address", "e-mail")
+
+
+Recorded = Iterator[tuple[str, BaseException | None]]
 
 
 class RosterError(ValueError):
@@ -69,30 +73,46 @@ def read_roster(path: Path | str) -> list[Entry]:
     return list(entries.values())
 
 
+def record_here(students: list[str], jobs: int, key: str, out: Path) -> Recorded:
+    """Record the students' conversations into folders of ``out``; yield each ID, and an exception or None."""
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix="student")
+    try:
+        running = {pool.submit(record_student, profile(one, key), out / one): one for one in students}
+        for future in as_completed(running):
+            yield running[future], future.exception()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)  # those that are running finish their files
+
+
 def record_roster(
-    entries: list[Entry], key: str, out: Path, jobs: int, say: Callable[[int, int, str], None]
+    entries: list[Entry],
+    key: str,
+    out: Path,
+    jobs: int,
+    say: Callable[[int, int, str], None],
+    record: Callable[[list[str], int, str, Path], Recorded] = record_here,
 ) -> dict[str, str]:
     """Record everyone who has no complete recording yet; return the reason for each that failed.
 
     ``say(done, total, what)`` is called after each one, from this thread.
     """
-    waiting = [entry for entry in entries if not is_complete(out / entry.id)]
-    done, failed = len(entries) - len(waiting), {}
+    waiting = [entry.id for entry in entries if not is_complete(out / entry.id)]
+    done, failed, started_s = len(entries) - len(waiting), {}, time.monotonic()
     say(done, len(entries), "already there" if done else "")
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="student")
-    try:
-        running = {pool.submit(record_student, profile(one.id, key), out / one.id): one for one in waiting}
-        for future in as_completed(running):
-            entry, done = running[future], done + 1
-            try:
-                future.result()
-                say(done, len(entries), entry.id)
-            except (RecordingError, OSError, ValueError) as error:
-                failed[entry.id] = str(error)
-                say(done, len(entries), f"{entry.id}: {error}")
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)  # those that are running finish their files
+    for new, (student, error) in enumerate(record(waiting, jobs, key, out), 1):
+        left = time_left(started_s, new, len(waiting) - new)
+        say(done + new, len(entries), f"{student}: {error}" if error else f"{student}{left}")
+        if isinstance(error, RecordingError | OSError | ValueError):
+            failed[student] = str(error)
+        elif error:
+            raise error
     return failed
+
+
+def time_left(started_s: float, done: int, left: int) -> str:
+    """Return an estimate for what is left, from the time that ``done`` have taken; nothing under a minute."""
+    minutes = (time.monotonic() - started_s) / max(done, 1) * left / 60
+    return f", about {minutes:.0f} min left" if done and minutes >= 1 else ""
 
 
 def print_bar(done: int, total: int, what: str) -> None:

@@ -10,9 +10,19 @@ from lab.net import namespace
 from tests.support import ROOT
 
 
-def record_class(folder, course: str = "k") -> subprocess.CompletedProcess:
+def record_class(folder, course: str = "k", *more: str) -> subprocess.CompletedProcess:
     """Record everyone on ``folder / "roster.csv"``, two at a time."""
-    options = ["--roster", folder / "roster.csv", "--out", folder / "class", "--jobs", 2, "--course", course]
+    options = [
+        "--roster",
+        folder / "roster.csv",
+        "--out",
+        folder / "class",
+        "--jobs",
+        2,
+        "--course",
+        course,
+        *more,
+    ]
     command = [sys.executable, str(ROOT / "lab" / "capture.py"), *map(str, options)]
     return subprocess.run(command, capture_output=True, text=True, timeout=110)
 

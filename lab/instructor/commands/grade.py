@@ -10,6 +10,7 @@ OUT/results/       the results, one file each: an interrupted run continues; unc
 import argparse
 import os
 import sys
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,11 +27,16 @@ def main(argv: list[str] | None = None) -> int:
     add("--course", metavar="KEY", default="lab", help="the course's key, as given to lab capture")
     add("--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)")
     add("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
+    add(
+        "--on",
+        metavar="ADDRESS",
+        help="grade on a cluster: its scheduler, or local (see: lab cluster --help)",
+    )
     add("--any-course", action="store_true", help="write grades where nobody's recording fits the course")
     add("--again", action="store_true", help="grade everything again, also what has not changed")
     add("--no-sandbox", action="store_true", help="limits only: a hand-in can read your files")
     options = parser.parse_args(argv)
-    from lab.instructor import grading
+    from lab.instructor import cluster, grading
     from lab.instructor.roster import RosterError, read_roster
 
     try:
@@ -39,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
             raise RosterError(f"{options.submissions} is not a folder")
         with grading.work_folder() as work:
             return _grade(options, roster, work)
-    except RosterError as error:
+    except (RosterError, cluster.ClusterError) as error:
         reason: object = error
     except OSError as error:
         reason = f"{error.filename or options.out}: {error.strerror or error}"
@@ -49,17 +55,18 @@ def main(argv: list[str] | None = None) -> int:
 
 def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> int:
     from lab.exercises.checks.child import RUNNER
-    from lab.instructor import copies, grading, outputs, pages, sandbox, submissions
+    from lab.instructor import cluster, copies, grading, outputs, pages, sandbox, submissions
 
     sandboxed = not options.no_sandbox
-    if sandboxed and (refused := sandbox.probe(RUNNER, work)):
+    if sandboxed and not options.on and (refused := sandbox.probe(RUNNER, work)):
         print(f"grade: {_diagnosis(refused)}, or --no-sandbox if you trust all hand-ins", file=sys.stderr)
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
     found, notes = submissions.find(options.submissions, roster)
     if not sandboxed:
         notes.append("graded without a sandbox: limits on time, memory and processes only")
-    results = grading.mark_all(found, options, sandboxed, work)
+    grade = partial(cluster.grade, options.on) if options.on else partial(grading.grade_here, work)
+    results = grading.mark_all(found, options, sandboxed, grade)
     theirs = [result.own_recording for result in results.values() if result.own_recording is not None]
     if theirs and not any(theirs) and not options.any_course:
         fix = "use --course KEY with the key it was recorded with, or --any-course to write the grades anyway"

@@ -1,0 +1,143 @@
+"""Spread the work for a class over machines with Dask (https://distributed.dask.org): a task is one student.
+
+    lab grade --on ADDRESS ──> scheduler ──> worker, worker, ...     (lab cluster, lab cluster ADDRESS)
+
+Dask gives the tasks of a worker that has died to another one. If the scheduler is lost, this side waits for it and sends
+again what has not been finished, so each student has one result.
+
+Dask runs whatever it is sent, with the rights of the worker: keep the scheduler's port inside a network that you trust.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.exercises.checks.child import RUNNER
+from lab.harness.student_capture import ABOUT, profile, record_student
+from lab.instructor import sandbox
+from lab.instructor.grading import Waiting, failed, work_folder
+from lab.instructor.marking import Result, mark, rules_fingerprint
+from lab.instructor.submissions import Submission
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+PACKAGES = Path(__file__).with_name("cluster.txt")
+NO_DASK = f"Dask is not installed: {sys.executable} -m pip install -r {PACKAGES}"
+LOCAL = "local"  # as an address: workers on this machine
+CONNECT_S = 30  # until a scheduler must have answered, and a worker have joined it
+BACK_S = 300  # until a lost scheduler must be back
+TASK_S = 1_200  # until one of the tasks under way must have ended
+AHEAD = 2  # tasks sent for each thread of the workers: hand-ins are large, and the scheduler keeps what it was sent
+
+
+class ClusterError(ValueError):
+    """The work cannot be done; the text says why and what to do."""
+
+
+class WorkerRefused(Exception):
+    """A worker cannot do what it was sent."""
+
+
+def grade(address: str, waiting: Waiting, jobs: int, key: str, sandboxed: bool) -> Iterator[Result]:
+    """Yield the result of each submission as it comes."""
+    rules = rules_fingerprint(key)
+    tasks = {one.id: (one, key, sandboxed, fingerprint, rules) for one, fingerprint in waiting}
+    for name, outcome in spread(address, jobs, grade_one, tasks):
+        if isinstance(outcome, Exception):
+            reason = f"the grader failed ({type(outcome).__name__}: {outcome!s:.200})"
+            outcome = failed(name, tasks[name][3], reason)
+        yield outcome
+
+
+def grade_one(submission: Submission, key: str, sandboxed: bool, fingerprint: str, rules: str) -> Result:
+    """Grade a submission, on a worker. Raise WorkerRefused."""
+    if rules_fingerprint(key) != rules:
+        raise WorkerRefused("a worker has another version of the kit")
+    with work_folder() as work:
+        if sandboxed and (refused := sandbox.probe(RUNNER, work)):
+            raise WorkerRefused(f"a worker has no sandbox ({refused})")
+        submission.unpack(work / submission.id)
+        return mark(submission.id, work / submission.id, key, sandboxed, fingerprint, submission.remarks)
+
+
+def record(address: str, students: list[str], jobs: int, key: str, out: Path) -> Iterator[tuple[str, Any]]:
+    """Record the students' conversations into folders of ``out``; yield each ID, and an exception or None."""
+    for student, outcome in spread(address, jobs, record_one, {one: (one, key) for one in students}):
+        if isinstance(outcome, dict):
+            (out / student).mkdir(parents=True, exist_ok=True)
+            for name, data in outcome.items():
+                (out / student / name).write_bytes(data)
+            outcome = None
+        yield student, outcome
+
+
+def record_one(student: str, key: str) -> dict[str, bytes]:
+    """Record a student's conversation, on a worker; return the files, the one that completes them last."""
+    with tempfile.TemporaryDirectory() as folder:
+        record_student(profile(student, key), folder)
+        paths = sorted(Path(folder).iterdir(), key=lambda path: path.name == ABOUT)
+        return {path.name: path.read_bytes() for path in paths}
+
+
+def spread(
+    address: str, jobs: int, task: Callable[..., Any], arguments: dict[str, tuple[Any, ...]]
+) -> Iterator[tuple[str, Any]]:
+    """Yield each name with the result of its task, or the exception that it raised. Raise ClusterError."""
+    waiting, deadline = dict(arguments), 0.0  # by when a lost scheduler must be back
+    while waiting:
+        try:
+            with _client(address, jobs) as client:
+                for name, outcome in _run(client, task, waiting):
+                    if isinstance(outcome, WorkerRefused):
+                        raise ClusterError(f"{outcome}: end it, and run the command again")
+                    del waiting[name]
+                    deadline = 0.0
+                    yield name, outcome
+        except (OSError, CancelledError) as error:
+            now = time.monotonic()
+            if len(waiting) == len(arguments) and isinstance(error, OSError) or 0 < deadline < now:
+                fix = "is it running? Start it with: python3 lab cluster; what is finished is kept"
+                raise ClusterError(f"no scheduler answers at {address}: {fix}") from error
+            deadline = deadline or now + BACK_S
+            print(f"cluster: the scheduler {address} is lost; waiting for it", file=sys.stderr)
+
+
+def _client(address: str, jobs: int) -> "Client":
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ClusterError(NO_DASK) from None
+    if address == LOCAL:
+        return Client(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+    return Client(address, timeout=CONNECT_S)
+
+
+def _run(
+    client: "Client", task: Callable[..., Any], arguments: dict[str, tuple[Any, ...]]
+) -> Iterator[tuple[str, Any]]:
+    """Yield the outcomes of one connection. Raise CancelledError or OSError where the scheduler is lost."""
+    from distributed import wait
+
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_S)
+    except TimeoutError:
+        raise ClusterError("no worker has joined: start some with: python3 lab cluster ADDRESS") from None
+    queue = list(arguments.items())[::-1]
+    running: dict[Any, str] = {}
+    while queue or running:
+        ahead = AHEAD * max(1, sum(client.nthreads().values()))
+        while queue and len(running) < ahead:
+            name, given = queue.pop()
+            running[client.submit(task, *given, pure=False)] = name
+        try:
+            done = wait(list(running), timeout=TASK_S, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            raise ClusterError(f"no task has ended in {TASK_S} s: look at the workers") from None
+        for future in done:
+            outcome = future.exception() if future.status == "error" else future.result()
+            yield running.pop(future), outcome
