@@ -37,18 +37,17 @@ class ChatLog:
 
     def take(self, event: Event) -> Line | None:
         self._keep_users(event)
-        if isinstance(event, events.Lost):
-            if event.reason is None:
+        match event:
+            case events.Users() | events.Welcome() | events.Lost(None):
                 return None
-            self.lost = event.reason
-        if isinstance(event, events.Users | events.Welcome):
-            return None
+            case events.Lost(reason):
+                self.lost = reason
+        kind, text = describe(event, self.name)
         said_s = event.time if isinstance(event, events.Said) else None
         past = said_s is not None
-        line = Line(self._kind(event), line_for(event, self.name), said_s or time.time(), past)
-        if line.kind in ("other", "private") and not past and not self.watched:
+        if kind in ("other", "private") and not past and not self.watched:
             self.unread += 1
-        return line
+        return Line(kind, text, said_s or time.time(), past)
 
     def note(self, text: str) -> Line:
         """Return a line of our own, such as the answer to /help."""
@@ -75,35 +74,26 @@ class ChatLog:
                     self.name = to
                 self.users = tuple(printable(to) if user == printable(name) else user for user in self.users)
 
-    def _kind(self, event: Event) -> str:
-        match event:
-            case events.Lost() | events.Refused():
-                return "trouble"
-            case events.Said(name):
-                return "own" if name == self.name else "other"
-            case events.SaidTo():
-                return "private"
-            case _:
-                return "notice"
 
-
-def line_for(event: Event, me: str = "") -> str:
-    """Return the event as the one line that people read, with nothing in it that a terminal would obey."""
+def describe(event: Event, me: str = "") -> tuple[str, str]:
+    """Return the kind of an event's ``Line``, and its text, with nothing in it that a terminal would obey."""
+    kind, text = "notice", as_text(event)
     match event:
+        case events.Said(name):
+            kind = "own" if name == me else "other"
+        case events.SaidTo(name, to, said):
+            kind = "private"
+            text = f"[private, to {to}] {said}" if name == me else f"[private, from {name}] {said}"
+        case events.Refused(_, why):
+            kind, text = "trouble", f"*** Refused: {why} ***"
+        case events.Lost(why):
+            kind, text = "trouble", f"*** Connection lost: {why} ***"
         case events.Users(names):
             text = "Users: " + ", ".join(names)
-        case events.Lost(reason):
-            text = f"*** Connection lost: {reason or 'we left'} ***"
         case events.Welcome(name, offers):
             text = f"*** Welcome, {name}{': ' if offers else ''}{', '.join(offers)} ***"
-        case events.SaidTo(name, to, text):
-            text = f"[private, to {to}] {text}" if name == me else f"[private, from {name}] {text}"
         case events.Joined(name):
             text = as_text(events.Announced(name))
         case events.Left(name):
             text = f"*** {name} Disconnected ***"
-        case events.Refused(_, text):
-            text = f"*** Refused: {text} ***"
-        case _:
-            text = as_text(event)
-    return printable(text)
+    return kind, printable(text)

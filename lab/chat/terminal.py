@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable
 from typing import TextIO
 
-from lab.chat.chat_log import line_for
+from lab.chat.chat_log import describe
 from lab.chat.client import ANSWER_S, ChatClient
 from lab.chat.connection import ConnectionLost
 from lab.chat.events import Lost, Renamed, printable
@@ -44,7 +44,7 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO |
         while not isinstance(event := client.events.get(), Lost):
             if isinstance(event, Renamed) and event.name == me:
                 me = event.to
-            if not print_line(line_for(event, me), output):
+            if not print_line(describe(event, me)[1], output):
                 return 0  # nobody reads what we print
         if event.reason is None:
             return 0

@@ -68,7 +68,7 @@ class WireLog:
     def __call__(self, way: str, data: bytes) -> None:
         with self._lock:
             if self.tls:
-                self._records(way, data)
+                self._add_records(way, data)
             else:
                 self._add(way, "plaintext", data)
 
@@ -78,7 +78,7 @@ class WireLog:
             gone = self.count - len(self.pieces)
             return list(itertools.islice(self.pieces, max(0, number - gone), None)), self.count
 
-    def _records(self, way: str, data: bytes) -> None:
+    def _add_records(self, way: str, data: bytes) -> None:
         data = self._rest[way] + data
         while len(data) >= HEADER_BYTES:
             end = HEADER_BYTES + int.from_bytes(data[3:5], "big")

@@ -147,9 +147,9 @@ def test_escape_sequences_never_arrive_raw(serve):
         server.said.wait_for("Mallory")
         peer.sendall(b"\x1b[2J\x1b]0;owned\x07 \xc2\x9b31m hi")
         event = until(alice, events.Said)[-1]
-        from lab.chat.chat_log import line_for
+        from lab.chat.chat_log import describe
 
-        assert line_for(event) == "<Mallory> \\x1b[2J\\x1b]0;owned\\x07 \\x9b31m hi"
+        assert describe(event)[1] == "<Mallory> \\x1b[2J\\x1b]0;owned\\x07 \\x9b31m hi"
     with raw(server.port) as peer:
         peer.sendall(b"\x1b]0;owned\x07")
         read_to_end(peer)

@@ -29,10 +29,7 @@ from lab.chat.member import Member
 from lab.chat.names import check_name, name_key
 from lab.chat.private_file import make_private
 
-COST = 2**14  # scrypt's N: with BLOCK it takes 128 * N * r bytes = 16 MiB
-BLOCK = 8  # r
-PARALLEL = 1  # p
-MAX_SCRYPT_BYTES = 64 << 20
+SCRYPT = {"n": 2**14, "r": 8, "p": 1, "maxmem": 64 << 20}  # takes 128 * n * r bytes = 16 MiB
 AT_A_TIME = 2
 TABLE = "CREATE TABLE IF NOT EXISTS accounts (key TEXT PRIMARY KEY, name TEXT, salt BLOB, hash BLOB)"
 
@@ -106,17 +103,16 @@ class Accounts(PasswordCheck):
         self._scrypt = threading.Semaphore(AT_A_TIME)
 
     def open(self, room: Room) -> None:
-        super().open(room)
-        with self._database() as database:
-            database.execute("SELECT COUNT(*) FROM accounts")
+        with self._database():  # it can be used
+            super().open(room)
 
     def add(self, name: str, password: str) -> str:
         """Make an account, or change its password; return the name as it is kept. Raises WireError or OSError."""
         name, salt = check_name(name), os.urandom(16)
         if not 0 < len(password) <= MAX_PASSWORD_CHARACTERS:
             raise WireError("wrong_password", f"a password has 1 to {MAX_PASSWORD_CHARACTERS} characters")
+        row = (name_key(name), name, salt, self._hash(password, salt))
         with self._database() as database:
-            row = (name_key(name), name, salt, self._hash(password, salt))
             database.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", row)
         return name
 
@@ -133,8 +129,7 @@ class Accounts(PasswordCheck):
 
     def _hash(self, password: str, salt: bytes) -> bytes:
         with self._scrypt:
-            data = password.encode(errors="replace")
-            return hashlib.scrypt(data, salt=salt, n=COST, r=BLOCK, p=PARALLEL, maxmem=MAX_SCRYPT_BYTES)
+            return hashlib.scrypt(password.encode(errors="replace"), salt=salt, **SCRYPT)
 
     @contextlib.contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
