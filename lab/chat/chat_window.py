@@ -29,8 +29,10 @@ from lab.chat.widgets import (
     QueueReader,
     TextBox,
     bind_action,
+    enable,
     pack_with_scrollbar,
     put,
+    show,
     wrap_to_width,
 )
 from lab.chat.wire_log import WireLog
@@ -115,7 +117,7 @@ class ChatWindow(QueueReader, ttk.Frame):
         assert isinstance(client.login.tap, WireLog)
         self.client, self.inbox, self.wire_log = client, client.events, client.login.tap
         self.log.name, self.log.lost, self.log.users = client.name, None, ()
-        self.users_box.delete(0, "end")
+        self._show_users()
         self._show_state()
         self._show_trouble("")
         if self.panes.view:
@@ -152,7 +154,7 @@ class ChatWindow(QueueReader, ttk.Frame):
         """Try again with the name in use now and the same server; what was not sent stays in its box."""
         if self.log.lost is None or self.reconnect_button.instate(["disabled"]):
             return
-        self.reconnect_button.state(["disabled"])
+        enable(self.reconnect_button, False)
         login = replace(self.client.login, name=self.client.name, tap=WireLog(self.wire_log.tls))
         self._show_trouble(f"Connecting to {login.host} port {login.port} ...")
         self.connect_in_thread(login)
@@ -164,7 +166,7 @@ class ChatWindow(QueueReader, ttk.Frame):
 
     def take(self, item: Event | ChatClient | ChatError) -> None:
         if isinstance(item, ChatClient | ChatError):
-            self.reconnect_button.state(["!disabled"])
+            enable(self.reconnect_button)
         if isinstance(item, ChatClient):
             self.attach(item)
         elif isinstance(item, ChatError):
@@ -175,21 +177,24 @@ class ChatWindow(QueueReader, ttk.Frame):
     # --- showing ----------------------------------------------------------------------------------
 
     def _take_event(self, event: Event) -> None:
-        before, name = self.log.users, self.log.name
+        users, name = self.log.users, self.log.name
         line = self.log.take(event)
-        if self.log.users != before:
-            self.users_box.delete(0, "end")
-            self.users_box.insert("end", *self.log.users)
-        if self.log.name != name:
-            self._show_state()
         if line:
             self._show(line)
+        if self.log.users != users:
+            self._show_users()
+        if self.log.name != name:
+            self._show_state()
         if self.log.lost is not None:
             self._show_trouble(f"Connection lost: {self.log.lost}. Nothing that you type is sent.")
+        self._show_title()
 
     def _show(self, line: Line) -> None:
         self.chat_box.show(line, first_unread=self.log.unread == 1 and not self.log.watched)
-        self._show_title()
+
+    def _show_users(self) -> None:
+        self.users_box.delete(0, "end")
+        self.users_box.insert("end", *self.log.users)
 
     def _show_title(self) -> None:
         self.root.title(f"({self.log.unread}) Chatting Program" if self.log.unread else "Chatting Program")
@@ -208,12 +213,9 @@ class ChatWindow(QueueReader, ttk.Frame):
     def _show_trouble(self, text: str) -> None:
         """Show why nothing can be sent, and the way out; or, without a text, neither."""
         self.trouble["text"] = text
-        self.send_button.state(["disabled" if text else "!disabled"])
-        for widget in (self.trouble, self.reconnect_button):
-            if text:
-                widget.grid()
-            else:
-                widget.grid_remove()  # it keeps its place
+        enable(self.send_button, not text)
+        show(self.trouble, bool(text))
+        show(self.reconnect_button, bool(text))
 
     def _look(self, watched: bool) -> None:
         """The window has the keyboard now, or has it no more."""

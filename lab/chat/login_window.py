@@ -16,7 +16,7 @@ from lab.chat.client import ChatClient
 from lab.chat.login import ChatError, Login
 from lab.chat.options import LoginOptions
 from lab.chat.tls import TlsError
-from lab.chat.widgets import BAD, PAD, QueueReader, TextBox, bind_action, put
+from lab.chat.widgets import BAD, PAD, QueueReader, TextBox, bind_action, enable, put, show
 from lab.chat.wire_log import WireLog
 
 WIRE_NAMES = {"report": "as in the report", "json": "framed"}
@@ -54,25 +54,22 @@ class LoginWindow(QueueReader, ttk.Frame):
         self.read_inbox()
 
     def _build(self) -> None:
-        chosen = self.options
-        self.name = self._box(0, "Username", chosen.name)
-        self.host = self._box(1, "Host", chosen.host)
-        self.port = self._box(2, "Port", str(chosen.port))
-        self.tls_button = ttk.Checkbutton(
-            self, text="Encrypt with TLS", variable=self.tls, command=self._choose_tls
-        )
-        put(self.tls_button, row=3, column=1, sticky="w")
+        self.name = self._box(0, "Username", self.options.name)
+        self.host = self._box(1, "Host", self.options.host)
+        self.port = self._box(2, "Port", str(self.options.port))
+        self.tls_button = ttk.Checkbutton(self, text="Encrypt with TLS", variable=self.tls)
+        put(self.tls_button, row=3, column=1).configure(command=self._choose_tls)
         self.more_button = put(ttk.Button(self), row=3, column=2)
         self._build_wires()
-        self.password = self._box(6, "Password", chosen.password, show="*")
-        self.ca_file = self._box(7, "CA file", chosen.ca_file or "", width=20)
+        self.password = self._box(6, "Password", self.options.password, show="*")
+        self.ca_file = self._box(7, "CA file", self.options.ca_file or "", width=20)
         self.ca_file.grid(columnspan=1)
         self.browse_button = put(ttk.Button(self, text="Browse...", command=self._browse), row=7, column=2)
         connect_button = ttk.Button(self, text="Connect", default="active", command=self.connect)
         self.connect_button = put(connect_button, row=8, columnspan=3)
         self.status = put(ttk.Label(self), row=9, columnspan=3)
-        if chosen.key_log:
-            warning = ttk.Label(self, text=key_log_warning(chosen.key_log), foreground=BAD)
+        if self.options.key_log:
+            warning = ttk.Label(self, text=key_log_warning(self.options.key_log), foreground=BAD)
             put(warning, row=10, columnspan=3)
 
     def _build_wires(self) -> None:
@@ -94,13 +91,9 @@ class LoginWindow(QueueReader, ttk.Frame):
     def show_more(self, shown: bool) -> None:
         """Show or hide what a first connection does not need."""
         for widget in self._more:
-            if shown:
-                widget.grid()
-            else:
-                widget.grid_remove()
-        self.more_button.configure(
-            text="Less" if shown else "More", command=lambda: self.show_more(not shown)
-        )
+            show(widget, shown)
+        self.more_button["text"] = "Less" if shown else "More"
+        self.more_button["command"] = lambda: self.show_more(not shown)
 
     def _choose_tls(self) -> None:
         self._show_what_applies()
@@ -108,12 +101,9 @@ class LoginWindow(QueueReader, ttk.Frame):
             self.show_more(True)  # the server's certificate is checked, mostly against a CA file
 
     def _show_what_applies(self) -> None:
-        for widget, applies in (
-            (self.ca_file, self.tls.get()),
-            (self.browse_button, self.tls.get()),
-            (self.password, self.wire.get() == "json"),
-        ):
-            widget.state(["!disabled" if applies else "disabled"])
+        enable(self.password, self.wire.get() == "json")
+        enable(self.ca_file, self.tls.get())
+        enable(self.browse_button, self.tls.get())
 
     def _browse(self) -> None:
         if chosen := filedialog.askopenfilename(parent=self, title="Certificate of the authority to trust"):
@@ -148,12 +138,12 @@ class LoginWindow(QueueReader, ttk.Frame):
         warning = f"Careful: {login.warning}."
         if login.warning and not messagebox.askokcancel("Not encrypted", warning, parent=self):
             return
-        self.connect_button.state(["disabled"])
+        enable(self.connect_button, False)
         self.status["text"] = f"Connecting to {login.host} port {login.port} ..."
         self.connect_in_thread(login)
 
     def take(self, result: ChatClient | ChatError) -> None:
-        self.connect_button.state(["!disabled"])
+        enable(self.connect_button)
         self.status["text"] = ""
         if isinstance(result, ChatError):
             return self._complain(str(result))

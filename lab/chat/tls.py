@@ -114,7 +114,10 @@ def connect(login: Login, deadline_s: float) -> Connection:
 
 
 class TlsConnection(Connection):
-    """The same over TLS. The constructor does the handshake and raises ConnectionLost where it fails."""
+    """The same over TLS. The constructor does the handshake and raises ConnectionLost where it fails.
+
+    ``server_name`` is what the certificate must be made for; None at the server itself.
+    """
 
     def __init__(
         self,
@@ -126,9 +129,7 @@ class TlsConnection(Connection):
     ):
         super().__init__(sock, deadline_s, tap)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=server_name is None, server_hostname=server_name
-        )
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_name is None, server_name)
         self._state = threading.Lock()
         try:
             self._handshake()

@@ -154,6 +154,18 @@ def put(widget: W, row: int, column: int = 0, sticky: str = "ew", **options: Any
     return widget
 
 
+def show(widget: tk.Widget, shown: bool) -> None:
+    """Show a widget at its place in the grid, or hide it."""
+    if shown:
+        widget.grid()
+    else:
+        widget.grid_remove()
+
+
+def enable(widget: ttk.Widget, enabled: bool = True) -> None:
+    widget.state(["!disabled" if enabled else "disabled"])
+
+
 def pack_with_scrollbar(box: Box) -> Box:
     """Fill the parent with a box and, to its right, a scrollbar; return the box."""
     scrollbar = ttk.Scrollbar(box.master, command=box.yview)

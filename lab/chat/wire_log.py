@@ -19,7 +19,7 @@ from dataclasses import dataclass
 HEADER_BYTES = 5
 RECORD_TYPES = {20: "change cipher spec", 21: "alert", 22: "handshake", 23: "application data"}
 BYTES_A_LINE = 16
-SHOWN_BYTES = 512  # of one piece; the rest is counted
+SHOWN_BYTES = 32 * BYTES_A_LINE  # of one piece; the rest is counted
 MAX_PIECES = 2_000
 
 
@@ -45,14 +45,14 @@ class Piece:
 
     def dump(self) -> list[str]:
         """Return offset, hex and text, sixteen bytes a line, as Wireshark shows them."""
-        shown = self.data[:SHOWN_BYTES]
-        dumped = [
-            f"{at:04x}  {shown[at : at + BYTES_A_LINE].hex(' '):<47}  {_text(shown[at : at + BYTES_A_LINE])}"
-            for at in range(0, len(shown), BYTES_A_LINE)
-        ]
+        lines = []
+        for start in range(0, min(len(self.data), SHOWN_BYTES), BYTES_A_LINE):
+            row = self.data[start : start + BYTES_A_LINE]
+            text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
+            lines.append(f"{start:04x}  {row.hex(' '):<47}  {text}")
         if len(self.data) > SHOWN_BYTES:
-            dumped.append(f"...   and {len(self.data) - SHOWN_BYTES} more")
-        return dumped
+            lines.append(f"...   and {len(self.data) - SHOWN_BYTES} more")
+        return lines
 
 
 class WireLog:
@@ -94,7 +94,3 @@ class WireLog:
     def _add(self, way: str, kind: str, data: bytes) -> None:
         self.pieces.append(Piece(way, kind, data, time.time()))
         self.count += 1
-
-
-def _text(data: bytes) -> str:
-    return "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data)
