@@ -1,13 +1,13 @@
 """``python3 lab check [SHEET ...]``: check your own exercises, a line a task, and a story for each wrong one.
 
-pytest does the work (``pytest tests/exercises`` runs the same checks), in the order of the sheets. In a notebook,
-``lab.exercises.check("02")`` does the same. The bar counts the whole course: for sheets that are not checked now, the
-last results are read from ``captures/mine/progress.json``, which may be deleted.
+``pytest tests/exercises`` runs the same checks. In a notebook, ``lab.exercises.check("02")`` does what this command does.
+The bar counts the whole course: for sheets that are not checked now, the last results are read from
+``captures/mine/progress.json``, which may be deleted.
 """
 
 import contextlib
 import json
-import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,7 @@ from lab.commands import command_line, refuse
 from lab.setup.paths import ROOT
 
 if TYPE_CHECKING:
-    import pytest
-
-    from lab.exercises.checks.tasks import Facts
+    from lab.exercises.checks.tasks import Facts, Student, Task
 
 PROGRESS = ROOT / "captures" / "mine" / "progress.json"
 DONE, WRONG, NOT_ATTEMPTED, BROKEN = "done", "wrong", "not attempted", "cannot be checked"
@@ -26,7 +24,7 @@ CALL_S = 10.0
 
 
 def main(argv: list[str] | None = None) -> int:
-    from lab.exercises.checks.tasks import CHECKS, sheet_names
+    from lab.exercises.checks.tasks import STUBS, load_tasks, sheet_names
 
     parser = command_line("check", "Check your own exercises, in lab/exercises.")
     add, seconds = parser.add_argument, "for one call (default: %(default)s s)"
@@ -34,14 +32,29 @@ def main(argv: list[str] | None = None) -> int:
     add("--sheets", type=Path, metavar="DIR", help="check the sheets in this folder instead")
     add("--time-limit", type=float, default=CALL_S, metavar="S", help=seconds)
     options = parser.parse_args(argv)
+    warnings.simplefilter("ignore", RuntimeWarning)  # numbers that wrap around do so in numpy's scalars too
     try:
         chosen = [_find_sheet(word, sheet_names()) for word in options.sheet] or sheet_names()
+        tasks = {sheet: load_tasks(sheet) for sheet in sheet_names()}
     except ValueError as error:
         return refuse("check", error)
-    arguments = [str(CHECKS / f"test_{sheet}.py") for sheet in chosen]
-    arguments += ["--time-limit", str(options.time_limit)]
-    arguments += ["--sheets", str(options.sheets.resolve())] if options.sheets else []
-    return _run(arguments, remember=options.sheets is None)
+    except OSError as error:
+        return refuse("check", f"the checks could not be run: {error}; is the kit complete?")
+    states: dict[str, str] = {}
+    stories: list[str] = []
+    for sheet in chosen:
+        print(f"\n{sheet}", flush=True)
+        states |= _check_sheet(tasks[sheet], options.sheets or STUBS, options.time_limit, stories)
+    print(*(f"\n{story}" for story in stories), sep="\n", end="\n" if stories else "")
+    known = states
+    if options.sheets is None:  # earlier results count too, and these are kept
+        known = _remember(states)
+        print_answers()
+    total = sum(map(len, tasks.values()))
+    done = sum(known.get(task.id) == DONE for of_sheet in tasks.values() for task in of_sheet)
+    filled = BAR * done // max(total, 1)
+    print(f"\ncourse  [{'#' * filled}{'.' * (BAR - filled)}]  {done} of {total} tasks done")
+    return 1 if {WRONG, BROKEN} & set(states.values()) else 0
 
 
 def _find_sheet(word: str, names: list[str]) -> str:
@@ -52,83 +65,50 @@ def _find_sheet(word: str, names: list[str]) -> str:
     raise ValueError(f"unknown sheet {word!r}: choose from {', '.join(names)}")
 
 
-def _run(arguments: list[str], remember: bool) -> int:
-    import pytest
+def _check_sheet(tasks: "list[Task]", folder: Path, time_s: float, stories: list[str]) -> dict[str, str]:
+    """Print a line for each task of a sheet; return what it came to by id, and add to the stories."""
+    from lab.exercises.checks.child import StudentCode
+    from lab.exercises.checks.tasks import CALLS_WORTH, Student, module_name
 
-    reporter = Reporter()
-    settings = ["-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-W", "ignore"]
-    settings += ["--rootdir", str(ROOT), "--config-file", str(ROOT / "pyproject.toml")]
-    code = pytest.main([*settings, *arguments], plugins=[reporter])
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        return refuse("check", "the checks could not be run; is the kit complete?")
-    reporter.finish(remember)
-    return 1 if {WRONG, BROKEN} & set(reporter.states.values()) else 0
+    sheet = module_name(tasks[0].sheet)
+    facts, states = _facts_of(sheet), {}
+    with StudentCode(folder / f"{sheet}.py", time_s) as code:
+        student = Student(code, keep_cases=True)
+        for task in tasks:
+            code.allow(CALLS_WORTH * time_s)
+            states[task.id], story = _attempt(task, student)
+            if (
+                story and story not in stories
+            ):  # a sheet that cannot be loaded has one story for all its tasks
+                stories.append(story)
+            known = facts.get(task.name)
+            about = f"{known.minutes:>3} min  {known.source}" if known else ""
+            print(f"  {states[task.id]:<14} {task.name:<22} {about}".rstrip(), flush=True)
+    return states
 
 
-class Reporter:
-    """A pytest plugin that prints a line for each task at once, and the stories at the end."""
+def _attempt(task: "Task", student: "Student") -> tuple[str, str]:
+    """Check one task; return what it came to, and its story."""
+    from lab.exercises.checks.child import NotAttempted
+    from lab.exercises.checks.story import Wrong
 
-    def __init__(self) -> None:
-        self.states: dict[str, str] = {}
-        self._stories: list[str] = []
-        self._sheet = ""
-
-    def pytest_collectreport(self, report: "pytest.CollectReport") -> None:
-        if report.failed:
-            print(report.longrepr, file=sys.stderr)
-
-    def pytest_collection_modifyitems(self, items: "list[pytest.Function]") -> None:
-        self._names = {one.name: getattr(one.function, "task_name", one.name) for one in items}
-        sheets = {item.path.stem.removeprefix("test_") for item in items}
-        self._facts = {sheet: _facts_of(sheet) for sheet in sheets}
-
-    def pytest_runtest_logreport(self, report: "pytest.TestReport") -> None:
-        if report.when != "call" and not report.failed:
-            return
-        path, _, test = report.nodeid.partition("::")
-        sheet, task = Path(path).stem.removeprefix("test_"), self._names[test]
-        state = self.states[f"{sheet}.{task}"] = self._state(report, task)
-        if sheet != self._sheet:
-            print(f"\n{sheet}", flush=True)
-            self._sheet = sheet
-        facts = self._facts.get(sheet, {}).get(task)
-        about = f"{facts.minutes:>3} min  {facts.source}" if facts else ""
-        print(f"  {state:<14} {task:<22} {about}".rstrip(), flush=True)
-
-    def _state(self, report: "pytest.TestReport", task: str) -> str:
-        """Return what a task came to; keep its story."""
-        if hasattr(report, "wasxfail"):
-            return NOT_ATTEMPTED
-        if not report.failed:
-            return DONE
-        text = str(report.longrepr)
-        is_story = "  came back  " in text
-        story = text if is_story else f"{task}: {text.strip().splitlines()[-1]}"
-        if story not in self._stories:  # a sheet that cannot be loaded has one story for all its tasks
-            self._stories.append(story)
-        return WRONG if is_story else BROKEN
-
-    def finish(self, remember: bool) -> None:
-        """Print the stories and the bar. With ``remember``, earlier results count too, and these are kept."""
-        from lab.exercises.checks.tasks import load_tasks, sheet_names
-
-        print(*(f"\n{story}" for story in self._stories), sep="\n", end="\n" if self._stories else "")
-        known = self.states
-        if remember:
-            known = _remember(self.states)
-            print_answers()
-        tasks = [task.id for sheet in sheet_names() for task in load_tasks(sheet)]
-        done = sum(known.get(task) == DONE for task in tasks)
-        filled = BAR * done // max(len(tasks), 1)
-        print(f"\ncourse  [{'#' * filled}{'.' * (BAR - filled)}]  {done} of {len(tasks)} tasks done")
+    try:
+        task.check(student, 0)
+    except NotAttempted:
+        return NOT_ATTEMPTED, ""
+    except Wrong as wrong:
+        return WRONG, str(wrong)
+    except Exception as error:  # a result that the check itself cannot take
+        return BROKEN, f"{task.name}: {type(error).__name__}: {error}"
+    return DONE, ""
 
 
 def _facts_of(sheet: str) -> "dict[str, Facts]":
     """Return what the student's sheet says about its tasks; nothing if it cannot be read (each task reports that)."""
-    from lab.exercises.checks.tasks import STUBS, facts, module_name
+    from lab.exercises.checks.tasks import STUBS, facts
 
     try:
-        return facts(STUBS / f"{module_name(sheet)}.py")
+        return facts(STUBS / f"{sheet}.py")
     except (OSError, SyntaxError, ValueError):
         return {}
 

@@ -10,10 +10,9 @@ import pytest
 
 from lab.exercises.checks.child import NotAttempted, StudentCode
 from lab.exercises.checks.story import Wrong
-from lab.exercises.checks.tasks import ROOT, STUBS, Student, module_name
+from lab.exercises.checks.tasks import CALLS_WORTH, ROOT, STUBS, Student, module_name
 
 SOLUTIONS = ROOT / "lab" / "instructor" / "solutions"  # not in the students' copy
-CALLS_WORTH = 3
 
 
 def pytest_addoption(parser):

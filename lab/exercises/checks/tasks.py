@@ -25,6 +25,7 @@ from lab.setup.paths import ROOT
 
 CHECKS = ROOT / "tests" / "exercises"
 STUBS = ROOT / "lab" / "exercises"
+CALLS_WORTH = 3  # all calls of a task together get no more time than a few single ones
 KEPT_CASES = ROOT / "captures" / "mine" / "check"
 FACTS = re.compile(r"Time: (\d+) minutes\. Source: (.+?)\. Notebook: (\w+)\.")
 Rules = Mapping[str, str]
@@ -58,7 +59,7 @@ def task(name: str) -> Callable[[Check], Check]:
     """Mark a test function as the check of the student's function (or class) ``name``."""
 
     def mark(function: Check) -> Check:
-        function.task_name = name  # type: ignore[attr-defined]  # read by load_tasks and pytest's plugins
+        function.task_name = name  # type: ignore[attr-defined]  # read by load_tasks
         return function
 
     return mark
