@@ -11,6 +11,7 @@ else:
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,12 +21,13 @@ from typing import Any
 
 from lab.chat.options import wire_name
 from lab.harness import scenarios
-from lab.harness.variant import DISGUISES, REPORT_PORT, TLS_VERSIONS, USUAL_PAD, WIRES, Variant
+from lab.harness.variant import DISGUISES, REPORT_PORT, RETRY_GROUP, TLS_VERSIONS, USUAL_PAD, WIRES, Variant
 from lab.setup import first_use
 from lab.setup.install import SetupError
 from lab.setup.paths import ROOT
 
-SESSION = ["tls", "wire", "pad", "disguise", "seed", "script", "pace", "port", "keys"]  # see _add_session
+TODAY = ["groups", "retry", "pad_records"]  # options that need TLS 1.3 and pyOpenSSL
+SESSION = ["tls", "wire", "pad", "disguise", "seed", "script", "pace", "port", "keys", *TODAY]
 SLOWEST_PACE_S = 60
 
 
@@ -58,6 +60,12 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
     add("--wire", nargs="+", type=wire_name, choices=WIRES, default=["report"], help=wires)
     add("--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes")
     add("--disguise", nargs="+", choices=DISGUISES, default=[], help="and badly disguised")
+    groups = "over TLS 1.3, one recording for each group that a client may offer: X25519, X25519MLKEM768, A:B for both"
+    add("--groups", nargs="+", metavar="NAME", default=[], help=groups)
+    retry = "and once more for each of --groups, with a server that asks for another one (HelloRetryRequest)"
+    add("--retry", action="store_true", help=retry)
+    records = "and once more over TLS 1.3 with records filled up to blocks of N bytes"
+    add("--pad-records", type=int, default=0, metavar="N", help=records)
     add("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
     pace = "pause for S seconds on average before each step, as people do (default: no pauses)"
     add("--pace", type=_pace_s, default=0.0, metavar="S", help=pace)
@@ -117,7 +125,11 @@ def _check(options: argparse.Namespace, parser: argparse.ArgumentParser, is_own:
     """End with an error where the options contradict each other; fill in what --shipped chooses."""
 
     def leave_out(reason: str, *names: str) -> None:
-        if given := [f"--{name}" for name in names if getattr(options, name) != parser.get_default(name)]:
+        if given := [
+            f"--{name.replace('_', '-')}"
+            for name in names
+            if getattr(options, name) != parser.get_default(name)
+        ]:
             parser.error(f"{reason}: leave out {', '.join(given)}")
 
     if is_own:
@@ -137,6 +149,8 @@ def _check(options: argparse.Namespace, parser: argparse.ArgumentParser, is_own:
         options.tls, options.wire, options.pad, options.disguise = TLS_VERSIONS, WIRES, USUAL_PAD, DISGUISES
     if options.script and options.seed != parser.get_default("seed"):
         parser.error("--seed chooses a conversation and --script is one: leave out one of them")
+    if any(getattr(options, name) for name in TODAY):
+        _check_today(options, parser)
     if options.port is not None and not 0 <= options.port <= 65535:
         parser.error(f"{options.port} is not a port: a number from 0 to 65535")
     padded_over_tls = "json" in options.wire and set(options.tls) - {"none"}
@@ -144,9 +158,33 @@ def _check(options: argparse.Namespace, parser: argparse.ArgumentParser, is_own:
         parser.error("--pad needs a block of 16 to 4096 bytes, --wire json and a --tls version")
 
 
+def _check_today(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """End with an error where --groups, --retry or --pad-records cannot be had."""
+    if options.tls != ["1.3"] or options.disguise:
+        parser.error("--groups, --retry and --pad-records need --tls 1.3 alone, without --disguise")
+    for groups in options.groups:
+        if not re.fullmatch(r"\w+(:\w+)*", groups):
+            parser.error(f"{groups!r} is not a group, or several with : between them")
+        if options.retry and RETRY_GROUP in groups.lower().split(":"):
+            parser.error(f"--retry asks for {RETRY_GROUP}: leave it out of --groups")
+    if options.retry and not options.groups:
+        parser.error("--retry needs --groups: those that the client offers")
+    if options.pad_records and not 16 <= options.pad_records <= 16_384:
+        parser.error("--pad-records needs a block of 16 to 16384 bytes")
+
+
 def _variants(options: argparse.Namespace) -> list[Variant]:
     """Return what the options of a session choose, in their order."""
-    variants = [Variant(tls, wire) for wire in options.wire for tls in options.tls]
+    variants = [
+        Variant(tls, wire, groups=groups)
+        for wire in options.wire
+        for tls in options.tls
+        for groups in options.groups or [""]
+    ]
+    once_more = [replace(one, retry=True) for one in variants if options.retry]
+    if options.pad_records:
+        once_more += [replace(one, pad_records=options.pad_records) for one in variants]
+    variants += once_more
     if options.pad is not None:
         variants += [Variant(tls, "json", options.pad) for tls in options.tls if tls != "none"]
     return variants + [

@@ -7,12 +7,12 @@ each session inside a namespace of the kit's (``lab.net.namespace``), where it m
 ``RecordingRefused`` says how to get it. ``record_on_lan`` does the same on a LAN, the server and each client on its host.
 """
 
-import ssl
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from lab.chat.client import ChatClient
@@ -22,15 +22,14 @@ from lab.chat.features.accounts import RoomPassword
 from lab.chat.features.private import Private
 from lab.chat.features.restrictions import TlsOnly
 from lab.chat.login import ChatError, Login
-from lab.chat.private_file import make_private
 from lab.chat.server import ChatServer, ServerError
-from lab.chat.tls import client_context, server_context
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, Entry, make_way, sha256_of, write_manifest
 from lab.harness.player import Player
 from lab.harness.remote_chat import ConsoleLog, dial_from, remote_server, wait_until_acknowledged
 from lab.harness.script import Script, make_script
 from lab.harness.tap import RecordingError, RecordingRefused, Tap, how_to_record, loopback, may_record
+from lab.harness.tls_contexts import CERTIFICATE_NAMES, SERVER_NAME, Tls, contexts
 from lab.harness.tunnel import Tunnel
 from lab.harness.variant import REPORT_PORT, Variant, as_variant
 from lab.net import namespace
@@ -40,13 +39,8 @@ from lab.net.plan import LanRefused
 from lab.setup.folder_lock import Locked, folder_lock
 
 LOOPBACK = "127.0.0.1"
-SERVER_NAME = "chat.lab.test"  # in the certificate, and expected by clients (RFC 6761: never a real name)
-CERTIFICATE_NAMES = (SERVER_NAME, "localhost", LOOPBACK)
 SESSION_S = 600  # until a session must have been played
 BREAK_OFF = (ChatError, ServerError, ConnectionLost)
-KEY_LOG_NOTE = (
-    "# The TLS secrets of one lab recording, written on purpose: they are public and protect nothing.\n"
-)
 
 
 def record(
@@ -69,7 +63,8 @@ def record(
         text = f"at this pace the pauses alone take {pauses_s:.0f} s of the {SESSION_S} s that a session may last"
         raise RecordingError(f"{text}; take a smaller --pace")
     chosen = dict.fromkeys(map(as_variant, variants))  # each once: a second would overwrite the first
-    with session_recorder() as (record_one, where), recording_into(out):
+    of_its_own = any(variant.needs_pyopenssl for variant in chosen)
+    with session_recorder(of_its_own) as (record_one, where), recording_into(out):
         make_way(out, [f"{variant.name}.pcapng" for variant in chosen], say)
         recordings = []
         for variant in chosen:
@@ -113,27 +108,63 @@ def session_recorder(namespaces_first: bool = False) -> Iterator[tuple[RecordOne
     """
     refused = may_record()
     if refused is None and not (namespaces_first and namespace.refusal() is None):
-        yield record_session, "the machine's loopback"
+        yield _recorder(record_session, subprocess.Popen), "the machine's loopback"
         return
     if obstacle := namespace.refusal():
         text = f"{refused}, and the kit can make no namespace here ({obstacle}): {how_to_record()}"
         raise RecordingRefused(text)
+    with _agent(namespace.popen) as agent:
+        record_there = partial(_record_by, agent)
+        yield _recorder(record_there, namespace.popen), "the loopback of a namespace of the kit's own"
+
+
+Popen = Callable[..., "subprocess.Popen[Any]"]
+
+
+def _recorder(record_one: RecordOne, popen: Popen) -> RecordOne:
+    """Return a function that records by ``record_one``, or in a process of its own if OpenSSL needs settings."""
+
+    def record_any(
+        out: Path, script: Script, variant: Variant, port: int | None = None, key_log: bool = False
+    ) -> Entry:
+        if not variant.needs_pyopenssl:
+            return record_one(out, script, variant, port, key_log)
+        from lab.harness import openssl_peer
+
+        with openssl_peer.environment(variant) as environment:
+            with _agent(partial(popen, env=environment)) as agent:
+                if popen is namespace.popen:
+                    agent.call("make_loopback_like_ethernet")
+                return _record_by(agent, out, script, variant, port, key_log)
+
+    return record_any
+
+
+def _agent(popen: Popen) -> HostAgent:
     errors = (*BREAK_OFF, RecordingError, RecordingRefused)
-    target, name = "lab.harness.session:SessionRecorder", "the recording inside the namespace"
-    with HostAgent(namespace.popen, target, name, errors) as agent:
+    return HostAgent(popen, "lab.harness.session:SessionRecorder", "the process that records", errors)
 
-        def record_one(
-            out: Path, script: Script, variant: Variant, port: int | None = None, key_log: bool = False
-        ) -> Entry:
-            data = {"out": str(out.resolve()), "script": asdict(script), "variant": asdict(variant)}
-            entry: Entry = agent.call("record", SESSION_S, port=port, key_log=key_log, **data)
-            return entry
 
-        yield record_one, "the loopback of a namespace of the kit's own"
+def _record_by(
+    agent: HostAgent, out: Path, script: Script, variant: Variant, port: int | None, key_log: bool
+) -> Entry:
+    data = {"out": str(out.resolve()), "script": asdict(script), "variant": asdict(variant)}
+    entry: Entry = agent.call("record", SESSION_S, port=port, key_log=key_log, **data)
+    return entry
 
 
 class SessionRecorder:
-    """Carries out the calls inside the namespace."""
+    """Carries out the calls in the process that records."""
+
+    def make_loopback_like_ethernet(self) -> None:
+        """Let the namespace's loopback carry frames of at most 1,500 bytes; otherwise no hello is too long for one."""
+        from pyroute2 import IPRoute
+
+        from lab.net import keeper, plan
+
+        with IPRoute() as ip:
+            ip.link("set", index=ip.link_lookup(ifname="lo")[0], mtu=plan.MTU)
+        keeper.offloads_off("lo")
 
     def record(
         self, out: str, script: dict[str, Any], variant: dict[str, Any], port: int | None, key_log: bool
@@ -151,7 +182,7 @@ def record_session(
     password = script.password or None if variant.wire == "json" else None
     log = ConsoleLog()
     with ExitStack() as stack:
-        server_tls, client_tls = _contexts(stack, variant, key_log_path)
+        server_tls, client_tls = contexts(stack, variant, key_log_path)
         server = _start_server(script, variant, port, server_tls, log.console)
         stack.callback(server.stop)
         entry_port = tapped_port = server.port
@@ -177,6 +208,11 @@ def record_session(
     entry |= {"secrets": [*script.secrets, *([password] if password else [])]}
     if variant.tls != "none":
         entry |= {"server_name": SERVER_NAME, "certificate_names": list(CERTIFICATE_NAMES)}
+    if variant.needs_pyopenssl:
+        from lab.harness.openssl_peer import openssl_version
+
+        entry |= {"groups": variant.groups, "retry": variant.retry, "pad_records": variant.pad_records}
+        entry["openssl"] = openssl_version()
     if tunnel and variant.disguise == "xor":
         entry["key"] = tunnel.key.hex()
     if key_log_path:
@@ -239,24 +275,6 @@ def _entry(
         "users": player.users,
         "events": player.events,
     }
-
-
-Tls = ssl.SSLContext | None
-
-
-def _contexts(stack: ExitStack, variant: Variant, key_log_path: Path | None) -> tuple[Tls, Tls]:
-    """Return the server's and the client's TLS context, or (None, None) for plaintext."""
-    if variant.tls == "none":
-        return None, None
-    from lab.harness import certificates
-
-    folder = stack.enter_context(TemporaryDirectory(prefix="lab-keys-"))
-    made = certificates.issue(folder, CERTIFICATE_NAMES)
-    if key_log_path:
-        make_private(key_log_path)
-        key_log_path.write_text(KEY_LOG_NOTE)
-    client = client_context(made.ca, variant.tls, key_log_path)
-    return server_context(made.certificate, made.key, variant.tls), client
 
 
 def _start_server(

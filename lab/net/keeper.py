@@ -133,7 +133,7 @@ def _configure(host: HostPlan, routers: list[str], offloads: bool) -> None:
         for number, nic in enumerate(host.nics):
             name = f"eth{number}"
             if not offloads:
-                _offloads_off(name)
+                offloads_off(name)
             index = ip.link_lookup(ifname=name)[0]
             for one in map(ipaddress.ip_interface, nic.addresses):
                 ip.addr(
@@ -146,7 +146,7 @@ def _configure(host: HostPlan, routers: list[str], offloads: bool) -> None:
             ip.route("add", dst="::/0" if ":" in gateway else "0.0.0.0/0", gateway=gateway)
 
 
-def _offloads_off(interface: str) -> None:
+def offloads_off(interface: str) -> None:
     """Have the kernel make real frames with real checksums, none longer than the MTU (as ``ethtool -K`` does)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for command in ETHTOOL_SET.values():
