@@ -17,7 +17,7 @@ from tests.support import ROOT
 
 CAPTURES = ROOT / "captures"
 REPORT = CAPTURES / report.FILE_NAME
-CHATS = {folder: read_manifest(CAPTURES / folder / "manifest.json") for folder in ("chat", "paced")}
+CHATS = {folder: read_manifest(CAPTURES / folder / "manifest.json") for folder in ("chat", "paced", "today")}
 RECORDINGS = [(folder, entry) for folder, manifest in CHATS.items() for entry in manifest["recordings"]]
 
 

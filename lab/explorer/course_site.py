@@ -21,7 +21,7 @@ from lab.setup.paths import ROOT
 
 LINK = re.compile(r'href="(?!#|https?:)([^"#]+)(#[^"]*)?"')
 LEFT_OUT = (".*", "mine", "demo", "__pycache__", "dist")  # of the copy that the notebooks run in
-SHIPPED = ("", "chat", "lessons", "paced")  # folders of captures/
+SHIPPED = ("", "chat", "lessons", "paced", "today")  # folders of captures/
 LONGEST_CELL_S = 100
 Say = Callable[[str], None]
 FindEntry = Callable[[Path], Entry | None]  # a capture's entry in the manifest beside it
