@@ -32,15 +32,15 @@ from lab.chat.widgets import (
     enable,
     pack_with_scrollbar,
     put,
+    resize_on_screen,
     show,
     wrap_to_width,
 )
 from lab.chat.wire_log import WireLog
-from lab.chat.wire_view import WirePanes
+from lab.chat.wire_view import WireView, show_beside, show_in_a_window
 
-
-def key_log_warning(key_log: str) -> str:
-    return f"KEY LOG ON: whoever has {key_log} can read this session"
+SMALLEST = "420p", "285p"  # width and height of the window, without the wire
+KEY_LOG_WARNING = "KEY LOG ON: whoever has {} can read this session"
 
 
 class ChatWindow(QueueReader, ttk.Frame):
@@ -52,6 +52,7 @@ class ChatWindow(QueueReader, ttk.Frame):
         self.log = ChatLog(client.name)
         self._sent: list[str] = []  # for the arrow keys
         self._recalled = 0
+        self.wire_view: WireView | None = None
         root.protocol("WM_DELETE_WINDOW", self.disconnect)
         bind_action(root, "<Return>", self.send_message)
         bind_action(root, "<F2>", self.toggle_wire)
@@ -59,16 +60,17 @@ class ChatWindow(QueueReader, ttk.Frame):
         root.bind("<FocusIn>", lambda _: self._look(True))
         root.bind("<FocusOut>", lambda _: self._look(root.focus_displayof() is not None))
 
-        self.panes = WirePanes(self, self.toggle_wire)
-        self.panes.pack(fill="both", expand=True)
-        self.chat = self.panes.chat
+        self.chat = ttk.Frame(self)
+        self.chat.pack(side="left", fill="both", expand=True)
         self.chat.columnconfigure(0, weight=1)
         self.chat.rowconfigure(2, weight=1)
         self._build_heading()
         self._build_boxes()
         self._build_entry()
         self.pack(fill="both", expand=True)
-        self.panes.fit_chat()
+        root.update_idletasks()  # so that all know their sizes
+        root.minsize(*map(root.winfo_pixels, SMALLEST))
+        resize_on_screen(root, root.winfo_reqwidth(), root.winfo_reqheight())
         self.message.focus_set()
         self.attach(client)
         self.read_inbox()
@@ -120,8 +122,8 @@ class ChatWindow(QueueReader, ttk.Frame):
         self._show_users()
         self._show_state()
         self._show_trouble("")
-        if self.panes.view:
-            self.panes.view.follow(self.wire_log)
+        if self.wire_view:
+            self.wire_view.follow(self.wire_log)
         threading.Thread(target=self._join, args=[client], daemon=True).start()
 
     @staticmethod
@@ -161,8 +163,8 @@ class ChatWindow(QueueReader, ttk.Frame):
 
     def read_inbox(self) -> None:
         super().read_inbox()
-        if self.panes.view:
-            self.panes.view.refresh()
+        if self.wire_view:
+            self.wire_view.refresh()
 
     def take(self, item: Event | ChatClient | ChatError) -> None:
         if isinstance(item, ChatClient | ChatError):
@@ -207,7 +209,7 @@ class ChatWindow(QueueReader, ttk.Frame):
         text, colour = (f"Encrypted: {version}", GOOD) if version else ("Not encrypted", BAD)
         tls = self.client.login.tls
         if tls and tls.keylog_filename:
-            text, colour = key_log_warning(tls.keylog_filename), BAD
+            text, colour = KEY_LOG_WARNING.format(tls.keylog_filename), BAD
         self.lock_label.configure(text=text, foreground=colour)
 
     def _show_trouble(self, text: str) -> None:
@@ -241,8 +243,10 @@ class ChatWindow(QueueReader, ttk.Frame):
 
     def toggle_wire(self) -> None:
         """Show the wire, or hide it."""
-        if self.panes.view:
-            self.panes.hide_wire()
+        if self.wire_view:
+            self.wire_view.close()
+            self.wire_view = None
         else:
-            self.panes.show_wire(self.wire_log)
-        self.wire_button["text"] = "Hide the wire (F2)" if self.panes.view else "Show the wire (F2)"
+            beside = show_beside(self.chat, self.wire_log)
+            self.wire_view = beside or show_in_a_window(self.chat, self.wire_log, self.toggle_wire)
+        self.wire_button["text"] = "Hide the wire (F2)" if self.wire_view else "Show the wire (F2)"

@@ -11,7 +11,7 @@ import tkinter as tk
 from dataclasses import replace
 from tkinter import filedialog, messagebox, ttk
 
-from lab.chat.chat_window import ChatWindow, key_log_warning
+from lab.chat.chat_window import KEY_LOG_WARNING, ChatWindow
 from lab.chat.client import ChatClient
 from lab.chat.login import ChatError, Login
 from lab.chat.options import LoginOptions
@@ -69,7 +69,7 @@ class LoginWindow(QueueReader, ttk.Frame):
         self.connect_button = put(connect_button, row=8, columnspan=3)
         self.status = put(ttk.Label(self), row=9, columnspan=3)
         if self.options.key_log:
-            warning = ttk.Label(self, text=key_log_warning(self.options.key_log), foreground=BAD)
+            warning = ttk.Label(self, text=KEY_LOG_WARNING.format(self.options.key_log), foreground=BAD)
             put(warning, row=10, columnspan=3)
 
     def _build_wires(self) -> None:

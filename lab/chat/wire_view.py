@@ -18,11 +18,12 @@ TAGS = {
     "tls": {"background": "#f0f8f1", "foreground": "#3b5a44"},
 }
 MAX_SHOWN_LINES = 4_000
-SMALLEST_CHAT = "420p", "285p"  # width and height of its window, without the wire
 
 
 class WireView(ttk.Frame):
     """A frame with a heading and the dump; ``refresh`` adds what is new."""
+
+    close: Callable[[], None]  # undoes what was done to show it
 
     def __init__(self, parent: tk.Misc, log: WireLog):
         super().__init__(parent)
@@ -61,62 +62,47 @@ class WireView(ttk.Frame):
                 self.box.delete("1.0", f"{excess}.0")
 
 
-class WirePanes(ttk.Frame):
-    """The chat, and on request the wire: beside it, or in its own window on a screen too narrow for both."""
+def show_beside(chat: ttk.Frame, log: WireLog) -> WireView | None:
+    """Show the wire beside the chat, in a window that is wider by as much; None where the screen is too narrow."""
+    root = chat.winfo_toplevel()
+    view = WireView(chat.master, log)
+    view.update_idletasks()  # so that it knows its size
+    more = view.winfo_reqwidth() + view.winfo_pixels(PAD)
+    before, room = root.winfo_width(), root.maxsize()[0]
+    smallest_width, smallest_height = root.minsize()
+    if smallest_width + more > room:
+        view.destroy()
+        return None
+    after = max(before, min(before + more, room))
 
-    def __init__(self, parent: tk.Misc, toggle: Callable[[], None]):
-        super().__init__(parent)
-        self.root, self.toggle = parent.winfo_toplevel(), toggle
-        self.view: WireView | None = None
-        self.window: tk.Toplevel | None = None  # around the view, where it has one
-        self._widened = (0, 0)  # the width of the chat's window before the wire was shown, and with it
-        self.smallest = tuple(self.winfo_pixels(points) for points in SMALLEST_CHAT)
-        self.chat = ttk.Frame(self)
-        self.chat.pack(side="left", fill="both", expand=True)
+    def close() -> None:
+        view.destroy()
+        root.minsize(smallest_width, smallest_height)
+        if root.winfo_width() <= after:
+            resize_on_screen(root, before, root.winfo_height())
 
-    def fit_chat(self) -> None:
-        """Make the window as large as the chat wants it, once that is built."""
-        self.update_idletasks()
-        self.root.minsize(*self.smallest)
-        resize_on_screen(self.root, self.root.winfo_reqwidth(), self.root.winfo_reqheight())
+    view.close = close
+    root.minsize(smallest_width + more, smallest_height)
+    resize_on_screen(root, after, root.winfo_height())
+    view.pack(side="right", fill="y", padx=(PAD, 0), before=chat)  # the chat takes what is left
+    return view
 
-    def show_wire(self, log: WireLog) -> None:
-        self.view = WireView(self, log)
-        self.update_idletasks()  # so that the view knows its size
-        more = self.view.winfo_reqwidth() + self.winfo_pixels(PAD)
-        room, width = self.root.maxsize()[0], self.root.winfo_width()
-        if self.smallest[0] + more > room:
-            self.view.destroy()
-            self._show_in_a_window(log)
-            return
-        self._widened = width, max(width, min(width + more, room))
-        self.root.minsize(self.smallest[0] + more, self.smallest[1])
-        resize_on_screen(self.root, self._widened[1], self.root.winfo_height())
-        self.view.pack(side="right", fill="y", padx=(PAD, 0), before=self.chat)  # the chat takes what is left
 
-    def _show_in_a_window(self, log: WireLog) -> None:
-        self.window = tk.Toplevel(self)
-        self.window.title("On the Wire")
-        self.window.protocol("WM_DELETE_WINDOW", self.toggle)
-        bind_action(self.window, "<F2>", self.toggle)
-        self.window.bind("<FocusIn>", self._return_keyboard)
-        self.view = WireView(self.window, log)
-        self.view.configure(padding=PAD)
-        self.view.pack(fill="both", expand=True)
+def show_in_a_window(chat: ttk.Frame, log: WireLog, toggle: Callable[[], None]) -> WireView:
+    root, window = chat.winfo_toplevel(), tk.Toplevel(chat)
+    window.title("On the Wire")
+    window.protocol("WM_DELETE_WINDOW", toggle)
+    bind_action(window, "<F2>", toggle)
 
-    def _return_keyboard(self, _: object) -> None:
-        """Take the keyboard from the new window: its user wants to go on typing in the chat."""
-        if self.window:
-            self.window.unbind("<FocusIn>")
-        if widget := self.root.focus_lastfor():
+    def return_keyboard() -> None:
+        """Take it from the new window: its user wants to go on typing in the chat."""
+        window.unbind("<FocusIn>")
+        if widget := root.focus_lastfor():
             widget.focus_force()
 
-    def hide_wire(self) -> None:
-        if self.view:
-            self.view.destroy()
-        self.root.minsize(*self.smallest)
-        if self.window:
-            self.window.destroy()
-        elif self.root.winfo_width() <= self._widened[1]:
-            resize_on_screen(self.root, self._widened[0], self.root.winfo_height())
-        self.view = self.window = None
+    bind_action(window, "<FocusIn>", return_keyboard)
+    view = WireView(window, log)
+    view.configure(padding=PAD)
+    view.pack(fill="both", expand=True)
+    view.close = window.destroy
+    return view

@@ -466,11 +466,11 @@ def test_the_wire_view(chat, serve, ours, encrypted, display):
     brandon = chat(server.port, tls=encrypted, ca_file=ours.ca, wire="json").connect()
     assert brandon.window.wire_button["text"] == "Show the wire (F2)"
     brandon.press("<F2>")
-    assert brandon.window.panes.view and brandon.window.wire_button["text"] == "Hide the wire (F2)"
+    assert brandon.window.wire_view and brandon.window.wire_button["text"] == "Hide the wire (F2)"
     brandon.window.message.set("can anybody read this?")
     brandon.window.send_button.invoke()
     brandon.wait_for("can anybody read this?")
-    pane = brandon.window.panes.view.box
+    pane = brandon.window.wire_view.box
     screen.until(brandon.root, lambda: "received" in pane.get("end-20l", "end"))
     text = pane.get("1.0", "end")
     # The dump breaks lines every sixteen bytes, so the text is put together again from its right-hand column.
@@ -480,7 +480,7 @@ def test_the_wire_view(chat, serve, ours, encrypted, display):
     assert ("plaintext" in text) is not encrypted
     keep(display, "wire-tls" if encrypted else "wire-plain")
     brandon.window.wire_button.invoke()
-    assert brandon.window.panes.view is None
+    assert brandon.window.wire_view is None
 
 
 @pytest.mark.parametrize("size", ["1x1", "1270x680+0+0"])
@@ -513,7 +513,7 @@ def test_the_wire_is_shown_where_there_is_room(chat, serve, desktops, dpi, size,
     before = brandon.root.winfo_width()
     for _ in range(2):
         brandon.press("<F2>")
-        view = brandon.window.panes.view
+        view = brandon.window.wire_view
         assert (view.winfo_toplevel() is brandon.root) is beside
         screen.until(
             brandon.root, lambda view=view: a_whole_line_is_seen(view.box) and everything_is_seen(brandon)
@@ -521,7 +521,7 @@ def test_the_wire_is_shown_where_there_is_room(chat, serve, desktops, dpi, size,
         screen.until(brandon.root, lambda: brandon.root.focus_get() is brandon.window.message)
         keep(on, f"wire-{size}-{start.replace(' ', '-')}")
         brandon.press("<F2>")
-        assert brandon.window.panes.view is None
+        assert brandon.window.wire_view is None
         screen.until(
             brandon.root, lambda: brandon.root.winfo_width() == before and everything_is_seen(brandon)
         )
