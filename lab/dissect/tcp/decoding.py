@@ -53,24 +53,13 @@ class SegmentColumns:
     notes: Column
 
 
-class AddressTable:
+class AddressTable(dict[bytes, int]):
     """The IPv6 addresses seen so far, and their numbers."""
 
-    def __init__(self) -> None:
-        self.ipv6: list[bytes] = []
-        self._numbers: dict[bytes, int] = {}
-
     def numbers(self, addresses: Column) -> Column:
-        """Return numbers (uint64) for IPv6 addresses (dtype S16)."""
-        different, inverse = np.unique(addresses, return_inverse=True)
-        found = np.empty(len(different), np.uint64)
-        for i, address in enumerate(different.tolist()):
-            address = address.ljust(16, b"\0")  # numpy drops zeros at the end of S16
-            if address not in self._numbers:
-                self._numbers[address] = len(self.ipv6)
-                self.ipv6.append(address)
-            found[i] = IPV6_NUMBER + self._numbers[address]
-        return found[inverse.reshape(-1)]
+        """Return numbers (uint64) for IPv6 addresses (dtype S16, whose zeros at the end numpy drops)."""
+        places = [self.setdefault(address.ljust(16, b"\0"), len(self)) for address in addresses.tolist()]
+        return np.array(places, np.uint64) + np.uint64(IPV6_NUMBER)
 
 
 def decode_chunk(

@@ -219,7 +219,7 @@ def read_segments(path_or_capture: str | PathLike[str] | Capture) -> Segments:
     # Each column of a chunk is freed as soon as it is copied.
     names = [one.name for one in fields(SegmentColumns)]
     columns = {name: np.concatenate([chunk.pop(name) for chunk in chunks]) for name in names}
-    return Segments(capture, SegmentColumns(**columns), addresses.ipv6, numbers)
+    return Segments(capture, SegmentColumns(**columns), list(addresses), numbers)
 
 
 def flag_names(flags: int) -> str:
