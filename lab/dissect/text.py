@@ -23,15 +23,8 @@ def hex_dump(data: bytes) -> str:
 def printable(data: bytes | str) -> str:
     """Return text that cannot steer a terminal: what is not printable is a dot, but for line ends."""
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-    return text.translate(_SHOWN)
+    return "\n".join(_line(line) for line in text.split("\n"))
 
 
-class _Shown(dict[int, int]):
-    """The table of ``str.translate``: a character is looked into the first time that it occurs."""
-
-    def __missing__(self, code: int) -> int:
-        shown = self[code] = code if chr(code).isprintable() or code == ord("\n") else ord("·")
-        return shown
-
-
-_SHOWN = _Shown()
+def _line(text: str) -> str:
+    return text if text.isprintable() else "".join(one if one.isprintable() else "·" for one in text)

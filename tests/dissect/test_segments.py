@@ -361,8 +361,8 @@ def test_gaps_are_shown_and_not_filled():
     assert stream.runs() == [(0, 3), (3, 6), (6, 7)]
     assert [stream.frame_at(i) for i in range(7)] == [2, 2, 2, 3, 3, 3, 4]
     assert stream.frames(2, 3) == [2, 3]
-    assert [(p.offset, p.length, p.frame_number, p.push) for p in stream.pieces] == [
-        (0, 3, 2, False), (3, 3, 3, False), (6, 1, 4, False),
+    assert [(p.offset, p.length, p.frame_number) for p in stream.pieces] == [
+        (0, 3, 2), (3, 3, 3), (6, 1, 4),
     ]  # fmt: skip
     for offset in (-1, 7):
         with pytest.raises(IndexError):

@@ -16,7 +16,7 @@ import numpy as np
 
 from lab.dissect.files.bytes_view import Column
 from lab.dissect.tcp.reassembly import Layout, lay_out
-from lab.dissect.tcp.segments import PSH, Segments
+from lab.dissect.tcp.segments import Segments
 
 DUPLICATE, CONFLICT, BEFORE_BEGINNING = "duplicate", "conflict", "before the beginning"
 
@@ -33,7 +33,6 @@ class StreamPiece:
     length: int
     frame_number: int
     time_ns: int
-    push: bool
     row: int
 
 
@@ -119,7 +118,6 @@ class Stream:
                 end - offset,
                 int(segments.number[row]),
                 int(segments.time_ns[row]),
-                bool(segments.flags[row] & PSH),
                 row,
             )
             for row, start, offset, end in zip(rows, self._layout.skips, offsets, ends, strict=True)
