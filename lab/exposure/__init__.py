@@ -10,21 +10,8 @@ manifest, and counts false claims against it.
 
 from lab.exposure.eavesdropper import eavesdrop, eavesdrop_flows
 from lab.exposure.facts import guess_votes
-from lab.exposure.intercept import Intercept, Message
-from lab.exposure.leaks import Leak, length_leak, time_leak
-from lab.exposure.scoring import CLASSES, Score, clopper_pearson, score
+from lab.exposure.intercept import Intercept
+from lab.exposure.leaks import length_leak
+from lab.exposure.scoring import Score, score
 
-__all__ = [
-    "CLASSES",
-    "Leak",
-    "Message",
-    "Intercept",
-    "Score",
-    "clopper_pearson",
-    "eavesdrop",
-    "eavesdrop_flows",
-    "guess_votes",
-    "length_leak",
-    "score",
-    "time_leak",
-]
+__all__ = ["Intercept", "Score", "eavesdrop", "eavesdrop_flows", "guess_votes", "length_leak", "score"]

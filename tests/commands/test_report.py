@@ -8,7 +8,7 @@ from lab.commands import report
 from lab.dissect.files.capture_file import CaptureError, CaptureWriter
 from lab.explorer.page import explorer_page
 from lab.explorer.summary import finding
-from lab.exposure import Intercept, Message
+from lab.exposure.intercept import Intercept, Message
 from tests.dissect import links, packets
 from tests.support import CAPTURES, ROOT, some_of
 

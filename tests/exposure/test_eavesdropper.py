@@ -3,14 +3,8 @@
 import pytest
 
 from lab.dissect.files.capture_file import CaptureError, CaptureWriter, parse_capture, read_capture
-from lab.exposure import (
-    Intercept,
-    eavesdrop,
-    guess_votes,
-    length_leak,
-    score,
-    time_leak,
-)
+from lab.exposure import Intercept, eavesdrop, guess_votes, length_leak, score
+from lab.exposure.leaks import time_leak
 from lab.exposure.plaintext import Read, add_leaks
 from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.script import make_script

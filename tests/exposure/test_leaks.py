@@ -9,8 +9,13 @@ from statistics import mean
 
 import pytest
 
-from lab.exposure import length_leak, time_leak
-from lab.exposure.leaks import byte_entropy_bits, entropy_bits, random_entropy_bits
+from lab.exposure.leaks import (
+    byte_entropy_bits,
+    entropy_bits,
+    length_leak,
+    random_entropy_bits,
+    time_leak,
+)
 from tests.bench.leaks import SOURCES, coverage
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from lab.exposure import CLASSES, Intercept, Message, Score, clopper_pearson, score
+from lab.exposure import Intercept, Score, score
+from lab.exposure.intercept import Message
+from lab.exposure.scoring import CLASSES, clopper_pearson
 from lab.harness.script import make_script
 from tests.exposure.scores import shares
 
