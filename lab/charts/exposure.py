@@ -75,20 +75,14 @@ def _below(scores: Scores, first: str) -> str:
     return "\n".join([*guessed(scores), first, *([SKILL] if has_skill else [])])
 
 
-def draw_exposure(
-    scores: Scores, *, form: str = "auto", title: str = TITLE_TEXT, ax: Axes | None = None
-) -> Axes:
+def draw_exposure(scores: Scores, *, title: str = TITLE_TEXT, ax: Axes | None = None) -> Axes:
     """Draw the share of the conversation that an eavesdropper recovers, per class and variant.
 
     ``scores``: variant ("plaintext", "TLS 1.3", ...) -> its scores, all with the same classes in the same order, which
-    is the order drawn. ``form``: "bars", "table", or "auto", which is bars for up to three variants.
+    is the order drawn.
     """
     labels = [LABELS.get(kind, kind) for kind in _classes(scores)]
-    if form not in ("auto", "bars", "table"):
-        raise ValueError(f"form {form!r}; there are 'auto', 'bars' and 'table'")
-    if form == "auto":
-        form = "bars" if len(scores) <= MOST_BARS else "table"
-    return (_draw_bars if form == "bars" else _draw_table)(scores, labels, title, ax)
+    return (_draw_bars if len(scores) <= MOST_BARS else _draw_table)(scores, labels, title, ax)
 
 
 def _classes(scores: Scores) -> list[str]:

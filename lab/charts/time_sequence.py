@@ -26,22 +26,16 @@ Clock = Callable[[float], float]  # seconds since the flow's first segment to th
 
 
 def draw_time_sequence(
-    flow: Flow,
-    direction: str = "initiator",
-    *,
-    between_s: tuple[float, float] | None = None,
-    title: str | None = None,
-    ax: Axes | None = None,
+    flow: Flow, direction: str = "initiator", *, title: str | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw segments, acknowledgements, window, SACK blocks and repetitions of one direction over time.
 
-    ``direction``: who sends, "initiator" or "responder". ``between_s``: look closer at these seconds of the flow.
-    Without it the densest burst whose segments would be one line is drawn again below, enlarged: on Axes of its own, for
-    which ``ax`` makes room if it is a subplot. A receiver's window that stays far above all that was sent would press
-    the rest flat: then it is not drawn, and the key says so. If the direction has no segments, the Axes say that.
+    ``direction``: who sends, "initiator" or "responder". The densest burst whose segments would be one line is drawn
+    again below, enlarged: on Axes of its own, for which ``ax`` makes room if it is a subplot. A receiver's window that
+    stays far above all that was sent would press the rest flat: then it is not drawn, and the key says so.
     """
     way = one_way(flow, direction)
-    burst = densest_burst(way, flow.duration_s) if between_s is None else []
+    burst = densest_burst(way, flow.duration_s)
     title = f"Time and sequence: {way.sender} to {way.receiver}" if title is None else title
     ax, per_second, unit = time_axes(ax, title, SEQUENCE, flow.duration_s, height=8 if burst else 4.8)
     if not way.sent:
@@ -50,8 +44,6 @@ def draw_time_sequence(
     clock = _clock(0, per_second)
     key = _draw_all(ax, way, clock)
     ax.margins(x=0.03)
-    if between_s is not None:
-        _look_closer(ax, way, between_s, clock)
     if burst and ax.get_subplotspec() is not None:
         first, last = burst_times(burst)
         _enlarge(ax, way, first, last, f"{len(burst)} segments at {first * per_second:.3f} {unit}")

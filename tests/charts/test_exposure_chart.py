@@ -58,12 +58,9 @@ def test_the_darker_the_more_in_grey_too():
     assert nothing == {"///"}  # neither dark nor light: there was nothing to recover
 
 
-def test_three_variants_are_bars_unless_asked_otherwise():
-    three = scores(VARIANTS[:3])
-    assert len({bar.get_hatch() for bar in draw_exposure(three).patches}) == 3
-    assert draw_exposure(three, form="table").patches[0].get_label() == "plaintext: identities"
-    with pytest.raises(ValueError, match="pie"):
-        draw_exposure(three, form="pie")
+def test_three_variants_are_bars_and_four_a_table():
+    assert len({bar.get_hatch() for bar in draw_exposure(scores(VARIANTS[:3])).patches}) == 3
+    assert draw_exposure(scores(VARIANTS[:4])).patches[0].get_label() == "plaintext: identities"
 
 
 @pytest.mark.parametrize(
@@ -96,8 +93,8 @@ def test_scores_that_do_not_belong_together_are_refused():
 
 
 def test_a_label_is_no_formula():
-    for form in ("bars", "table"):
-        ax = draw_exposure(scores(["$\\frac$ $x", "a"]), form=form, title="$\\frac$")
+    for more in ([], ["b", "c"]):  # bars, a table
+        ax = draw_exposure(scores(["$\\frac$ $x", "a", *more]), title="$\\frac$")
         assert inspect_text(ax) == []
 
 
@@ -111,13 +108,13 @@ def known(content, votes):
     return [Score("content", content, 0, 18), Score("public", 18, 0, 18, baseline=18), inferred]
 
 
-@pytest.mark.parametrize("form", ["bars", "table"])
-def test_what_is_known_without_being_read_is_on_the_chart_and_in_the_twin(form):
-    given = {"plaintext": known(18, 3), "TLS 1.3": known(0, 3), "padded": known(0, 0)}
-    ax = draw_exposure(given, form=form)
+@pytest.mark.parametrize("more", [{}, {"XOR": known(18, 3)}], ids=["bars", "table"])
+def test_what_is_known_without_being_read_is_on_the_chart_and_in_the_twin(more):
+    given = {"plaintext": known(18, 3), "TLS 1.3": known(0, 3), "padded": known(0, 0), **more}
+    ax = draw_exposure(given)
     sentences = ["TLS 1.3: 0 % read; 3 of 3 votes guessed", "padded: 0 % read; 0 of 3 votes guessed"]
     assert ax.get_xlabel().splitlines()[:2] == sentences  # not of plaintext, which is read
-    assert describe_exposure(given).splitlines()[3:] == [f"{sentence}." for sentence in sentences]
+    assert describe_exposure(given).splitlines()[len(given) :] == [f"{sentence}." for sentence in sentences]
     assert inspect_text(ax) == []
 
 

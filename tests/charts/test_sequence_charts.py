@@ -182,14 +182,6 @@ def test_a_window_far_away_is_not_drawn_but_told(plain, lossy):
     assert "window's edge\n(where not far above)" in key(ax) and ax.get_ylim()[1] < 40_000
 
 
-def test_a_closer_look(lossy):
-    ax = draw_time_sequence(lossy, between_s=(0.040, 0.120))
-    assert ax.get_xlim() == (40, 120)
-    low, high = ax.get_ylim()
-    assert -1000 < low <= 1 and 10_001 <= high < 12_000
-    assert inspect_text(ax) == []
-
-
 def lesson(name, flow=0):
     return find_flow(read_segments(CHAT.parent / "lessons" / f"{name}.pcapng"), flow)
 
@@ -215,8 +207,6 @@ def test_a_burst_is_drawn_again_enlarged():
 def test_what_needs_no_enlarging_is_drawn_once(lossy):
     for flow in (lesson("back-off"), lesson("report"), lossy):
         assert len(draw_time_sequence(flow).figure.axes) == 1
-    closer = draw_time_sequence(lesson("calm"), between_s=(0.3, 0.4))
-    assert len(closer.figure.axes) == 1 and "enlarged" not in key(closer)[-1]
     figure = new_axes().figure
     free = figure.add_axes((0.1, 0.1, 0.6, 0.8))  # no subplot: nothing can make room below it
     draw_time_sequence(lesson("calm"), ax=free)
