@@ -32,11 +32,12 @@ from lab.net.plan import REPORT_LAN, host
 SERVER_NAME = "chat.lab.test"  # in the server's certificate
 SECOND_ADDRESS = "10.27.27.132"  # of the server, by which Mallory reaches it while the first one is hers
 SERVER, PC1, PC2 = REPORT_LAN[:3]
+MALLORY = host("Mallory", "10.27.27.66/24", mac="02:00:00:00:00:66")
 ATTACK_LAN = (
     host(SERVER.name, *SERVER.nics[0].addresses, f"{SECOND_ADDRESS}/24", mac=SERVER.nics[0].mac),
     PC1,
     PC2,
-    host("Mallory", "10.27.27.66/24"),
+    MALLORY,
 )
 SIOCSIFADDR, SIOCSIFNETMASK = 0x8916, 0x891C  # netdevice(7)
 
@@ -131,14 +132,12 @@ def files_of(path: Path, *places: str) -> list[Path]:
 
 def what_was_forged(mallory: Forger, path: Path, *places: str) -> Entry:
     """Return the manifest's part about the frames in another's name: of ``path``, and of each file beside it."""
-    views = [
-        {
-            "file": file.name,
-            "place": place,
-            "sha256": sha256_of(file),
-            "frames": len(read_capture(file)),
-            "forged": frames_in_anothers_name(file, mallory.mac, mallory.address),
-        }
-        for place, file in zip(places, files_of(path, *places), strict=True)
-    ]
+    views = [view(mallory, *one) for one in zip(files_of(path, *places), places, strict=True)]
     return {"forger": "Mallory", "place": places[0], "forged": views[0]["forged"], "views": views[1:]}
+
+
+def view(mallory: Forger, file: Path, place: str) -> Entry:
+    """Return what the manifest says of one of several files of a scenario."""
+    forged = frames_in_anothers_name(file, mallory.mac, mallory.address)
+    about = {"file": file.name, "place": place, "sha256": sha256_of(file), "frames": len(read_capture(file))}
+    return about | {"forged": forged}

@@ -65,7 +65,7 @@ def test_reset_ends_what_mallory_sees_and_nothing_that_she_guesses(played):
 
 def test_reset_is_seen_at_the_switch_and_never_at_the_server(played):
     folder, entry = played("reset")
-    server, switch = entry["views"]
+    server, switch, _ = entry["views"]
     assert (server["place"], server["forged"], switch["place"]) == ("server", [], "switch")
     capture = read_segments(folder / switch["file"]).capture
     ports = [capture.interfaces[capture.interface[frame - 1]].name for frame in switch["forged"]]
@@ -159,7 +159,7 @@ def test_over_tls_the_same_line_ends_the_session_and_says_nothing(played):
 
 def test_arp_leads_the_room_through_mallory_who_changes_a_word(played):
     folder, entry = played("arp")
-    said, mallory = entry["said"], "02:00:00:00:04:01"
+    said, mallory = entry["said"], "02:00:00:00:00:66"
     brandon, john = entry["heard"]["attack"]
     assert brandon == f"<Brandon> {said}" and john == brandon.replace("noon", "nine"), "he sees what he said"
     assert entry["read"] == [said, john]

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from lab import capture
+from lab.dissect.files.capture_file import read_capture
 from lab.dissect.tcp.flows import find_flow, find_flows
 from lab.dissect.tcp.segments import read_segments
+from lab.harness.attack_lan import MALLORY
 from lab.harness.bare_socket import BareSocket, BareSocketError
+from lab.harness.forging import frames_in_anothers_name
 from lab.harness.lessons import record_lessons
 from lab.harness.manifest import read_manifest
 from lab.harness.scenarios import names, scenarios
@@ -26,6 +29,7 @@ from tests.support import ROOT, as_typed, copy_kit, needs_namespaces
 SHIPPED = ROOT / "captures" / "lessons"
 LESSONS = scenarios()
 TRUTH = read_manifest(SHIPPED / "manifest.json")["recordings"]
+ATTACKS = [entry for entry in TRUTH if "views" in entry]
 RECIPE = re.compile(r"^### Add a scenario$(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -39,8 +43,23 @@ def test_a_shipped_lesson_is_the_one_its_manifest_speaks_of(name):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
     assert entry["about"] == LESSONS[name].about
     assert path.stat().st_size < 250_000
+    if "views" in entry:
+        return  # what Mallory does to connections is read off below
     flow = find_flows(read_segments(path))[-1]
     assert flow.handshake and flow.closing.startswith("closed")
+
+
+@pytest.mark.parametrize("entry", ATTACKS, ids=lambda entry: entry["scenario"])
+def test_a_shipped_attack_is_seen_from_several_places_and_knows_what_was_forged(entry):
+    [card] = MALLORY.nics
+    mac, address = bytes.fromhex(card.mac.replace(":", "")), card.addresses[0].removesuffix("/24")
+    views = [entry, *entry["views"]]
+    assert entry["forger"] == MALLORY.name and len({view["place"] for view in views}) == 3
+    for view in views:
+        path = SHIPPED / view["file"]
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == view["sha256"]
+        assert len(read_capture(path)) == view["frames"] and path.stat().st_size < 250_000
+        assert frames_in_anothers_name(path, mac, address) == view["forged"]
 
 
 def test_every_file_of_scenarios_holds_the_scenario_that_it_is_named_after():

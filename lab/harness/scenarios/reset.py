@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lab.harness.attack_lan import attack_lan, recorded_at, tls_connection, what_was_forged
+from lab.harness.attack_lan import attack_lan, recorded_at, tls_connection, view, what_was_forged
 from lab.harness.bare_socket import WAIT_S
 from lab.harness.forging import ACK, RST, Forger, mac_of, parse_segment, segment
 from lab.harness.lesson_lan import connection
@@ -32,8 +32,8 @@ def reset(path: Path) -> Truth:
     """One RST ends Brandon's connection, over TLS too; guesses do not, nor one that the switch drops; at PC 1."""
     ended = {}
     with attack_lan() as (lan, mallory):
-        guesses = _guess(lan, mallory, path.with_stem(f"{path.stem}-guessed"))
-        mallory.sent.clear()  # too many to list; none of them is in a recording
+        guessed = path.with_stem(f"{path.stem}-guessed")
+        guesses = _guess(lan, mallory, guessed)
         with recorded_at(lan, path, *PLACES):
             lan.mirror("Mallory")
             with connection(lan) as (server, client):
@@ -53,7 +53,9 @@ def reset(path: Path) -> Truth:
                 _end(lan, mallory)
                 server.say(b"still here")
                 ended["guarded switch"] = _is_reset(lambda: client.hear(until=b"still here"))
-    return what_was_forged(mallory, path, *PLACES) | {"ended": ended, "guesses": guesses}
+    forged = what_was_forged(mallory, path, *PLACES)
+    forged["views"].append(view(mallory, guessed, "PC1"))
+    return forged | {"ended": ended, "guesses": guesses}
 
 
 def _end(lan: Lan, mallory: Forger) -> None:

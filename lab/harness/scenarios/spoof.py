@@ -56,7 +56,8 @@ def _on_the_report_wire(mallory: BareSocket, brandon: BareSocket, user: str, tex
     """Say it; return what Brandon receives of it."""
     mallory.say(text.encode())
     heard = brandon.hear(until=SAID.encode())
-    return heard[heard.index(f"<{user}>".encode()) :].decode()
+    start = heard.index(f"<{user}>".encode())  # a user list may stand on either side
+    return heard[start : heard.index(SAID.encode(), start)].decode() + SAID
 
 
 def _on_the_json_wire(mallory: BareSocket, brandon: BareSocket, user: str, text: str) -> str:
