@@ -14,21 +14,20 @@ def main(argv: list[str] | None = None) -> int:
         "site", "Write the course as static pages, to look at or to put on a course server."
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="made if it does not exist; must be empty")
-    folder = parser.parse_args(argv).folder
-
-    from nbclient.exceptions import CellExecutionError
+    folder = parser.parse_args(argv).folder.resolve()
 
     from lab.commands.report import manifest_entry
-    from lab.explorer.course_site import make_site
+    from lab.explorer.course_site import NotebookError, make_site
 
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             return refuse("site", f"{folder} is not an empty folder: name a new one")
-        folder.mkdir(parents=True, exist_ok=True)
         make_site(folder, manifest_entry, lambda line: print(line, file=sys.stderr, flush=True))
+    except NotebookError as error:
+        return refuse("site", error)
+    except FileExistsError as error:
+        return refuse("site", f"{error.filename} is left from a run that was interrupted: remove it")
     except OSError as error:
         return refuse("site", file_fault(error, folder))
-    except CellExecutionError as error:
-        return refuse("site", f"a notebook fails: {error.ename}: {error.evalue}")
     print(folder / "index.html")
     return 0

@@ -23,45 +23,63 @@ LINK = re.compile(r'href="(?!#|https?:)([^"#]+)(#[^"]*)?"')
 LEFT_OUT = (".*", "mine", "demo", "__pycache__", "dist")  # of the copy that the notebooks run in
 SHIPPED = ("", "chat", "lessons", "paced", "today")  # folders of captures/
 LONGEST_CELL_S = 100
+WIDGET = "application/vnd.jupyter.widget-view+json"
 Say = Callable[[str], None]
 FindEntry = Callable[[Path], Entry | None]  # a capture's entry in the manifest beside it
 
 
+class NotebookError(Exception):
+    """A notebook that could not be run to its end."""
+
+
 def make_site(folder: Path, find_entry: FindEntry, say: Say) -> None:
-    """Write the site into a folder. Raises OSError; ``nbclient.exceptions.CellExecutionError`` if a notebook fails."""
-    notebooks, captures = sorted((ROOT / "notebooks").glob("*.ipynb")), sorted(_captures())
+    """Write the site into a new folder, or into an empty one. Raises OSError or NotebookError; then there is no folder."""
+    partial = folder.with_name(folder.name + ".part")
+    partial.mkdir(parents=True)
+    try:
+        _write_pages(partial, find_entry, say)
+        if folder.exists():
+            folder.rmdir()
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_pages(folder: Path, find_entry: FindEntry, say: Say) -> None:
+    captures = sorted(_captures())
     linked: set[Path] = set((ROOT / "lab" / "exercises").glob("sheet_*.py"))
-    titles = {}
+    notebooks = []
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
-        for path in notebooks:
+        for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
             say(f"  running {path.name}")
             body, found = render_notebook(path, Path(copy) / "notebooks")
-            titles[path] = title_of(path)
             linked |= found
-            _write(folder / "notebooks" / f"{path.stem}.html", titles[path], body)
+            notebooks.append((f"notebooks/{path.stem}.html", title_of(path)))
+            _write(folder / notebooks[-1][0], "site.html", title=notebooks[-1][1], body=body)
     for path in captures:
         say(f"  a page for {path.name}")
-        target = folder / capture_page(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(explorer_page([(path, find_entry(path))], tuple(_keys(path)))[0], encoding="utf-8")
+        page, _ = explorer_page([(path, find_entry(path))], tuple(_keys(path)))
+        _write_text(folder / capture_page(path), page)
     for path in linked:
-        text = markupsafe.Markup("<h1>{}</h1><pre>{}</pre>")
-        _write(
-            folder / source_page(path), path.name, text.format(path.name, path.read_text(encoding="utf-8"))
-        )
-    (folder / "index.html").write_text(_index(titles, captures, linked), encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        _write(folder / source_page(path), "source.html", title=path.name, text=text)
+    sheets = [(source_page(path), path.name) for path in sorted(linked) if "exercises" in path.parts]
+    recordings = [(capture_page(path), "/".join(path.parts[-2:])) for path in captures]
+    lists = {"Notebooks": notebooks, "Exercises": sheets, "Recordings": recordings}
+    _write(folder / "index.html", "index.html", outcomes=_outcomes(), lists=lists)
 
 
 def render_notebook(path: Path, run_in: Path) -> tuple[markupsafe.Markup, set[Path]]:
-    """Run a notebook and return it as HTML, with the files of the kit that it links to."""
+    """Run a notebook and return it as HTML, with the files of the kit that it links to. Raises NotebookError."""
     import nbformat
-    from nbclient import NotebookClient
     from nbconvert import HTMLExporter
 
     notebook = nbformat.read(path, as_version=4)
-    resources = {"metadata": {"path": str(run_in)}}
-    NotebookClient(notebook, timeout=LONGEST_CELL_S, kernel_name="python3", resources=resources).execute()
+    _run(notebook, path.name, run_in)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)  # the links beside it remain
     shown: dict[str, Any] = {
         "exclude_input_prompt": True,
         "exclude_output_prompt": True,
@@ -74,11 +92,33 @@ def render_notebook(path: Path, run_in: Path) -> tuple[markupsafe.Markup, set[Pa
         target = (path.parent / match[1]).resolve()
         if target.suffix == ".ipynb":
             return f'href="{target.stem}.html{match[2] or ""}"'
+        if target.suffix == ".pcapng":
+            return f'href="../{capture_page(target)}{match[2] or ""}"'
         linked.add(target)
         return f'href="../{source_page(target)}"'
 
     body = body.replace("<th></th>", "<td></td>")  # of a pandas table: a heading must not be empty
     return markupsafe.Markup(LINK.sub(follow, body)), linked
+
+
+def _run(notebook: Any, name: str, run_in: Path) -> None:
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+    resources = {"metadata": {"path": str(run_in)}}
+    options: dict[str, Any] = {
+        "timeout": LONGEST_CELL_S,
+        "kernel_name": "python3",
+        "store_widget_state": False,
+    }
+    try:
+        NotebookClient(notebook, resources=resources, **options).execute()
+    except CellExecutionError as error:
+        raise NotebookError(f"{name} fails: {error.ename}: {error.evalue}") from error
+    except CellTimeoutError as error:
+        raise NotebookError(f"{name}: a cell takes longer than {LONGEST_CELL_S} s") from error
+    except RuntimeError as error:  # also nbclient's DeadKernelError
+        raise NotebookError(f"{name} cannot be run: {error}") from error
 
 
 def source_page(path: Path) -> str:
@@ -108,31 +148,19 @@ def _keys(capture: Path) -> Iterator[bytes]:
         yield keys.read_bytes()
 
 
-def _write(path: Path, title: str, body: markupsafe.Markup) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    page = render("site.html", title=title, body=body, style=read_style(), home="../index.html")
-    path.write_text(page, encoding="utf-8")
-
-
-def _index(titles: dict[Path, str], captures: list[Path], linked: set[Path]) -> str:
-    """Return the first page: the README's outcomes and hours, then everything by its order."""
+def _outcomes() -> markupsafe.Markup:
+    """Return the README's outcomes and hours as HTML."""
     from nbconvert.filters import markdown2html
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     outcomes = readme.partition("## What you will be able to do")[2].partition('\n"The report"')[0]
-    parts = [
-        markupsafe.Markup(markdown2html("## What you will be able to do" + outcomes)),
-        _list("Notebooks", [(f"notebooks/{path.stem}.html", title) for path, title in titles.items()]),
-        _list(
-            "Exercises",
-            [(source_page(path), path.name) for path in sorted(linked) if "exercises" in path.parts],
-        ),
-        _list("Recordings", [(capture_page(path), "/".join(path.parts[-2:])) for path in captures]),
-    ]
-    body = markupsafe.Markup("\n").join(parts)
-    return render("site.html", title="A packet-capture lab", body=body, style=read_style(), home="")
+    return markupsafe.Markup(markdown2html("## What you will be able to do" + outcomes))
 
 
-def _list(heading: str, links: list[tuple[str, str]]) -> markupsafe.Markup:
-    rows = (markupsafe.Markup('<li><a href="{}">{}</a></li>').format(*link) for link in links)
-    return markupsafe.Markup("<h2>{}</h2><ul>{}</ul>").format(heading, markupsafe.Markup("").join(rows))
+def _write(path: Path, template: str, **values: object) -> None:
+    _write_text(path, render(template, style=read_style(), **values))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
