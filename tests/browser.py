@@ -1,90 +1,47 @@
-"""Headless Chromium, spoken to over its DevTools protocol."""
+"""The system's Chromium, driven by Playwright; ``tests/conftest.py`` makes the fixtures known everywhere."""
 
-import contextlib
-import itertools
-import json
-import re
 import shutil
-import subprocess
-import time
-import urllib.request
 
 import pytest
-import websocket
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
-QUIET = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
-    *(
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-dev-shm-usage",
-    ),
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-dev-shm-usage",
 ]
-BOUND_S = 60
 
 
-class Tab:
-    """One tab of the browser: ``call`` a DevTools method, and every event that came, in ``events``."""
-
-    def __init__(self, socket):
-        self._socket, self._numbers = socket, itertools.count(1)
-        self.events: list[dict] = []
-
-    def call(self, method: str, **parameters) -> dict:
-        number = next(self._numbers)
-        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
-        while (message := json.loads(self._socket.recv())).get("id") != number:
-            self.events.append(message)
-        assert "error" not in message, message
-        return message["result"]
-
-    def wait_for(self, event: str) -> None:
-        while not any(message.get("method") == event for message in self.events):
-            self.events.append(json.loads(self._socket.recv()))
-
-    def wait_until(self, condition: str) -> None:
-        """Wait until a JavaScript condition is true; the socket's timeout is the bound."""
-        look = f"new Promise(done => {{ const look = () => ({condition}) ? done() : setTimeout(look, 20); look() }})"
-        assert "exceptionDetails" not in self.call("Runtime.evaluate", expression=look, awaitPromise=True), (
-            condition
-        )
-
-    def value(self, expression: str):
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"]["value"]
+@pytest.fixture(scope="session")
+def chromium():
+    if BROWSER is None:
+        pytest.skip("no Chromium is installed")
+    sync_playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed"
+    ).sync_playwright
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=OPTIONS)
+        yield browser
+        browser.close()
 
 
-@contextlib.contextmanager
-def browser(profile):
-    command = [
-        BROWSER,
-        *QUIET,
-        f"--user-data-dir={profile}",
-        "--remote-debugging-port=0",
-        "--remote-allow-origins=*",
-    ]
-    process = subprocess.Popen(
-        [*command, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        for line in process.stderr:
-            if found := re.search(r"DevTools listening on ws://([^/]+)/", line):
-                break
-        deadline = time.monotonic() + BOUND_S
-        while True:
-            tabs = json.load(urllib.request.urlopen(f"http://{found[1]}/json", timeout=BOUND_S))
-            tabs = [tab for tab in tabs if tab["type"] == "page"]
-            if tabs:
-                break
-            assert time.monotonic() < deadline
-        socket = websocket.create_connection(tabs[0]["webSocketDebuggerUrl"], timeout=BOUND_S)
-        yield Tab(socket)
-        socket.close()
-    finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=30)
-        finally:
-            process.kill()
+@pytest.fixture
+def tab(chromium):
+    """A new tab that fails the test if a script of the page fails."""
+    with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+        page, errors = context.new_page(), []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text))
+        yield page
+        assert errors == []
+
+
+def axe_findings(tab, within: str = "html") -> list:
+    """Return what axe-core finds on the page, targets of less than 24 pixels included."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"rules": {"target-size": {"enabled": True}}}
+    found = Axe().run(tab, context={"include": [[within]]}, options=options).response["violations"]
+    return [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found]

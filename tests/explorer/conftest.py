@@ -1,44 +1,10 @@
-"""A browser for the tests of this room, and pages of captures in it."""
+"""Pages of captures in a browser."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.explorer.pages import page_about
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-dev-shm-usage",
-]
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    if BROWSER is None:
-        pytest.skip("no Chromium is installed")
-    sync_playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed"
-    ).sync_playwright
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=OPTIONS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def tab(chromium):
-    """A new tab that fails the test if a script of the page fails."""
-    with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
-        page, errors = context.new_page(), []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text))
-        yield page
-        assert errors == []
 
 
 @pytest.fixture

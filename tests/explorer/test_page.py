@@ -6,6 +6,7 @@ import re
 import pytest
 
 from lab.dissect import read_capture
+from tests.browser import axe_findings
 from tests.dissect import packets
 from tests.explorer.pages import page_about
 from tests.support import CAPTURES
@@ -158,14 +159,11 @@ SCHEMES = ["light", "dark"]
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing(open_page, scheme):
-    from axe_playwright_python.sync_playwright import Axe
-
     tab = open_page(PLAIN, TLS, keys=KEYS)
     tab.emulate_media(color_scheme=scheme)
     for view in ("frames", "streams", "twin", "summary"):
         tab.click(f"[data-view={view}]")
-        found = Axe().run(tab).response["violations"]
-        assert [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found] == [], view
+        assert axe_findings(tab) == [], view
 
 
 @pytest.mark.parametrize("width", [320, 390])

@@ -30,15 +30,14 @@ export class Detail {
     this.meaning = make("div.meaning", { role: "status", "aria-live": "polite" });
     const side = make("div.side", this.bytes, this.pieces, this.meaning);
     this.element = make(
-      "section.detail",
-      { "aria-label": "The chosen frame" },
+      "div.detail",
+      { role: "group", "aria-label": "The chosen frame" },
       this.tabs,
       make("div.panes", this.tree, side),
     );
     this.source = { fields: [], bytes: new Uint8Array() };
     this.chosen = this.byte = null;
-    this.open = new Set(); // paths of fields whose children are shown; kept from frame to frame
-    this.closed = new Set();
+    this.turned = new Set(); // paths of layers that are closed and of other fields that are open; kept from frame to frame
     new ResizeObserver(() => this.width !== this.drawnWidth && this.redrawBytes()).observe(this.bytes);
   }
 
@@ -69,7 +68,12 @@ export class Detail {
   // The tree
 
   isOpen(field) {
-    return !this.closed.has(field.path) && (field.depth === 0 || this.open.has(field.path));
+    return this.turned.has(field.path) !== (field.depth === 0);
+  }
+
+  setOpen(field, open) {
+    if (this.isOpen(field) === open) return;
+    if (!this.turned.delete(field.path)) this.turned.add(field.path);
   }
 
   drawTree() {
@@ -99,25 +103,11 @@ export class Detail {
     this.tree.replaceChildren(...items);
   }
 
-  toggle(place, open) {
-    const { path, depth } = this.source.fields[place];
-    if (open) this.closed.delete(path);
-    else this.closed.add(path);
-    if (open && depth) this.open.add(path);
-    if (!open) this.open.delete(path);
-    this.drawTree();
-  }
-
   /** Open every field, or close all but the layers. */
   toggleAll() {
     const groups = this.source.fields.filter(field => !field.isLeaf),
       open = groups.some(field => !this.isOpen(field));
-    for (const { path, depth } of groups) {
-      if (open) this.open.add(path) && this.closed.delete(path);
-      else if (depth) this.open.delete(path);
-    }
-    this.drawTree();
-    this.choose(this.chosen ?? 0);
+    for (const field of groups) this.setOpen(field, open || field.depth === 0);
   }
 
   onTreeClick(event) {
@@ -125,7 +115,7 @@ export class Detail {
     if (!item) return;
     const place = Number(item.dataset.place),
       field = this.source.fields[place];
-    if (!field.isLeaf && (place === this.chosen || !this.isOpen(field))) this.toggle(place, !this.isOpen(field));
+    if (!field.isLeaf && (place === this.chosen || !this.isOpen(field))) this.setOpen(field, !this.isOpen(field));
     this.choose(place);
   }
 
@@ -143,9 +133,9 @@ export class Detail {
     else if (event.key === "End") target = visible.at(-1);
     else if (event.key === "ArrowRight" && !field.isLeaf) {
       if (this.isOpen(field)) target = place + 1;
-      else this.toggle(place, true);
+      else this.setOpen(field, true);
     } else if (event.key === "ArrowLeft") {
-      if (!field.isLeaf && this.isOpen(field)) this.toggle(place, false);
+      if (!field.isLeaf && this.isOpen(field)) this.setOpen(field, false);
       else target = fields.findLastIndex((other, i) => i < place && other.depth < field.depth);
     } else if (event.key === "*") this.toggleAll();
     else return;
@@ -242,8 +232,7 @@ export class Detail {
     for (let i = place, depth = field.depth; i >= 0 && depth > 0; i--) {
       if (fields[i].depth < depth) {
         depth = fields[i].depth;
-        this.open.add(fields[i].path);
-        this.closed.delete(fields[i].path);
+        this.setOpen(fields[i], true);
       }
     }
     this.chosen = place;

@@ -33,7 +33,7 @@ export class Explorer {
     this.detail = new Detail();
     this.help = new Help(this.makeKeys());
     this.views = { frames: this.makeFrames(), streams: this.makeStreams() };
-    if (data.length > 1) this.views.twin = make("section", { "aria-label": "Both recordings" });
+    if (data.length > 1) this.views.twin = make("div", { role: "group", "aria-label": "Both recordings" });
     if (summary) this.views.summary = summary;
     root.classList.add("explorer");
     this.note = make("p.note", { role: "status" }); // what is wrong with the recording
@@ -92,14 +92,14 @@ export class Explorer {
       this.answer,
       make("details.examples", make("summary", "Examples"), examples),
     );
-    return make("section.frames-view", { "aria-label": "Frames" }, filter, this.holder, this.detail.element);
+    return make("div.frames-view", { role: "group", "aria-label": "Frames" }, filter, this.holder, this.detail.element);
   }
 
   makeStreams() {
     this.flow = make("select", { id: "flow", onchange: () => this.drawStream() });
     this.stream = make("div");
     const label = make("label", { for: "flow" }, "Connection ");
-    return make("section", { "aria-label": "Streams" }, label, this.flow, this.stream);
+    return make("div", { role: "group", "aria-label": "Streams" }, label, this.flow, this.stream);
   }
 
   makeTour() {
@@ -107,7 +107,13 @@ export class Explorer {
     this.stepText = make("div", { role: "status" });
     this.back = makeButton("Back (p)", () => this.stepBack());
     this.next = makeButton("Next (n)", () => this.showStep(this.step + 1));
-    this.tour = make("section.tour", { "aria-label": "Tour", hidden: true }, this.stepText, this.back, this.next);
+    this.tour = make(
+      "div.tour",
+      { role: "group", "aria-label": "Tour", hidden: true },
+      this.stepText,
+      this.back,
+      this.next,
+    );
     return this.tour;
   }
 

@@ -102,7 +102,7 @@ export class FrameList {
       "data-frame": number,
     };
     return make(
-      `div.row.${layer}${judgements.length ? ".judged" : ""}`,
+      judgements.length ? "div.row.judged" : "div.row",
       attributes,
       cell("No.", String(number)),
       cell("Time (s)", (capture.cell("time_us", number) / 1e6).toFixed(6)),
