@@ -80,12 +80,10 @@ def render_notebook(path: Path, run_in: Path) -> tuple[markupsafe.Markup, set[Pa
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET, None)  # the links beside it remain
-    shown: dict[str, Any] = {
-        "exclude_input_prompt": True,
-        "exclude_output_prompt": True,
-        "exclude_anchor_links": True,
-    }
-    body, _ = HTMLExporter(template_name="basic", **shown).from_notebook_node(notebook)
+    left_out = ("exclude_input_prompt", "exclude_output_prompt", "exclude_anchor_links")
+    body, _ = HTMLExporter(template_name="basic", **dict.fromkeys(left_out, True)).from_notebook_node(
+        notebook
+    )
     linked: set[Path] = set()
 
     def follow(match: re.Match[str]) -> str:

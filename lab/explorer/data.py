@@ -165,10 +165,8 @@ def ends_of(tree: Field) -> tuple[str, str]:
             continue  # no addresses, or the frame was cut off before them
         found = [known[key] for key in keys]
         if protocol.key in ("tcp", "udp"):
-            ends = [
-                f"[{end}]:{port.value}" if ":" in end else f"{end}:{port.value}"
-                for end, port in zip(ends, found, strict=True)
-            ]
+            hosts = (f"[{end}]" if ":" in end else end for end in ends)
+            ends = [f"{host}:{port.value}" for host, port in zip(hosts, found, strict=True)]
         else:
             ends = [field.text for field in found]
     return ends[0], ends[1]
@@ -209,7 +207,7 @@ def _flow_data(flow: Flow) -> Data:
     A piece is [way, frame, first byte in it, length, bytes missing before it]; a gap at the end has frame 0.
     ``excluded`` says what was left out: [way, frame, length, reason].
     """
-    segments, pieces = flow.segments, []
+    segments, pieces, excluded = flow.segments, [], []
     offsets = segments.payload_offset - segments.capture.offset[segments.number - 1]
     for way, stream in enumerate((flow.from_initiator, flow.from_responder)):
         gaps = {gap.offset: gap.length for gap in stream.gaps}
@@ -220,11 +218,7 @@ def _flow_data(flow: Flow) -> Data:
             start = int(offsets[piece.row]) + piece.start
             pieces.append([delivered, way, piece.frame_number, start, piece.length, missing])
         pieces += [[len(segments), way, 0, 0, 0, missing] for missing in gaps.values()]
-    excluded = [
-        [way, one.frame_number, one.length, one.reason]
-        for way, stream in enumerate((flow.from_initiator, flow.from_responder))
-        for one in stream.excluded
-    ]
+        excluded += [[way, one.frame_number, one.length, one.reason] for one in stream.excluded]
     return {
         "initiator": str(flow.initiator),
         "responder": str(flow.responder),
@@ -277,13 +271,11 @@ def _said(intercept: Intercept, segments: Segments) -> list[Data]:
         times.sort()  # in a file they may run backwards
     found = []
     for message in intercept.said:
-        places = [bisect_right(payloads[to], (message.time_ns, message.frame)) for to in message.recipients]
-        later = [
-            payloads[to][place : place + 1] for to, place in zip(message.recipients, places, strict=True)
-        ]
+        copies: list[int] = []
+        for to in message.recipients:
+            place = bisect_right(payloads[to], (message.time_ns, message.frame))
+            copies += [frame for _, frame in payloads[to][place : place + 1]]
         text = None if message.text is None else printable(message.text)
         line = {"frame": message.frame, "who": printable(message.who or message.endpoint), "text": text}
-        found.append(
-            line | {"length": message.length, "copies": [frame for [(_, frame)] in filter(None, later)]}
-        )
+        found.append(line | {"length": message.length, "copies": copies})
     return found

@@ -30,22 +30,13 @@ def _step(frame: int, title: str, text: str) -> Step:
 def _handshake(flow: Flow) -> list[Step]:
     shake = flow.handshake
     assert shake is not None and shake.ack is not None
+    opening = f"{flow.initiator} sends its initial sequence number."
+    answer = f"{flow.responder} acknowledges that number plus one, and sends its own."
+    end = f"Both sides know both numbers. From here one round trip took {1e3 * (shake.rtt_s or 0):.3f} ms."
     return [
-        _step(
-            shake.syn,
-            "SYN: a connection is asked for",
-            f"{flow.initiator} sends its initial sequence number.",
-        ),
-        _step(
-            shake.syn_ack,
-            "SYN-ACK: the answer",
-            f"{flow.responder} acknowledges that number plus one, and sends its own.",
-        ),
-        _step(
-            shake.ack,
-            "ACK: established",
-            f"Both sides know both numbers. From here one round trip took {1e3 * (shake.rtt_s or 0):.3f} ms.",
-        ),
+        _step(shake.syn, "SYN: a connection is asked for", opening),
+        _step(shake.syn_ack, "SYN-ACK: the answer", answer),
+        _step(shake.ack, "ACK: established", end),
     ]
 
 

@@ -131,3 +131,13 @@ def test_a_file_that_is_read_is_never_written(tmp_path, capsys):
     assert report.main([str(tmp_path / "x.pcapng"), "-o", str(tmp_path / "x.pcapng")]) == 2
     assert "choose another --out" in capsys.readouterr().err
     assert (tmp_path / "x.pcapng").read_bytes() == before
+
+
+def test_keys_that_open_nothing_are_noted(tmp_path, capsys):
+    page = tmp_path / "page.html"
+    options = ["--keys", str(CHAT / "tls12.keys"), "-o", str(page)]
+    assert report.main([str(CHAT / "tls13.pcapng"), *options]) == 0
+    assert "tls13.pcapng: the keys open nothing" in capsys.readouterr().err
+    assert "the keys open nothing" in page.read_text(encoding="utf-8")
+    assert report.main([str(CHAT / "plain.pcapng"), str(CHAT / "tls12.pcapng"), *options]) == 0
+    assert "the keys open nothing" not in capsys.readouterr().err

@@ -5,11 +5,12 @@ import base64
 import pytest
 
 from lab.dissect import dissect_frame, read_capture
+from lab.dissect.text import printable
 from lab.explorer.data import SHAPE
 from lab.exposure.chat_fields import name_parts
 from tests.dissect import packets
 from tests.explorer.pages import SHIPPED, data_of
-from tests.support import CAPTURES, some_of
+from tests.support import CAPTURES, only, some_of
 
 CHAT = CAPTURES / "chat"
 
@@ -52,21 +53,29 @@ def test_the_keys_open_every_record_of_the_conversation():
     assert data_of(CHAT / "tls13.pcapng")["inner"] == {}
 
 
-@pytest.mark.parametrize("name", ["plain", "tls12"])
-def test_the_page_shows_the_leaves_of_dissect_frame(open_page, name):
-    path = CHAT / f"{name}.pcapng"
+def evenly(count: int, most: int) -> list[int]:
+    """Return at most so many of the numbers 1 to count, the first and the last among them."""
+    return sorted({1 + round(place * (count - 1) / (most - 1)) for place in range(most)}) if count else []
+
+
+@pytest.mark.parametrize(
+    "path", only(SHIPPED, CHAT / "plain.pcapng", CHAT / "tls12.pcapng"), ids=lambda path: path.name
+)
+def test_the_page_shows_the_leaves_of_dissect_frame(open_page, path):
     capture, tab = read_capture(path), open_page(path)
-    for number in (1, 4, 30, len(capture)):
+    for number in evenly(len(capture), 8):
         tab.evaluate(f"location.hash = '#frame-{number}'")
         tab.locator(f"#row-{number}[aria-selected=true]").wait_for()
         tab.locator(".tree").press("*")
+        if tab.locator(".tree [aria-expanded=false]").count():
+            tab.locator(".tree").press("*")  # all were open: the first time closed them
         shown = tab.evaluate(
             """[...document.querySelectorAll('.tree li:not([aria-expanded])')].map(item =>
                [item.dataset.bits, ...[...item.children].map(span => span.textContent)])"""
         )
         tree = dissect_frame(bytes(capture.frame(number)), capture.link_type(number), name_parts)
         leaves = [
-            [f"{one.bit_start} {one.bit_length}", one.name, one.text]
+            [f"{one.bit_start} {one.bit_length}", one.name, printable(one.text)]
             for one in tree.walk()
             if not one.children
         ]

@@ -144,6 +144,71 @@ def test_the_tour_walks_by_keyboard_from_the_handshake_to_the_end(open_page):
     assert tab.locator("dialog[open]").is_visible()
 
 
+def test_the_buttons_of_the_tour_keep_the_focus(open_page):
+    tab = open_page(PLAIN)
+    tab.get_by_role("button", name="Tour").click()
+    following = tab.get_by_role("button", name="Next (n)")
+    following.focus()
+    for _ in range(20):
+        tab.keyboard.press("Enter")
+        assert following.evaluate("button => button === document.activeElement")
+    assert "The end" in tab.inner_text(".tour h2") and following.is_disabled()
+
+
+def test_the_choice_of_a_stream_keeps_the_focus(open_page):
+    tab = open_page(PLAIN)
+    tab.click("[data-view=streams]")
+    tab.focus("#flow")
+    tab.keyboard.press("ArrowDown")
+    assert tab.evaluate("document.activeElement.value") == "1"
+    assert tab.locator(".voice.way-0").first.inner_text().split("\n")[-1].endswith("John")
+
+
+def test_keys_of_one_character_can_be_switched_off(open_page):
+    tab = open_page(PLAIN)
+    tab.keyboard.press("?")
+    tab.get_by_label("Keys of one character are on").uncheck()
+    tab.get_by_role("button", name="Close").click()
+    tab.locator("h1").click()
+    for key in "nl?":
+        tab.keyboard.press(key)
+    assert tab.locator(".tour").is_hidden() and tab.locator("dialog[open]").count() == 0
+    tab.get_by_role("button", name="Keys (?)").click()
+    tab.get_by_label("Keys of one character are on").check()
+    tab.get_by_role("button", name="Close").click()
+    tab.locator("h1").click()
+    tab.keyboard.press("n")
+    assert tab.locator(".tour").is_visible()
+
+
+def test_a_long_frame_is_shown_in_pieces(open_page, tmp_path):
+    payload = bytes(range(256)) * 20
+    write_capture(tmp_path / "long.pcap", [payload])
+    tab, byte = open_page(tmp_path / "long.pcap"), len(payload) + 54 - 1
+    cells = tab.locator("[data-byte]")
+    assert cells.count() == 2048 and "Bytes 0 to 2047 of 5174." in tab.inner_text(".pieces")
+    tab.get_by_role("button", name="Later bytes").click()
+    assert cells.first.get_attribute("data-byte") == "2048" and cells.count() == 2048
+    tab.keyboard.press("End")
+    assert tab.inner_text(f"[data-byte='{byte}']") == "ff" and cells.count() == 5174 - 4096
+    tab.keyboard.press("Home")
+    assert cells.first.get_attribute("data-byte") == "0"
+
+
+def test_a_page_without_keys_has_all_that_a_locked_one_has(open_page):
+    shown = {}
+    for keys in (None, KEYS):
+        tab = open_page(TLS, keys=keys)
+        tab.fill("#filter", "tcp.len > 0")
+        frames, found = tab.inner_text(".frames .rows"), tab.inner_text("#filter-answer")
+        tab.locator("[data-frame]").nth(2).click()
+        tab.locator(".tree").press("*")
+        detail = tab.inner_text(".tree"), tab.inner_text(".meaning")
+        tab.click("[data-view=streams]")
+        shown[keys] = frames, found, detail, tab.inner_text(".stream"), tab.locator(".lock").count()
+    assert shown[None] == shown[KEYS]
+
+
 def test_only_the_rows_in_view_exist(open_page, tmp_path):
     path = tmp_path / "many.pcap"
     write_capture(path, [b"x"] * 3000)
