@@ -26,8 +26,8 @@ from lab.chat.widgets import (
     PAD,
     PAPER,
     ChatBox,
-    QueueReader,
     TextBox,
+    Window,
     bind_action,
     enable,
     pack_with_scrollbar,
@@ -43,12 +43,11 @@ SMALLEST = "420p", "285p"  # width and height of the window, without the wire
 KEY_LOG_WARNING = "KEY LOG ON: whoever has {} can read this session"
 
 
-class ChatWindow(QueueReader, ttk.Frame):
+class ChatWindow(Window):
     """Heading, chat box, users, message box, Send and Disconnect; the wire, and Reconnect after a loss."""
 
     def __init__(self, root: tk.Tk, client: ChatClient):
         super().__init__(root, padding=PAD)
-        self.root = root
         self.log = ChatLog(client.name)
         self._sent: list[str] = []  # for the arrow keys
         self._recalled = 0
@@ -67,7 +66,6 @@ class ChatWindow(QueueReader, ttk.Frame):
         self._build_heading()
         self._build_boxes()
         self._build_entry()
-        self.pack(fill="both", expand=True)
         root.update_idletasks()  # so that all know their sizes
         root.minsize(*map(root.winfo_pixels, SMALLEST))
         resize_on_screen(root, root.winfo_reqwidth(), root.winfo_reqheight())

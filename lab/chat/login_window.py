@@ -16,7 +16,7 @@ from lab.chat.client import ChatClient
 from lab.chat.login import ChatError, Login
 from lab.chat.options import LoginOptions
 from lab.chat.tls import TlsError
-from lab.chat.widgets import BAD, PAD, QueueReader, TextBox, bind_action, enable, put, show
+from lab.chat.widgets import BAD, PAD, TextBox, Window, bind_action, enable, put, show
 from lab.chat.wire_log import WireLog
 
 WIRE_NAMES = {"report": "as in the report", "json": "framed"}
@@ -28,7 +28,7 @@ CAPTION = (
 )
 
 
-class LoginWindow(QueueReader, ttk.Frame):
+class LoginWindow(Window):
     """Figure 3.2: name, host and port, Connect. ``options`` is what its boxes hold at first."""
 
     chat_window: ChatWindow | None = None  # once the connection is there
@@ -36,7 +36,7 @@ class LoginWindow(QueueReader, ttk.Frame):
     def __init__(self, root: tk.Tk, options: LoginOptions):
         use_modern_theme(root)
         super().__init__(root, padding="12p")
-        self.root, self.options = root, options
+        self.options = options
         self.inbox = queue.SimpleQueue()
         self.wire = tk.StringVar(root, value=options.wire)
         self.tls = tk.BooleanVar(root, value=options.tls)
@@ -49,7 +49,6 @@ class LoginWindow(QueueReader, ttk.Frame):
         self._more = [widget for row in MORE_ROWS for widget in self.grid_slaves(row)]
         self._show_what_applies()
         self.show_more(bool(options.wire != "report" or options.password or options.ca_file))
-        self.pack(fill="both", expand=True)
         self.name.focus_set()
         self.read_inbox()
 

@@ -2,7 +2,7 @@
 
 Widgets may only be touched by the thread that runs ``mainloop``, and that thread must never wait, or the window
 freezes. So whatever waits happens in other threads: connecting in a thread of its own, receiving in the client's.
-They put items on a queue, from which each window takes a bounded batch now and then, see ``QueueReader``.
+They put items on a queue, from which each window takes a bounded batch now and then, see ``Window``.
 """
 
 import contextlib
@@ -39,11 +39,16 @@ W = TypeVar("W", bound=tk.Widget)
 Box = TypeVar("Box", bound=tk.Text | tk.Listbox)
 
 
-class QueueReader(tk.Misc):
-    """Mix-in for a widget that other threads feed through ``inbox``: ``take`` runs in the window's own thread."""
+class Window(ttk.Frame):
+    """All that a window shows. Other threads feed it through ``inbox``: ``take`` runs in the window's own thread."""
 
     inbox: queue.SimpleQueue[Any]
     _after_id: str | None = None
+
+    def __init__(self, root: tk.Tk, padding: str):
+        super().__init__(root, padding=padding)
+        self.root = root
+        self.pack(fill="both", expand=True)
 
     def read_inbox(self) -> None:
         """Take what is there, and look again and again from now on."""

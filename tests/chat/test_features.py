@@ -316,9 +316,15 @@ class TestHistory:
         with sqlite3.connect(path) as database:
             database.execute("UPDATE said SET time = time - 3 * 86400 WHERE text = 'long ago'")
         database.close()
-        serve(features=[History(path, days=2)])
+        server = serve(features=[History(path, days=2)])
         with sqlite3.connect(path) as database:
             assert database.execute("SELECT text FROM said").fetchall() == [("just now",)]
+            database.execute("UPDATE said SET time = time - 3 * 86400")
+        alice = json_client("Alice", server)
+        say(alice, "also while the server runs")
+        alice.leave()
+        with sqlite3.connect(path) as database:
+            assert database.execute("SELECT text FROM said").fetchall() == [("also while the server runs",)]
         database.close()
 
     def test_what_cannot_be_stored_is_not_said(self, serve, tmp_path):

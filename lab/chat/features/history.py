@@ -22,9 +22,9 @@ SETUP = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS said (number INTEGER PRIMARY KEY, time INTEGER, name TEXT, text TEXT);
+CREATE INDEX IF NOT EXISTS said_when ON said (time);
 """
 DAY_S = 86_400
-CLEAN_EVERY_S = 3_600
 
 
 class History(Feature):
@@ -36,7 +36,6 @@ class History(Feature):
         self.path, self.days = path, days
         self._last: deque[Said] = deque(maxlen=replay)
         self._database: sqlite3.Connection | None = None
-        self._cleaned_s = 0.0
 
     def open(self, room: Room) -> None:
         super().open(room)
@@ -45,7 +44,7 @@ class History(Feature):
             # Opened here, used by the broadcaster alone, closed when that has ended.
             self._database = sqlite3.connect(self.path, check_same_thread=False)
             self._database.executescript(SETUP)
-            self._clean()
+            self.keep([])
             query = "SELECT time, name, text FROM said ORDER BY number DESC LIMIT ?"
             for when, name, text in reversed(self._database.execute(query, (self._last.maxlen,)).fetchall()):
                 self._last.append(Said(name, text, time=when))
@@ -69,22 +68,17 @@ class History(Feature):
                 post.to = [post.sender] if post.sender else []
 
     def keep(self, said: list[Said]) -> None:
+        """Put messages on file, and forget what is too old, in one transaction."""
         now = int(time.time())
         assert self._database
-        with self._database:  # one transaction, however many there are
+        with self._database:
             rows = [(now, one.name, one.text) for one in said]
             self._database.executemany("INSERT INTO said (time, name, text) VALUES (?, ?, ?)", rows)
-            if now - self._cleaned_s > CLEAN_EVERY_S:
-                self._clean()
+            if self.days is not None:
+                self._database.execute("DELETE FROM said WHERE time < ?", (now - self.days * DAY_S,))
 
     def heard(self, said: Said) -> None:
         self._last.append(Said(said.name, said.text, time=int(time.time())))
 
     def greet(self, member: Member) -> list[Said]:
         return list(self._last) if member.wire.welcomes else []
-
-    def _clean(self) -> None:
-        self._cleaned_s = time.time()
-        if self._database and self.days is not None:
-            self._database.execute("DELETE FROM said WHERE time < ?", (self._cleaned_s - self.days * DAY_S,))
-            self._database.commit()
