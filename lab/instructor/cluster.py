@@ -16,7 +16,6 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.exercises.checks.child import RUNNER
 from lab.harness.student_capture import ABOUT, profile, record_student
 from lab.instructor import sandbox
 from lab.instructor.grading import Waiting, failed, work_folder
@@ -43,7 +42,7 @@ class WorkerRefused(Exception):
     """A worker cannot do what it was sent."""
 
 
-def grade(address: str, waiting: Waiting, jobs: int, key: str, sandboxed: bool) -> Iterator[Result]:
+def grade(address: str, sandboxed: bool, waiting: Waiting, jobs: int, key: str) -> Iterator[Result]:
     """Yield the result of each submission as it comes."""
     rules = rules_fingerprint(key)
     tasks = {one.id: (one, key, sandboxed, fingerprint, rules) for one, fingerprint in waiting}
@@ -59,10 +58,11 @@ def grade_one(submission: Submission, key: str, sandboxed: bool, fingerprint: st
     if rules_fingerprint(key) != rules:
         raise WorkerRefused("a worker has another version of the kit")
     with work_folder() as work:
-        if sandboxed and (refused := sandbox.probe(RUNNER, work)):
-            raise WorkerRefused(f"a worker has no sandbox ({refused})")
+        way, refusals = sandbox.choose(work) if sandboxed else (sandbox.LIMITS, {})
+        if way is None:
+            raise WorkerRefused(f"a worker has no sandbox ({refusals})")
         submission.unpack(work / submission.id)
-        return mark(submission.id, work / submission.id, key, sandboxed, fingerprint, submission.remarks)
+        return mark(submission.id, work / submission.id, key, way, fingerprint, submission.remarks)
 
 
 def record(address: str, students: list[str], jobs: int, key: str, out: Path) -> Iterator[tuple[str, Any]]:

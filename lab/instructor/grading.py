@@ -24,10 +24,8 @@ from lab.setup.folder_lock import folder_lock
 
 WORK = "lab-grade-"  # how its temporary folders are named
 Waiting = list[tuple[Submission, str]]  # submissions and their fingerprints
-Grade = Callable[
-    [Waiting, int, str, bool], Iterator[Result]
-]  # called with jobs, the course's key, whether sandboxed
-Job = tuple[str, Path, str, bool, str, list[str]]  # the arguments of mark
+Grade = Callable[[Waiting, int, str], Iterator[Result]]  # called with jobs and the course's key
+Job = tuple[str, Path, str, str, str, list[str]]  # the arguments of mark
 
 
 @contextlib.contextmanager
@@ -49,14 +47,16 @@ def work_folder() -> Iterator[Path]:
         yield work
 
 
-def mark_all(found: list[Submission], options: Namespace, sandboxed: bool, grade: Grade) -> dict[str, Result]:
+def mark_all(found: list[Submission], options: Namespace, grade: Grade) -> dict[str, Result]:
     """Return a Result for each submission, from ``results/`` where nothing has changed since; ``grade`` does the rest."""
     kept = options.out / "results"
     kept.mkdir(exist_ok=True)
     results: dict[str, Result] = {}
     waiting = []
     for submission in found:
-        fingerprint = f"{submission.fingerprint()}-{rules_fingerprint(options.course)}-{sandboxed}"
+        fingerprint = (
+            f"{submission.fingerprint()}-{rules_fingerprint(options.course)}-{not options.no_sandbox}"
+        )
         before = None if options.again else _read_result(kept / f"{submission.id}.json")
         if before and before.fingerprint == fingerprint:
             results[submission.id] = before
@@ -64,7 +64,7 @@ def mark_all(found: list[Submission], options: Namespace, sandboxed: bool, grade
             waiting.append((submission, fingerprint))
     total, unchanged, started_s = len(found), len(results), time.monotonic()
     print_bar(unchanged, total, "unchanged since the last time" if results else "")
-    for result in grade(waiting, max(1, options.jobs), options.course, sandboxed):
+    for result in grade(waiting, max(1, options.jobs), options.course):
         partial = kept / f"{result.id}.part"
         partial.write_text(json.dumps(asdict(result)), encoding="utf-8")
         partial.replace(kept / f"{result.id}.json")
@@ -74,13 +74,11 @@ def mark_all(found: list[Submission], options: Namespace, sandboxed: bool, grade
     return {one.id: results[one.id] for one in found if one.id in results}
 
 
-def grade_here(work: Path, waiting: Waiting, jobs: int, key: str, sandboxed: bool) -> Iterator[Result]:
+def grade_here(work: Path, way: str, waiting: Waiting, jobs: int, key: str) -> Iterator[Result]:
     """Yield the results as they come, from processes on this machine."""
     for submission, _ in waiting:
         submission.unpack(work / submission.id)
-    tasks = [
-        (one.id, work / one.id, key, sandboxed, fingerprint, one.remarks) for one, fingerprint in waiting
-    ]
+    tasks = [(one.id, work / one.id, key, way, fingerprint, one.remarks) for one, fingerprint in waiting]
     for result in in_processes(tasks, jobs):
         shutil.rmtree(work / result.id, ignore_errors=True)
         yield result

@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from lab.exercises.checks.answers import AnswersError, read_answers
-from lab.exercises.checks.child import RUNNER, Died, Failed, NotAttempted, Raised, StudentCode, TimeUp
+from lab.exercises.checks.child import Died, Failed, NotAttempted, Raised, StudentCode, TimeUp
 from lab.exercises.checks.story import Story, Wrong
 from lab.exercises.checks.tasks import CHECKS, STUBS, Student, facts, load_tasks, module_name, sheet_names
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS, Question, profile, questions
 from lab.instructor import answer_key, recordings, sandbox
-from lab.setup.paths import ROOT
 
 HIDDEN = Path(__file__).with_name("hidden")
 VISIBLE_ONLY = 0.5  # share of the points
@@ -61,6 +60,7 @@ class Result:
     marks: list[Mark] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     traces: dict[str, list[str]] = field(default_factory=dict)  # what identifies its recordings: see copies
+    sandbox: str = ""  # which one held: a line for people
     own_recording: bool | None = None  # whether the recording is this student's; None without one
     seconds: float = 0.0
 
@@ -123,16 +123,16 @@ def secret_seed(key: str) -> int:
 
 
 def mark(
-    student: str, folder: Path, key: str, sandboxed: bool, fingerprint: str = "", remarks: Sequence[str] = ()
+    student: str, folder: Path, key: str, way: str, fingerprint: str = "", remarks: Sequence[str] = ()
 ) -> Result:
     """Grade the submission unpacked in ``folder``. Nothing in it makes this raise an exception."""
     started = time.monotonic()
-    result = Result(student, fingerprint, remarks=list(remarks))
+    result = Result(student, fingerprint, remarks=list(remarks), sandbox=sandbox.describe(way))
     (folder / "sheets").mkdir(exist_ok=True)
     for sheet, exercises in all_exercises().items():
         path = folder / "sheets" / f"{module_name(sheet)}.py"
         points = {one.name: one.points for one in exercises}
-        _survive(result, sheet, points, partial(_mark_sheet, sheet, path, key, sandboxed))
+        _survive(result, sheet, points, partial(_mark_sheet, sheet, path, key, way))
     answer_points: dict[str, float] = {one.key: QUESTION_POINTS for one in questions(profile(result.id, key))}
     _survive(result, OWN, answer_points, partial(_mark_answers, result, folder, key))
     result.seconds = round(time.monotonic() - started, 2)
@@ -149,25 +149,18 @@ def _survive(result: Result, sheet: str, points: dict[str, float], marks: Callab
         result.marks += [Mark(sheet, task, WRONG, 0, of, "grader", reason) for task, of in points.items()]
 
 
-def _mark_sheet(sheet: str, path: Path, key: str, sandboxed: bool) -> list[Mark]:
+def _mark_sheet(sheet: str, path: Path, key: str, way: str) -> list[Mark]:
     exercises = all_exercises()[sheet]
     if not path.exists():
         story = f"{path.name} was not handed in"
         return [Mark(sheet, one.name, MISSING, 0, one.points, "file", story) for one in exercises]
-    with _student_code(path, sandboxed) as code:
+    with StudentCode(path, CALL_S, partial(sandbox.command, way=way), sandbox.MEMORY_BYTES) as code:
         marks = [_mark_visible(sheet, one, code) for one in exercises]
         code.close()  # the process of the hidden checks shows nothing more to the student
         for one, mark in zip(exercises, marks, strict=True):
             if mark.state == DONE:
                 _mark_hidden(mark, [one.visible, *one.hidden], code, secret_seed(key))
     return marks
-
-
-def _student_code(path: Path, sandboxed: bool) -> StudentCode:
-    if not sandboxed:
-        return StudentCode(path, CALL_S, sandbox.limits_only, sandbox.MEMORY_BYTES)
-    command = partial(sandbox.command, folder=path.parent, runner=RUNNER, hidden=[ROOT])
-    return StudentCode(path, CALL_S, command, sandbox.MEMORY_BYTES, f"{sandbox.INSIDE_SHEETS}/{path.name}")
 
 
 def _mark_visible(sheet: str, one: Exercise, code: StudentCode) -> Mark:

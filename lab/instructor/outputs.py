@@ -23,7 +23,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 CANVAS_IDS = ("ID", "SIS User ID", "SIS Login ID")
 MOODLE = ("ID number", "Full name", "Email address", "Grade", "Feedback comments")
 GRADES = ["ID number", "Email address", "Grade", "Points", "Points Possible"]
-GRADES += ["Feedback comments", "Remarks", "Same recording as"]
+GRADES += ["Feedback comments", "Remarks", "Same recording as", "Sandbox"]
 
 
 def readable(text: str) -> str:
@@ -64,7 +64,7 @@ def write_grades(
         points = {(mark.sheet, mark.task): mark.points for mark in result.marks}
         ids = [entry.row.get("ID") or "", *(entry.row.get(name) or entry.id for name in CANVAS_IDS[1:])]
         student = [entry.name or entry.id, *ids, entry.row.get("Section") or ""]
-        notes = [feedback, "; ".join(result.remarks), " ".join(sorted(shared[entry.id]))]
+        notes = [feedback, "; ".join(result.remarks), " ".join(sorted(shared[entry.id])), result.sandbox]
         numbers = [points.get(task, 0) for task in tasks]
         rows.append([*student, entry.id, entry.email, grade, round(result.points, 2), most, *notes, *numbers])
         canvas.append([*student, grade])

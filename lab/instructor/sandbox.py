@@ -1,37 +1,38 @@
-"""A process that can only compute: no network, no other files, bounded in time, memory, processes and output.
+"""A process that can only compute: no network, no other files, and limits on everything.
 
-    command(arguments, folder, runner) -> how to start runner.py with the files of ``folder`` and nothing else
+    choose(folder) -> the strongest way that works here, and why a stronger one does not
+    command(arguments, way) -> how to start the runner of ``lab.exercises.checks`` in it
 
-``launcher`` makes these processes, each the parent of the next:
+Each process is the parent of the next, and the kernel kills it when that parent ends (PR_SET_PDEATHSIG):
 
     grader's worker    sends requests; watches time and memory (``lab.exercises.checks.child``)
-      launcher         outside; waits. Killed by the kernel when the worker ends (PR_SET_PDEATHSIG)
-        first          process 1 inside; waits. Killed by the kernel when the launcher ends
+      launcher         outside; waits
+        first          with namespaces only: process 1 inside; waits
           runner       the student's code
 
-and six namespaces, whose rights it drops before the student's code starts:
+What makes each guarantee hold, with namespaces (``new_root``) and with Landlock (``landlock``):
 
-    user       inside it is an ordinary user, so that exec leaves no rights
-    mount      a new root: a tmpfs with Python, its libraries, the runner and the submission, all read-only
-    pid        the code sees only itself; when process 1 ends, the kernel kills all others
-    net        not even a loopback that is up
-    ipc, uts   nothing shared
+                      namespaces                           Landlock
+    files             a new root with Python, the sheets   rules for Python, the sheets
+                      and a tmpfs                          and a scratch folder
+    network           one without interfaces               rules for TCP; the filter refuses sockets
+    other processes   not visible                          the filter refuses signals and the like
+    nothing is left   all end with process 1               one process, which cannot leave its parent
+    writing           4 MB, 4,096 files: the tmpfs's       as much, checked 20 times a second
+    visible           nothing                              by a known path: existence, size, dates (stat)
 
-What makes each guarantee hold:
+and with both:
 
-    nothing is left   Process 1 is the kit's own. It cannot be killed, stopped or traced from inside, so its
-                      tie to the launcher stays. With it goes every process inside, whatever its session.
-    time              The worker waits and writes with deadlines, then kills the tree. RLIMIT_CPU besides.
-    memory            A seccomp filter refuses new processes (threads share one address space) and what lives
-                      outside of RLIMIT_AS: System V and POSIX queues and shared memory, memfd, io_uring. So
-                      the bound is 1 process x MEMORY_BYTES; files (4 MB, 4,096 inodes) and pipes fit in what
-                      is left of 512 MB. The worker also adds up the tree, with a filter or without.
-    keys              A session keyring of its own, and the filter refuses keyctl.
-    output            Bounded by the reader (``lab.exercises.checks.child``).
+    filter   System calls are refused by name (``system_calls``): new processes and programs, sockets,
+             memory outside of the address space, keys, tracing, a file's attributes. No capabilities.
+    time     The worker waits and writes with deadlines, then kills the tree. RLIMIT_CPU besides.
+    memory   One process, whose threads share one address space: MEMORY_BYTES. Files and pipes fit in
+             what is left of 512 MB. The worker also adds up the tree.
+    output   Bounded by the reader (``lab.exercises.checks.child``).
 
-Started by root, the launcher builds the new root as root and then becomes the user "nobody", since root is exempt from
-the limit on processes. If namespaces or the filter are refused (``probe`` says why), there is no sandbox, and the
-grader does not start unless it may go without (``limits_only``): then a submission may read what its user may read.
+Started by root, the code runs as the user "nobody" (namespaces) or as a user ID that is not in use (Landlock). If no way
+works, the grader does not start unless it may go without a sandbox (LIMITS): then a submission may read whatever its user
+may read.
 """
 
 import json
@@ -40,58 +41,91 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from lab.instructor import launcher
-from lab.instructor.launcher import INSIDE_RUNNER, INSIDE_SHEETS
+from lab.instructor import landlock
+from lab.setup.paths import ROOT
 
-LAUNCHER = [sys.executable, "-I", "-S", launcher.__file__]
+LAUNCHER = Path(__file__).with_name("launcher.py")
+RUNNER = ROOT / "lab" / "exercises" / "checks" / "runner.py"
 PYTHON = os.path.realpath(sys.executable)  # not a virtual environment's link
 MEMORY_BYTES = 448 << 20  # address space of the one process
+NAMESPACES, LANDLOCK, LIMITS = "namespaces", "landlock", "limits"
+WAYS = (NAMESPACES, LANDLOCK)  # the strongest first
+PROBE_S = 60
 
 
-def command(arguments: Sequence[str], folder: Path, runner: Path, hidden: Sequence[Path] = ()) -> list[str]:
-    """Return the command that runs ``arguments`` (of runner.py) in a sandbox with ``folder`` at INSIDE_SHEETS.
-
-    ``hidden`` are folders that must not be visible even if they lie below one that Python needs.
-    """
-    plan: dict[str, object] = {"folder": str(folder.resolve()), "runner": str(runner.resolve())}
-    plan |= {"python": _python_folders(), "hidden": [str(path.resolve()) for path in hidden]}
-    plan |= {"parent": os.getpid()}
-    return [*LAUNCHER, json.dumps(plan), PYTHON, "-I", "-S", INSIDE_RUNNER, *arguments[1:]]
-
-
-def limits_only(arguments: Sequence[str]) -> list[str]:
-    """Return the same without namespaces: limits, and nothing hidden."""
-    program = [sys.executable, "-I", "-S", *arguments]
-    return [*LAUNCHER, "{}", *program] if os.name == "posix" else program
+def command(arguments: Sequence[str], way: str) -> list[str]:
+    """Return the command that runs the runner with ``arguments`` (its file, the sheet, bytes of memory)."""
+    runner, sheet, memory = arguments
+    if os.name != "posix":
+        return [sys.executable, "-I", "-S", *arguments]
+    plan = {"way": way, "runner": runner, "sheet": sheet, "memory": memory, "parent": os.getpid()}
+    plan |= {"python": _python_folders(), "hidden": [str(ROOT)]}
+    return [PYTHON, "-I", "-S", str(LAUNCHER), json.dumps(plan)]
 
 
-def probe(runner: Path, folder: Path) -> str | None:
-    """Return why there can be no sandbox here, or None. Tries one, with a file in ``folder``."""
+def choose(folder: Path) -> tuple[str | None, dict[str, str]]:
+    """Return the strongest way that works here, or None, and why each stronger one does not. Tries them in ``folder``."""
+    refusals: dict[str, str] = {}
+    for way in WAYS:
+        if (refused := probe(way, folder)) is None:
+            return way, refusals
+        refusals[way] = refused
+    return None, refusals
+
+
+def report() -> str:
+    """Return which sandbox there is here, or why there is none, in a line."""
+    with tempfile.TemporaryDirectory() as folder:
+        way, refusals = choose(Path(folder))
+    return describe(way) if way else "; ".join(f"{one}: {refused}" for one, refused in refusals.items())
+
+
+def probe(way: str, folder: Path) -> str | None:
+    """Return why a way does not work here, or None. Tries it with a file in ``folder``."""
     if not sys.platform.startswith("linux"):
-        return "namespaces exist on Linux only"
-    place = folder / "probe"
-    place.mkdir()
-    place.chmod(0o755)  # for nobody, which root becomes
-    (place / "probe.py").write_text("def f():\n    return 1\n")
-    words = command([str(runner), f"{INSIDE_SHEETS}/probe.py"], place, runner)
+        return "the sandbox needs Linux"
+    place = folder / "probe" / "sheets"
+    place.mkdir(parents=True)
+    place.chmod(0o755)  # for the user that root becomes
+    sheet = place / "probe.py"
+    sheet.write_text("def f():\n    return 1\n")
     request = b'{"id": 1, "call": "f", "arguments": []}\n'
     try:
-        done = subprocess.run(words, input=request, capture_output=True, timeout=60)
+        words = command([str(RUNNER), str(sheet.resolve()), str(MEMORY_BYTES)], way)
+        done = subprocess.run(words, input=request, capture_output=True, timeout=PROBE_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     finally:
-        shutil.rmtree(place)
+        shutil.rmtree(folder / "probe")
     if b'"result": 1' in done.stdout:
         return None
-    return done.stderr.decode(errors="replace").strip()[-200:] or f"exit code {done.returncode}"
+    reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    return reason[-200:].removeprefix("no sandbox: ") or f"exit code {done.returncode}"
 
 
+def describe(way: str) -> str:
+    """Return what a way is, and what it does not guarantee, in a line."""
+    if way == NAMESPACES:
+        return "in a sandbox of namespaces, with a filter of system calls"
+    if way == LIMITS:
+        return "without a sandbox: limits on time, memory and processes only"
+    version = landlock.abi()
+    less = ["whether a known path exists, its size and dates can be seen", *landlock.missing(version)]
+    return f"in a sandbox of Landlock (ABI {version}), with a filter of system calls; {'; '.join(less)}"
+
+
+@cache
 def _python_folders() -> list[str]:
-    """Return the folders of the interpreter and its standard library, in case they are not system folders."""
-    wanted = {os.path.dirname(os.path.dirname(PYTHON)), sysconfig.get_paths()["stdlib"]}
-    wanted |= {sysconfig.get_config_var("LIBDIR") or ""} | {sys.base_prefix}
-    folders = map(os.path.realpath, wanted - {""})
-    return sorted(path for path in folders if path != "/" and os.path.isdir(path))
+    """Return the folders of the standard library and of the interpreter's own libraries."""
+    names = ("LIBDIR", "DESTSHARED")  # of shared libraries, and of extension modules
+    wanted = {
+        sysconfig.get_paths()["stdlib"],
+        f"{sys.base_prefix}/lib",
+        *map(sysconfig.get_config_var, names),
+    }
+    return sorted({os.path.realpath(path) for path in wanted if path and os.path.isdir(path)} - {"/"})

@@ -1,5 +1,6 @@
 """Hand-ins for the grader, the command that grades them, and a watcher that finds what survives it."""
 
+import functools
 import json
 import os
 import platform
@@ -9,9 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab.exercises.checks.child import RUNNER
 from lab.instructor import sandbox
 from lab.instructor.stubs import SOLUTIONS
+from tests.bench.submissions_of_a_class import with_body
+from tests.instructor.attacks import Attack, numbers
 from tests.support import ROOT
 
 HONEST = ["a-honest", "m-honest", "z-honest"]
@@ -20,7 +22,7 @@ HONEST = ["a-honest", "m-honest", "z-honest"]
 TASK, SHEET = "07_threads.next_batch", "sheet_07_threads.py"
 
 
-ADD_KEY, KEYCTL = (248, 250) if platform.machine() == "x86_64" else (217, 219)
+ADD_KEY, KEYCTL = numbers()["add_key"], numbers()["keyctl"]
 
 
 WATCHER = f"""
@@ -58,12 +60,38 @@ for pid in below(os.getpid()):
 """
 
 
+REFUSING = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
+from lab.instructor import system_calls
+numbers = map(int, sys.argv[1].split(","))
+system_calls.install(system_calls.build_filter(refused={{"": {{str(one): (one, one) for one in numbers}}}}))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+UNSHARE = 272 if platform.machine() == "x86_64" else 97
+
+
+@functools.cache
+def way_here() -> str | None:
+    """The strongest sandbox here, or None."""
+    with tempfile.TemporaryDirectory() as folder:
+        return sandbox.choose(Path(folder))[0]
+
+
 def refused():
     """Why there is no sandbox here, or None."""
+    return None if way_here() else sandbox.report()
 
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        return sandbox.probe(RUNNER, Path(folder))
+
+def refusing(calls: list[int], words: list[str]) -> list[str]:
+    """A command where the kernel refuses these system calls, as in a container: by number."""
+    return [sys.executable, "-c", REFUSING, ",".join(map(str, calls)), *words]
+
+
+def attacking(attack: Attack, world: dict | None = None) -> str:
+    """A sheet whose next_batch attacks."""
+    world = world or {"numbers": numbers()}
+    return with_body(TASK, "return attack(WORLD, call)") + "\n\n" + attack.sheet(world)
 
 
 def solution(name: str = SHEET) -> str:

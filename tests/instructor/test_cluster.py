@@ -151,7 +151,7 @@ def test_a_worker_with_another_kit_or_without_a_sandbox_refuses(tmp_path, monkey
     submission = Submission("s1", tmp_path)
     with pytest.raises(cluster.WorkerRefused, match="another version"):
         cluster.grade_one(submission, "k", True, "", "other rules")
-    monkeypatch.setattr(cluster.sandbox, "probe", lambda *_: "unshare is refused")
+    monkeypatch.setattr(cluster.sandbox, "probe", lambda *_: "it is refused")
     with pytest.raises(cluster.WorkerRefused, match="no sandbox"):
         cluster.grade_one(submission, "k", True, "", cluster.rules_fingerprint("k"))
 

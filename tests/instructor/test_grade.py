@@ -14,25 +14,23 @@ import time
 
 import pytest
 
-from lab.exercises.checks.child import RUNNER
 from lab.exercises.checks.tasks import STUBS, load_tasks
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template, profile
-from lab.instructor import outputs, pages, sandbox, submissions
+from lab.instructor import grading, outputs, pages, sandbox, submissions
 from lab.instructor.copies import Pair
 from lab.instructor.grading import in_processes
 from lab.instructor.marking import Mark, Result, mark, secret_seed
 from lab.instructor.roster import Entry
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench import submissions_of_a_class as bench
+from tests.instructor import hand_ins
 from tests.support import ROOT
 
 
 @pytest.fixture(scope="module")
-def refused(tmp_path_factory):
+def refused():
     """Why there is no sandbox here, or None."""
-    folder = tmp_path_factory.mktemp("probe")
-    folder.chmod(0o755)
-    return sandbox.probe(RUNNER, folder)
+    return hand_ins.refused()
 
 
 @pytest.fixture(scope="module", params=[5, pytest.param(15, marks=pytest.mark.maintainers)])
@@ -66,7 +64,9 @@ def test_hostile_code_costs_its_own_task_alone(tmp_path, refused):
         (tmp_path / "one" / "sheets" / f"sheet_{sheet}.py").write_text(
             bench.with_body(task, body), encoding="utf-8"
         )
-        marks = [one for one in mark("s1", tmp_path / "one", "k", True).marks if one.sheet == sheet]
+        marks = [
+            one for one in mark("s1", tmp_path / "one", "k", hand_ins.way_here()).marks if one.sheet == sheet
+        ]
         by_task = {one.task: one for one in marks}
         assert by_task[function].points == 0 and by_task[function].story, name
         assert word.replace("&lt;", "<").replace("&gt;", ">") in by_task[function].story, (
@@ -194,7 +194,9 @@ def test_hard_wired_answers_get_half(tmp_path, refused):
     assert code != text
     (tmp_path / "sheets" / "sheet_07_threads.py").write_text(code, encoding="utf-8")
     marks = {
-        one.task: one for one in mark("s1", tmp_path, "k", refused is None).marks if one.sheet == "07_threads"
+        one.task: one
+        for one in mark("s1", tmp_path, "k", hand_ins.way_here() or sandbox.LIMITS).marks
+        if one.sheet == "07_threads"
     }
     assert marks["broadcast"].state == "done"
     assert marks["next_batch"].state == "partly" and marks["next_batch"].points == marks["next_batch"].of / 2
@@ -232,25 +234,31 @@ def test_answers_are_held_against_the_own_recording(own, tmp_path):
         "\n".join(lines).replace("who_said = ", "who_said = 'nobody' # "), encoding="utf-8"
     )
     states = {
-        one.task: one.state for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture"
+        one.task: one.state
+        for one in mark("s1", tmp_path, "k", sandbox.LIMITS).marks
+        if one.sheet == "own capture"
     }
     assert states.pop("users") == "not attempted" and states.pop("who_said") == "wrong"
     assert set(states.values()) == {"done"}
-    wrong = next(one for one in mark("s1", tmp_path, "k", False).marks if one.task == "who_said")
+    wrong = next(one for one in mark("s1", tmp_path, "k", sandbox.LIMITS).marks if one.task == "who_said")
     assert right["who_said"][0] not in wrong.story
-    somebody_else = mark("s2", tmp_path, "k", False)
+    somebody_else = mark("s2", tmp_path, "k", sandbox.LIMITS)
     assert sum(one.points for one in somebody_else.marks) == 0
     assert any("not the recording of s2" in remark for remark in somebody_else.remarks)
     (tmp_path / PLAIN).write_bytes(gzip.compress((own / PLAIN).read_bytes()))
-    assert any("gzip" in remark for remark in mark("s1", tmp_path, "k", False).remarks)
+    assert any("gzip" in remark for remark in mark("s1", tmp_path, "k", sandbox.LIMITS).remarks)
     (tmp_path / PLAIN).write_bytes(b"rubbish")
-    assert sum(one.points for one in mark("s1", tmp_path, "k", False).marks) == 0
+    assert sum(one.points for one in mark("s1", tmp_path, "k", sandbox.LIMITS).marks) == 0
     (tmp_path / ANSWERS).write_text("a = [1, 2\n")
     assert all(
-        "line 1" in one.story for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture"
+        "line 1" in one.story
+        for one in mark("s1", tmp_path, "k", sandbox.LIMITS).marks
+        if one.sheet == "own capture"
     )
     (tmp_path / ANSWERS).write_text(answers_template(one), encoding="utf-8")
-    states = {one.state for one in mark("s1", tmp_path, "k", False).marks if one.sheet == "own capture"}
+    states = {
+        one.state for one in mark("s1", tmp_path, "k", sandbox.LIMITS).marks if one.sheet == "own capture"
+    }
     assert states <= {"wrong", "not attempted", "missing"}
 
 
@@ -398,7 +406,7 @@ def test_nothing_is_left_running(graded):
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
-        mine = [line for line in listed.splitlines() if str(graded[0]) in line or "/work/sheet_" in line]
+        mine = [line for line in listed.splitlines() if str(graded[0]) in line or grading.WORK in line]
         if not mine:
             return
         time.sleep(0.1)

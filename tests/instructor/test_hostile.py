@@ -1,12 +1,11 @@
 """Hand-ins that attack the grader, graded among honest ones: their own points are lost, and nothing else.
 
-One class for all: each hostile hand-in is a row of ``BODIES`` or a file. The command runs below ``WATCHER``, a process
+One class for all: each hostile hand-in is an attack of the zoo or a file. The command runs below ``WATCHER``, a process
 that adopts every orphan (``PR_SET_CHILD_SUBREAPER``), so that whatever survives the grader is found among its
 descendants.
 """
 
 import json
-import platform
 import struct
 import subprocess
 import sys
@@ -15,78 +14,43 @@ import zipfile
 import pytest
 
 from lab.harness.student_capture import ANSWERS, PLAIN
+from lab.instructor import sandbox
 from lab.net import namespace
-from tests.bench.submissions_of_a_class import with_body
+from tests.instructor.attacks import attacks
 from tests.instructor.hand_ins import (
-    ADD_KEY,
     HONEST,
-    KEYCTL,
     SHEET,
     TASK,
+    UNSHARE,
+    attacking,
     command,
     expensive_capture,
     hand_in,
     marks,
     refused,
+    refusing,
     roster,
     solution,
     watched,
+    way_here,
 )
 from tests.support import needs_namespaces
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sandbox is Linux only")
 
-SHMGET, MSGGET = (29, 68) if platform.machine() == "x86_64" else (194, 186)
-
-
-# Each a body of next_batch, and what its feedback says.
-BODIES = {
-    "escapes": (
-        "import ctypes, os, time\nctypes.CDLL(None).prctl(1, 0)\n"
-        "try:\n    burners = [os.fork() for _ in range(2)]\n    while 0 in burners: os.setpgid(0, 0)\n"
-        "except OSError: pass\n"
-        "try: os.setsid()\nexcept OSError: pass\n"
-        "time.sleep(10**6)",
-        "took longer",
-    ),
-    "stops-itself": ("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", "took longer"),
-    "reads-keys": (
-        f"import ctypes\nlibc = ctypes.CDLL(None)\n"
-        f"key = libc.syscall({KEYCTL}, 10, -3, b'user', b'secret', 0)\n"
-        f"planted = libc.syscall({ADD_KEY}, b'user', b'planted', b'1', 1, -3)\n"
-        "raise ValueError('a key' if key > 0 else 'no key')",
-        "no key",
-    ),
-    "shares-memory": (
-        "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
-        f"shm = [libc.syscall({SHMGET}, 0, 400 << 20, 0o1600) for _ in range(4)]\n"
-        f"queues = [libc.syscall({MSGGET}, 0, 0o1600) for _ in range(4)]\n"
-        "raise ValueError(f'{max(shm + queues)} is the best')",
-        "-1 is the best",
-    ),
-    "memory-files": (
-        "import os\nkept = []\nwhile len(kept) < 1000:\n"
-        "    kept.append(os.memfd_create('x'))\n    os.write(kept[-1], bytes(1 << 20))",
-        "Operation not permitted",
-    ),
-    "forks-much": (
-        "import os, time\nfor _ in range(8):\n"
-        "    if os.fork() == 0:\n        data = bytearray(b'x' * (400 << 20))\n        time.sleep(100)\n"
-        "time.sleep(100)",
-        "Operation not permitted",
-    ),
-    "fills-inodes": (
-        "n = 0\nwhile n < 100_000:\n    open(f'/tmp/{n}', 'w').close()\n    n += 1",
-        "No space left",
-    ),
-    "long-error": (
-        "import os\n"
-        'data = b\'{"id": 1, "error": {"kind": "\' + b\'E\' * 10**6 + b\'", "text": "\' + b\'word \' * 500_000\n'
-        'data += b\'", "line": 12345678901}}\\n\'\n'
-        "for n in range(3, 10):\n    try: os.write(n, data)\n    except OSError: pass\nos._exit(0)",
-        "",
-    ),
-}
+LANDLOCK = 444  # landlock_create_ruleset
+PAGES = ("grades.csv", "class.html", "feedback/one.html")
+CLASS = [
+    "escape",
+    "stop_itself",
+    "read_key",
+    "share_memory",
+    "memory_files",
+    "fork_much",
+    "fill_inodes",
+    "long_error",
+]
+ATTACKS = {one.student: one for one in attacks() if one.name in CLASS}
 AT_IMPORT = """
 import fcntl, os, time
 for n in range(3, 10):
@@ -122,8 +86,8 @@ def graded(once):
 def grade_the_class(folder) -> None:
     for student in HONEST:
         hand_in(folder / "in", student, {SHEET: solution()})
-    for student, (body, _) in BODIES.items():
-        hand_in(folder / "in", student, {SHEET: with_body(TASK, body)})
+    for student, attack in ATTACKS.items():
+        hand_in(folder / "in", student, {SHEET: attacking(attack)})
     late = solution("sheet_06_bad_weather.py")
     hand_in(folder / "in", "forges-ready", {"sheet_06_bad_weather.py": late + AT_IMPORT})
     hand_in(folder / "in", "lzma-bomb", {"x.zip": bomb(zipfile.ZIP_LZMA)})
@@ -153,11 +117,12 @@ def test_nothing_is_left(graded):
     assert report["left"] == [] and list((folder / "tmp").iterdir()) == []
 
 
-@pytest.mark.parametrize("student", BODIES)
+@pytest.mark.parametrize("student", ATTACKS)
 def test_hostile_code_costs_its_own_task(graded, student):
     found = marks(graded[0], student)
     assert found[TASK]["points"] == 0 and found["07_threads.broadcast"]["state"] == "done"
-    assert BODIES[student][1] in " ".join(found[TASK]["story"].split()), found[TASK]["story"]
+    story = " ".join(found[TASK]["story"].split())
+    assert any(reason in story for reason in ATTACKS[student].reasons(way_here())), story
 
 
 def test_a_write_into_a_full_pipe_has_a_deadline(graded):
@@ -217,19 +182,43 @@ grader.wait()
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def graded_where(folder, calls: list[int], *more: str) -> subprocess.CompletedProcess:
+    """Grade one solution where the kernel refuses these system calls."""
+    if not (folder / "in").exists():
+        hand_in(folder / "in", "one", {SHEET: solution()})
+        roster(folder, ["one"])
+    return subprocess.run(refusing(calls, command(folder, *more)), capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.as_root
+def test_without_namespaces_landlock_stands_in_and_every_page_says_so(tmp_path):
+    if reason := sandbox.probe(sandbox.LANDLOCK, tmp_path):
+        pytest.skip(f"no Landlock here: {reason}")
+    done = graded_where(tmp_path, [UNSHARE])
+    assert done.returncode == 0 and marks(tmp_path, "one")[TASK]["state"] == "done", done.stderr
+    assert "namespaces: unshare: Operation not permitted" in done.stdout
+    for written in (done.stdout, *(path.read_text() for path in map((tmp_path / "out").joinpath, PAGES))):
+        assert "in a sandbox of Landlock (ABI " in written and "whether a known path exists" in written
+
+
 @needs_namespaces
-def test_without_namespaces_nothing_is_graded_unless_asked_for(tmp_path):
+def test_without_any_sandbox_nothing_is_graded_unless_asked_for(tmp_path):
+    done = graded_where(tmp_path, [UNSHARE, LANDLOCK])
+    assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 1, done.stderr
+    assert "Landlock is not offered" in done.stderr and "--no-sandbox" in done.stderr
+    assert not list((tmp_path / "out").glob("**/*.*"))
+    done = graded_where(tmp_path, [UNSHARE, LANDLOCK], "--no-sandbox")
+    assert done.returncode == 0 and marks(tmp_path, "one")[TASK]["state"] == "done"
+
+
+@needs_namespaces
+def test_the_cause_of_a_refusal_is_named_with_its_fix(tmp_path):
+    """Inside, the only user is root, who cannot become another, so the code runs as it."""
     hand_in(tmp_path / "in", "one", {SHEET: solution()})
     roster(tmp_path, ["one"])
     inside = "echo 0 > /proc/sys/user/max_user_namespaces; exec "
-
-    def run(*more):
-        words = namespace.launcher(["sh", "-c", inside + '"$0" "$@"', *command(tmp_path, *more)])
-        return subprocess.run(words, capture_output=True, text=True, timeout=60)
-
-    done = run()
-    assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 1, done.stderr
+    words = refusing([LANDLOCK], command(tmp_path))
+    words = namespace.launcher(["sh", "-c", inside + '"$0" "$@"', *words])
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
     assert "user namespaces are switched off" in done.stderr and "max_user_namespaces=" in done.stderr
-    assert "--no-sandbox" in done.stderr and not list((tmp_path / "out").glob("**/*.*"))
-    done = run("--no-sandbox")
-    assert done.returncode == 0 and marks(tmp_path, "one")[TASK]["state"] == "done"

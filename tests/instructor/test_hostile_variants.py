@@ -1,23 +1,27 @@
-"""More attacks of the kinds in ``test_hostile``, for those who change the sandbox."""
+"""The whole zoo and more files, graded as one class in each sandbox, for those who change the sandbox."""
 
 import io
 import json
 import struct
 import zipfile
+from functools import partial
 
 import pytest
 
 from lab.harness.student_capture import ANSWERS, PLAIN
-from tests.bench.submissions_of_a_class import with_body
+from lab.instructor import sandbox
+from tests.instructor.attacks import a_world, attacks
 from tests.instructor.hand_ins import (
     HONEST,
     SHEET,
     TASK,
+    UNSHARE,
+    attacking,
     command,
     expensive_capture,
     hand_in,
     marks,
-    refused,
+    refusing,
     roster,
     solution,
     watched,
@@ -25,70 +29,7 @@ from tests.instructor.hand_ins import (
 
 pytestmark = [pytest.mark.maintainers]
 
-LIBC = "import ctypes, os, signal, time\nlibc = ctypes.CDLL(None, use_errno=True)\n"
-PIPES = "for n in range(3, 10):\n    try: {}\n    except OSError: pass\n"
-
-# Each a body of next_batch, and what its feedback says.
-BODIES = {
-    "double-fork": (
-        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(10**6)\n    os._exit(0)\n"
-        "time.sleep(10**6)",
-        "Operation not permitted",
-    ),
-    "vfork": (
-        "import subprocess\nsubprocess.Popen(['/usr/bin/sleep', '1000000'], close_fds=False)",
-        "Operation not permitted",
-    ),
-    "threads": (
-        "import threading, time\nkept = []\nwhile len(kept) < 1000:\n"
-        "    kept.append(threading.Thread(target=time.sleep, args=[10**6]))\n    kept[-1].start()",
-        "can't start new thread",
-    ),
-    "another-program": (
-        "import os, sys\nfor n in range(3, 10):\n    try: os.set_inheritable(n, True)\n    except OSError: pass\n"
-        "os.execv(os.path.realpath('/proc/self/exe') if os.path.exists('/proc') else sys.executable,"
-        " ['python3', '-c', 'import time; time.sleep(10**6)'])",
-        "",
-    ),
-    "duplicates-pipes": (
-        "import os, time\nfor n in range(3, 10):\n    try:\n        for m in range(20, 60): os.dup2(n, m)\n"
-        "    except OSError: pass\nos.closerange(0, 20)\ntime.sleep(10**6)",
-        "",
-    ),
-    "fills-answers": (
-        LIBC
-        + "while True:\n    "
-        + PIPES.format("os.write(n, b'x' * (1 << 20))").replace("\n", "\n    ").rstrip(),
-        "larger than",
-    ),
-    "fills-errors": ("import os\nwhile True: os.write(2, b'x' * (1 << 20))", "printed more"),
-    "stops-all": (
-        LIBC + "os.kill(0, signal.SIGSTOP)\nos.kill(-1, signal.SIGSTOP)\ntime.sleep(10**6)",
-        "took longer",
-    ),
-    "traces-the-first": (
-        LIBC
-        + "if libc.ptrace(16, 1, 0, 0) == 0: return None\nraise OSError(ctypes.get_errno(), 'not traced')",
-        "not traced",
-    ),
-    "kills-the-first": (
-        LIBC + "for n in range(1, 65): libc.kill(1, n)\nraise ValueError('it lives')",
-        "it lives",
-    ),
-    "limits-the-first": (
-        "import resource, time\nresource.prlimit(1, resource.RLIMIT_CPU, (0, 0))\ntime.sleep(10**6)",
-        "",
-    ),
-    "new-namespace": (
-        LIBC + "raise ValueError(f'{libc.unshare(0x10000000)} is the result')",
-        "-1 is the result",
-    ),
-    "shared-pages": (
-        "import mmap\nkept = [mmap.mmap(-1, 100 << 20) for _ in range(8)]",
-        "Cannot allocate memory",
-    ),
-    "links": ("import os\nfor n in range(100_000): os.symlink('x' * 4000, f'/tmp/{n}')", "No space left"),
-}
+ATTACKS = {one.student: one for one in attacks()}
 
 
 def zipped(files: dict) -> bytes:
@@ -121,28 +62,32 @@ FILES = {  # made only where they are handed in: that takes seconds
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def graded(once):
-    """(folder, what the watcher reports) of the class."""
-    if reason := refused():
-        pytest.skip(f"no sandbox here: {reason}")
-    folder = once("hostile-variants", grade_the_class)
-    return folder, json.loads((folder / "report.json").read_text())
+@pytest.fixture(scope="module", params=sandbox.WAYS)
+def graded(request, once, tmp_path_factory):
+    """(folder, what the watcher reports, the sandbox) of the class."""
+    way = request.param
+    if reason := sandbox.probe(way, tmp_path_factory.mktemp("probe")):
+        pytest.skip(f"no sandbox of {way} here: {reason}")
+    folder = once(f"hostile-variants-{way}", partial(grade_the_class, way))
+    return folder, json.loads((folder / "report.json").read_text()), way
 
 
-def grade_the_class(folder) -> None:
+def grade_the_class(way: str, folder) -> None:
     for student in HONEST:
         hand_in(folder / "in", student, {SHEET: solution()})
-    for student, (body, _) in BODIES.items():
-        hand_in(folder / "in", student, {SHEET: with_body(TASK, body)})
     for student, make in FILES.items():
         hand_in(folder / "in", student, {ANSWERS: "server_port = 1\n", **make()})
-    roster(folder, [path.name for path in (folder / "in").iterdir()])
-    (folder / "report.json").write_text(json.dumps(watched(folder, command(folder))))
+    words = command(folder) if way == sandbox.NAMESPACES else refusing([UNSHARE], command(folder))
+    with a_world() as world:
+        for student, attack in ATTACKS.items():
+            hand_in(folder / "in", student, {SHEET: attacking(attack, world.targets())})
+        roster(folder, [path.name for path in (folder / "in").iterdir()])
+        report = watched(folder, words) | {"unharmed": world.state() == world.before}
+    (folder / "report.json").write_text(json.dumps(report))
 
 
 def test_honest_marks_are_unchanged_and_nothing_is_left(graded):
-    folder, report = graded
+    folder, report, _ = graded
     assert report["code"] == 0 and report["stderr"] == "", report["stderr"]
     for student in HONEST:
         found = {
@@ -150,14 +95,15 @@ def test_honest_marks_are_unchanged_and_nothing_is_left(graded):
         }
         assert set(found.values()) == {"done"}, student
     assert report["left"] == [] and list((folder / "tmp").iterdir()) == []
-    assert report["peak_mb"] < 512
+    assert report["peak_mb"] < 512 and report["unharmed"]
 
 
-@pytest.mark.parametrize("student", BODIES)
+@pytest.mark.parametrize("student", ATTACKS)
 def test_hostile_code_costs_its_own_task(graded, student):
     found = marks(graded[0], student)
     assert found[TASK]["points"] == 0 and found["07_threads.broadcast"]["state"] == "done"
-    assert BODIES[student][1] in " ".join(found[TASK]["story"].split()), found[TASK]["story"]
+    story = " ".join(found[TASK]["story"].split())
+    assert any(reason in story for reason in ATTACKS[student].reasons(graded[2])), story
 
 
 @pytest.mark.parametrize("student", FILES)

@@ -80,11 +80,9 @@ class StudentCode:
         time_s: float = TIME_S,
         command: Callable[[Sequence[str]], list[str]] = plain_command,
         memory_bytes: int = MEMORY_BYTES,
-        inside_path: str | None = None,
     ):
-        """Prepare; ``inside_path`` is the file's path as the process sees it, if ``command`` changes that."""
         self.path, self.time_s = Path(path), time_s
-        self._arguments = [str(RUNNER), inside_path or str(self.path.resolve()), str(memory_bytes)]
+        self._arguments = [str(RUNNER), str(self.path.resolve()), str(memory_bytes)]
         self._most_memory = memory_bytes + SLACK_BYTES
         self._command = command
         self.process: subprocess.Popen[bytes] | None = None
@@ -229,7 +227,7 @@ def _read_answers(stream: IO[bytes], report: Callable[[bytes | str], None]) -> N
         if len(line) >= LONGEST_ANSWER:
             return report(f"the result is larger than {LONGEST_ANSWER >> 20} MB")
         report(line)
-    report("the process ended in the middle of the call (a crash, or os._exit)")
+    report("the process ended in the middle of the call (a crash, os._exit, or too many threads or files)")
 
 
 def _read_prints(stream: IO[bytes], report: Callable[[bytes | str], None]) -> None:

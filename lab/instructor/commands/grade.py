@@ -54,19 +54,24 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> int:
-    from lab.exercises.checks.child import RUNNER
     from lab.instructor import cluster, copies, grading, outputs, pages, sandbox, submissions
 
-    sandboxed = not options.no_sandbox
-    if sandboxed and not options.on and (refused := sandbox.probe(RUNNER, work)):
-        print(f"grade: {_diagnosis(refused)}, or --no-sandbox if you trust all hand-ins", file=sys.stderr)
-        return 2
+    if options.on:
+        grade = partial(cluster.grade, options.on, not options.no_sandbox)
+    else:
+        way, refusals = (sandbox.LIMITS, {}) if options.no_sandbox else sandbox.choose(work)
+        if way is None:
+            fix = "or --no-sandbox if you trust all hand-ins"
+            print(f"grade: {_diagnosis(refusals)}, {fix}", file=sys.stderr)
+            return 2
+        instead = "".join(f" ({other}: {refused})" for other, refused in refusals.items())
+        print(f"each submission is graded {sandbox.describe(way)}{instead}")
+        grade = partial(grading.grade_here, work, way)
     options.out.mkdir(parents=True, exist_ok=True)
     found, notes = submissions.find(options.submissions, roster)
-    if not sandboxed:
-        notes.append("graded without a sandbox: limits on time, memory and processes only")
-    grade = partial(cluster.grade, options.on) if options.on else partial(grading.grade_here, work)
-    results = grading.mark_all(found, options, sandboxed, grade)
+    if options.no_sandbox:
+        notes.append(f"graded {sandbox.describe(sandbox.LIMITS)}")
+    results = grading.mark_all(found, options, grade)
     theirs = [result.own_recording for result in results.values() if result.own_recording is not None]
     if theirs and not any(theirs) and not options.any_course:
         fix = "use --course KEY with the key it was recorded with, or --any-course to write the grades anyway"
@@ -90,11 +95,13 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
     return 0
 
 
-def _diagnosis(refused: str) -> str:
+def _diagnosis(refusals: dict[str, str]) -> str:
     """Return why there is no sandbox here, and the fix, in a line."""
+    from lab.instructor import sandbox
     from lab.net import namespace
 
-    cause, fix = refused, "grade on Linux, in a virtual machine"
+    cause, fix = refusals[sandbox.NAMESPACES], "grade on Linux, in a virtual machine"
     if sys.platform.startswith("linux"):
-        cause, fix = namespace.cause_of(refused, otherwise=fix)
+        cause, fix = namespace.cause_of(cause, otherwise=fix)
+        cause += f", and Landlock cannot stand in ({refusals[sandbox.LANDLOCK]})"
     return f"no sandbox here: {cause}. The fix: {fix}"

@@ -1,0 +1,6 @@
+"""Read another process's memory."""
+# contained: Operation not permitted
+
+
+def attack(world, call):
+    call("process_vm_readv", world["victim"], bytes(16), 1, bytes(16), 1, 0)

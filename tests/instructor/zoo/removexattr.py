@@ -1,0 +1,8 @@
+"""Remove what is stored beside a file's content."""
+# contained: Operation not permitted
+
+import os
+
+
+def attack(world, call):
+    os.removexattr(world["secret"], "user.kept")
