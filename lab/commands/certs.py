@@ -9,9 +9,8 @@ from lab.commands import command_line, refuse
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = command_line(
-        "certs", "Make ca.pem, server.pem and server.key in DIR. Trust them for nothing but the lab."
-    )
+    about = "Make ca.pem, server.pem and server.key in DIR. Trust them for nothing but the lab."
+    parser = command_line("certs", about)
     add = parser.add_argument
     name = "a name or address of the server, may be given several times (default: localhost, 127.0.0.1, ::1)"
     add("folder", metavar="DIR", type=Path, help="made if it does not exist")

@@ -77,9 +77,7 @@ def _check_sheet(tasks: "list[Task]", folder: Path, time_s: float, stories: list
         for task in tasks:
             code.allow(CALLS_WORTH * time_s)
             states[task.id], story = _attempt(task, student)
-            if (
-                story and story not in stories
-            ):  # a sheet that cannot be loaded has one story for all its tasks
+            if story and story not in stories:  # one story for all tasks where the sheet cannot be loaded
                 stories.append(story)
             known = facts.get(task.name)
             about = f"{known.minutes:>3} min  {known.source}" if known else ""

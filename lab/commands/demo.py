@@ -36,9 +36,8 @@ What next:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = command_line(
-        "demo", "Record a chat in plaintext and over TLS, and show what an eavesdropper reads."
-    )
+    about = "Record a chat in plaintext and over TLS, and show what an eavesdropper reads."
+    parser = command_line("demo", about)
     add, out = parser.add_argument, ROOT / "captures" / "demo"
     add("--out", type=Path, default=out, metavar="DIR", help="folder to write (captures/demo)")
     add("--seed", type=int, default=0, help="which conversation (default: %(default)s)")

@@ -50,13 +50,8 @@ def main(argv: list[str] | None = None) -> int:
     add("--shell", metavar="HOST", help="a shell on a host: PC1, PC2, laptop or server")
     add("--seed", type=int, default=0, help="which script --headless plays (default: %(default)s)")
     add("--at", nargs="+", default=["server"], metavar="PLACE", help=where)
-    add(
-        "--order",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help="such as 'drop the third data segment from PC1'",
-    )
+    order = "such as 'drop the third data segment from PC1'"
+    add("--order", action="append", default=[], metavar="TEXT", help=order)
     add("--out", type=Path, default=out, metavar="DIR", help="folder for the capture (captures/mine/room)")
     options = parser.parse_args(argv)
     try:

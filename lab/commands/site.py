@@ -10,9 +10,8 @@ from lab.commands import command_line, file_fault, refuse
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = command_line(
-        "site", "Write the course as static pages, to look at or to put on a course server."
-    )
+    about = "Write the course as static pages, to look at or to put on a course server."
+    parser = command_line("site", about)
     parser.add_argument("folder", metavar="DIR", type=Path, help="made if it does not exist; must be empty")
     folder = parser.parse_args(argv).folder.resolve()
 

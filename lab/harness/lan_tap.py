@@ -64,10 +64,9 @@ class Recording:
         self._agent = HostAgent(popen, target, "the recording", [RecordingError], pass_fds=networks)
         files = {str(path.resolve()): interfaces for path, interfaces in self._plan.items()}
         snap_length = LONG_SNAP_LENGTH if self.lan.offloads else SNAP_LENGTH
+        about = {"files": files, "comment": self._comment, "snap_length": snap_length}
         try:
-            self._agent.call(
-                "start", START_LIMIT_S, files=files, comment=self._comment, snap_length=snap_length
-            )
+            self._agent.call("start", START_LIMIT_S, **about)
         except BaseException:
             self._agent.close()
             raise

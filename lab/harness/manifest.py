@@ -25,9 +25,8 @@ def make_way(out: Path, names: Iterable[str], say: Callable[[str], None]) -> Non
     Raises RecordingError for a folder that a student was given: it is handed in, and nobody can record it again.
     """
     if any((out / name).exists() for name in HAND_OUT):
-        raise RecordingError(
-            f"{out} holds recordings that were handed out, which are never replaced; take another --out"
-        )
+        reason = "holds recordings that were handed out, which are never replaced"
+        raise RecordingError(f"{out} {reason}; take another --out")
     if replaced := [name for name in (*names, MANIFEST) if (out / name).exists()]:
         say(f"replacing {', '.join(replaced)} in {out}")
     (out / MANIFEST).unlink(missing_ok=True)

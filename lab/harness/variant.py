@@ -47,13 +47,8 @@ class Variant:
         base += f"-{self.groups.lower().replace(':', '-')}" if self.groups else ""
         base += "-retry" if self.retry else ""
         base += f"-records{self.pad_records}" if self.pad_records else ""
-        return ("json-" if self.wire == "json" else "") + base + self._padded
-
-    @property
-    def _padded(self) -> str:
-        if not self.pad_to:
-            return ""
-        return "-padded" if self.pad_to == USUAL_PAD else f"-padded{self.pad_to}"
+        padded = {0: "", USUAL_PAD: "-padded"}.get(self.pad_to, f"-padded{self.pad_to}")
+        return ("json-" if self.wire == "json" else "") + base + padded
 
     @property
     def label(self) -> str:

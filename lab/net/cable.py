@@ -26,6 +26,10 @@ LOG_LENGTH = 10_000  # actions remembered for one direction; the oldest are forg
 
 # Rates
 
+MOST = {"delay_s": MAX_SECONDS, "jitter_s": MAX_SECONDS} | dict.fromkeys(
+    ("loss", "duplicate", "reorder", "corrupt"), 1
+)
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -51,12 +55,9 @@ class Condition:
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int if field.type is int else (int, float)):
                 raise ConditionError(f"{field.name} must be a number, not {value!r}")
-        for name in ("loss", "duplicate", "reorder", "corrupt"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConditionError(f"{name} must be from 0 to 1, not {getattr(self, name)}")
-        for name in ("delay_s", "jitter_s"):
-            if not 0 <= getattr(self, name) <= MAX_SECONDS:
-                raise ConditionError(f"{name} must be from 0 to {MAX_SECONDS:g} s, not {getattr(self, name)}")
+        for name, most in MOST.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise ConditionError(f"{name} must be from 0 to {most:g}, not {getattr(self, name)}")
         if not 0 <= self.rate_bits_per_s < float("inf"):
             raise ConditionError(f"rate_bits_per_s must be 0 (no limit) or more, not {self.rate_bits_per_s}")
         if self.queue_frames < 1:

@@ -49,9 +49,7 @@ def _definitions(cell: str) -> str:
         return ""
 
     def is_definition(node: ast.stmt) -> bool:
-        kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-        return (
-            isinstance(node, kinds) or isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        )
+        is_constant = isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        return is_constant or isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom))
 
     return "\n".join(map(ast.unparse, filter(is_definition, body)))

@@ -56,9 +56,8 @@ FILE_NAME = "report-frame-1193.pcapng"
 def write_frame_1193(folder: Path | str) -> Path:
     """Write the frame as a capture into ``folder``."""
     path = Path(folder) / FILE_NAME
-    comment = (
-        "Frame 1193 of a student's report of May 2023, byte for byte; its date is not known, so it says 1970."
-    )
+    comment = "Frame 1193 of a student's report of May 2023, byte for byte"
+    comment += "; its date is not known, so it says 1970."
     with CaptureWriter(path, comment=comment, application="packet-capture lab kit") as writer:
         writer.add_interface("PC 1", description="PC 1 of the report, 10.27.27.206")
         writer.write(FRAME_1193, TIME_NS, comment="frame 1193 of the report: <Brandon> hello")

@@ -9,9 +9,8 @@ from lab.setup.paths import ROOT
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lab stubs", description="Generate the students' sheets.")
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit with 1 if one is out of date"
-    )
+    check = "write nothing; exit with 1 if one is out of date"
+    parser.add_argument("--check", action="store_true", help=check)
     options = parser.parse_args(argv)
     try:
         if options.check:
