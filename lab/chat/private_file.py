@@ -11,10 +11,7 @@ def make_private(path: Path | str) -> None:
 
     SQLite gives its journals the mode of the database. On Windows a file has the permissions of its folder.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        if os.name == "posix" and stat.S_ISREG(os.fstat(descriptor).st_mode):  # never /dev/null
+    with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        if os.name == "posix" and stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # never /dev/null
             with contextlib.suppress(PermissionError):  # somebody else's file, which we may write
-                os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+                os.fchmod(file.fileno(), 0o600)
