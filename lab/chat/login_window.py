@@ -1,7 +1,6 @@
 """The report's "Enter Username" window (Figure 3.2), which the chat's window follows.
 
-Connecting waits, so it happens in a thread of its own (``lab.chat.widgets``). Tab goes from box to box, Return
-connects.
+Keys: Tab goes from box to box, Return connects.
 """
 
 import contextlib
