@@ -39,7 +39,8 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO |
     secured = connection.tls_version or "plaintext: everyone can read it"
     me = client.name  # as of the event that is printed: the client itself may be ahead
     print_line(f"Connected as {me} from {host} port {port} ({secured})", output)
-    threading.Thread(target=_send_lines, args=[client, lines, output], daemon=True).start()
+    leaving = threading.Lock()  # for one thread at a time
+    threading.Thread(target=_send_lines, args=[client, lines, output, leaving], daemon=True).start()
     try:
         while not isinstance(event := client.events.get(), Lost):
             if isinstance(event, Renamed) and event.name == me:
@@ -54,10 +55,11 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO |
         print_line("", output)
         return 0
     finally:
-        client.leave()
+        with leaving:
+            client.leave()
 
 
-def _send_lines(client: ChatClient, lines: Iterable[str], output: TextIO) -> None:
+def _send_lines(client: ChatClient, lines: Iterable[str], output: TextIO, leaving: threading.Lock) -> None:
     try:
         client.announce()
         client.answered.wait(ANSWER_S)
@@ -73,4 +75,5 @@ def _send_lines(client: ChatClient, lines: Iterable[str], output: TextIO) -> Non
                 client.answered.wait(ANSWER_S)
     except ConnectionLost:
         return  # the main thread reports it
-    client.leave()
+    with leaving:
+        client.leave()

@@ -235,7 +235,7 @@ class TestCommands:
         "typed", ["/", "/dance", "/msg", "/msg John", '/msg "John', "/nick", "/who is here", "/quit now"]
     )
     def test_what_is_no_command_is_never_said(self, typed):
-        with pytest.raises(typed_commands.CommandError) as error:
+        with pytest.raises(typed_commands.NotARequest) as error:
             typed_commands.parse(typed)
         assert "\n" not in str(error.value)
 

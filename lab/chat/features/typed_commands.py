@@ -60,8 +60,6 @@ def enter(client: ChatClient, text: str) -> list[str]:
     except NotARequest as answer:
         return list(answer.args)
     match request:
-        case Leave():
-            client.leave()
         case SayTo() if "private" not in client.offers:
             return ["this server does not offer private messages, so nothing was sent"]
         case SayTo(to, text):
