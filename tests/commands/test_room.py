@@ -22,7 +22,7 @@ from lab.harness.script import make_script
 from lab.setup.folder_lock import folder_lock
 from tests.chat import screen
 from tests.chat.screen import press, settled_picture, until_running, windows_called, xdotool
-from tests.support import ROOT, needs_namespaces, shared_folder
+from tests.support import ROOT, needs_namespaces, processes_marked, shared_folder
 
 pytestmark = needs_namespaces
 ROOM = [sys.executable, str(ROOT / "lab"), "room"]
@@ -204,18 +204,6 @@ def test_a_screen_that_no_host_can_reach_is_refused(tmp_path, display, says, cap
     monkeypatch.setenv("DISPLAY", display)
     assert room.main(["--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith(says)
-
-
-def processes_marked(mark: str) -> list[str]:
-    """The command lines of all processes whose environment holds this: a room's helpers have sessions of their own."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
-                found.append((process / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue  # it has just ended, or it is another user's
-    return found
 
 
 def test_ctrl_c_leaves_a_capture_that_can_be_read_and_nothing_else(tmp_path):

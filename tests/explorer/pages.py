@@ -10,6 +10,14 @@ from tests.support import CAPTURES
 OF_THE_READER = {"mine", "demo"}  # folders of captures/ whose files come and go
 SHIPPED = sorted(path for path in CAPTURES.rglob("*.pcapng") if not OF_THE_READER & set(path.parts))
 
+HOSTILE = (
+    b"</script><script>window.caught = 1</script>",
+    b"<img src=x onerror=window.caught=1>",
+    b"\x1b[31mred\x00\x07 \xe2\x80\xaeright to left",
+    b"<!--<script>",
+    b"A" * 60_000,
+)
+
 
 @functools.cache
 def page_about(captures: tuple[Path, ...], keys: Path | None) -> str:

@@ -8,7 +8,7 @@ import pytest
 from lab.dissect import read_capture
 from tests.browser import axe_findings
 from tests.dissect import packets
-from tests.explorer.pages import page_about
+from tests.explorer.pages import HOSTILE, page_about
 from tests.support import CAPTURES
 
 CHAT = CAPTURES / "chat"
@@ -249,15 +249,6 @@ def test_without_a_script_the_summary_is_there(chromium, tmp_path):
         assert tab.locator("#summary").is_visible() and not tab.locator("#explorer").is_visible()
         assert "The handshake" in tab.inner_text("#summary")
         assert all(image.get_attribute("alt") for image in tab.locator("img").all())
-
-
-HOSTILE = (
-    b"</script><script>window.caught = 1</script>",
-    b"<img src=x onerror=window.caught=1>",
-    b"\x1b[31mred\x00\x07 \xe2\x80\xaeright to left",
-    b"<!--<script>",
-    b"A" * 60_000,
-)
 
 
 def test_what_a_capture_holds_stays_text(open_page, tab, tmp_path):
