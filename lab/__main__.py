@@ -32,6 +32,7 @@ EVERYONE = {
     "certs": "make a throw-away authority and a server certificate for TLS",
     "capture": "record chat sessions, with a manifest of what was said",
     "room": "the report's room on a LAN of its own, recorded: windows, a script, a shell",
+    "live": "the lecture: type into three chat windows, and see what is on the cable at that moment",
     "dissect": "what a capture says: flows, handshakes, streams, one frame bit by bit",
     "report": "one self-contained page about a capture, or a plaintext and TLS pair",
     "site": "write the course as a web site, without answers",

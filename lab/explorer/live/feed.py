@@ -1,0 +1,193 @@
+"""A recording, read while it is being written.
+
+Frames are dissected as they arrive, in batches. What a frame means depends on earlier ones: its relative numbers on the
+SYNs of its connection, and whether it is a retransmission on the frames shortly before it. These are kept, so a batch
+costs the same after an hour. The fields of a frame are read from the file when they are asked for.
+"""
+
+import base64
+import re
+from collections import defaultdict, deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lab.dissect import dissect_frame, find_flows, read_segments
+from lab.dissect.files.capture_file import parse_capture
+from lab.dissect.files.pcapng_packets import PACKET
+from lab.dissect.tcp.segments import ACK, SYN, Segments
+from lab.dissect.text import printable
+from lab.explorer.data import Book, Data, ends_of, info_of, protocol_of
+from lab.exposure import Intercept, eavesdrop
+from lab.exposure.chat_fields import name_parts
+
+READ_BYTES = 1 << 16  # of the file at a time: some 500 frames, half a second's work
+SYNS_KEPT, FRAMES_KEPT = 64, 200
+MOST_FRAMES = 20_000  # whose fields can be asked for
+LINES_SHOWN = 60
+SECRET = re.compile(
+    r"\b(password|code|pin|key|secret)\b", re.IGNORECASE
+)  # words to search other people's lines for
+
+
+class Row(NamedTuple):
+    """A frame in the list. ``lanes`` are those of its sender and its receiver in the ladder."""
+
+    number: int
+    time_us: float
+    sender: str
+    receiver: str
+    protocol: str
+    length: int  # bytes
+    info: str
+    lanes: tuple[str, str]
+    judgements: list[str]
+    payload: int  # bytes
+
+
+class Feed:
+    """Follows the capture file at ``path``, which must exist. ``lane_of`` returns the lane of an address."""
+
+    def __init__(self, path: Path, lane_of: Callable[[str], str]):
+        self.count = 0  # frames read
+        self._path, self._lane_of = path, lane_of
+        self._header = b""  # the blocks before the first frame
+        self._at = 0  # how far the file has been read, up to the end of a block
+        self._syns: list[bytes] = []
+        self._recent: list[bytes] = []
+        self._places: deque[tuple[int, int]] = deque(
+            maxlen=MOST_FRAMES
+        )  # offset and length of a frame's block
+        self._start_ns: int | None = None
+        self._chapter = (
+            0,
+            0,
+        )  # frames before the connections in force, and where the first frame of these begins
+        self._awaits_chapter = True
+
+    def begin_chapter(self) -> None:
+        """From the next SYN on, ``known`` is about new connections."""
+        self._awaits_chapter = True
+
+    def read(self) -> list[Row]:
+        """Return the frames that were written since the last call, or the first ``READ_BYTES`` of them."""
+        data, new, place = self._bytes(self._at, READ_BYTES), [], 0
+        while len(data) - place >= 8:
+            length = int.from_bytes(data[place + 4 : place + 8], "little")
+            if place + length > len(data):
+                break
+            block = data[place : place + length]
+            if block[0] == PACKET:
+                new.append(block)
+                self._places.append((self._at + place, length))
+            else:
+                self._header += block
+            place += length
+        self._at += place
+        return self._dissect(new) if new else []
+
+    def _dissect(self, new: list[bytes]) -> list[Row]:
+        kept = self._syns + self._recent
+        blocks = kept + new
+        segments = read_segments(parse_capture(self._header + b"".join(blocks)))
+        opening = set(segments.number[segments.flags & (SYN | ACK) == SYN].tolist())
+        answering = set(segments.number[segments.flags & (SYN | ACK) == SYN | ACK].tolist())
+        found = self._rows(segments, len(kept))
+        if self._awaits_chapter and (first := min((one for one in opening if one > len(kept)), default=0)):
+            place = first - len(kept) - 1  # among the new ones
+            self._chapter = self.count + place, self._places[place - len(new)][0]
+            self._awaits_chapter = False
+        self.count += len(new)
+        older = range(max(0, len(blocks) - FRAMES_KEPT))
+        self._syns = [blocks[i] for i in older if i + 1 in opening | answering][-SYNS_KEPT:]
+        self._recent = blocks[-FRAMES_KEPT:]
+        return found
+
+    def _rows(self, segments: Segments, kept: int) -> list[Row]:
+        """Return the rows of all frames but the first ``kept``."""
+        capture, found = segments.capture, []
+        row_of = {number: row for row, number in enumerate(segments.number.tolist())}
+        judgements: dict[int, list[str]] = defaultdict(list)
+        for flow in find_flows(segments):
+            for event in flow.events:
+                judgements[event.number].append(event.name)
+        if self._start_ns is None:
+            self._start_ns = int(capture.time_ns[0])
+        for number in range(kept + 1, len(capture) + 1):
+            tree = dissect_frame(bytes(capture.frame(number)), capture.link_type(number), name_parts)
+            (sender, receiver), row = ends_of(tree), row_of.get(number)
+            found.append(
+                Row(
+                    number=self.count + number - kept,
+                    time_us=(int(capture.time_ns[number - 1]) - self._start_ns) / 1000,
+                    sender=sender,
+                    receiver=receiver,
+                    protocol=protocol_of(tree),
+                    length=int(capture.original_length[number - 1]),
+                    info=info_of(tree, segments, row),
+                    lanes=(self._lane_of(sender), self._lane_of(receiver)),
+                    judgements=judgements[number],
+                    payload=0 if row is None else int(segments.payload_length[row]),
+                )
+            )
+        return found
+
+    def frame(self, number: int) -> Data | None:
+        """Return one frame in the form of ``capture_data``; None if it is unknown or too long ago."""
+        place = number - 1 - (self.count - len(self._places))
+        if not 0 <= place < len(self._places):
+            return None
+        capture = parse_capture(self._header + self._bytes(*self._places[place]))
+        frame, book = bytes(capture.frame(1)), Book()
+        tree = book.tree(dissect_frame(frame, capture.link_type(1), name_parts))
+        shown = base64.b64encode(frame).decode()
+        data = {
+            "bytes": shown,
+            "lengths": [len(frame)],
+            "frames": {"tree": [tree]},
+            "records": [],
+            "inner": {},
+        }
+        return data | book.lists()
+
+    def known(self) -> Data:
+        """Return what an eavesdropper knows of the connections in force. May be called in another thread."""
+        before, offset = self._chapter
+        intercept = eavesdrop(parse_capture(self._header + self._bytes(offset, self._at - offset)))
+        return _knowledge(intercept, before) | {"chapter": before}
+
+    def _bytes(self, offset: int, length: int) -> bytes:
+        with open(self._path, "rb") as file:
+            file.seek(offset)
+            return file.read(length)
+
+
+def _knowledge(intercept: Intercept, before: int) -> Data:
+    """Return an eavesdropper's transcript, its last lines only; ``before`` frames are not in the intercept."""
+    endpoints = sorted({endpoint for _, endpoint, _ in intercept.presence})
+    names = {endpoint: endpoint for endpoint in endpoints}
+    if len({endpoint.rpartition(":")[0] for endpoint in endpoints}) == len(endpoints):
+        names = {endpoint: endpoint.rpartition(":")[0] for endpoint in endpoints}
+    names |= {
+        one.endpoint: printable(one.text) for one in intercept.messages if one.kind == "name" and one.text
+    }
+    said = intercept.said
+    lines: list[dict[str, Any]] = [
+        {
+            "frame": before + one.frame,
+            "who": names[one.endpoint],
+            "to": [names[endpoint] for endpoint in one.recipients],
+            "text": None if one.text is None else printable(one.text),
+            "length": one.length,
+            "secret": bool(one.text and SECRET.search(one.text)),
+        }
+        for one in said[-LINES_SHOWN:]
+    ]
+    return {
+        "protocol": intercept.tls_version or "plaintext",
+        "names": list(names.values()),
+        "padding": intercept.padding,
+        "said": len(said),
+        "read": len(intercept.lines),
+        "lines": lines,
+    }

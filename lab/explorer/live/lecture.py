@@ -1,0 +1,210 @@
+"""A lecture: what happens in the room and on its cable, kept for everyone who looks.
+
+A view is sent what it has not seen yet, as fast as it takes it: what waits for a slow one is a place in bounded lists.
+Whatever blocks (the chat, the LAN, the eavesdropper) runs in other threads.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from lab.chat.chat_log import Line
+from lab.explorer.live.feed import MOST_FRAMES, Feed, Row
+from lab.explorer.live.room import MODES, SERVERS, Room
+from lab.harness.scenarios.report import HOST_OF
+from lab.harness.script import Script
+
+POLL_S = 0.02  # how often the recording is looked at
+MOST_LINES, MOST_CHAPTERS = 500, 6  # kept for those who come later
+FRAMES_AT_ONCE = 500
+LONGEST_TEXT = 400  # characters; in UTF-8 still one read of a server on the report wire, with a name
+MOST_DELAY_MS, MOST_LOSS_PERCENT = 2000, 50
+
+
+@dataclass(eq=False)
+class View:
+    """One who looks: what has been sent, and whether there may be more."""
+
+    seen: dict[str, int] = field(
+        default_factory=lambda: {"frames": 0, "newest": 0, "lines": 0, "state": -1, "known": -1}
+    )
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    complete: asyncio.Event = field(default_factory=asyncio.Event)  # the end has been sent
+
+
+class Lecture:
+    """What all tabs see, and what the driving one may do."""
+
+    def __init__(self, room: Room, feed: Feed):
+        self.room, self.feed = room, feed
+        room.notice = self.notice
+        self.rows: deque[Row] = deque(maxlen=MOST_FRAMES)
+        self.lines: deque[tuple[int, str, Line]] = deque(maxlen=MOST_LINES)
+        self.known: dict[int, dict[str, Any]] = {}  # by chapter
+        self.newest = 0  # the newest frame with a payload
+        self.state: dict[str, Any] = {
+            "delay_ms": 0,
+            "loss_percent": 0,
+            "busy": "",
+            "trouble": "",
+            "ended": "",
+        }
+        self.versions = {"state": 0, "known": 0}
+        self.views: list[View] = []
+        self.opened = asyncio.Event()  # a tab is there
+        self._loop = asyncio.get_running_loop()
+        self._heard = asyncio.Event()
+        self._switching = asyncio.Lock()
+        self._said = 0
+        self._voices = {
+            name: ThreadPoolExecutor(1) for name in HOST_OF
+        }  # one may have to wait for the server
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # What happens
+
+    def notice(self, who: str, line: Line) -> None:
+        """Show a line in a user's panel; may be called in any thread."""
+
+        def add() -> None:
+            self._said += 1
+            self.lines.append((self._said, who, line))
+            self._wake()
+
+        self._loop.call_soon_threadsafe(add)
+
+    def change(self, **state: Any) -> None:
+        self.state |= state
+        self.versions["state"] += 1
+        self._wake()
+
+    def read(self) -> bool:
+        """Take what has been recorded; return whether there was something."""
+        rows = self.feed.read()
+        self.rows += rows
+        self.newest = max((row.number for row in rows if row.payload), default=self.newest)
+        if rows:
+            self._heard.set()
+            self._wake()
+        return bool(rows)
+
+    async def follow(self) -> None:
+        while True:
+            self.read()
+            await asyncio.sleep(POLL_S)
+
+    async def eavesdrop(self) -> None:
+        """Keep the transcript up to date, in a third of the time at most: it is made anew from all frames."""
+        while True:
+            await self._heard.wait()
+            self._heard.clear()
+            started = self._loop.time()
+            known = await asyncio.to_thread(self.feed.known)
+            self.known[known["chapter"]] = known
+            for old in list(self.known)[:-MOST_CHAPTERS]:
+                del self.known[old]
+            self.versions["known"] += 1
+            self._wake()
+            await asyncio.sleep(2 * (self._loop.time() - started))
+
+    def _wake(self) -> None:
+        for view in self.views:
+            view.wake.set()
+
+    def news(self, view: View) -> dict[str, Any]:
+        """Return what a tab has not been sent yet, in part if it is much, and note that it has."""
+        seen = view.seen
+        found: dict[str, Any] = {}
+        if waiting := self.feed.count - max(seen["frames"], self.feed.count - len(self.rows)):
+            first = len(self.rows) - waiting
+            found["frames"] = [
+                self.rows[place] for place in range(first, min(first + FRAMES_AT_ONCE, len(self.rows)))
+            ]
+            seen["frames"] = found["frames"][-1].number
+        if self.newest > seen["newest"] and seen["frames"] == self.feed.count:
+            seen["newest"] = self.newest
+            found["newest"] = {"number": self.newest, "data": self.feed.frame(self.newest)}
+        if lines := [one for one in self.lines if one[0] > seen["lines"]]:
+            seen["lines"] = lines[-1][0]
+            found["lines"] = [{"who": who, "kind": line.kind, "text": line.text} for _, who, line in lines]
+        for name, make in {
+            "state": lambda: self._state_for(view),
+            "known": lambda: list(self.known.values()),
+        }.items():
+            if self.versions[name] > seen[name]:
+                seen[name] = self.versions[name]
+                found[name] = make()
+        return found
+
+    def _state_for(self, view: View) -> dict[str, Any]:
+        room = self.room
+        more = {"mode": room.mode, "server": room.server, "reasons": room.reasons()}
+        return self.state | more | {"reads": room.alice_reads.is_set(), "drives": view is self.views[0]}
+
+    # What the driving tab may do
+
+    def act(self, wanted: dict[str, Any]) -> None:
+        """Begin what a tab has asked for. Raises KeyError, TypeError or ValueError for anything else."""
+        actions: dict[str, Callable[..., Awaitable[None]]] = {
+            "say": self.say, "switch": self.switch, "weather": self.weather, "lose": self.lose, "read": self.let_read,
+        }  # fmt: skip
+        action = actions[wanted.pop("do")]
+        task = asyncio.ensure_future(self._carry_out(action(**wanted)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, action: Awaitable[None]) -> None:
+        try:
+            await action
+            self.change(trouble="")
+        except (
+            OSError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:  # LanError and ConditionError are ValueErrors
+            self.change(trouble=str(error), busy="")
+
+    async def say(self, who: str, text: str) -> None:
+        text = " ".join(text.split())[:LONGEST_TEXT].encode(errors="replace").decode()
+        if text:
+            await self._loop.run_in_executor(self._voices[who], self.room.say, who, text)
+
+    async def switch(self, mode: str, server: str) -> None:
+        if mode not in MODES or server not in SERVERS:
+            raise ValueError("unknown mode or server")
+        async with self._switching:
+            self.change(busy=f"Connecting: {mode}, {server} ...")
+            self.feed.begin_chapter()
+            await asyncio.to_thread(self.room.switch, mode, server)
+            self.change(busy="")
+
+    async def weather(self, delay_ms: float, loss_percent: float) -> None:
+        if not (0 <= delay_ms <= MOST_DELAY_MS and 0 <= loss_percent <= MOST_LOSS_PERCENT):
+            raise ValueError(f"The delay is at most {MOST_DELAY_MS} ms, the loss {MOST_LOSS_PERCENT} %")
+        if self.room.lan:
+            set_weather = partial(
+                self.room.lan.condition, "server", delay_s=delay_ms / 1000, loss=loss_percent / 100
+            )
+            await asyncio.to_thread(set_weather)
+            self.change(delay_ms=delay_ms, loss_percent=loss_percent)
+
+    async def lose(self) -> None:
+        if self.room.lan:
+            await asyncio.to_thread(self.room.lan.order, "drop the first data segment from server")
+
+    async def let_read(self, reads: bool) -> None:
+        (self.room.alice_reads.set if reads else self.room.alice_reads.clear)()
+
+    async def play(self, script: Script) -> None:
+        """Let a script speak, from when somebody looks."""
+        await self.opened.wait()
+        for step, pause_s in zip(script.steps, script.pauses_s, strict=True):
+            if step.action == "say":
+                await asyncio.sleep(pause_s)
+                async with self._switching:
+                    await self.say(step.who, step.text)
