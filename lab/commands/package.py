@@ -35,12 +35,6 @@ def copy_client(folder: Path) -> None:
     (folder / "__main__.py").write_text(MAIN, encoding="utf-8")
 
 
-def make_pyz(folder: Path, out: Path) -> Path:
-    target = out / f"{NAME}.pyz"
-    zipapp.create_archive(folder, target, interpreter="/usr/bin/env python3", compressed=True)
-    return target
-
-
 def make_program(folder: Path, out: Path) -> Path:
     """Make one file with PyInstaller. Raise OSError with the last line that it prints."""
     with tempfile.TemporaryDirectory() as work:
@@ -75,7 +69,9 @@ def main(argv: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             copy_client(folder)
-            print(f"{make_pyz(folder, options.out)}: runs with any Python 3.10 or later")
+            archive = options.out / f"{NAME}.pyz"
+            zipapp.create_archive(folder, archive, interpreter="/usr/bin/env python3", compressed=True)
+            print(f"{archive}: runs with any Python 3.10 or later")
             if options.pyz_only:
                 return 0
             if importlib.util.find_spec("PyInstaller") is None:

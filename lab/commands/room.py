@@ -95,7 +95,11 @@ def windows(options: argparse.Namespace, orders: list[Order]) -> int:
         ):
             for order in orders:
                 lan.order(order)
-            clients = [_open_window(lan, name) for name in HOST_OF]
+            command = [sys.executable, str(ROOT / "lab" / "client.py")]
+            command += ["--host", lan["server"].address, "--port", str(REPORT_PORT), "--name"]
+            clients = [
+                lan[host].popen([*command, name], stdin=subprocess.DEVNULL) for name, host in HOST_OF.items()
+            ]
             print("Three windows are open: press Connect in each, chat, and close them to end.", flush=True)
             if way_in.open:
                 print("A shell on a host, from another terminal: python3 lab room --shell PC1", flush=True)
@@ -160,12 +164,6 @@ def check_screen() -> None:
         reason = f"has no Unix socket {path}, and a host has no other way"
     if reason:
         raise NoScreen(f"the screen {display} {reason}: use --headless")
-
-
-def _open_window(lan: Lan, name: str) -> "subprocess.Popen[Any]":
-    command = [sys.executable, str(ROOT / "lab" / "client.py"), "--name", name]
-    command += ["--host", lan["server"].address, "--port", str(REPORT_PORT)]
-    return lan[HOST_OF[name]].popen(command, stdin=subprocess.DEVNULL)
 
 
 def _report_orders(lan: Lan, orders: list[Order]) -> None:

@@ -7,8 +7,7 @@ Other arguments go to pytest.
 
 Nothing stays behind, however the run ends. Everything temporary is in one folder, which is removed. On Linux this process
 adopts the processes that the tests leave without a parent (``PR_SET_CHILD_SUBREAPER``), so that it finds each one at the
-end and kills it. After a whole run such a process is a test's fault, and the run has failed; after Ctrl-C or SIGTERM it
-is expected.
+end and kills it. After a whole run such a process is a test's fault, and the run has failed.
 
 ``python3 lab test --lint`` runs the linters instead: the formatting, ruff's rules, and the types.
 """

@@ -1,16 +1,14 @@
 """A bare TCP socket on a host of a LAN, moved by hand: connect, say, hear, fall silent.
 
 The chat's own client is polite: it waits, sets TCP_NODELAY, always reads. A scenario sometimes needs a peer without
-these manners, and needs to know at every moment what it does. So a scenario reads like what happens, one line after the
-other, without threads or guesses about time:
+these manners. It then reads like what happens, one line after the other, without threads or guesses about time:
 
     with BareSocket(lan["PC1"]) as brandon:
         brandon.connect("10.27.27.131", 9898)
         brandon.say(b"hello", b"bye")          # two sends, one right after the other
         brandon.hear(until=b"bye")
 
-It holds one connection and reads only when it is asked to. The socket is made on the host (``Host.open_socket``), and
-used from here.
+It holds one connection and reads only when it is asked to.
 """
 
 import socket

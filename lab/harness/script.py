@@ -7,7 +7,6 @@ are planted for the eavesdropper: a secret word in one of the lines, and a vote 
 
 import random
 from dataclasses import dataclass
-from typing import Any
 
 LONGEST_PAUSE = 4  # times the mean; beyond it, one pause would say little and cost much
 USERS = ("Brandon", "John", "Alice")  # the report's, in its order of arrival
@@ -60,11 +59,6 @@ class Script:
     secrets: tuple[str, ...] = ()  # words planted in the lines
     source: str = ""  # the file that it was read from; "" where the seed decides
     pace_s: float = 0  # the mean pause before a step; 0: as fast as the server forwards
-
-    @classmethod
-    def from_data(cls, data: dict[str, Any]) -> "Script":
-        """Return the script that ``dataclasses.asdict`` made these data of, also after JSON."""
-        return cls(**data | {"steps": tuple(Step(**step) for step in data["steps"])})
 
     @property
     def pauses_s(self) -> list[float]:

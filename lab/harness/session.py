@@ -27,7 +27,7 @@ from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, Entry, make_way, sha256_of, write_manifest
 from lab.harness.player import Player
 from lab.harness.remote_chat import ConsoleLog, dial_from, remote_server, wait_until_acknowledged
-from lab.harness.script import Script, make_script
+from lab.harness.script import Script, Step, make_script
 from lab.harness.tap import RecordingError, RecordingRefused, Tap, how_to_record, loopback, may_record
 from lab.harness.tls_contexts import CERTIFICATE_NAMES, SERVER_NAME, Tls, contexts
 from lab.harness.tunnel import Tunnel
@@ -169,7 +169,10 @@ class SessionRecorder:
     def record(
         self, out: str, script: dict[str, Any], variant: dict[str, Any], port: int | None, key_log: bool
     ) -> Entry:
-        return record_session(Path(out), Script.from_data(script), Variant(**variant), port, key_log)
+        steps = tuple(Step(**step) for step in script["steps"])
+        return record_session(
+            Path(out), Script(**script | {"steps": steps}), Variant(**variant), port, key_log
+        )
 
 
 def record_session(

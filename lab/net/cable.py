@@ -16,7 +16,7 @@ of what a host sees, so a corrupted frame arrives, and its IP or TCP checksum is
 import heapq
 import random
 from collections import deque
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from lab.net.orders import KINDS, MAX_SECONDS, ConditionError, FrameKind, Order, classify
@@ -63,11 +63,6 @@ class Condition:
         if self.queue_frames < 1:
             raise ConditionError(f"queue_frames must be 1 or more, not {self.queue_frames}")
 
-    def is_perfect(self) -> bool:
-        """Return whether nothing ever happens to a frame."""
-        times = (self.delay_s, self.jitter_s, self.rate_bits_per_s)
-        return not any((*times, self.loss, self.corrupt, self.duplicate, self.reorder))
-
 
 # One direction of a cable
 
@@ -109,7 +104,8 @@ class CableDirection:
         """Put another condition in force, its random numbers from the start; frames under way keep their times."""
         self.condition = condition
         self._random = random.Random(f"{condition.seed}/{self.name}")
-        self._perfect = condition.is_perfect()
+        # Neither of these two does anything alone.
+        self._perfect = replace(condition, seed=0, queue_frames=Condition.queue_frames) == Condition()
         self._last_due = self._sent_until = 0.0
         self._queue: deque[float] = deque()  # when each frame in the queue will have been sent
 

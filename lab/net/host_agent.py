@@ -1,16 +1,13 @@
 """Calls to a process on a host: a request and its response, as JSON, over a socket pair.
 
-    with HostAgent(lan["PC1"].popen, "lab.harness.bare_socket:SocketCommands") as agent:
-        agent.call("connect", address="10.0.0.1", port=9898)
-
 ``HostAgent`` starts this module as a program in another namespace. There it makes one object of the class that is named
 and carries out one of its methods for each request. Whatever goes wrong is an error with a name: one that the caller
 expects is raised again as what it is, any other as ``HostAgentError``. Every call has a deadline. The program ends when
 its end of the socket pair is closed, and therefore with its caller.
 
-    request    {"id": 7, "call": "connect", "with": {"address": "10.0.0.1", "port": 9898}}
+    request    {"id": 7, "call": "open_socket", "with": {"host": 0, "kind": []}}
     response   {"id": 7, "result": null}
-    or         {"id": 7, "error": "ChatError", "text": "Connection refused"}
+    or         {"id": 7, "error": "LanRefused", "text": "Operation not permitted"}
 
 Before each message stands its length, four bytes in network order, at most ``MESSAGE_BYTES``. File descriptors travel
 with a response (``unix(7)``, SCM_RIGHTS). ``Channel``, ``Caller`` and ``answer`` also serve the switch and the attach
