@@ -18,6 +18,7 @@ from lab.commands import live, report
 from lab.dissect.files.capture_file import read_capture
 from lab.exposure import eavesdrop
 from lab.net import namespace
+from tests.browser import axe_findings
 from tests.explorer.lecture import BOUND_S, LIVE, ask, lecture, news
 from tests.explorer.pages import HOSTILE
 from tests.support import ROOT, needs_namespaces, processes_marked
@@ -218,14 +219,11 @@ def test_hostile_lines_stay_text(running, show):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(running, show, scheme):
-    from axe_playwright_python.sync_playwright import Axe
-
     tab = show(running)
     tab.emulate_media(color_scheme=scheme)
     say(tab, "John", "my key is 12")
     tab.wait_for_selector(".lines .secret")
-    found = Axe().run(tab).response["violations"]
-    assert [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found] == []
+    assert axe_findings(tab) == []
 
 
 @pytest.mark.parametrize("width", [320, 390])

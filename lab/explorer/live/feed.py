@@ -164,7 +164,7 @@ class Feed:
 
 def _knowledge(intercept: Intercept, before: int) -> Data:
     """Return an eavesdropper's transcript, its last lines only; ``before`` frames are not in the intercept."""
-    endpoints = sorted({endpoint for _, endpoint, _ in intercept.presence})
+    endpoints = list(dict.fromkeys(endpoint for _, endpoint, _ in intercept.presence))  # by arrival
     names = {endpoint: endpoint for endpoint in endpoints}
     if len({endpoint.rpartition(":")[0] for endpoint in endpoints}) == len(endpoints):
         names = {endpoint: endpoint.rpartition(":")[0] for endpoint in endpoints}

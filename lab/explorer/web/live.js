@@ -55,7 +55,6 @@ class LiveList extends FrameList {
   constructor(frames, onSelect) {
     super(frames, onSelect);
     this.lanes = MACHINES;
-    this.redraw();
   }
   laneOf(end) {
     return MACHINES.indexOf(this.capture.machines.get(end));
@@ -87,6 +86,7 @@ class Live {
     const panels = Object.values(this.panels).map(panel => panel.element);
     const cable = make("section", { "aria-label": "The cable" }, this.makeSteps(), this.list.element, this.detail.element);
     root.append(this.makeSwitches(), make("div.panels", panels), make("div.seen", cable, this.known));
+    this.list.redraw(); // now that the style sheet says how wide a lane is
     this.socket = new WebSocket(`ws://${location.host}${location.pathname}socket`);
     this.socket.onmessage = event => this.take(JSON.parse(event.data));
     this.socket.onclose = () => this.state?.ended || (this.status.textContent = "lab live has gone.");
