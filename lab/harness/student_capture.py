@@ -31,42 +31,9 @@ FILES = (PLAIN, TLS, ANSWERS, ABOUT)
 DEFAULT_KEY = "lab"
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
-NAMES = """
-    Ada Amir Anouk Bao Bela Carla Chidi Dana Deniz Elif Emeka Farah Finn Goran Hana Hugo Ines Ivo Jamal Jana
-    Kaito Kira Lars Leila Lin Malik Marta Mei Milo Nadia Nils Noor Oskar Pia Quentin Rania Rosa Sami Sora Tariq
-    Thea Uma Viktor Wanda Xenia Yusuf Zara Zoë
-""".split()  # noqa: SIM905  a word a name, easier to add to than a list
-THINGS = """
-    anchor badger balloon banjo beacon bicycle biscuit bonfire bottle bucket cabbage candle canoe caravan carpet
-    castle cellar chestnut cinnamon clarinet compass cricket dolphin donkey drummer dumpling elevator falcon
-    feather fiddle garlic ginger giraffe glacier goblet hammock harbour hazelnut heron honey igloo jasmine
-    kettle kiwi ladder lantern lemon lizard magnet mango meadow mirror mitten muffin mustard napkin nutmeg
-    octopus onion orchard oyster paddle panther parsley pebble pelican pepper pigeon pillow plum pumpkin puzzle
-    quarry rabbit radish ribbon rocket saddle saffron sailor scarf sparrow spinach squirrel teapot thimble
-    thunder trumpet tulip turnip turtle umbrella velvet violin walnut whistle willow window zebra
-""".split()  # noqa: SIM905  a word a name, easier to add to than a list
-TALK = (
-    "has anybody seen my {}?",
-    "the {} is on the table in the lab",
-    "I dreamt of a {} again",
-    "please bring the {} on Friday",
-    "a {} is not a protocol",
-    "the teacher talked about a {} for an hour",
-    "my {} is broken, naïve as I am",
-    "two tickets for the {}, please",
-    "is that a {} or a router?",
-    "I would rather have a {}",
-    "meet me at the {} at six",
-    "the {} cost me nine euros ☕",
-    "who put a {} into the server room?",
-    "the answer is {}, I am sure",
-)
-SECRETS = (
-    "the password is {}",
-    "my key for the archive: {}",
-    "remember {} and tell nobody",
-    "log in with {}",
-)
+# What conversations are drawn from (names, things, lines with a place for a thing or a secret), and the questions.
+TEXTS = json.loads(Path(__file__).with_name("student_texts.json").read_text(encoding="utf-8"))
+KINDS = {"int": int, "str": str, "list": list}  # of answers
 
 
 @dataclass(frozen=True)
@@ -102,13 +69,13 @@ def profile(student_id: str, key: str = DEFAULT_KEY) -> Profile:
     student_id = check_id(student_id)
     digest = hmac.new(key.encode(), student_id.encode(), hashlib.sha256).hexdigest()
     dice = random.Random(digest)  # a text seed draws the same on every version of Python since 3.2
-    users = dice.sample(NAMES, dice.choice((3, 3, 4)))
+    users = dice.sample(TEXTS["names"], dice.choice((3, 3, 4)))
     count = dice.randint(9, 13)
-    things = dice.sample(THINGS, count + 1)
+    things = dice.sample(TEXTS["things"], count + 1)
     secret = f"{things[count]}-{digest[:6]}"
-    texts = [dice.choice(TALK).format(thing) for thing in things[:count]]
+    texts = [dice.choice(TEXTS["talk"]).format(thing) for thing in things[:count]]
     word = dice.choice(things[:count])
-    texts.insert(dice.randrange(3, count), dice.choice(SECRETS).format(secret))
+    texts.insert(dice.randrange(3, count), dice.choice(TEXTS["secrets"]).format(secret))
     steps = [Step(users[0], "join"), Step(users[1], "join")]
     waiting, present = users[2:], users[:2]
     for number, text in enumerate(texts):
@@ -162,43 +129,17 @@ class Question:
     kind: type
     file: str
     text: str
-    minutes: int = 5
-    source: str = "RFC 9293"
-    notebook: str = "02_handshake"
+    minutes: int
+    source: str
+    notebook: str
 
 
 def questions(one: Profile) -> list[Question]:
     """Return what a student is asked about the recording; the answers are only in it."""
-    who, place = one.subject, one.script.users.index(one.subject) + 1
-    psh, weather, tls = "03_psh_and_payloads", "06_bad_weather", "05_plaintext_or_tls"
-    records = f"How many application-data records did {who}'s client send? (It joined as number {place}.)"
-    longest = (
-        f"How many bytes has the longest message that {who} sent, unencrypted? (The first record holds none.)"
-    )
-    twice = (
-        'Which text ("<NAME> ...", as in the segment) did the server have to send twice? "none" if it did not'
-    )
-    relative = "The relative sequence number of the client's segment that brought this line?"
-    isn = f"{who}'s initial sequence number, as on the wire (not relative)?"
-    syn_ack = f"Which frame is {who}'s SYN-ACK, that is the server's answer?"
-    first_fin = f"Which frame has the first FIN of {who}'s connection?"
-    numbers = "RFC 9293 section 3.4"
+    about = {"who": one.subject, "place": one.script.users.index(one.subject) + 1, "word": one.word}
     return [
-        Question("server_port", int, PLAIN, "Which TCP port does the server listen on?", 3),
-        Question("users", list, PLAIN, "The names of all users, in order of arrival?", notebook=psh),
-        Question("syn_ack_frame", int, PLAIN, syn_ack, 5, "RFC 9293 section 3.5"),
-        Question("client_isn", int, PLAIN, isn, 5, numbers + ".1"),
-        Question("client_port", int, PLAIN, f"Which port does {who}'s client use?", 3),
-        Question(
-            "who_said", str, PLAIN, f"Who said the line with the word {one.word!r} in it?", notebook=psh
-        ),
-        Question("word_relative_seq", int, PLAIN, relative, 5, numbers, psh),
-        Question("lines_said", int, PLAIN, "How many lines did all users say together?", 10, notebook=psh),
-        Question("secret", str, PLAIN, "One line gives a password or key away: which?", notebook=psh),
-        Question("retransmitted", str, PLAIN, twice, 10, "RFC 9293 section 3.8.1", weather),
-        Question("first_fin_frame", int, PLAIN, first_fin, 5, "RFC 9293 section 3.6"),
-        Question("tls_records", int, TLS, records, 10, "RFC 8446 section 5.1", tls),
-        Question("tls_longest", int, TLS, longest, 10, "RFC 8446 section 5.2", tls),
+        Question(**asked | {"kind": KINDS[asked["kind"]], "text": asked["text"].format(**about)})
+        for asked in TEXTS["questions"]
     ]
 
 
@@ -224,7 +165,7 @@ def answers_template(one: Profile) -> str:
 
 def mistakes(answers: dict[str, object]) -> list[str]:
     """Return a line on each answer that cannot be right: no such question, or a number where names are asked for."""
-    asked = {question.key: question.kind for question in questions(profile("anyone"))}  # the same for all
+    asked = {question["key"]: KINDS[question["kind"]] for question in TEXTS["questions"]}
     words = {int: "a whole number", str: "a text in quotes", list: 'a list like ["A", "B"]'}
     lines = []
     for key, value in answers.items():
