@@ -9,7 +9,7 @@ wherever it came from (it may have been decrypted). Ciphertext stays one leaf: f
 to say about it.
 """
 
-from lab.dissect.fields.tls_extensions import CLIENT_HELLO, SERVER_HELLO, extensions
+from lab.dissect.fields.tls_extensions import CLIENT_HELLO, RETRY_REQUEST, SERVER_HELLO, extensions
 from lab.dissect.fields.tree import Cursor, Field, Row, Taker, group, named
 from lab.dissect.fields.vectors import Vector
 from lab.dissect.tls import names, records
@@ -82,11 +82,12 @@ def _certificates(cursor: Cursor, source: str) -> list[Field]:
 
 
 _CLIENT_HELLO = (HELLO_VERSION, _random, SESSION_ID, CIPHERS, METHODS, extensions(CLIENT_HELLO))
-_SERVER_HELLO = (HELLO_VERSION, _server_random, SESSION_ID, CIPHER, ONE_METHOD, extensions(SERVER_HELLO))
+_SERVER_HELLO = (HELLO_VERSION, _server_random, SESSION_ID, CIPHER, ONE_METHOD)
 # The messages whose bodies are tables, and where each is defined.
 BODIES: dict[int, tuple[tuple[Row | Taker, ...], str]] = {
     CLIENT_HELLO: (_CLIENT_HELLO, "RFC 8446 section 4.1.2"),
-    SERVER_HELLO: (_SERVER_HELLO, "RFC 8446 section 4.1.3"),
+    SERVER_HELLO: ((*_SERVER_HELLO, extensions(SERVER_HELLO)), "RFC 8446 section 4.1.3"),
+    RETRY_REQUEST: ((*_SERVER_HELLO, extensions(RETRY_REQUEST)), "RFC 8446 section 4.1.4"),
     ENCRYPTED_EXTENSIONS: ((extensions(ENCRYPTED_EXTENSIONS),), "RFC 8446 section 4.3.1"),
     CERTIFICATE: ((_certificates,), "RFC 8446 section 4.4.2"),
     CERTIFICATE_VERIFY: ((SIGNED_WITH, SIGNATURE), "RFC 8446 section 4.4.3"),
@@ -166,16 +167,23 @@ def _messages(cursor: Cursor, encrypted: bool) -> list[Field]:
     return messages
 
 
+def is_retry(message: bytes) -> bool:
+    """Return whether a handshake message is a HelloRetryRequest: a ServerHello whose random is a constant."""
+    return message[:1] == bytes([SERVER_HELLO]) and message[6:38] == RETRY_RANDOM
+
+
 def dissect_handshake(cursor: Cursor) -> Field:
     """Take one handshake message, up to the cursor's end (RFC 8446 section 4, RFC 5246 section 7.4)."""
+    retry = is_retry(bytes(cursor.data[cursor.byte : min(cursor.byte + 38, cursor.end)]))
     fields, whole = cursor.table(HANDSHAKE_HEADER, "RFC 8446 section 4")
     if not whole:
         return group("Handshake message", fields)
     kind = fields[0].value
-    if kind in BODIES:
-        fields += cursor.table(*BODIES[kind])[0]
+    body = RETRY_REQUEST if retry else kind
+    if body in BODIES:
+        fields += cursor.table(*BODIES[body])[0]
     if cursor.left:
         meaning, source = PURPOSES.get(kind, ("", ""))
         fields.append(cursor.rest("Contents", meaning, source=source))
-    name, text = names.HANDSHAKES.get(kind, f"Message {kind}"), f"{fields[1].value} bytes"
+    name, text = names.HANDSHAKES.get(body, f"Message {kind}"), f"{fields[1].value} bytes"
     return group(name, fields, text, key="tls.handshake", source="RFC 8446 section 4", value=kind)

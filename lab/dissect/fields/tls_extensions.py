@@ -5,15 +5,17 @@ extension   type 2 | length 2 | contents, which differ from type to type, and so
 
 from functools import partial
 
-from lab.dissect.fields.tree import Cursor, Field, Row, group, named
+from lab.dissect.fields.tree import Cursor, Field, Row, Taker, group, in_hex, named
 from lab.dissect.fields.vectors import Vector
 from lab.dissect.tls import names
 
 CLIENT_HELLO, SERVER_HELLO = 1, 2
+RETRY_REQUEST = 6  # its number in the drafts; since then it is a ServerHello whose random is a constant
+KEY_SHARE, COOKIE, ECH = 51, 44, 0xFE0D
 KEY = "tls.handshake.extensions_"
 SHARES, SNI, VERSIONS = "RFC 8446 section 4.2.8", "RFC 6066 section 3", "RFC 8446 section 4.2.1"
 
-_VERSION = named(names.VERSIONS, 4)
+_VERSION = named(names.VERSIONS | names.GREASE, 4)
 _GROUP = named(names.GROUPS, 4)
 HEADER = (
     Row("Type", "tls.handshake.extension.type", 16, "Which extension: {text}.", named(names.EXTENSIONS, 4)),
@@ -32,12 +34,74 @@ SERVER_NAME = Vector("Server name", 16, _NAME, _NAME_LENGTH, _PLAIN, SNI, is_tex
 _ALPN, _ALPN_LENGTH = KEY + "alpn_str", KEY + "alpn_str_len"
 PROTOCOL = Vector("Protocol", 8, _ALPN, _ALPN_LENGTH, "", "RFC 7301 section 3.1", is_text=True)
 _HALF = "Half of a key agreement: both halves are public, the key is not."
+_PARTS = {
+    "encapsulation": "A public key: for it the server makes a secret and seals it, so that only the client can open it.",
+    "ciphertext": "The server's secret, sealed for the client's encapsulation key.",
+    "public": _HALF,
+}
 _EXCHANGE = KEY + "key_share_key_exchange"
-SHARE = (SHARE_GROUP, Vector("Public key", 16, _EXCHANGE, _EXCHANGE + "_length", _HALF))
+SHARE_LENGTH = Row("Public key length", _EXCHANGE + "_length", 16, "Bytes that follow.")
+SELECTED_GROUP = Row(
+    "Selected group",
+    KEY + "key_share_selected_group",
+    16,
+    "The group that the server asks for: {text}.",
+    _GROUP,
+)
+_COOKIE = "tls.handshake.extensions.cookie"
 
 
 def _share(cursor: Cursor, source: str) -> list[Field]:
-    return [group("Key share", cursor.table(SHARE, source)[0], source=source)]
+    """Take one of a client's key shares."""
+    return [group("Key share", _key_exchange(cursor, source, 0), source=source)]
+
+
+def _server_share(cursor: Cursor, source: str) -> list[Field]:
+    return _key_exchange(cursor, source, 1)
+
+
+def _key_exchange(cursor: Cursor, source: str, side: int) -> list[Field]:
+    """Take a group and a public key of it, whose parts are named if they have the sizes that the group prescribes."""
+    fields, whole = cursor.table((SHARE_GROUP, SHARE_LENGTH), source)
+    if not whole or not fields[1].value or not cursor.left:
+        return fields
+    inner = cursor.part(fields[1].value)
+    parts = names.KEY_SHARES.get(fields[0].value, ((), ()))[side]
+    if sum(size for _, size in parts) != inner.left:
+        return [*fields, inner.rest("Public key", _HALF, key=_EXCHANGE, source=source)]
+    value = bytes(inner.data[inner.byte : inner.end])
+    named_parts = []
+    for name, size in parts:
+        meaning = next(text for word, text in _PARTS.items() if word in name)
+        named_parts.append(
+            inner.run(size, name, meaning, source="FIPS 203 section 8" if "KEM" in name else source)
+        )
+    text = " and ".join(f"{name} ({size} bytes)" for name, size in parts)
+    return [*fields, group("Public key", named_parts, text, _HALF, key=_EXCHANGE, source=source, value=value)]
+
+
+# Encrypted Client Hello, as in the hello that everybody sees (RFC 9849 section 5).
+_ECH_KIND = "0: a hello that everybody sees, around an encrypted one; 1: the encrypted one itself."
+_CONFIG = "Which of the server's published keys was used; random in GREASE."
+ECH_OUTER = (
+    Row("Type", "", 8, _ECH_KIND),
+    Row("Key derivation", "", 16, "1 is HKDF with SHA-256.", in_hex(4)),
+    Row("Cipher", "", 16, "1 is AES-128-GCM, 3 is ChaCha20-Poly1305.", in_hex(4)),
+    Row("Configuration", "", 8, _CONFIG),
+    Vector("Encapsulated key", 16, "", "", "Half of the agreement on the key that encrypts the inner hello."),
+    Vector(
+        "Encrypted hello",
+        16,
+        "",
+        "",
+        "The inner hello with the real server name; or, in GREASE, random bytes.",
+    ),
+)
+
+
+def _ech(cursor: Cursor, source: str) -> list[Field]:
+    is_outer = cursor.left and cursor.data[cursor.byte] == 0
+    return cursor.table(ECH_OUTER if is_outer else ECH_OUTER[:1], source)[0]
 
 
 _SIGNED, _SIGNED_LENGTH = "tls.handshake.sig_hash_algs", "tls.handshake.sig_hash_alg_len"
@@ -52,11 +116,16 @@ CONTENTS = {
     13: Vector("Signature algorithms", 16, _SIGNED, _SIGNED_LENGTH, items=(SIGNATURE,)),
     16: Vector("Protocols", 16, KEY + "alpn_list", KEY + "alpn_len", items=(PROTOCOL,)),
     43: Vector("Versions", 8, "", _VERSIONS_LENGTH, "", VERSIONS, (SUPPORTED_VERSION,)),
+    COOKIE: Vector("Cookie", 16, _COOKIE, _COOKIE + "_len", "", "RFC 8446 section 4.2.2"),
     45: Vector("Modes", 8, "", "tls.extension.psk_ke_modes_length", items=(PSK_MODE,)),
-    51: Vector("Key shares", 16, "", _SHARES_LENGTH, "", SHARES, (_share,)),
+    KEY_SHARE: Vector("Key shares", 16, "", _SHARES_LENGTH, "", SHARES, (_share,)),
 }
-# The server chooses one version and sends one key share.
-CHOSEN = {43: ((SUPPORTED_VERSION,), VERSIONS), 51: (SHARE, SHARES)}
+# The server chooses one version and sends one key share, or asks for one of another group.
+CHOSEN: dict[int, dict[int, tuple[Row | Taker, str]]] = {
+    CLIENT_HELLO: {ECH: (_ech, "RFC 9849 section 5")},
+    SERVER_HELLO: {43: (SUPPORTED_VERSION, VERSIONS), KEY_SHARE: (_server_share, SHARES)},
+    RETRY_REQUEST: {43: (SUPPORTED_VERSION, VERSIONS), KEY_SHARE: (SELECTED_GROUP, SHARES)},
+}
 
 
 def extensions(message: int) -> Vector:
@@ -71,8 +140,9 @@ def _extension(cursor: Cursor, source: str, message: int) -> list[Field]:
         return fields
     kind, length = fields[0].value, fields[1].value
     inner = cursor.part(length)
-    if message == SERVER_HELLO and kind in CHOSEN:
-        fields += inner.table(*CHOSEN[kind])[0]
+    if chosen := CHOSEN.get(message, {}).get(kind):
+        item, its_source = chosen
+        fields += inner.table((item,), its_source)[0]
     elif kind in CONTENTS:
         fields += CONTENTS[kind](inner, source)
     if inner.left:
