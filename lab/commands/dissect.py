@@ -21,6 +21,7 @@ from lab.dissect.tcp.flows import find_flow, find_flows
 from lab.dissect.tcp.segments import Segments, read_segments
 from lab.dissect.tcp.turns import flow_turns
 from lab.dissect.text import counted, hex_dump
+from lab.dissect.tls.ja4 import TELLS
 from lab.dissect.tls.session import decrypted_turns, open_flow
 from lab.exposure.chat_fields import name_parts
 
@@ -157,6 +158,8 @@ class _Dissection:
             what = " ".join(filter(None, [session.version_name, session.suite_name])) or "TLS"
             problem = f"; {session.problem}" if session.problem else ""
             shown.append(Text(f"{what}: {how}{problem}", style="dim"))
+            if session.ja4:
+                shown.append(Text(f"JA4 of the client: {session.ja4}; {TELLS}", style="dim"))
         nothing = Text("Neither side wrote anything.", style="dim")
         shown.append(terminal.turns_text(self.console, turns, self.options.hex) if turns else nothing)
         for name, stream in streams.items():

@@ -74,6 +74,7 @@ def tls_facts(session: TlsSession) -> Facts:
         "suite": session.suite_name,
         "server_name": session.server_name,
         "protocols": session.offered_protocols,
+        "ja4": session.ja4,
         "records": len(session.records),
         "decrypted_records": sum(one.encrypted and one.plaintext is not None for one in session.records),
         "alerts": [text for _, text in session.alerts],

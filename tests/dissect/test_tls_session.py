@@ -28,6 +28,9 @@ VARIANTS = {
     "1.2 AES-128-GCM": {"version": "1.2", "ciphers": "ECDHE-RSA-AES128-GCM-SHA256"},
     "1.2 AES-256-GCM": {"version": "1.2", "ciphers": "ECDHE-RSA-AES256-GCM-SHA384"},
     "1.2 ChaCha20": {"version": "1.2", "ciphers": "ECDHE-RSA-CHACHA20-POLY1305"},
+    "1.2 AES-128-CBC": {"version": "1.2", "ciphers": "ECDHE-RSA-AES128-SHA"},
+    "1.2 AES-256-CBC SHA-384": {"version": "1.2", "ciphers": "ECDHE-RSA-AES256-SHA384"},
+    "1.2 CBC, the MAC inside": {"version": "1.2", "ciphers": "ECDHE-RSA-AES128-SHA256", "mac_inside": True},
     "1.2 without forward secrecy": {"version": "1.2", "ciphers": "AES128-GCM-SHA256"},
 }
 
@@ -185,7 +188,7 @@ def key_updated(played, tmp_path):
     wire = wire[:-2] if len(wire[-1][1]) < 120 and len(wire[-2][1]) < 120 else wire
 
     def seal(secret, number, kind, content):
-        key, iv = key_schedule.traffic_key(secret, suite)
+        key, iv, _ = key_schedule.traffic_key(secret, suite)
         nonce = bytes(a ^ b for a, b in zip(iv, number.to_bytes(12, "big"), strict=True))
         header = b"\x17\x03\x03" + (len(content) + 17).to_bytes(2, "big")
         return (header + AESGCM(key).encrypt(nonce, content + bytes([kind]), header)).hex()
@@ -391,7 +394,7 @@ def test_known_values_of_the_key_schedule():
     master = derived_secret(handshake, bytes(32))
     assert master.hex() == "18df06843d13a08bf2a449844c5f8a478001bc4d4c627984d5a41da8d0402919"
     server = bytes.fromhex("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38")
-    key, iv = key_schedule.traffic_key(server, key_schedule.find_suite(0x1301))
+    key, iv, _ = key_schedule.traffic_key(server, key_schedule.find_suite(0x1301))
     assert (key.hex(), iv.hex()) == ("3fce516009c21727d0f2e4e86ee403bc", "5d313eb2671276ee13000b30")
 
 

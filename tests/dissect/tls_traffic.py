@@ -23,6 +23,7 @@ from lab.dissect.files.capture_file import CaptureWriter
 from tests.dissect import packets
 from tests.support import ROOT
 
+NO_ENCRYPT_THEN_MAC = 1 << 19  # OpenSSL's SSL_OP_NO_ENCRYPT_THEN_MAC, which Python's ssl does not name
 CLIENT, SERVER = ("10.27.27.206", 56228), ("10.27.27.131", 9898)
 
 
@@ -53,7 +54,7 @@ def certificate(folder: Path) -> tuple[str, str]:
     return str(folder / "cert.pem"), str(folder / "key.pem")
 
 
-def play(version="1.3", ciphers=None, curve=None, tickets=0, lines=5, refuse=False) -> dict:
+def play(version="1.3", ciphers=None, curve=None, tickets=0, lines=5, refuse=False, mac_inside=False) -> dict:
     """Handshake, LINES each way, close. Gives the wire as [(from client, hex)], the key log and what was
     said.
     """
@@ -68,6 +69,8 @@ def play(version="1.3", ciphers=None, curve=None, tickets=0, lines=5, refuse=Fal
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # of TLS 1.1 and older
                 context.minimum_version = context.maximum_version = chosen
+        if mac_inside:
+            client.options |= NO_ENCRYPT_THEN_MAC
         server.num_tickets = tickets
         server.set_alpn_protocols(["chat/1"])
         client.set_alpn_protocols(["chat/1", "http/1.1"])
@@ -200,6 +203,29 @@ def play_early_data(early: bytes, accepted: bool = True) -> dict:
             finally:
                 server.kill()
         return {"wire": relay.wire, "keys": (folder / "keys").read_text()}
+
+
+def play_psk(cipher: str) -> dict:
+    """Play a session of TLS 1.2 under a pre-shared key, by ``openssl``: its wire and its key log."""
+    with tempfile.TemporaryDirectory() as name:
+        keys = Path(name) / "keys"
+        shared = ["-psk", "5ec7e7", "-tls1_2", "-cipher", cipher]
+        command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-nocert", *shared]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, **pipes) as server:
+            try:
+                port = next(
+                    int(line.rsplit(b":", 1)[1]) for line in server.stdout if line.startswith(b"ACCEPT")
+                )
+                relay = Relay(port)
+                relay.start()
+                where = f"127.0.0.1:{relay.listener.getsockname()[1]}"
+                client = ["openssl", "s_client", *shared, "-quiet", "-no_ign_eof", "-connect", where]
+                _one_line_each([*client, "-keylogfile", str(keys)], server)
+                relay.join(60)
+            finally:
+                server.kill()
+        return {"wire": relay.wire, "keys": keys.read_text()}
 
 
 def _one_line_each(command: list[str], server: subprocess.Popen) -> None:

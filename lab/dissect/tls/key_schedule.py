@@ -19,9 +19,11 @@ ciphers) are those of the standard library and of the ``cryptography`` package; 
 ours.
 """
 
+import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lab.dissect.tls import names as tls_names
 
@@ -30,19 +32,41 @@ from lab.dissect.tls import names as tls_names
 class Suite:
     """A cipher suite; lengths in bytes."""
 
-    cipher: str  # "AES-GCM" or "CHACHA20-POLY1305"
+    cipher: str  # "AES-GCM", "CHACHA20-POLY1305" or "AES-CBC"
     key_length: int
-    hash_name: str
+    hash_name: str  # of the key schedule
+    mac_name: str = ""  # the hash of CBC's separate MAC
+
+    @property
+    def mac_length(self) -> int:
+        return hashlib.new(self.mac_name).digest_size if self.mac_name else 0
+
+    @property
+    def iv_length(self) -> int:
+        """Return the length of the part of a nonce that is derived (RFC 5288 section 3, RFC 7905 section 2)."""
+        return {"AES-GCM": 4, "AES-CBC": 0}.get(self.cipher, 12)
+
+
+class Keys(NamedTuple):
+    """The keys of one direction."""
+
+    key: bytes
+    base_iv: bytes
+    mac_key: bytes = b""
+
+
+CIPHERS_BY_NAME = {"_GCM_": "AES-GCM", "_CHACHA20_POLY1305_": "CHACHA20-POLY1305", "_CBC_": "AES-CBC"}
 
 
 def find_suite(number: int) -> Suite | None:
     """Return the suite that a ServerHello names, or None if this kit does not open it."""
     name = tls_names.CIPHERS.get(number, "")
-    cipher = "AES-GCM" if "_GCM_" in name else "CHACHA20-POLY1305"
-    if "_GCM_" not in name and "CHACHA20_POLY1305" not in name:
+    cipher = next((one for part, one in CIPHERS_BY_NAME.items() if part in name), None)
+    if cipher is None:
         return None
     hash_name = "sha384" if name.endswith("SHA384") else "sha256"
-    return Suite(cipher, 16 if "AES_128" in name else 32, hash_name)
+    mac_name = "" if cipher != "AES-CBC" else "sha1" if name.endswith("_SHA") else hash_name
+    return Suite(cipher, 16 if "AES_128" in name else 32, hash_name, mac_name)
 
 
 # --- TLS 1.3 ---
@@ -65,10 +89,10 @@ def hkdf_expand_label(secret: bytes, label: str, context: bytes, length: int, ha
     return hkdf_expand(secret, info, length, hash_name)
 
 
-def traffic_key(secret: bytes, suite: Suite) -> tuple[bytes, bytes]:
+def traffic_key(secret: bytes, suite: Suite) -> Keys:
     """Return key and IV of a traffic secret (RFC 8446 section 7.3)."""
     key = hkdf_expand_label(secret, "key", b"", suite.key_length, suite.hash_name)
-    return key, hkdf_expand_label(secret, "iv", b"", 12, suite.hash_name)
+    return Keys(key, hkdf_expand_label(secret, "iv", b"", 12, suite.hash_name))
 
 
 def next_traffic_secret(secret: bytes, suite: Suite) -> bytes:
@@ -89,16 +113,16 @@ def prf(secret: bytes, label: str, seed: bytes, length: int, hash_name: str) -> 
     return output[:length]
 
 
-def key_block(
-    master: bytes, client_random: bytes, server_random: bytes, suite: Suite
-) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
-    """Return key and IV of the client, and those of the server, cut in the order of RFC 5246 section 6.3."""
-    # The part of a nonce that comes from here (RFC 5288 section 3, RFC 7905 section 2).
-    key, iv = suite.key_length, 4 if suite.cipher == "AES-GCM" else 12
-    block = prf(master, "key expansion", server_random + client_random, 2 * (key + iv), suite.hash_name)
-    client_key, server_key = block[:key], block[key : 2 * key]
-    client_iv, server_iv = block[2 * key : 2 * key + iv], block[2 * key + iv :]
-    return (client_key, client_iv), (server_key, server_iv)
+def key_block(master: bytes, client_random: bytes, server_random: bytes, suite: Suite) -> tuple[Keys, Keys]:
+    """Return the keys of the client and those of the server, cut in the order of RFC 5246 section 6.3."""
+    lengths = [length for length in (suite.mac_length, suite.key_length, suite.iv_length) for _ in range(2)]
+    block = prf(master, "key expansion", server_random + client_random, sum(lengths), suite.hash_name)
+    parts = []
+    for length in lengths:
+        parts.append(block[:length])
+        block = block[length:]
+    client_mac, server_mac, client_key, server_key, client_iv, server_iv = parts
+    return Keys(client_key, client_iv, client_mac), Keys(server_key, server_iv, server_mac)
 
 
 # --- key logs ---

@@ -1,13 +1,16 @@
 """One TLS connection as far as it could be read: records, handshake messages, and what they agreed on."""
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.dissect.fields.tls import CERTIFICATE, dissect_handshake
+from lab.dissect.fields.tls import CERTIFICATE, dissect_handshake, is_retry
 from lab.dissect.fields.tls_extensions import CLIENT_HELLO
 from lab.dissect.fields.tree import Cursor, Field
 from lab.dissect.tcp.flows import Flow
+from lab.dissect.tcp.streams import Stream
 from lab.dissect.tls import names
+from lab.dissect.tls.ja4 import ja4
 from lab.dissect.tls.records import ALERT, APPLICATION_DATA, CONTENT_NAMES, Record
 
 
@@ -24,6 +27,8 @@ class OpenRecord:
     encrypted: bool
     content_type: int
     plaintext: bytes | None  # None: encrypted, and not opened
+    place: int = 0  # where the content, or its ciphertext, begins in the record's payload
+    padding: int = 0  # bytes behind the content that only hide its length
 
     @property
     def name(self) -> str:
@@ -32,16 +37,38 @@ class OpenRecord:
 
 @dataclass
 class TlsMessage:
-    """A handshake message, reassembled from as many records as it took."""
+    """A handshake message, reassembled from as many records as it took.
+
+    ``places`` says where its bytes were: (first byte in ``data``, that byte's offset in ``stream``), in order.
+    """
 
     kind: int
     data: bytes  # header and body
     from_initiator: bool
     frame_number: int  # where it is complete
     time_ns: int
+    stream: Stream
+    places: list[tuple[int, int]]
+
+    def frame_of(self, byte: int) -> int:
+        """Return the number of the frame that carried a byte of ``data``, or of the ciphertext it was in."""
+        start, offset = self.places[bisect_right(self.places, byte, key=lambda place: place[0]) - 1]
+        return self.stream.frame_at(offset + byte - start)
+
+    @property
+    def frames(self) -> list[int]:
+        """Return the numbers of all frames that carried a part of it, in order."""
+        return list(dict.fromkeys(map(self.frame_of, range(len(self.data)))))
+
+    @property
+    def is_retry(self) -> bool:
+        """Return whether it is a HelloRetryRequest, which has the type of a ServerHello."""
+        return is_retry(self.data)
 
     @property
     def name(self) -> str:
+        if self.is_retry:
+            return "Hello Retry Request"
         return names.HANDSHAKES.get(self.kind, f"Message {self.kind}")
 
     @property
@@ -87,6 +114,11 @@ class TlsSession:
     def server_name(self) -> str | None:
         """Return the name that the client asked for, in the clear (SNI)."""
         return next(iter(self._values(CLIENT_HELLO, "tls.handshake.extensions_server_name")), None)
+
+    @property
+    def ja4(self) -> str | None:
+        """Return the client's JA4 (``lab.dissect.tls.ja4``), of its first hello."""
+        return next((ja4(one.data) for one in self.messages if one.kind == CLIENT_HELLO), None)
 
     @property
     def offered_protocols(self) -> list[str]:

@@ -8,8 +8,8 @@
 
 Everything is decrypted per direction, record by record, in order (``direction``); a gap ends it.
 
-TLS 1.2 and 1.3 are opened with AES-GCM and ChaCha20-Poly1305, including key updates and repeated hellos. Not
-opened: early data (0-RTT), what follows a renegotiation, CBC, CCM and PSK suites, TLS 1.1 and older. What is
+TLS 1.2 and 1.3 are opened with AES-GCM and ChaCha20-Poly1305, TLS 1.2 also with AES-CBC, including pre-shared keys, key
+updates and repeated hellos. Not opened: early data (0-RTT), what follows a renegotiation, CCM, TLS 1.1 and older. What is
 not opened is never taken for plaintext: a record of application data is always ciphertext, and so is all that
 follows a change cipher spec up to TLS 1.2. Where the hellos are not in the capture, a handshake record is
 clear only if whole messages fill it, and an alert only if it is two bytes long.
@@ -17,17 +17,23 @@ clear only if whole messages fill it, and an alert only if it is two bytes long.
 
 from collections.abc import Iterable, Iterator
 
-from lab.dissect.fields.tls import RETRY_RANDOM
 from lab.dissect.fields.tls_extensions import CLIENT_HELLO, SERVER_HELLO
-from lab.dissect.fields.tree import Field
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.turns import Turn
 from lab.dissect.tls import key_schedule, names
 from lab.dissect.tls.direction import TLS_12, TLS_13, Direction
 from lab.dissect.tls.messages import OpenRecord, TlsMessage, TlsSession
-from lab.dissect.tls.records import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Record, read_records
+from lab.dissect.tls.records import (
+    APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
+    HANDSHAKE,
+    HEADER,
+    Record,
+    read_records,
+)
 
 FINISHED, KEY_UPDATE = 20, 24
+ENCRYPT_THEN_MAC = 22  # the extension (RFC 7366)
 EARLY_DATA = 42  # the extension (RFC 8446 section 4.2.10)
 LARGEST_MESSAGE = 1 << 20  # bytes; a handshake message that claims more is not waited for
 
@@ -66,6 +72,7 @@ class _Opener:
         self.secrets = secrets
         self.client_random = self.server_random = b""
         self.suite: key_schedule.Suite | None = None
+        self.encrypt_then_mac = False  # agreed, for CBC
         self.retried = False  # the server has sent a HelloRetryRequest
 
     def run(self) -> TlsSession:
@@ -102,12 +109,12 @@ class _Opener:
         if not encrypted:
             found.plaintext = record.payload
         elif opened := way.open(record, self.session.version):
-            found.content_type, found.plaintext = opened
+            found.content_type, found.plaintext, found.place, found.padding = opened
         self.session.records.append(found)
         if record.content_type == CHANGE_CIPHER_SPEC and self.session.version != TLS_13 and not self.retried:
             self._change_cipher(way, record)
         if found.plaintext is not None and found.content_type == HANDSHAKE:
-            self._handshake(way, record, found.plaintext)
+            self._handshake(way, found)
 
     def _is_encrypted(self, way: Direction, record: Record) -> bool:
         kind = record.content_type
@@ -126,19 +133,26 @@ class _Opener:
             return not begun and not _whole_messages(record.payload)
         return record.length != 2
 
-    def _handshake(self, way: Direction, record: Record, plain: bytes) -> None:
-        way.partial += plain
+    def _handshake(self, way: Direction, opened: OpenRecord) -> None:
+        record = opened.record
+        way.places.append((len(way.partial), record.offset + HEADER + opened.place))
+        way.partial += opened.plaintext or b""
         while len(way.partial) >= 4:
             length = 4 + int.from_bytes(way.partial[1:4], "big")
             if length > LARGEST_MESSAGE:
                 where = f"frame {record.frame_number}"
                 self.session.problem = f"a handshake message that claims {length} bytes ({where})"
-                way.partial = b""
+                way.partial, way.places = b"", []
                 return
             if len(way.partial) < length:
                 return
-            data, way.partial = way.partial[:length], way.partial[length:]
-            message = TlsMessage(data[0], data, way.from_initiator, record.frame_number, record.complete_ns)
+            data, places = way.take_message(length)
+            stream = (
+                self.session.flow.from_initiator if way.from_initiator else self.session.flow.from_responder
+            )
+            message = TlsMessage(
+                data[0], data, way.from_initiator, record.frame_number, record.complete_ns, stream, places
+            )
             self.session.messages.append(message)
             self._take(way, message)
 
@@ -148,24 +162,26 @@ class _Opener:
             self.client_random = message.tree.get("tls.handshake.random", b"")
             way.early = EARLY_DATA in message.values("tls.handshake.extension.type")
         elif message.kind == SERVER_HELLO and not way.from_initiator:
-            self._server_hello(message.tree)
-        elif self.session.version == TLS_13 and self.suite is not None and way.aead is not None:
+            self._server_hello(message)
+        elif self.session.version == TLS_13 and self.suite is not None and way.cipher is not None:
             if message.kind == FINISHED:
                 self._use_secret(way, "TRAFFIC_SECRET_0")
             elif message.kind == KEY_UPDATE:
                 way.set_secret(key_schedule.next_traffic_secret(way.secret, self.suite), self.suite)
 
-    def _server_hello(self, hello: Field) -> None:
-        self.server_random = hello.get("tls.handshake.random", b"")
-        if self.server_random == RETRY_RANDOM:  # the client repeats its hello, and this was not the answer
+    def _server_hello(self, message: TlsMessage) -> None:
+        if message.is_retry:  # the client repeats its hello, and this was not the answer
             self.retried = True
             for way in self.directions:
                 way.encrypted = False
             return
+        hello = message.tree
+        self.server_random = hello.get("tls.handshake.random", b"")
         old_version = hello.get("tls.handshake.version")
         self.session.version = hello.get("tls.handshake.extensions.supported_version", old_version)
         self.session.suite_number = hello.get("tls.handshake.ciphersuite")
         self.suite = key_schedule.find_suite(self.session.suite_number or 0)
+        self.encrypt_then_mac = ENCRYPT_THEN_MAC in message.values("tls.handshake.extension.type")
         if self.session.version == TLS_13:
             for way in self.directions:
                 way.encrypted = True
@@ -175,7 +191,7 @@ class _Opener:
         side = "CLIENT" if way.from_initiator else "SERVER"
         secret = self.secrets.get((f"{side}_{label}", self.client_random))
         if secret is None or self.suite is None:
-            way.aead = None
+            way.cipher = None
             return
         self.session.keys_found = True
         way.set_secret(secret, self.suite)
@@ -194,7 +210,8 @@ class _Opener:
         self.session.keys_found = True
         randoms = self.client_random, self.server_random
         client, server = key_schedule.key_block(master, *randoms, self.suite)
-        way.set_keys(*(client if way.from_initiator else server), self.suite)
+        way.set_keys(client if way.from_initiator else server, self.suite)
+        way.mac_last = self.encrypt_then_mac
 
 
 def _whole_messages(data: bytes) -> bool:
