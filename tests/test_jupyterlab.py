@@ -110,7 +110,7 @@ def explorers(kit, address, chromium):
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), kit / "explorers.ipynb")
     tab, errors = chromium.new_page(viewport={"width": 1280, "height": 800}), []
     tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.goto(urllib.parse.urlsplit(address)._replace(path="/lab/tree/explorers.ipynb").geturl())
+    tab.goto(urllib.parse.urlsplit(address)._replace(path="/lab/workspaces/own/tree/explorers.ipynb").geturl())
     tab.locator(".jp-NotebookPanel-toolbar [data-status=idle]").wait_for(timeout=BOUND_S * 1000)
     tab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
     for number in range(len(CELLS)):

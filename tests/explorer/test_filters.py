@@ -180,7 +180,7 @@ def test_an_error_points_at_the_place(open_page, text, message, place):
     assert tab.get_attribute("#filter", "aria-invalid") == "true"
     assert tab.locator("[data-frame]").count() == 1  # what was shown stays
     tab.fill("#filter", "tcp.len == 15")
-    assert tab.inner_text("#filter-answer") == "1 of 1 frames"
+    assert tab.inner_text("#filter-answer") == "1 of 1 frame"
 
 
 def test_no_module_is_long_and_no_name_is_used_twice():

@@ -218,7 +218,8 @@ export class Explorer {
     const { capture } = this,
       all = Array.from({ length: capture.count }, (_, i) => i + 1),
       shown = all.filter(number => filter(capture, number));
-    this.answer.textContent = text.trim() ? `${shown.length} of ${all.length} frames` : `${all.length} frames`;
+    const frames = all.length === 1 ? "1 frame" : `${all.length} frames`;
+    this.answer.textContent = text.trim() ? `${shown.length} of ${frames}` : frames;
     this.list.show(shown);
   }
 

@@ -26,6 +26,7 @@ export class FrameList {
       onclick: event => this.onClick(event),
     };
     this.element = make("div.frames", attributes, this.head, this.rows);
+    this.element.style.setProperty("--count", capture.count);
     this.numbers = Array.from({ length: capture.count }, (_, i) => i + 1);
     this.redraw();
     new ResizeObserver(() => this.draw()).observe(this.element);
