@@ -1,7 +1,7 @@
 // One frame: its fields as a tree, its bytes, and what the chosen field or byte means.
 
 import { asText, covers } from "./capture.js";
-import { layerOf, make, makeButton, press, scrollWithin } from "./elements.js";
+import { layerOf, make, makeButton, makeGroup, press, scrollWithin } from "./elements.js";
 import { explainField } from "./meaning.js";
 
 const PIECE = 2048; // bytes of a frame that are shown at a time
@@ -9,7 +9,7 @@ const WIDEST_ROW_EM = 44; // of 16 bytes with their text; where there is less ro
 
 export class Detail {
   constructor() {
-    this.tabs = make("div.tabs", { role: "group", "aria-label": "Which bytes" });
+    this.tabs = makeGroup("div.tabs", "Which bytes");
     this.tree = make("ul.tree", {
       role: "tree",
       tabindex: "0",
@@ -26,15 +26,10 @@ export class Detail {
       onmouseover: event => this.onByte(event, byte => this.explain(this.fieldsAt(byte)[0], byte)),
       onmouseleave: () => this.explain(this.chosen),
     });
-    this.pieces = make("div.pieces", { role: "group", "aria-label": "Which part of the bytes" });
+    this.pieces = makeGroup("div.pieces", "Which part of the bytes");
     this.meaning = make("div.meaning", { role: "status", "aria-live": "polite" });
     const side = make("div.side", this.bytes, this.pieces, this.meaning);
-    this.element = make(
-      "div.detail",
-      { role: "group", "aria-label": "The chosen frame" },
-      this.tabs,
-      make("div.panes", this.tree, side),
-    );
+    this.element = makeGroup("div", "The chosen frame", this.tabs, make("div.panes", this.tree, side));
     this.source = { fields: [], bytes: new Uint8Array() };
     this.chosen = this.byte = null;
     this.turned = new Set(); // paths of layers that are closed and of other fields that are open; kept from frame to frame

@@ -24,6 +24,11 @@ export function makeButton(text, onclick, attributes = {}) {
   return make("button", { type: "button", onclick, ...attributes }, text);
 }
 
+/** A part of the page with a name that is read aloud. @param {string} tag @param {string} name @param {...any} children */
+export function makeGroup(tag, name, ...children) {
+  return make(tag, { role: "group", "aria-label": name }, ...children);
+}
+
 /** @param {HTMLElement[]} buttons @param {number} place of the one that is pressed */
 export function press(buttons, place) {
   buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === place)));

@@ -2,7 +2,7 @@
 
 import { Capture } from "./capture.js";
 import { Detail } from "./detail.js";
-import { make, makeButton, press } from "./elements.js";
+import { make, makeButton, makeGroup, press } from "./elements.js";
 import { FilterError, readFilter } from "./filter.js";
 import { FrameList } from "./frames.js";
 import { Help } from "./help.js";
@@ -33,7 +33,7 @@ export class Explorer {
     this.detail = new Detail();
     this.help = new Help(this.makeKeys());
     this.views = { frames: this.makeFrames(), streams: this.makeStreams() };
-    if (data.length > 1) this.views.twin = make("div", { role: "group", "aria-label": "Both recordings" });
+    if (data.length > 1) this.views.twin = makeGroup("div", "Both recordings");
     if (summary) this.views.summary = summary;
     root.classList.add("explorer");
     this.note = make("p.note", { role: "status" }); // what is wrong with the recording
@@ -66,9 +66,9 @@ export class Explorer {
     const help = makeButton("Keys (?)", () => this.help.show());
     return make(
       "div.bar",
-      make("div.files", { role: "group", "aria-label": "Recording" }, this.files),
-      make("div", { role: "group", "aria-label": "View" }, this.tabs),
-      make("div", { role: "group", "aria-label": "Tools" }, this.tourButton, this.lock, this.large, help),
+      makeGroup("div.files", "Recording", this.files),
+      makeGroup("div", "View", this.tabs),
+      makeGroup("div", "Tools", this.tourButton, this.lock, this.large, help),
     );
   }
 
@@ -92,14 +92,14 @@ export class Explorer {
       this.answer,
       make("details.examples", make("summary", "Examples"), examples),
     );
-    return make("div.frames-view", { role: "group", "aria-label": "Frames" }, filter, this.holder, this.detail.element);
+    return makeGroup("div", "Frames", filter, this.holder, this.detail.element);
   }
 
   makeStreams() {
     this.flow = make("select", { id: "flow", onchange: () => this.drawStream() });
     this.stream = make("div");
     const label = make("label", { for: "flow" }, "Connection ");
-    return make("div", { role: "group", "aria-label": "Streams" }, label, this.flow, this.stream);
+    return makeGroup("div", "Streams", label, this.flow, this.stream);
   }
 
   makeTour() {
@@ -107,13 +107,7 @@ export class Explorer {
     this.stepText = make("div", { role: "status" });
     this.back = makeButton("Back (p)", () => this.stepBack());
     this.next = makeButton("Next (n)", () => this.showStep(this.step + 1));
-    this.tour = make(
-      "div.tour",
-      { role: "group", "aria-label": "Tour", hidden: true },
-      this.stepText,
-      this.back,
-      this.next,
-    );
+    this.tour = makeGroup("div.tour", "Tour", this.stepText, this.back, this.next);
     return this.tour;
   }
 

@@ -116,15 +116,13 @@ export class FrameList {
     );
   }
 
-  /** The arrow of one frame; the lifelines run through all rows. */
+  /** The arrow of one frame; the lifelines are the background of all rows. */
   drawArrow(number, layer) {
     const from = this.laneOf(this.capture.cell("from", number)),
       to = this.laneOf(this.capture.cell("to", number));
     const step = this.laneWidth,
-      x = lane => lane * step + step / 2,
-      width = this.lanes.length * step;
-    const lines = this.lanes.map((_, i) => make("line.life", { x1: x(i), x2: x(i), y1: 0, y2: 100 }));
-    const svg = make("svg", { width, height: "100%", "aria-hidden": "true" }, lines);
+      x = lane => lane * step + step / 2;
+    const svg = make("svg", { width: this.lanes.length * step, height: "100%", "aria-hidden": "true" });
     if (from < 0 || to < 0) return svg;
     const middle = this.rowHeight / 2,
       way = Math.sign(x(to) - x(from)) || 1;
