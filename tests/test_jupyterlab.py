@@ -110,8 +110,10 @@ def explorers(kit, address, chromium):
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), kit / "explorers.ipynb")
     tab, errors = chromium.new_page(viewport={"width": 1280, "height": 800}), []
     tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.goto(urllib.parse.urlsplit(address)._replace(path="/lab/workspaces/own/tree/explorers.ipynb").geturl())
-    tab.locator(".jp-NotebookPanel-toolbar [data-status=idle]").wait_for(timeout=BOUND_S * 1000)
+    place = "/lab/workspaces/own/tree/explorers.ipynb"
+    tab.goto(urllib.parse.urlsplit(address)._replace(path=place).geturl())
+    # Before the kernel is idle, no cell is run.
+    tab.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=BOUND_S * 1000)
     tab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
     for number in range(len(CELLS)):
         tab.keyboard.press("Shift+Enter")
@@ -122,6 +124,7 @@ def explorers(kit, address, chromium):
 
 
 @pytest.mark.maintainers
+@pytest.mark.timeout(240)
 def test_an_explorer_in_a_notebook_keeps_its_keys_to_itself(explorers):
     tab, [first, second] = explorers, [explorers.locator(".explorer").nth(i) for i in (0, 1)]
     before = tab.locator(".jp-Notebook .jp-Cell").count()
@@ -141,6 +144,7 @@ def test_an_explorer_in_a_notebook_keeps_its_keys_to_itself(explorers):
 
 
 @pytest.mark.maintainers
+@pytest.mark.timeout(240)
 def test_an_explorer_in_a_notebook_answers_like_the_page(explorers):
     tab, [first, second] = explorers, [explorers.locator(".explorer").nth(i) for i in (0, 1)]
     second.locator(".tree li", has_text="Destination port").click()
