@@ -31,6 +31,7 @@ READERS = {
     "": Look("not named", "#FFFFFF", "#FFFFFF", ""),
 }
 LETTERS = "abcdefghijkmnpqrstuvwxyz"  # without l and o, which look like digits
+COLUMNS = 16  # cells a row
 MOST_BYTES = 192  # a page full of cells
 # All places are in inches, from the top left.
 CELL, HIGH, BAND, NAMES = 0.42, 0.44, 0.09, 0.3
@@ -43,35 +44,33 @@ def draw_byte_strip(
     payload: bytes,
     who_reads: Sequence[Span] | None = None,
     *,
-    columns: int = 16,
-    max_bytes: int = MOST_BYTES,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the bytes of a payload or frame as cells, marked by who can read them.
 
     ``who_reads``: spans in order, by default ``payload_spans(payload)``; for a whole frame take ``frame_spans``. Bytes
-    that no span covers are drawn without a mark. ``columns``: cells a row. Of more than ``max_bytes`` the beginning is
-    drawn, and the picture says how many are missing. ValueError for spans that overlap or leave the payload.
+    that no span covers are drawn without a mark. Of more than ``MOST_BYTES`` the beginning is drawn, and the picture
+    says how many are missing. ValueError for spans that overlap or leave the payload.
     """
     spans = _checked(payload, who_reads)
-    shown = payload[:max_bytes]
-    pieces = [piece for span in spans for piece in _pieces(span, len(shown), columns)]
+    shown = payload[:MOST_BYTES]
+    pieces = [piece for span in spans for piece in _pieces(span, len(shown))]
     letters = _letters(pieces)
-    listed = _set_in_lines([f"{letter}  {name}" for name, letter in letters.items()], columns * CELL)
+    listed = _set_in_lines([f"{letter}  {name}" for name, letter in letters.items()], COLUMNS * CELL)
     amounts = _amounts(spans)
-    below_cells = max(1, -(-len(shown) // columns)) * ROW
+    below_cells = max(1, -(-len(shown) // COLUMNS)) * ROW
     list_top = below_cells + (CUT_LINE if len(shown) < len(payload) else 0)
     key_top = list_top + LIST_LINE * len(listed) + (0.1 if listed else 0)
     title = f"{counted(len(payload), 'byte')}, and who can read them" if title is None else title
-    ax = blank_axes(ax, title, LEFT + columns * CELL, key_top + KEY_LINE * len(amounts) + 0.1)
+    ax = blank_axes(ax, title, LEFT + COLUMNS * CELL, key_top + KEY_LINE * len(amounts) + 0.1)
     reader_at = {place: span.reader for span in spans for place in range(span.start, span.end)}
     for place, byte in enumerate(shown):
-        _draw_cell(ax, place, byte, reader_at.get(place, ""), columns)
-    for start in range(0, len(shown), columns):
-        write(ax, LEFT - 0.12, _corner(start, columns)[1] + HIGH / 2, str(start), ha="right", color=GREY)
+        _draw_cell(ax, place, byte, reader_at.get(place, ""))
+    for start in range(0, len(shown), COLUMNS):
+        write(ax, LEFT - 0.12, _corner(start)[1] + HIGH / 2, str(start), ha="right", color=GREY)
     for piece in pieces:
-        _draw_name(ax, piece, letters, columns)
+        _draw_name(ax, piece, letters)
     if len(shown) < len(payload):
         left_out = f"… {counted(len(payload) - len(shown), 'byte')} left out …"
         write(ax, LEFT, below_cells + 0.12, left_out, ha="left", fontsize=BODY, style="italic")
@@ -105,11 +104,11 @@ def _amounts(spans: Sequence[Span]) -> dict[str, int]:
     return {reader: amount for reader, amount in amounts.items() if amount}
 
 
-def _pieces(span: Span, shown: int, columns: int) -> Iterator[Span]:
+def _pieces(span: Span, shown: int) -> Iterator[Span]:
     """Cut a span where a row ends, and where the bytes end that are shown."""
     start, last = span.start, min(span.end, shown)
     while start < last:
-        end = min(last, (start // columns + 1) * columns)
+        end = min(last, (start // COLUMNS + 1) * COLUMNS)
         yield span._replace(start=start, length=end - start)
         start = end
 
@@ -138,13 +137,13 @@ def _set_in_lines(texts: Sequence[str], width: float) -> list[list[tuple[float, 
     return lines
 
 
-def _corner(place: int, columns: int) -> tuple[float, float]:
-    row, column = divmod(place, columns)
+def _corner(place: int) -> tuple[float, float]:
+    row, column = divmod(place, COLUMNS)
     return LEFT + column * CELL, row * ROW
 
 
-def _draw_cell(ax: Axes, place: int, byte: int, reader: str, columns: int) -> None:
-    x, y = _corner(place, columns)
+def _draw_cell(ax: Axes, place: int, byte: int, reader: str) -> None:
+    x, y = _corner(place)
     ground = READERS[reader].ground
     draw_box(ax, x, y, CELL, HIGH, facecolor=ground, edgecolor="white", linewidth=1, gid=f"{place}: {reader}")
     _draw_band(ax, x, y + HIGH, CELL, READERS[reader])
@@ -158,8 +157,8 @@ def _draw_band(ax: Axes, x: float, y: float, width: float, look: Look) -> None:
     draw_box(ax, x, y, width, BAND, facecolor=look.band, edgecolor="white", hatch=look.hatch, linewidth=0)
 
 
-def _draw_name(ax: Axes, piece: Span, letters: dict[str, str], columns: int) -> None:
-    x, y = _corner(piece.start, columns)
+def _draw_name(ax: Axes, piece: Span, letters: dict[str, str]) -> None:
+    x, y = _corner(piece.start)
     left, right, y = x + 0.04, x + piece.length * CELL - 0.04, y + HIGH + BAND + 0.04
     ax.plot([left, right], [y, y], color=BLACK, linewidth=1)
     text = piece.name if _fits(piece) else letters.get(piece.name, "")

@@ -3,7 +3,7 @@
 import pytest
 
 from lab.charts import Span, describe_byte_strip, draw_byte_strip, frame_spans, payload_spans
-from lab.charts.byte_strip import READERS
+from lab.charts.byte_strip import MOST_BYTES, READERS
 from lab.charts.inks import BLACK
 from lab.dissect.fields.frame import dissect_frame
 from lab.dissect.files.capture_file import read_capture
@@ -64,13 +64,13 @@ def test_tls_records_are_headers_and_ciphertext(encrypted, plain):
 @pytest.mark.parametrize("which", ["plain", "encrypted"])
 def test_nothing_overlaps_or_is_cut(which, request):
     for payload in payloads(request.getfixturevalue(which))[:5]:
-        assert inspect_text(draw_byte_strip(payload, max_bytes=96)) == []
+        assert inspect_text(draw_byte_strip(payload)) == []
 
 
 def test_a_long_payload_says_how_much_is_missing(encrypted):
     payload = payloads(encrypted)[1]
-    ax = draw_byte_strip(payload, max_bytes=40, columns=8)
-    assert len(cells(ax)) == 40 and f"… {len(payload) - 40} bytes left out …" in said(ax)
+    ax = draw_byte_strip(payload)
+    assert len(cells(ax)) == MOST_BYTES and f"… {len(payload) - MOST_BYTES} bytes left out …" in said(ax)
 
 
 def test_spans_of_ones_own():
