@@ -24,7 +24,7 @@ _ACK = "The acknowledgment number is valid: in all segments but the first SYN an
 _PUSH = "Push: the receiver should not wait for more before it passes this on; it marks no message."
 _SYN = "Synchronise: opens a direction and names its initial sequence number."
 _WINDOW = "Room for {value} more bytes, before scaling by the agreed shift."
-BEFORE_FLAGS = (
+_TO_FLAGS = (
     Row("Source port", "tcp.srcport", 16, "The sender's end of the connection."),
     Row("Destination port", "tcp.dstport", 16, "The receiver's end; a server's is known beforehand."),
     Row("Sequence number", "tcp.seq_raw", 32, "The number of the first payload byte, or of the SYN."),
@@ -43,7 +43,7 @@ FLAGS = (
     Row("SYN", "tcp.flags.syn", 1, _SYN),
     Row("FIN", "tcp.flags.fin", 1, "Finished: the sender will send no more."),
 )
-BEHIND_FLAGS = (
+_BEHIND_FLAGS = (
     Row("Window", "tcp.window_size_value", 16, _WINDOW),
     Row("Checksum", "tcp.checksum", 16, "", in_hex(4)),
     Row("Urgent pointer", "tcp.urgent_pointer", 16, "Where urgent data ends, if URG is set."),
@@ -83,12 +83,9 @@ _OPTIONS = {
 
 def dissect_tcp(cursor: Cursor, layers: list[Field]) -> None:
     """Take the header at ``cursor``, with its options."""
-    rows = (*BEFORE_FLAGS, *FLAGS, *BEHIND_FLAGS)
+    rows = (*_TO_FLAGS, _flags, *_BEHIND_FLAGS)
     meaning = "A reliable stream of bytes in each direction, between two ports."
     made = take_header(cursor, layers, rows, "TCP", "tcp", meaning, SOURCE)
-    first = len(BEFORE_FLAGS)
-    if flags := made.children[first : first + len(FLAGS)]:
-        made.children[first : first + len(FLAGS)] = [_flags_field(flags)]
     if made.get("tcp.urgent_pointer") is not None:
         length = made.find("tcp.hdr_len")
         if length.value < 5:
@@ -101,15 +98,14 @@ def dissect_tcp(cursor: Cursor, layers: list[Field]) -> None:
         checksums.judge_payload(made, cursor, layers)
 
 
-def _flags_field(flags: list[Field]) -> Field:
-    if len(flags) < len(FLAGS):
-        return group("Flags", flags, source=SOURCE)
-    value = 0
-    for flag, row in zip(flags, FLAGS, strict=True):
-        value = value << row.bits | flag.value
+def _flags(cursor: Cursor, source: str) -> list[Field]:
+    value = cursor.number(12)
+    flags, whole = cursor.table(FLAGS, source)
+    if not whole:
+        return flags
     text = f"0x{value:03x} ({', '.join(flag.name for flag in flags[1:] if flag.value) or 'none'})"
     meaning = "Twelve bits, nine of them flags; which are set says what the segment is for."
-    return group("Flags", flags, text, meaning, key="tcp.flags", source=SOURCE, value=value)
+    return [group("Flags", flags, text, meaning, key="tcp.flags", source=source, value=value)]
 
 
 def _option(cursor: Cursor, kind: int) -> Field:

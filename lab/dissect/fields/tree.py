@@ -137,14 +137,12 @@ class Cursor:
         whole = int.from_bytes(self.data[first:last], "big")
         return whole >> (last * 8 - self.bit - bits) & ((1 << bits) - 1)
 
-    def take(self, row: Row, source: str = "") -> Field:
-        """Take the field that ``row`` describes. There must be enough bits left."""
+    def _take(self, row: Row, source: str) -> Field:
         value = self.number(row.bits)
         text = row.show(value)
         meaning = row.meaning.format(value=value, text=text)
-        taken = Field(row.name, self.bit, row.bits, value, text, meaning, source, row.key)
         self.bit += row.bits
-        return taken
+        return Field(row.name, self.bit - row.bits, row.bits, value, text, meaning, source, row.key)
 
     def table(self, items: Iterable["Row | Taker"], source: str = "") -> tuple[list[Field], bool]:
         """Take the fields of a table: a row each, or what a function takes.
@@ -156,7 +154,7 @@ class Cursor:
             if not isinstance(item, Row):
                 taken += item(self, source)
             elif self.bit + item.bits <= self.end * 8:
-                taken.append(self.take(item, source))
+                taken.append(self._take(item, source))
             else:
                 if self.bit < self.end * 8:
                     taken.append(self.rest(f"Rest of the header ({item.name} is cut off)"))
@@ -197,7 +195,13 @@ def named(names: dict[int, str], digits: int = 0) -> Callable[[int], str]:
 
 
 def take_header(
-    cursor: Cursor, layers: list[Field], rows: Iterable[Row], name: str, key: str, meaning: str, source: str
+    cursor: Cursor,
+    layers: list[Field],
+    rows: Iterable[Row | Taker],
+    name: str,
+    key: str,
+    meaning: str,
+    source: str,
 ) -> Field:
     """Take a header's table, add its layer to ``layers``; return it.
 
