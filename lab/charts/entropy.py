@@ -102,16 +102,12 @@ def describe_entropy(streams: Mapping[str, bytes]) -> str:
             sentences.append(f"{name}: no bytes.")
             continue
         counts = Counter(data)
-        frequent = ", ".join(f"{value:#04x} ({_percent(n, data)})" for value, n in counts.most_common(3))
+        shares = [f"{value:#04x} ({100 * n / len(data):.1f} %)" for value, n in counts.most_common(3)]
         printable = sum(n for value, n in counts.items() if 32 <= value < 127)
         sentences.append(
             f"{name}: {byte_entropy_bits(data):.2f} bits a byte, where as many random bytes would show "
             f"{random_entropy_bits(len(data)):.2f} on average; {counted(len(data), 'byte')}, {len(counts)} of 256 values, "
-            f"{100 * printable / len(data):.0f} % printable ASCII; most frequent: {frequent}."
+            f"{100 * printable / len(data):.0f} % printable ASCII; most frequent: {', '.join(shares)}."
             + (" A small sample." if len(data) < FEW else "")
         )
     return "\n".join(sentences)
-
-
-def _percent(count: int, data: bytes) -> str:
-    return f"{100 * count / len(data):.1f} %"

@@ -29,7 +29,6 @@ ALERT_BYTES = 2  # close_notify; under TLS 1.3 it looks like any other record
 SMALLEST_BLOCK = 16  # bytes; a smaller common divisor of the lengths may be chance
 
 # The report's client opens with these; by their lengths, its wire is known.
-OPENING = [len(ReportWire.encode(event)) for event in (events.Announce(), events.ListUsers())]
 REPORT_KINDS = {
     len(ReportWire.encode(event)): KINDS[type(event)] for event in (events.Announce(), events.ListUsers())
 }
@@ -96,7 +95,7 @@ def _wire_by_length(lengths: list[int]) -> str | None:
     """Return the wire: on the report's, the second and third messages are commands of known length."""
     if len(lengths) < 3:
         return None
-    return "report" if lengths[1:3] == OPENING else "json"
+    return "report" if lengths[1:3] == [*REPORT_KINDS] else "json"
 
 
 def _padding(lengths: list[int], wire: str | None) -> int:

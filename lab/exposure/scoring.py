@@ -44,11 +44,6 @@ class Score:
         return self.right / self.total if self.total else 0.0
 
     @property
-    def precision(self) -> float:
-        """Share of the claims that are true, 0 to 1. 1 where nothing was claimed."""
-        return self.right / (self.right + self.wrong) if self.right + self.wrong else 1.0
-
-    @property
     def skill(self) -> float | None:
         """Share of what the guesser missed, below 0 if the guess was better. None where a guess gets everything."""
         missed = self.total - self.baseline
