@@ -7,8 +7,7 @@
     dissect.open_flow(flow, keys)   the TLS connection, decrypted             tls.session
     dissect.dissect_frame(frame)    every bit of one frame, explained         fields.frame
 
-Each is imported when it is first asked for, so that a program which only writes captures does not wait for
-the rest.
+Each is imported when it is first used, so that a program that only writes captures does not load the rest.
 """
 
 import importlib

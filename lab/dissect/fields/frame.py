@@ -9,9 +9,6 @@
 This is Wireshark's middle pane, with a sentence beside each field. The tables follow the diagrams of the
 RFCs. Bytes that a layer cannot explain become a "Data" leaf, so that no byte goes missing. The application on
 top is not known here: pass a function as ``application`` that names the parts of a payload.
-
-Each frame is dissected alone: relative sequence numbers and streams are for ``tcp.segments`` and
-``tcp.flows``.
 """
 
 from collections.abc import Callable, Iterable

@@ -13,14 +13,13 @@ from lab.dissect.fields.tls_extensions import CLIENT_HELLO, RETRY_REQUEST, SERVE
 from lab.dissect.fields.tree import Cursor, Field, Row, Taker, group, named
 from lab.dissect.fields.vectors import Vector
 from lab.dissect.tls import names, records
-from lab.dissect.tls.records import CONTENT_NAMES
 
 SOURCE = "RFC 8446 section 5.1"
 ENCRYPTED_EXTENSIONS, CERTIFICATE, CERTIFICATE_VERIFY = 8, 11, 15
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 _VERSION = named(names.VERSIONS, 4)
-_HOLDS = named(CONTENT_NAMES, 2)
+_HOLDS = named(names.CONTENTS, 2)
 _OLD_VERSION = "Up to TLS 1.2 the version in use; TLS 1.3 keeps an old value for old middleboxes."
 _HELLO_VERSION = "Up to TLS 1.2 the version itself; TLS 1.3 keeps TLS 1.2 here and uses an extension."
 RECORD_HEADER = (
@@ -132,7 +131,7 @@ def _record(cursor: Cursor, encrypted: bool) -> Field:
             fields.append(inner.rest("Beginning of the record", meaning))
     elif length:
         fields += _fragment(inner, content_type, encrypted)
-    name, text = f"Record: {CONTENT_NAMES[content_type]}", f"{length} bytes"
+    name, text = f"Record: {names.CONTENTS[content_type]}", f"{length} bytes"
     return group(name, fields, text, key="tls.record", source=SOURCE, value=content_type)
 
 
@@ -146,7 +145,7 @@ def _fragment(cursor: Cursor, content_type: int, encrypted: bool) -> list[Field]
         meaning = "From here on this side encrypts (TLS 1.2); TLS 1.3 sends it for middleboxes only."
         key, source = "tls.change_cipher_spec", "RFC 5246 section 7.1"
         return [cursor.rest("Change cipher spec", meaning, key=key, source=source)]
-    name, key = f"Encrypted {CONTENT_NAMES[content_type].lower()}", ""
+    name, key = f"Encrypted {names.CONTENTS[content_type].lower()}", ""
     if content_type == records.APPLICATION_DATA:
         name, key = "Encrypted data", "tls.app_data"
     meaning = "Ciphertext: without the keys it shows its length; in TLS 1.2 also its real type and, with AES-GCM, a nonce."

@@ -32,7 +32,7 @@ class Carried(NamedTuple):
     """One item a packet in each array. Where ``sound`` is False the others mean nothing."""
 
     sound: Column  # bool: the IP header is whole and does not contradict itself
-    source: Column  # as in the header
+    source: Column  # uint64 for IPv4, S16 for IPv6
     destination: Column
     protocol: Column  # uint8, behind all extension headers
     at: Column  # int64, where the payload begins
@@ -67,7 +67,7 @@ def read_ipv4(data: Column, packet: Column, end: Column, wire_end: Column) -> Ca
     limit = np.minimum(end, packet_end)
     if (protocol[sound] == AUTHENTICATION).any():
         protocol, at, _, _ = _skip_extensions(data, protocol.copy(), at, limit, (AUTHENTICATION,))
-    ends = header["source"], header["destination"]
+    ends = header["source"].astype(np.uint64), header["destination"].astype(np.uint64)
     return Carried(sound, *ends, protocol, at, limit, packet_end, fragment & 0x2000 != 0, later)
 
 

@@ -71,7 +71,7 @@ def _by_link(capture: Capture, frames: Column, link: int) -> Iterator[tuple[str,
 
 
 def _by_protocol(frames: Column, carried: Carried, captured: Column) -> Iterator[tuple[str, Column]]:
-    short = captured < np.where(carried.source.dtype.itemsize == 4, 20, 40)
+    short = captured < (20 if carried.source.dtype == np.uint64 else 40)  # bytes of the header of IPv4, IPv6
     fragment = carried.sound & (carried.first_fragment | carried.later_fragment)
     for name, chosen in ((CUT_SHORT, short), (DAMAGED, ~carried.sound & ~short), (FRAGMENTS, fragment)):
         if chosen.any():

@@ -71,17 +71,18 @@ def decode_chunk(
     limit, wire_end = start + capture.captured_length[frames], start + capture.original_length[frames]
     packet, version = _find_packets(capture, frames, start, limit)
     found = []
-    for ip_version, read, as_numbers in ((4, read_ipv4, _ipv4_numbers), (6, read_ipv6, addresses.numbers)):
+    for ip_version, read in ((4, read_ipv4), (6, read_ipv6)):
         place = np.flatnonzero(version == ip_version)
         carried = read(capture.data, packet[place], limit[place], wire_end[place])
         is_tcp = carried.sound & (carried.protocol == TCP) & ~carried.later_fragment
         is_tcp &= carried.at + TCP_READ <= carried.limit
         if not is_tcp.all():
             place, carried = place[is_tcp], Carried(*(column[is_tcp] for column in carried))
-        source, destination = as_numbers(carried.source), as_numbers(carried.destination)
-        found.append((place, carried._replace(source=source, destination=destination)))
+        found.append((place, carried))
     (place, carried), (place_6, carried_6) = found
     if len(place_6):
+        source, destination = addresses.numbers(carried_6.source), addresses.numbers(carried_6.destination)
+        carried_6 = carried_6._replace(source=source, destination=destination)
         place = np.concatenate([place, place_6])
         order = np.argsort(place)
         place = place[order]
@@ -100,10 +101,6 @@ def _find_packets(capture: Capture, frames: slice, start: Column, end: Column) -
         chosen = links == link
         packet[chosen], version[chosen] = find_packets(capture.data, start[chosen], end[chosen], int(link))
     return packet, version
-
-
-def _ipv4_numbers(addresses: Column) -> Column:
-    return addresses.astype(np.uint64)
 
 
 def _decode_tcp(data: Column, number: Column, carried: Carried, numbers: FlowNumbers) -> SegmentColumns:

@@ -95,6 +95,7 @@ class FlowNumbers:
         # What is known of each direction, indexed by 2 * flow + direction.
         self.known = np.zeros(2048, bool)
         self.base = np.zeros(2048, np.uint32)
+        self.first = np.zeros(2048, np.int32)  # row of the chunk, for ``_earliest``
 
     def feed(
         self, source: Column, destination: Column, seq: Column, ack: Column, flags: Column, has_length: Column
@@ -188,26 +189,19 @@ class FlowNumbers:
         _, seq, ack, flags, has_length = columns
         teaches = has_length.copy()
         teaches[odd_rows] = False
-        own = np.flatnonzero(teaches & ~self.known[key])
-        other = np.flatnonzero(teaches & ~self.known[key ^ 1] & (flags & ACK != 0))
-        if len(own) == 0 and len(other) == 0:
-            return own
-        # The earliest row that speaks of each direction; at one row the segment's own direction comes first.
-        keys_own, keys_other = key[own], key[other] ^ 1
-        lowest = min(one.min() for one in (keys_own, keys_other) if len(one))
-        highest = max(one.max() for one in (keys_own, keys_other) if len(one))
-        never = np.int64(1) << 40
-        first, of_own = (np.full(highest - lowest + 1, never) for _ in range(2))
-        first[keys_other[::-1] - lowest] = 2 * other[::-1] + 1  # written backwards, the earliest stays
-        of_own[keys_own[::-1] - lowest] = 2 * own[::-1]
-        first = np.minimum(first, of_own)
-        found = np.flatnonzero(first < never)
-        learnt = found + lowest
-        row, indirect = first[found] >> 1, first[found] & 1 != 0
-        direct = seq[row] - (flags[row] & SYN == 0).astype(np.uint32)
-        self.base[learnt] = np.where(indirect, ack[row] - np.uint32(1), direct)
-        self.known[learnt] = True
-        return learnt
+        own = self._earliest(np.flatnonzero(teaches & ~self.known[key]), key)
+        other = self._earliest(np.flatnonzero(teaches & ~self.known[key ^ 1] & (flags & ACK != 0)), key ^ 1)
+        keys = np.concatenate([key[own], key[other] ^ 1])
+        bases = np.concatenate([seq[own] - (flags[own] & SYN == 0), ack[other] - np.uint32(1)])
+        backwards = np.argsort(np.concatenate([own, other]))[::-1]
+        self.base[keys[backwards]] = bases[backwards]  # an earlier segment is written over a later one
+        self.known[keys] = True
+        return keys
+
+    def _earliest(self, rows: Column, key: Column) -> Column:
+        """Return those of ``rows`` (rising) that are the first with their key."""
+        self.first[key[rows][::-1]] = rows[::-1]
+        return rows[self.first[key[rows]] == rows]
 
     def _grow(self, flows: int) -> None:
         while len(self.conversations.numbers) > len(self.current):
@@ -216,3 +210,4 @@ class FlowNumbers:
             more = 4 * flows - len(self.known)
             self.known = np.append(self.known, np.zeros(more, bool))
             self.base = np.append(self.base, np.zeros(more, np.uint32))
+            self.first = np.append(self.first, np.zeros(more, np.int32))

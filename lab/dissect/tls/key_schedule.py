@@ -14,9 +14,7 @@
 
 A key log (``SSLKEYLOGFILE``) holds the traffic secrets on the right: what stands to the left of them takes the
 result of the key agreement, and is not computed here. A key and an IV are derived from each traffic secret.
-TLS 1.2 has one master secret a session, from which one long key block is cut. The primitives (HMAC, the
-ciphers) are those of the standard library and of the ``cryptography`` package; only the order of the steps is
-ours.
+TLS 1.2 has one master secret a session, from which one long key block is cut.
 """
 
 import hashlib
@@ -69,9 +67,6 @@ def find_suite(number: int) -> Suite | None:
     return Suite(cipher, 16 if "AES_128" in name else 32, hash_name, mac_name)
 
 
-# --- TLS 1.3 ---
-
-
 def hkdf_expand(secret: bytes, info: bytes, length: int, hash_name: str) -> bytes:
     """HKDF-Expand (RFC 5869 section 2.3)."""
     output, block, counter = b"", b"", 1
@@ -100,9 +95,6 @@ def next_traffic_secret(secret: bytes, suite: Suite) -> bytes:
     return hkdf_expand_label(secret, "traffic upd", b"", len(secret), suite.hash_name)
 
 
-# --- TLS 1.2 ---
-
-
 def prf(secret: bytes, label: str, seed: bytes, length: int, hash_name: str) -> bytes:
     """Return ``length`` bytes of the pseudo-random function of TLS 1.2 (RFC 5246 section 5)."""
     seed = label.encode() + seed
@@ -123,9 +115,6 @@ def key_block(master: bytes, client_random: bytes, server_random: bytes, suite: 
         block = block[length:]
     client_mac, server_mac, client_key, server_key, client_iv, server_iv = parts
     return Keys(client_key, client_iv, client_mac), Keys(server_key, server_iv, server_mac)
-
-
-# --- key logs ---
 
 
 def parse_key_log(text: bytes) -> dict[tuple[str, bytes], bytes]:

@@ -11,7 +11,7 @@ from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.streams import Stream
 from lab.dissect.tls import names
 from lab.dissect.tls.ja4 import ja4
-from lab.dissect.tls.records import ALERT, APPLICATION_DATA, CONTENT_NAMES, Record
+from lab.dissect.tls.records import ALERT, APPLICATION_DATA, Record
 
 
 def _named(known: dict[int, str], number: int | None) -> str | None:
@@ -32,7 +32,7 @@ class OpenRecord:
 
     @property
     def name(self) -> str:
-        return CONTENT_NAMES.get(self.content_type, f"type {self.content_type}")
+        return names.CONTENTS.get(self.content_type, f"type {self.content_type}")
 
 
 @dataclass

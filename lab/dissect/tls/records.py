@@ -15,16 +15,9 @@ import struct
 from dataclasses import dataclass, field
 
 from lab.dissect.tcp.streams import Stream
-from lab.dissect.tls.names import VERSIONS
+from lab.dissect.tls.names import CONTENTS, VERSIONS
 
-CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
-CONTENT_NAMES = {
-    CHANGE_CIPHER_SPEC: "Change Cipher Spec",
-    ALERT: "Alert",
-    HANDSHAKE: "Handshake",
-    APPLICATION_DATA: "Application Data",
-    HEARTBEAT: "Heartbeat",
-}
+CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
 HEADER_FORMAT = struct.Struct(">BHH")
 HEADER = HEADER_FORMAT.size  # 5 bytes
 # Bytes, by RFC 5246 section 6.2.3; TLS 1.3 allows less (RFC 8446 section 5.2).
@@ -46,7 +39,7 @@ class Record:
 
     @property
     def name(self) -> str:
-        return CONTENT_NAMES[self.content_type]
+        return CONTENTS[self.content_type]
 
     @property
     def frame_number(self) -> int:
@@ -82,7 +75,7 @@ def read_records(stream: Stream) -> Records:
 def can_be_record(data: bytes, at: int) -> bool:
     """Return whether the header at byte ``at`` has a known type and version, and a length that is allowed."""
     content_type, version, length = HEADER_FORMAT.unpack_from(data, at)
-    return content_type in CONTENT_NAMES and version in VERSIONS and length <= LARGEST_FRAGMENT
+    return content_type in CONTENTS and version in VERSIONS and length <= LARGEST_FRAGMENT
 
 
 def parse_records(data: bytes) -> Records:
