@@ -71,16 +71,11 @@ class Tap:
             # Before the filter stood, a busy loopback may have overflowed the buffer: with frames that are not ours.
             self._dropped_before = self._pcap.stats().drop
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = CaptureWriter(
-                self.path, comment=self.comment or None, application="packet-capture lab kit"
-            )
-            self._writer.add_interface(
-                self.interface,
-                link_type=int(self._pcap.datalink()),
-                snap_length=SNAP_LENGTH,
-                description="loopback, as libpcap records it",
-                filter=f"tcp port {self.port}",
-            )
+            about, link_type = "loopback, as libpcap records it", int(self._pcap.datalink())
+            application = "packet-capture lab kit"
+            self._writer = CaptureWriter(self.path, comment=self.comment or None, application=application)
+            kept = f"tcp port {self.port}"
+            self._writer.add_interface(self.interface, link_type, about, SNAP_LENGTH, filter=kept)
             self._writer.flush()
         except OSError as error:
             self._marker.close()
@@ -152,9 +147,8 @@ def open_interface(interface: str, snap_length: int = SNAP_LENGTH, buffer_bytes:
     try:
         import cypcap
     except ImportError as error:
-        raise RecordingError(
-            f"recording needs the package cypcap ({error}): pip install -r requirements.txt"
-        ) from error
+        text = f"recording needs the package cypcap ({error}): pip install -r requirements.txt"
+        raise RecordingError(text) from error
     try:
         handle = cypcap.create(interface)
         handle.set_snaplen(snap_length)

@@ -56,15 +56,13 @@ class Place:
         Raises LanError where this machine has no such program, subprocess.CalledProcessError where it fails
         (unless ``check`` is False), TimeoutExpired after ``timeout`` seconds.
         """
-        options = {"stdin": subprocess.PIPE if input is not None else subprocess.DEVNULL, "text": True}
-        with self.popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        with self.popen(command, **pipes, text=True) as process:
             try:
                 output, errors = process.communicate(input, timeout)
             except BaseException:
                 process.kill()
                 raise
-            finally:
-                self._lan.started.remove(process)
         done = subprocess.CompletedProcess(command, process.returncode, output, errors)
         if check and done.returncode == namespace.EXIT_NOT_FOUND and not shutil.which(command[0]):
             raise LanError(f"no program {command[0]!r} on this machine")
