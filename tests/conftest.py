@@ -54,9 +54,15 @@ def recorded(once):
     from lab.harness.manifest import MANIFEST, read_manifest
     from lab.harness.session import record
     from lab.harness.tap import RecordingRefused
+    from lab.harness.variant import Variant
 
     try:
-        folder = once("recorded", lambda folder: record(folder, ["none", "1.2", "1.3"], seed=7, key_log=True))
+        folder = once(
+            "recorded",
+            lambda folder: record(
+                folder, [Variant(tls) for tls in ("none", "1.2", "1.3")], seed=7, key_log=True
+            ),
+        )
         return folder, read_manifest(folder / MANIFEST)
     except RecordingRefused as error:
         pytest.skip(str(error))

@@ -136,11 +136,12 @@ def test_demo_goes_on_with_the_shipped_captures_where_nobody_may_record(tmp_path
 def test_ctrl_c_leaves_no_process_and_no_broken_file(tmp_path):
     """Ctrl-C while the second recording waits to begin: it can be at no other place."""
     program = (
-        "import sys; from lab.setup import bootstrap; from lab.harness.session import record\n"
+        "import sys; from lab.setup import bootstrap\n"
+        "from lab.harness.session import record\nfrom lab.harness.variant import Variant\n"
         "def say(line):\n"
         "    print(line, flush=True)\n"
         "    if 'tls13' in line: sys.stdin.read()\n"
-        f"record({str(tmp_path)!r}, ['none', '1.3'], say=say)"
+        f"record({str(tmp_path)!r}, [Variant(), Variant('1.3')], say=say)"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, start_new_session=True, **pipes)

@@ -20,6 +20,7 @@ from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.script import make_script
 from lab.harness.session import record
 from lab.harness.tap import RecordingError, RecordingRefused, Tap, may_record
+from lab.harness.variant import Variant
 from lab.net import namespace
 from tests.support import ROOT, needs_namespaces
 
@@ -122,7 +123,7 @@ def test_the_key_log_opens_the_recording(recorded, file):
 def test_the_same_seed_gives_the_same_story(tmp_path):
     stories = []
     for attempt in ("first", "second"):
-        record(tmp_path / attempt, ["none"], seed=3, say=lambda line: None)
+        record(tmp_path / attempt, [Variant()], seed=3, say=lambda line: None)
         flows = find_flows(read_segments(tmp_path / attempt / "plain.pcapng"))
         stories.append(
             [
@@ -149,7 +150,7 @@ def test_the_manifest_tells_what_was_said(recorded):
 @needs_namespaces
 def test_the_harness_works_in_a_namespace(tmp_path, monkeypatch):
     monkeypatch.setattr("lab.harness.session.may_record", lambda: "this user may not record on lo: refused")
-    manifest = record(tmp_path, ["none", "1.3"], say=lambda line: None)
+    manifest = record(tmp_path, [Variant(), Variant("1.3")], say=lambda line: None)
     assert manifest == read_manifest(tmp_path / MANIFEST)
     assert "namespace" in manifest["where"]
     flows = [len(find_flows(read_segments(tmp_path / entry["file"]))) for entry in manifest["recordings"]]
@@ -161,7 +162,7 @@ def test_a_failure_in_a_namespace_keeps_its_name_and_text(tmp_path, monkeypatch)
     monkeypatch.setattr("lab.harness.session.may_record", lambda: "this user may not record on lo: refused")
     (tmp_path / "plain.pcapng").mkdir()
     with pytest.raises(RecordingError, match=r"cannot write .*plain\.pcapng: Is a directory"):
-        record(tmp_path, ["none"], say=lambda line: None)
+        record(tmp_path, [Variant()], say=lambda line: None)
     assert not (tmp_path / MANIFEST).exists()
 
 
@@ -316,7 +317,7 @@ def test_the_reports_port_is_taken_by_somebody_else(tmp_path):
     except OSError:
         taken = None  # somebody has it already: as good
     try:
-        [entry] = record(tmp_path, ["none"], say=lambda line: None)["recordings"]
+        [entry] = record(tmp_path, [Variant()], say=lambda line: None)["recordings"]
     finally:
         if taken:
             taken.close()

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lab.exposure.scoring import Score
 
 SHIPPED = ROOT / "captures" / "chat"
-VARIANTS = ("none", "1.3")
 CHART, PAGE = "exposure.png", "report.html"
 SHOWN_BYTES = 16  # of each ciphertext
 SHOWN_ROWS = 12  # of each table, unless all are asked for
@@ -90,14 +89,15 @@ def _recordings(out: Path, seed: int, say: Callable[[str], None]) -> tuple[Path,
     from lab.harness.tap import RecordingRefused
     from lab.harness.variant import Variant
 
+    variants = [Variant(), Variant("1.3")]
     say("Recording the same chat twice: in plaintext, and over TLS 1.3.")
     try:
-        return out, record(out, VARIANTS, seed, say=lambda line: say("  " + line)), None
+        return out, record(out, variants, seed, say=lambda line: say("  " + line)), None
     except RecordingRefused as error:
         instead = f"continuing with the captures that ship with the kit, in {_short(SHIPPED)}"
         print(f"demo: {error}\ndemo: {instead}", file=sys.stderr)
         manifest = read_manifest(SHIPPED / MANIFEST)
-        names = [Variant(tls=tls).name + ".pcapng" for tls in VARIANTS]
+        names = [f"{variant.name}.pcapng" for variant in variants]
         manifest["recordings"] = [entry for entry in manifest["recordings"] if entry["file"] in names]
         return SHIPPED, manifest, str(error)
 

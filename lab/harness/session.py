@@ -31,7 +31,7 @@ from lab.harness.script import Script, Step, make_script
 from lab.harness.tap import RecordingError, RecordingRefused, Tap, how_to_record, loopback, may_record
 from lab.harness.tls_contexts import CERTIFICATE_NAMES, SERVER_NAME, Tls, contexts
 from lab.harness.tunnel import Tunnel
-from lab.harness.variant import REPORT_PORT, Variant, as_variant
+from lab.harness.variant import REPORT_PORT, Variant
 from lab.net import namespace
 from lab.net.host_agent import HostAgent, HostAgentError
 from lab.net.lan import Lan
@@ -45,7 +45,7 @@ BREAK_OFF = (ChatError, ServerError, ConnectionLost)
 
 def record(
     out: Path | str,
-    variants: Sequence[Variant | str] = ("none",),
+    variants: Sequence[Variant] = (Variant(),),
     seed: int = 0,
     port: int | None = None,
     key_log: bool = False,
@@ -54,15 +54,14 @@ def record(
 ) -> dict[str, Any]:
     """Record a script (None: the conversation of ``seed``) once for each variant into the folder ``out``.
 
-    A variant may be given as for ``as_variant``. ``port`` None takes the report's, or any free one where that is taken.
-    Return the manifest that was written. Raises RecordingRefused where this user may not record at all, RecordingError
-    for anything else that goes wrong.
+    ``port`` None takes the report's, or any free one where that is taken. Return the manifest that was written. Raises
+    RecordingRefused where this user may not record at all, RecordingError for anything else that goes wrong.
     """
     out, script = Path(out), script or make_script(seed)
     if (pauses_s := sum(script.pauses_s)) > SESSION_S / 2:
         text = f"at this pace the pauses alone take {pauses_s:.0f} s of the {SESSION_S} s that a session may last"
         raise RecordingError(f"{text}; take a smaller --pace")
-    chosen = dict.fromkeys(map(as_variant, variants))  # each once: a second would overwrite the first
+    chosen = dict.fromkeys(variants)  # each once: a second would overwrite the first
     of_its_own = any(variant.needs_pyopenssl for variant in chosen)
     with session_recorder(of_its_own) as (record_one, where), recording_into(out):
         make_way(out, [f"{variant.name}.pcapng" for variant in chosen], say)

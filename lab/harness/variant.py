@@ -60,8 +60,3 @@ class Variant:
         base += ", retried" if self.retry else ""
         base += f", records padded to {self.pad_records}" if self.pad_records else ""
         return base + (f", padded to {self.pad_to}" if self.pad_to else "")
-
-
-def as_variant(one: "Variant | str") -> Variant:
-    """Return a Variant, also from "none", "1.2" or "1.3" for the report wire in plaintext or over that version of TLS."""
-    return one if isinstance(one, Variant) else Variant(tls=one)
