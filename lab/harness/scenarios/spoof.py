@@ -62,12 +62,12 @@ def _on_the_report_wire(mallory: BareSocket, brandon: BareSocket, user: str, tex
 
 def _on_the_json_wire(mallory: BareSocket, brandon: BareSocket, user: str, text: str) -> str:
     """Say it; return the line that Brandon receives, or the one by which Mallory is refused."""
-    line = json.dumps({"event": "say", "text": text}).encode() + b"\n"
+    is_meant = (b'"error"', f'{SAID}"'.encode())
     answer = mallory.hear(until=b"\n")
-    if b'"error"' not in answer:
-        mallory.say(line)
-        while not (b'"error"' in answer or SAID.encode() in answer):
+    if is_meant[0] not in answer:
+        mallory.say(json.dumps({"event": "say", "text": text}).encode() + b"\n")
+        while not any(one in answer for one in is_meant):
             answer = mallory.hear(until=b"\n")
-    if b'"error"' not in answer:
-        answer = brandon.hear(until=f'{SAID}"'.encode())
-    return answer[answer.rindex(b"{") :].decode().strip()
+    if is_meant[0] not in answer:
+        answer = brandon.hear(until=is_meant[1])
+    return next(line for line in answer.decode().splitlines() if '"error"' in line or f'{SAID}"' in line)
