@@ -24,7 +24,7 @@ if not __package__:
 
 from lab.instructor import kernel, landlock, new_root, system_calls  # noqa: E402  started by path
 
-CPU_S = 20  # of one process; a sheet's tasks share one
+CPU_S = 20  # of one process
 THREADS = 16
 FILE_BYTES = 1 << 20
 OPEN_FILES = 64

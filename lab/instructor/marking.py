@@ -1,9 +1,12 @@
 """Turn a submission into marks: run every task in a sandbox, and compare every answer with the key.
 
 The student's text is shown for visible checks only: after a hidden one it could contain the hidden inputs. So all
-visible checks of a sheet run first, in a process that has never seen a hidden one. The hidden checks are the same with
-seeds derived from the course's key, and those in ``lab/instructor/hidden``. A task whose visible check alone passes, as
-for hard-wired answers, has ``VISIBLE_ONLY`` of its points. A broken task costs that task: the process is restarted.
+visible checks run first, in a process that has never seen a hidden one. The hidden checks are the same with seeds derived
+from the course's key, and those in ``lab/instructor/hidden``. A task whose visible check alone passes, as for hard-wired
+answers, has ``VISIBLE_ONLY`` of its points.
+
+A student's sheets share a process, since starting one costs more than most checks. A failure ends it, so that a broken task
+costs that task; and it counts only in a process with that sheet alone.
 """
 
 import hashlib
@@ -129,10 +132,17 @@ def mark(
     started = time.monotonic()
     result = Result(student, fingerprint, remarks=list(remarks), sandbox=sandbox.describe(way))
     (folder / "sheets").mkdir(exist_ok=True)
-    for sheet, exercises in all_exercises().items():
-        path = folder / "sheets" / f"{module_name(sheet)}.py"
-        points = {one.name: one.points for one in exercises}
-        _survive(result, sheet, points, partial(_mark_sheet, sheet, path, key, way))
+    command = partial(sandbox.command, way=way)
+    with StudentCode(folder / "sheets" / "none.py", CALL_S, command, sandbox.MEMORY_BYTES) as code:
+        for sheet, exercises in all_exercises().items():
+            points = {one.name: one.points for one in exercises}
+            _survive(result, sheet, points, partial(_mark_visible_tasks, sheet, code))
+        code.close()  # the process of the hidden checks shows nothing more to the student
+        visible, result.marks = result.marks, []
+        for sheet, exercises in all_exercises().items():
+            points = {one.name: one.points for one in exercises}
+            marks = [mark for mark in visible if mark.sheet == sheet]
+            _survive(result, sheet, points, partial(_mark_hidden_tasks, marks, code, secret_seed(key)))
     answer_points: dict[str, float] = {one.key: QUESTION_POINTS for one in questions(profile(result.id, key))}
     _survive(result, OWN, answer_points, partial(_mark_answers, result, folder, key))
     result.seconds = round(time.monotonic() - started, 2)
@@ -149,25 +159,26 @@ def _survive(result: Result, sheet: str, points: dict[str, float], marks: Callab
         result.marks += [Mark(sheet, task, WRONG, 0, of, "grader", reason) for task, of in points.items()]
 
 
-def _mark_sheet(sheet: str, path: Path, key: str, way: str) -> list[Mark]:
+def _mark_visible_tasks(sheet: str, code: StudentCode) -> list[Mark]:
     exercises = all_exercises()[sheet]
-    if not path.exists():
-        story = f"{path.name} was not handed in"
+    code.path = code.path.with_name(f"{module_name(sheet)}.py")
+    if not code.path.exists():
+        story = f"{code.path.name} was not handed in"
         return [Mark(sheet, one.name, MISSING, 0, one.points, "file", story) for one in exercises]
-    with StudentCode(path, CALL_S, partial(sandbox.command, way=way), sandbox.MEMORY_BYTES) as code:
-        marks = [_mark_visible(sheet, one, code) for one in exercises]
-        code.close()  # the process of the hidden checks shows nothing more to the student
-        for one, mark in zip(exercises, marks, strict=True):
-            if mark.state == DONE:
-                _mark_hidden(mark, [one.visible, *one.hidden], code, secret_seed(key))
+    return [_mark_visible(sheet, one, code) for one in exercises]
+
+
+def _mark_hidden_tasks(marks: list[Mark], code: StudentCode, seed: int) -> list[Mark]:
+    for mark in marks:
+        if mark.state == DONE:
+            code.path = code.path.with_name(f"{module_name(mark.sheet)}.py")
+            [one] = [one for one in all_exercises()[mark.sheet] if one.name == mark.task]
+            _mark_hidden(mark, [one.visible, *one.hidden], code, seed)
     return marks
 
 
 def _mark_visible(sheet: str, one: Exercise, code: StudentCode) -> Mark:
-    code.allow(TASK_S)
-    state, why, failure = _run(one.visible, Student(code), 0)
-    if state == WRONG:
-        code.close()  # ends whatever it has left running
+    state, why, failure = _run(one.visible, code, 0)
     if isinstance(failure, Wrong):
         story = failure.story.text(width=0)
     elif failure is None or isinstance(failure, Failed):
@@ -180,10 +191,8 @@ def _mark_visible(sheet: str, one: Exercise, code: StudentCode) -> Mark:
 def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seed: int) -> None:
     """Run the hidden checks; if one fails, ``mark`` becomes "partly" and says why, in the kit's words only."""
     for check in checks:
-        code.allow(TASK_S)
-        state, why, failure = _run(check, Student(code), seed)
+        state, why, failure = _run(check, code, seed)
         if state != DONE:
-            code.close()
             rule = failure.story.rule if isinstance(failure, Wrong) else ""
             reason = WHY.get(why, WHY["raised"])
             story = Story(mark.task, "what only the grader knows", reason, rule).text(width=0)
@@ -192,17 +201,25 @@ def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seed
             return
 
 
-def _run(check: Callable, student: Student, seed: int) -> tuple[str, str, Exception | None]:
-    """Run one check; return the state, the reason (a key of WHY), and what was raised."""
-    try:
-        check(student, seed)
-        return DONE, "", None
-    except NotAttempted:
-        return NOT_ATTEMPTED, "", None
-    except Wrong as wrong:
-        return WRONG, REASONS.get(type(wrong.__cause__), "result"), wrong
-    except Exception as error:
-        return WRONG, REASONS.get(type(error), "result"), error
+def _run(check: Callable, code: StudentCode, seed: int) -> tuple[str, str, Exception | None]:
+    """Run one check; return the state, the reason (a key of WHY), and what was raised.
+
+    After a failure the process is ended, with whatever it has left running. One that had other sheets loaded is no
+    proof: then the check is run again, in a process with this sheet alone.
+    """
+    while True:
+        code.allow(TASK_S)
+        try:
+            check(Student(code), seed)
+            return DONE, "", None
+        except NotAttempted:
+            return NOT_ATTEMPTED, "", None
+        except Exception as error:
+            alone = code.alone
+            code.close()
+            if alone:
+                cause = error.__cause__ if isinstance(error, Wrong) else error
+                return WRONG, REASONS.get(type(cause), "result"), error
 
 
 def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:

@@ -72,7 +72,10 @@ def plain_command(arguments: Sequence[str]) -> list[str]:
 
 
 class StudentCode:
-    """Run one student's sheet. Not thread-safe: make one call at a time."""
+    """Run one student's sheet. Not thread-safe: make one call at a time.
+
+    If ``path`` is set to another file of the same folder, the next call is made there, in the same process.
+    """
 
     def __init__(
         self,
@@ -82,8 +85,9 @@ class StudentCode:
         memory_bytes: int = MEMORY_BYTES,
     ):
         self.path, self.time_s = Path(path), time_s
-        self._arguments = [str(RUNNER), str(self.path.resolve()), str(memory_bytes)]
-        self._most_memory = memory_bytes + SLACK_BYTES
+        self.alone = True  # whether the process has loaded no other file
+        self._loaded = self.path
+        self._memory_bytes = memory_bytes
         self._command = command
         self.process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
@@ -135,13 +139,19 @@ class StudentCode:
 
     def _start(self) -> None:
         if self.process and self.process.poll() is None:
+            if self._loaded != self.path:
+                self.alone, self._loaded = False, self.path
+                self._requests.put(json.dumps({"load": self.path.name}).encode() + b"\n")
+                self._wait_until_loaded()
             return
         self.close()
+        self.alone, self._loaded = True, self.path
+        arguments = [str(RUNNER), str(self.path.resolve()), str(self._memory_bytes)]
         self._requests: queue.Queue[bytes | None] = queue.Queue()
         # An answer, the end, and a message about the other output: more was not asked for.
         self.lines: queue.Queue[bytes | str] = queue.Queue(3)
         process = self.process = subprocess.Popen(
-            self._command(self._arguments),
+            self._command(arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -158,6 +168,9 @@ class StudentCode:
         self._threads = [threading.Thread(target=_serve, args=one, daemon=True) for one in work]
         for thread in self._threads:
             thread.start()
+        self._wait_until_loaded()
+
+    def _wait_until_loaded(self) -> None:
         try:
             ready = self._wait(min(START_S, self.time_s + START_S / 6), "loading the file")
         except Failed as failure:
@@ -178,7 +191,9 @@ class StudentCode:
             try:
                 line = self.lines.get(timeout=min(left_s, WATCH_S))
             except queue.Empty:
-                if self.process and process_tree.holds_more_than(self.process.pid, self._most_memory):
+                if self.process and process_tree.holds_more_than(
+                    self.process.pid, self._memory_bytes + SLACK_BYTES
+                ):
                     line = "it and the processes it started took more memory than one task may use"
         if isinstance(line, str):
             raise self._end(line)

@@ -4,8 +4,10 @@
 
 Standard library only. The process reads one request (JSON) per line from standard input and writes one answer
 per line to the original standard output. Both are replaced before the student's file is loaded: whatever the
-file prints goes to standard error, and its input is empty. What is right is not known here.
+file prints goes to standard error, and its input is empty. "load" continues with another file of the same folder. What is
+right is not known here.
 
+    {"load": "sheet_07_threads.py"}                                           -> {"ready": true}
     {"id": 1, "call": "parse_tcp", "arguments": [...]}                        -> {"id": 1, "result": ...}
     {"id": 2, "make": "LineDecoder", "arguments": [], "calls": [["feed", [...]], ...]}
                                                            -> {"id": 2, "result": [{"result": ...}, ...]}
@@ -157,6 +159,14 @@ def describe_error(error: BaseException, path: str) -> dict[str, Any]:
     }
 
 
+def load_or_describe(path: str) -> ModuleType | dict[str, Any]:
+    """Return the file as a module, or why it cannot be loaded."""
+    try:
+        return load(path)
+    except BaseException as error:
+        return {**describe_error(error, path), "importing": True}
+
+
 def handle(module: ModuleType, request: dict[str, Any]) -> Any:
     """Carry out one request and return the packed result."""
     arguments = unpack(request["arguments"], members=True)
@@ -200,18 +210,19 @@ def main(path: str, memory_bytes: str = "") -> None:
     os.dup2(2, 1)
     if memory_bytes:
         limit_memory(int(memory_bytes))
-    refusal: dict[str, Any] | None = None
-    try:
-        module = load(path)
-    except BaseException as error:
-        refusal = {**describe_error(error, path), "importing": True}
+    module = load_or_describe(path)
     answers.write('{"ready": true}\n')
     for line in requests:
         request = json.loads(line)
+        if "load" in request:
+            path = os.path.join(os.path.dirname(path), request["load"])
+            module = load_or_describe(path)
+            answers.write('{"ready": true}\n')
+            continue
         answer = {"id": request["id"]}
         try:
-            if refusal:
-                answer["error"] = refusal
+            if isinstance(module, dict):
+                answer["error"] = module
             else:
                 answer["result"] = handle(module, request)
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: exiting is not an answer
