@@ -21,7 +21,7 @@ from lab.chat import events
 from lab.dissect.files.capture import Capture
 from lab.dissect.tcp.flows import Flow, find_flows
 from lab.dissect.tcp.segments import FIN, RST, read_segments
-from lab.dissect.tls.records import read_records
+from lab.dissect.tls.session import open_flow
 from lab.exposure.encrypted import json_bytes, listen_to_tls
 from lab.exposure.intercept import Delivery, Intercept, Message
 from lab.exposure.plaintext import listen_to_plaintext
@@ -47,10 +47,8 @@ def eavesdrop_flows(flows: list[Flow]) -> Intercept:
             continue  # a connection that nobody answered
         found.server = found.server or str(flow.responder)
         found.presence += _presence(flow)
-        if records := read_records(flow.from_initiator):
-            deliveries += listen_to_tls(flow, records, found)
-        else:
-            deliveries += listen_to_plaintext(flow, found)
+        session = open_flow(flow)
+        deliveries += listen_to_tls(session, found) if session else listen_to_plaintext(flow, found)
     found.messages.sort(key=lambda message: (message.time_ns, message.frame))
     found.presence.sort()
     _follow_the_fan_out(found, sorted(deliveries))

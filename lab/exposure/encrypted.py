@@ -3,8 +3,7 @@
 Each message is one record here. What TLS adds is known and constant, so what is left of a record's length is the length
 of the message, exactly, unless it was padded. What the chat adds to a text is asked of its codecs.
 
-Not supported: TLS that the capture's own secrets could open. An eavesdropper has none (``lab.dissect.tls.session`` reads
-with keys).
+Not supported: TLS that the capture's own secrets could open.
 """
 
 import math
@@ -12,11 +11,9 @@ import math
 from lab.chat import events
 from lab.chat.json_wire import JsonWire
 from lab.chat.report_wire import ReportWire
-from lab.dissect.tcp.flows import Flow
 from lab.dissect.tls.certificates import certificate_names
 from lab.dissect.tls.messages import TlsSession
-from lab.dissect.tls.records import APPLICATION_DATA, Record, read_records
-from lab.dissect.tls.session import open_flow
+from lab.dissect.tls.records import APPLICATION_DATA
 from lab.exposure.intercept import Delivery, Intercept, Message
 from lab.exposure.plaintext import KINDS
 
@@ -40,16 +37,14 @@ def json_bytes(event: events.Request | events.Reply) -> int:
     return len(JsonWire().encode(event)) - 1
 
 
-def listen_to_tls(flow: Flow, records: list[Record], found: Intercept) -> list[Delivery]:
-    """Add what one flow reveals to ``found``; return what the server sent over it. ``records``: the client's."""
-    session = open_flow(flow)
-    if session is None:
-        return []
+def listen_to_tls(session: TlsSession, found: Intercept) -> list[Delivery]:
+    """Add what one connection reveals to ``found``; return what the server sent over it."""
     _read_handshake(session, found)
     overhead = OVERHEAD_BYTES.get(session.version_name or "", 0)
     if session.version_name == "TLS 1.2" and session.suite_number in CHACHA_12:
         overhead = OVERHEAD_CHACHA_12
-    data = [record for record in records if record.content_type == APPLICATION_DATA]
+    sent = [one for one in session.records if one.record.content_type == APPLICATION_DATA]
+    data = [one.record for one in sent if one.from_initiator]
     if session.version_name == "TLS 1.3":
         data = data[1:]  # the encrypted end of the client's handshake looks like a message
         if data and data[-1].length - overhead == ALERT_BYTES:
@@ -58,8 +53,8 @@ def listen_to_tls(flow: Flow, records: list[Record], found: Intercept) -> list[D
     wire = _wire_by_length(lengths)  # by this flow: both wires meet in one room
     padding = _padding(lengths, wire)
     found.wire, found.padding = found.wire or wire, found.padding or padding
-    endpoint, lines_sent = str(flow.initiator), 0
-    last = -1 if flow.closing.startswith("still open") else len(data) - 1
+    endpoint, lines_sent = str(session.flow.initiator), 0
+    last = -1 if session.flow.closing.startswith("still open") else len(data) - 1
     for number, (record, length) in enumerate(zip(data, lengths, strict=True)):
         kind = _kind(number, number == last, length, wire)
         text_length = length if kind == "say" and wire == "report" else None
@@ -74,11 +69,8 @@ def listen_to_tls(flow: Flow, records: list[Record], found: Intercept) -> list[D
         )
     # What the server sends before the first message is the encrypted half of the handshake.
     start_ns = data[0].time_ns if data else 0
-    return [
-        Delivery(record.time_ns, endpoint, record.length - overhead)
-        for record in read_records(flow.from_responder)
-        if record.content_type == APPLICATION_DATA and record.time_ns > start_ns
-    ]
+    answers = [one.record for one in sent if not one.from_initiator and one.record.time_ns > start_ns]
+    return [Delivery(record.time_ns, endpoint, record.length - overhead) for record in answers]
 
 
 def _read_handshake(session: TlsSession, found: Intercept) -> None:
