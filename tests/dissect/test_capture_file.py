@@ -337,12 +337,7 @@ def test_what_we_write_we_read(tmp_path):
     assert capture.time_ns.tolist()[:10] == [time_ns for time_ns, _, _ in FRAMES]
     assert (capture.comments, capture.application) == (["a comment"], "a test")
     one = capture.interfaces[0]
-    assert (one.name, one.description, one.snap_length, one.filter) == (
-        "veth0",
-        "to the switch",
-        96,
-        "tcp port 9898",
-    )
+    assert (one.name, one.description, one.snap_length) == ("veth0", "to the switch", 96)
     assert capture.interfaces[1].link_type == 101
     assert capture.frame_comments == {11: ["an odd one"]}
     assert capture.secrets == [b"CLIENT_RANDOM 00 11\n"]

@@ -25,7 +25,6 @@ class Interface:
     name: str | None = None
     description: str | None = None
     snap_length: int = 0
-    filter: str | None = None
     units_per_second: int = 1_000_000  # of the time stamps in the file
     offset_s: int = 0  # added to every time stamp
     dropped: int | None = None  # packets that the recorder lost, if it says so (statistics block)

@@ -178,8 +178,6 @@ class _Reader:
                 if interface.units_per_second >= 1 << 63:
                     what = f"time stamps counted in units of 2 or 10 to the power of -{power}"
                     raise self._damage(block.start, what)
-            elif code == 11 and len(value) > 1:
-                interface.filter = _text(value[1:])  # the first byte says "as text" (0) or "as code" (1)
             elif code == 14 and len(value) == 8:
                 (interface.offset_s,) = struct.unpack(self.order + "q", value)
         self.interfaces.append(interface)
