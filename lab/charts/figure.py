@@ -26,8 +26,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from lab.charts.inks import BODY, DOTS_PER_INCH, ORANGE, SMALL, TITLE, Style
 from lab.dissect.tcp.flow_rows import time_unit
 
-# --- figures ----------------------------------------------------------------------------------------------------------
-
 
 def new_axes(width: float = 9, height: float = 4.2) -> Axes:
     """Return Axes on a figure of their own (inches); ``axes.figure.savefig(path)`` writes it."""
@@ -82,9 +80,6 @@ def whole_numbers(axis: Axis) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
-# --- marks and keys ---------------------------------------------------------------------------------------------------
-
-
 def draw_box(ax: Axes, x: float, y: float, width: float, height: float, **look: Any) -> None:
     ax.add_patch(Rectangle((x, y), width, height, **look))
 
@@ -117,9 +112,6 @@ def draw_key(ax: Axes, marks: Sequence[Artist]) -> None:
     legend = ax.legend(handles=marks, loc="upper left", bbox_to_anchor=(1.01, 1.0), **look)
     for text in legend.get_texts():
         text.set_parse_math(False)
-
-
-# --- text -------------------------------------------------------------------------------------------------------------
 
 
 def write(ax: Axes, x: float, y: float, text: str, **look: Any) -> None:

@@ -6,8 +6,6 @@ else in the kit needs this module. Where a tool is missing, ``OracleMissing`` sa
     tshark    a process; ``-T fields`` prints one line a frame
     pyshark   drives tshark in an asyncio event loop; that cannot run inside a notebook's, so it has a thread
     scapy     takes frames apart in Python; it knows frames, not flows, so it has no relative numbers
-
-The README of this folder says in what they differ, and why.
 """
 
 import asyncio

@@ -135,7 +135,10 @@ def analyse(segments: Segments, rows: Column) -> list[Event]:
                 own.base = one.seq
             elif opens == SYN and own.base == one.seq:
                 own.next_seq = own.acknowledgeable  # a RST in between has perhaps moved it
-            _learn_bases(own, other, one)
+            if own.base is None:
+                own.base = one.seq if one.flags & SYN else (one.seq - 1) % _MODULUS
+            if other.base is None and one.flags & ACK:
+                other.base = (one.ack - 1) % _MODULUS
             detail = _judge(own, other, one, first_rtt, names)
             _remember(own, one, names)
         own.shift, other.shift = learn_shifts(own.shift, other.shift, one.flags, one.shift, one.cut)
@@ -149,13 +152,6 @@ def analyse(segments: Segments, rows: Column) -> list[Event]:
             if name in names:
                 events.append(Event(one.row, one.number, name, detail if name == "duplicate_ack" else ""))
     return events
-
-
-def _learn_bases(own: _Side, other: _Side, one: _Segment) -> None:
-    if own.base is None:
-        own.base = one.seq if one.flags & SYN else (one.seq - 1) % _MODULUS
-    if other.base is None and one.flags & ACK:
-        other.base = (one.ack - 1) % _MODULUS
 
 
 def _judge(own: _Side, other: _Side, one: _Segment, first_rtt: int | None, names: set[str]) -> str:
