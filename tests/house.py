@@ -27,7 +27,7 @@ ACCOUNT = {
     "with everything that the kit did before the rebuilding": 19_000,
     "what the repairs before it added": 2_244,
     "the measures, recordings and tasks that the course gained": 900,
-    "the explorer, its widget and its live view": 1_650,
+    "the explorer, its widget and its live view": 1_080,
     "grading on many machines": 230,
     "TLS of today: hybrid groups, retries, padded records, and what a hello says of its client": 700,
     "a sandbox where namespaces are refused": 350,
