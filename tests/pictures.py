@@ -1,7 +1,7 @@
 """Make the README's pictures again: ``.venv/bin/python -m tests.pictures [FOLDER]``, by default captures/pictures.
 
 ``chat.png`` is a screenshot of Brandon and John at the client's windows, on the report's LAN; Alice is in the room too.
-``exposure.png`` is the chart of the captures that ship.
+``exposure.png`` is the chart of the captures that ship. ``tests.page_pictures`` has the pictures of pages.
 """
 
 import functools
@@ -26,6 +26,7 @@ from lab.net.plan import REPORT_LAN
 from lab.setup.paths import ROOT
 from tests.chat import screen
 from tests.chat.rig import until
+from tests.page_pictures import draw_live, explorer_picture
 
 FOLDER = ROOT / "captures" / "pictures"
 WIDTH, HEIGHT, TITLE_BAR = 600, 384, 24  # pixels, of one window; two of them side by side are the picture
@@ -38,6 +39,8 @@ def main(arguments: list[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     draw_chat(folder / "chat.png")
     draw_chart(folder / "exposure.png")
+    draw_live(folder / "live.gif")
+    _write_small(explorer_picture(), folder / "explorer.png")
     return 0
 
 

@@ -1,15 +1,17 @@
 """Every command in the README is run, as it stands there. A command that no test knows how to run fails."""
 
+import os
 import re
 import signal
 import subprocess
+import urllib.request
 
 import pytest
 
 from tests.support import COMMANDS, README, ROOT, as_typed, copy_kit, needs_namespaces
 
 [PROGRAM] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-SERVES = ("lab/server.py", "lab notebooks")  # run until they are told to end
+SERVES = ("lab/server.py", "lab notebooks", "lab live")  # run until they are told to end
 # Other tests try these, in the ordinary run.
 ELSEWHERE = ("python3 lab demo", "python3 lab package", "python3 lab report")
 MY_LAN = "my_lan"  # in the commands of the program
@@ -51,6 +53,22 @@ def test_a_command_that_ends(command, copy):
     done = subprocess.run(words, cwd=copy, capture_output=True, text=True, timeout=100, input="y\n")
     assert done.returncode == 0 or (words[1:] == ["lab", "doctor"] and done.returncode == 1), done.stderr
     assert "Traceback" not in done.stderr
+
+
+@needs_namespaces
+def test_the_lecture_is_held_until_it_is_ended(copy):
+    [command] = [command for command in COMMANDS if "lab live" in command]
+    pipes, environment = (
+        {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE},
+        os.environ | {"BROWSER": "echo opened"},
+    )
+    lecture = subprocess.Popen(as_typed(command), cwd=copy, text=True, env=environment, **pipes)
+    address = next(line.strip() for line in lecture.stdout if line.startswith("http://127.0.0.1:"))
+    assert b"who reads along?" in urllib.request.urlopen(address, timeout=60).read()
+    lecture.send_signal(signal.SIGINT)
+    output, errors = lecture.communicate(timeout=60)
+    assert (lecture.returncode, errors) == (0, "") and f"opened {address}" in output
+    assert (copy / "captures" / "mine" / "live" / "manifest.json").exists()
 
 
 @needs_namespaces
