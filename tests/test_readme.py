@@ -60,7 +60,7 @@ def test_the_lecture_is_held_until_it_is_ended(copy):
     [command] = [command for command in COMMANDS if "lab live" in command]
     pipes, environment = (
         {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE},
-        os.environ | {"BROWSER": "echo opened"},
+        os.environ | {"BROWSER": "echo opened %s"},
     )
     lecture = subprocess.Popen(as_typed(command), cwd=copy, text=True, env=environment, **pipes)
     address = next(line.strip() for line in lecture.stdout if line.startswith("http://127.0.0.1:"))
