@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     except LanRefused as error:
         sentence, fix = namespace.diagnosis() or (str(error), "python3 lab doctor")
         return refuse("room", f"{sentence}: {fix}")
-    except (LanError, ConditionError, RecordingError, ServerError, NoScreen) as error:
+    except (LanError, ConditionError, RecordingError, ServerError) as error:
         return refuse("room", error)
 
 
@@ -84,7 +84,8 @@ def headless(options: argparse.Namespace, orders: list[Order]) -> int:
 
 def windows(options: argparse.Namespace, orders: list[Order]) -> int:
     """Open three clients with their windows; end when all are closed, or with Ctrl-C."""
-    check_screen()
+    if obstacle := screen_obstacle():
+        return refuse("room", obstacle)
     interrupted = False
     capture = options.out / CAPTURE
     with recording_into(options.out), Lan(REPORT_LAN) as lan, attach.AttachPoint(lan) as way_in:
@@ -146,24 +147,18 @@ def _shell_at(name: str, addresses: list[str], popen: Callable[..., "subprocess.
         signal.signal(signal.SIGINT, before)
 
 
-class NoScreen(OSError):
-    """No screen can be reached from a network namespace."""
-
-
-def check_screen() -> None:
-    """Raise NoScreen unless windows can be opened through a Unix socket."""
+def screen_obstacle() -> str | None:
+    """Return why no window can be opened through a Unix socket, the one way out of a namespace, or None."""
     display = os.environ.get("DISPLAY", "")
     if not display:
-        raise NoScreen("there is no screen here (DISPLAY is not set): --headless plays a script instead")
+        return "there is no screen here (DISPLAY is not set): --headless plays a script instead"
     host, _, rest = display.partition(":")
     path = Path(f"/tmp/.X11-unix/X{rest.split('.')[0]}")
-    reason = ""
     if host not in ("", "unix"):
-        reason = "is reached over a network that no host is on"
-    elif not path.exists():
-        reason = f"has no Unix socket {path}, and a host has no other way"
-    if reason:
-        raise NoScreen(f"the screen {display} {reason}: use --headless")
+        return f"the screen {display} is reached over a network that no host is on: use --headless"
+    if not path.exists():
+        return f"the screen {display} has no Unix socket {path}, and a host has no other way: use --headless"
+    return None
 
 
 def _report_orders(lan: Lan, orders: list[Order]) -> None:

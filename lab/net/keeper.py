@@ -170,7 +170,7 @@ def _start_switch(ports: list[str]) -> int:
     """Start one switch as a process of its own; return our end of its control socket."""
     ours, its = socket.socketpair()
     with its:
-        command = [sys.executable, "-m", "lab.net.switch", "--control", str(its.fileno()), *ports]
+        command = [sys.executable, "-m", "lab.net.switch", str(its.fileno()), *ports]
         subprocess.Popen(command, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL)
     return ours.detach()
 

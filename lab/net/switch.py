@@ -9,11 +9,10 @@ frame came from. Nothing in the frame is changed. There is no spanning tree: do 
 Each port has two ``CableDirection``s (``cable``), one for each direction of its cable, which may delay, lose or reorder.
 A perfect one is bypassed, so a LAN without conditions pays nothing for them.
 
-As a program, in a namespace that holds the interfaces: ``python -m lab.net.switch PC1 PC2``.
-With ``--control`` it takes calls over that socket (``host_agent``).
+As a program, in a namespace that holds the interfaces: ``python -m lab.net.switch 5 PC1 PC2``. It takes calls over the
+socket with that descriptor (``host_agent``), and ends when the socket is closed.
 """
 
-import argparse
 import contextlib
 import select
 import signal
@@ -108,7 +107,7 @@ class MacTable:
 class Switch:
     """The loop that takes frames from the ports and passes them on, until its control socket is closed."""
 
-    def __init__(self, ports: list[Port], control: Channel | None = None):
+    def __init__(self, ports: list[Port], control: Channel):
         self.ports = ports
         self.table = MacTable()
         self.control = control
@@ -119,18 +118,18 @@ class Switch:
         self._guarded: dict[str, Station] = {}  # by port, the one station that may send there
 
     def run(self) -> None:
-        waiting_for: list[Port | Channel] = [*self.ports, *([self.control] if self.control else [])]
+        waiting_for: list[Port | Channel] = [*self.ports, self.control]
         while True:
             wait_s = self._until_next_due()
             ready = select.select(waiting_for, [], [], wait_s)[0]
             for one in ready:
                 if isinstance(one, Port):
                     self._receive(one)
-                elif not self._take_call(one):
+                elif not self._take_call():
                     return
             if self._conditioned:
                 self._release()
-            if self.control and self._settling and not ready and wait_s == SETTLED_S:
+            if self._settling and not ready and wait_s == SETTLED_S:
                 request, self._settling = self._settling, None
                 answer(self.control, request, self)
 
@@ -183,16 +182,15 @@ class Switch:
 
     # Calls
 
-    def _take_call(self, control: Channel) -> bool:
+    def _take_call(self) -> bool:
         """Carry out one call; return False when the other end has closed."""
         try:
-            received = control.receive()
-            if received is None:
+            if (received := self.control.receive()) is None:
                 return False
             if received[0]["call"] == "settle":  # answered as soon as no frame is under way
                 self._settling = received[0]
             else:
-                answer(control, received[0], self)
+                answer(self.control, received[0], self)
         except ConnectionError:
             return False
         return True
@@ -239,24 +237,17 @@ class Switch:
         self._conditioned = [port for port in self.ports if port.is_conditioned(now)]
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="A learning switch between the interfaces of a namespace.")
-    parser.add_argument("ports", nargs="+", metavar="INTERFACE")
-    parser.add_argument("--control", type=int, metavar="FD", help="a stream socket that calls come over")
-    arguments = parser.parse_args(argv)
-    control = None
-    if arguments.control is not None:
-        control = Channel(socket.socket(fileno=arguments.control))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the room, which closes the socket
+def main(arguments: list[str]) -> int:
+    control = Channel(socket.socket(fileno=int(arguments[0])))
     try:
-        switch = Switch([Port(name) for name in arguments.ports], control)
+        switch = Switch([Port(name) for name in arguments[1:]], control)
     except OSError as error:
         print(f"the switch cannot start: {error}", file=sys.stderr)
         return 1
-    with contextlib.suppress(KeyboardInterrupt):
-        switch.run()
+    switch.run()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the room, which closes the socket
+    sys.exit(main(sys.argv[1:]))

@@ -6,6 +6,7 @@ import pytest
 
 from lab.net import switch as switch_module
 from lab.net.cable import CableDirection
+from lab.net.host_agent import Channel
 from lab.net.switch import AGEING_S, MacTable, Switch, main
 
 BROADCAST = b"\xff" * 6
@@ -25,7 +26,7 @@ class FakePort:
 @pytest.fixture
 def wired():
     ports = [FakePort(name) for name in "ABC"]
-    switch = Switch(ports)
+    switch = Switch(ports, Channel(socket.socket()))
 
     def pass_on(port: int, source: bytes, destination: bytes, now: float = 0.0) -> list[str]:
         """Let a frame in at a port; gives the names of the ports that it left by."""
@@ -87,7 +88,9 @@ def test_a_full_table_floods_and_keeps_what_it_knows(monkeypatch):
 def test_without_an_interface_it_ends_with_one_line(capsys):
     if not hasattr(socket, "AF_PACKET"):
         pytest.skip("raw frames exist on Linux only")
-    assert main(["nothere1"]) == 1
-    assert main(["nothere0"]) == 1
+    for name in ("nothere1", "nothere0"):
+        control, theirs = socket.socketpair()
+        with theirs:
+            assert main([str(control.detach()), name]) == 1
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 2 and all(line.startswith("the switch cannot start: ") for line in errors)
