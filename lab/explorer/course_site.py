@@ -9,7 +9,7 @@ sources/            the exercise sheets, and every other file that a notebook li
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def make_site(folder: Path, find_entry: FindEntry, say: Say) -> None:
 
 
 def _write_pages(folder: Path, find_entry: FindEntry, say: Say) -> None:
-    captures = sorted(_captures())
+    captures = [path for name in SHIPPED for path in sorted((ROOT / "captures" / name).glob("*.pcapng"))]
     linked: set[Path] = set((ROOT / "lab" / "exercises").glob("sheet_*.py"))
     notebooks = []
     with tempfile.TemporaryDirectory() as copy:
@@ -55,11 +55,14 @@ def _write_pages(folder: Path, find_entry: FindEntry, say: Say) -> None:
             say(f"  running {path.name}")
             body, found = render_notebook(path, Path(copy) / "notebooks")
             linked |= found
-            notebooks.append((f"notebooks/{path.stem}.html", title_of(path)))
-            _write(folder / notebooks[-1][0], "site.html", title=notebooks[-1][1], body=body)
+            title = title_of(path)
+            notebooks.append((f"notebooks/{path.stem}.html", title))
+            _write(folder / "notebooks" / f"{path.stem}.html", "site.html", title=title, body=body)
     for path in captures:
         say(f"  a page for {path.name}")
-        page, _ = explorer_page([(path, find_entry(path))], tuple(_keys(path)))
+        keys = path.with_suffix(".keys")  # those of a shipped recording are public
+        key_logs = (keys.read_bytes(),) if keys.exists() else ()
+        page, _ = explorer_page([(path, find_entry(path))], key_logs)
         _write_text(folder / capture_page(path), page)
     for path in linked:
         text = path.read_text(encoding="utf-8")
@@ -132,18 +135,6 @@ def capture_page(path: Path) -> str:
 def title_of(notebook: Path) -> str:
     found = re.search(r'"# (.*?)(\\n)?"', notebook.read_text(encoding="utf-8"))
     return found[1] if found else notebook.stem
-
-
-def _captures() -> Iterator[Path]:
-    for folder in (ROOT / "captures" / name for name in SHIPPED):
-        yield from folder.glob("*.pcapng")
-
-
-def _keys(capture: Path) -> Iterator[bytes]:
-    """Yield the key log beside a shipped recording; the keys of a shipped recording are public."""
-    keys = capture.with_suffix(".keys")
-    if keys.exists():
-        yield keys.read_bytes()
 
 
 def _outcomes() -> markupsafe.Markup:

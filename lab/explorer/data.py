@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -104,6 +105,14 @@ def read_source(path: str | PathLike[str]) -> Source:
     segments = read_segments(read_frames(path))
     flows = find_flows(segments)
     return Source(Path(path), segments, flows, eavesdrop_flows(flows))
+
+
+def captures_data(sources: Iterable[tuple[Source, str]], key_logs: tuple[bytes, ...] = ()) -> list[Data]:
+    """Return the data of some captures, each under a label; a note says so if the keys open nothing in any of them."""
+    data = [capture_data(source, label, key_logs) for source, label in sources]
+    if key_logs and not any(one["inner"] for one in data):
+        data[0]["notes"].append("the keys open nothing")
+    return data
 
 
 def capture_data(source: Source, label: str, key_logs: tuple[bytes, ...] = ()) -> Data:

@@ -16,7 +16,7 @@ from pathlib import Path
 import jinja2
 
 from lab.dissect.text import printable
-from lab.explorer.data import Data, capture_data, read_source
+from lab.explorer.data import Data, captures_data, read_source
 from lab.explorer.summary import Entry, read_scores, summarise
 
 WEB = Path(__file__).parent / "web"
@@ -32,9 +32,7 @@ def explorer_page(
     Raises CaptureError or OSError.
     """
     summaries = [summarise(read_source(path), entry) for path, entry in captures]
-    data = [capture_data(one.source, one.label, key_logs) for one in summaries]
-    if key_logs and not any(one["inner"] for one in data):
-        data[0]["notes"].append("the keys open nothing")
+    data = captures_data([(one.source, one.label) for one in summaries], key_logs)
     page = render(
         "page.html",
         title="What an eavesdropper learns from " + " and ".join(one.source.path.name for one in summaries),

@@ -1,9 +1,7 @@
 """The explorer in a notebook.
 
-It is a widget with the script of the page; where ``anywidget`` is missing, the page itself in a frame.
-
-The widget's script comes from this kit, and JupyterLab serves the rest of it. (Visual Studio Code fetches its part of
-a widget from outside; that was not tested.)
+It is a widget with the page's script; where ``anywidget`` is missing, it is the page in a frame. In JupyterLab nothing
+is fetched from outside. Visual Studio Code fetches its own code for widgets; it was not tested.
 """
 
 import json
@@ -13,7 +11,7 @@ from typing import Any
 
 import markupsafe
 
-from lab.explorer.data import capture_data, read_source
+from lab.explorer.data import captures_data, read_source
 from lab.explorer.page import explorer_page, join_modules, read_style
 
 FRAME = markupsafe.Markup(
@@ -52,5 +50,5 @@ def explore(
             bundle: Any = super()._repr_mimebundle_(**options)
             return bundle[0] | {"text/html": str(links)}, *bundle[1:]
 
-    data = [capture_data(read_source(path), path.name, key_logs) for path in paths]
+    data = captures_data([(read_source(path), path.name) for path in paths], key_logs)
     return Explorer(captures=json.dumps(data), style_sheet=read_style(), frame=frame)

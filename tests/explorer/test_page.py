@@ -7,26 +7,12 @@ import pytest
 
 from lab.dissect import read_capture
 from tests.browser import axe_findings
-from tests.dissect import packets
-from tests.explorer.pages import HOSTILE, page_about
+from tests.explorer.pages import HOSTILE, page_about, write_capture
 from tests.support import CAPTURES
 
 CHAT = CAPTURES / "chat"
 PLAIN, TLS = CHAT / "plain.pcapng", CHAT / "tls13.pcapng"
 KEYS = CHAT / "tls13.keys"
-
-
-def write_capture(path, payloads) -> None:
-    """Write a file of segments, one after the other in one stream."""
-    seq, frames = 1, []
-    for number, payload in enumerate(payloads):
-        segment = packets.tcp(
-            "10.0.0.1", "10.0.0.2", 40000, 9898, seq, 1, packets.PSH | packets.ACK, payload=payload
-        )
-        frame = packets.link(packets.ETHERNET, packets.ipv4("10.0.0.1", "10.0.0.2", segment))
-        frames.append((number * 1000, frame, len(frame)))
-        seq += len(payload)
-    path.write_bytes(packets.pcap(frames))
 
 
 def chosen(tab) -> int:

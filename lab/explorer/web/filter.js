@@ -80,17 +80,14 @@ export function readFilter(text) {
     if (!accept(symbol)) throw new FilterError(`expected ${symbol}, not ${next().text}`, next().place);
   };
 
-  function readOr() {
-    let left = readAnd();
-    while (accept("||")) left = either(left, readAnd());
+  /** Read filters with a symbol between them. */
+  function readSeries(symbol, read, join) {
+    let left = read();
+    while (accept(symbol)) left = join(left, read());
     return left;
   }
-
-  function readAnd() {
-    let left = readNot();
-    while (accept("&&")) left = both(left, readNot());
-    return left;
-  }
+  const readOr = () => readSeries("||", readAnd, either);
+  const readAnd = () => readSeries("&&", readNot, both);
 
   function readNot() {
     if (accept("!")) {
