@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.chat.options import wire_name
+from lab.commands import refuse
 from lab.harness import scenarios
 from lab.harness.variant import DISGUISES, REPORT_PORT, RETRY_GROUP, TLS_VERSIONS, USUAL_PAD, WIRES, Variant
 from lab.setup import first_use
@@ -109,8 +110,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         manifest = _record(options, (lambda line: None) if silent else print)
     except OSError as error:  # RecordingErrors are OSErrors, with a text for people
-        print(f"capture: {error}", file=sys.stderr)
-        return 2
+        return refuse("capture", error)
     if options.json:
         print(json.dumps(manifest, indent=1))
     elif not options.quiet:
@@ -232,8 +232,7 @@ def _record_own(options: argparse.Namespace, silent: bool) -> int:
         say = (lambda line: None) if silent else print
         about = student_capture.record_student(profile, options.out / name, say)
     except (ValueError, RecordingError) as error:
-        print(f"capture: {error}", file=sys.stderr)
-        return 2
+        return refuse("capture", error)
     if options.json:
         print(json.dumps(about))
     elif not silent:
@@ -264,8 +263,7 @@ if __name__ == "__main__":
             first_use.ensure()
         sys.exit(main())
     except SetupError as error:
-        print(f"capture: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(refuse("capture", error))
     except KeyboardInterrupt:
         print("\ncapture: interrupted; if something was recorded, it can be opened", file=sys.stderr)
         sys.exit(130)

@@ -4,7 +4,6 @@ Run the scheduler once, and the workers on each machine that has the kit. The sc
 listens on this machine alone unless you name an address of a network that you trust.
 """
 
-import argparse
 import importlib.util
 import os
 import subprocess
@@ -12,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from lab.commands import refuse
+from lab.commands import command_line, refuse
 from lab.instructor.cluster import NO_DASK
 from lab.setup.paths import ROOT
 
@@ -21,35 +20,24 @@ RETRY_S = 5
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab cluster", description="Grade or record on many machines.")
-    parser.add_argument("address", nargs="?", help="start workers for this scheduler, as tcp://host:8786")
-    parser.add_argument("--host", default="127.0.0.1", help="the scheduler's address (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8786, help="the scheduler's port (default: %(default)s)")
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 2, help="workers (default: %(default)s)"
-    )
+    parser = command_line("cluster", "Grade or record on many machines.")
+    add = parser.add_argument
+    add("address", nargs="?", help="start workers for this scheduler, as tcp://host:8786")
+    add("--host", default="127.0.0.1", help="the scheduler's address (default: %(default)s)")
+    add("--port", type=int, default=8786, help="the scheduler's port (default: %(default)s)")
+    add("--jobs", type=int, default=os.cpu_count() or 2, help="workers (default: %(default)s)")
     options = parser.parse_args(argv)
     if not importlib.util.find_spec("distributed"):
         return refuse("cluster", NO_DASK)
     environ = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": WORKER_TTL} | os.environ | {"PYTHONPATH": str(ROOT)}
-    dask = [
-        sys.executable,
-        "-m",
-        "distributed.cli.dask_worker" if options.address else "distributed.cli.dask_scheduler",
-    ]
+    program = "worker" if options.address else "scheduler"
+    dask = [sys.executable, "-m", f"distributed.cli.dask_{program}"]
     if not options.address:
         where = ["--host", options.host, "--port", str(options.port), "--no-dashboard"]
         return subprocess.run([*dask, *where], env=environ).returncode
     with tempfile.TemporaryDirectory(prefix="lab-cluster-") as folder:
-        settings = [
-            "--nworkers",
-            str(options.jobs),
-            "--nthreads",
-            "1",
-            "--no-dashboard",
-            "--local-directory",
-            folder,
-        ]
+        settings = ["--nworkers", str(options.jobs), "--nthreads", "1"]
+        settings += ["--no-dashboard", "--local-directory", folder]
         while True:  # until Ctrl-C: workers end with their scheduler, which may come back
             subprocess.run([*dask, options.address, *settings], env=environ)
             print(f"cluster: the workers have ended; once more in {RETRY_S} s (Ctrl-C ends)", file=sys.stderr)

@@ -15,23 +15,22 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.commands import command_line, file_fault, refuse
+
 if TYPE_CHECKING:
     from lab.instructor.roster import Entry
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab grade", description="Grade submissions, each in a sandbox.")
+    parser = command_line("grade", "Grade submissions, each in a sandbox.")
     add = parser.add_argument
     add("submissions", type=Path, help="a folder of submissions: folders, zips, or both")
     add("--roster", type=Path, required=True, metavar="CSV", help="the class list")
     add("--course", metavar="KEY", default="lab", help="the course's key, as given to lab capture")
     add("--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)")
     add("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
-    add(
-        "--on",
-        metavar="ADDRESS",
-        help="grade on a cluster: its scheduler, or local (see: lab cluster --help)",
-    )
+    on = "grade on a cluster: its scheduler, or local (see: lab cluster --help)"
+    add("--on", metavar="ADDRESS", help=on)
     add("--any-course", action="store_true", help="write grades where nobody's recording fits the course")
     add("--again", action="store_true", help="grade everything again, also what has not changed")
     add("--no-sandbox", action="store_true", help="limits only: a hand-in can read your files")
@@ -46,11 +45,9 @@ def main(argv: list[str] | None = None) -> int:
         with grading.work_folder() as work:
             return _grade(options, roster, work)
     except (RosterError, cluster.ClusterError) as error:
-        reason: object = error
+        return refuse("grade", error)
     except OSError as error:
-        reason = f"{error.filename or options.out}: {error.strerror or error}"
-    print(f"grade: {reason}", file=sys.stderr)
-    return 2
+        return refuse("grade", file_fault(error, options.out))
 
 
 def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> int:
@@ -61,9 +58,7 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
     else:
         way, refusals = (sandbox.LIMITS, {}) if options.no_sandbox else sandbox.choose(work)
         if way is None:
-            fix = "or --no-sandbox if you trust all hand-ins"
-            print(f"grade: {_diagnosis(refusals)}, {fix}", file=sys.stderr)
-            return 2
+            return refuse("grade", f"{_diagnosis(refusals)}, or --no-sandbox if you trust all hand-ins")
         instead = "".join(f" ({other}: {refused})" for other, refused in refusals.items())
         print(f"each submission is graded {sandbox.describe(way)}{instead}")
         grade = partial(grading.grade_here, work, way)
@@ -75,8 +70,7 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
     theirs = [result.own_recording for result in results.values() if result.own_recording is not None]
     if theirs and not any(theirs) and not options.any_course:
         fix = "use --course KEY with the key it was recorded with, or --any-course to write the grades anyway"
-        print(f"grade: nobody's recording is of the course {options.course!r}: {fix}", file=sys.stderr)
-        return 2
+        return refuse("grade", f"nobody's recording is of the course {options.course!r}: {fix}")
     notes += [f"{one}: {remark}" for one, result in results.items() for remark in result.remarks]
     traces = {one: list(chain(*result.traces.values())) for one, result in results.items()}
     pairs = copies.find_pairs(traces)

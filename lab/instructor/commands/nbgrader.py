@@ -1,12 +1,12 @@
 """``python3 lab nbgrader COURSE``: the sheets as nbgrader assignments, in COURSE/source."""
 
-import argparse
-import sys
 from pathlib import Path
+
+from lab.commands import command_line, refuse
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab nbgrader", description="Write the sheets for nbgrader.")
+    parser = command_line("nbgrader", "Write the sheets for nbgrader.")
     parser.add_argument("course", type=Path, metavar="COURSE", help="nbgrader's course folder")
     options = parser.parse_args(argv)
     from lab.instructor import assignments, stubs  # imports nbformat, which takes seconds
@@ -15,6 +15,5 @@ def main(argv: list[str] | None = None) -> int:
         for path in assignments.write_assignments(options.course):
             print(path)
     except (OSError, stubs.MarkError) as error:
-        print(f"nbgrader: {error}", file=sys.stderr)
-        return 2
+        return refuse("nbgrader", error)
     return 0

@@ -1,14 +1,12 @@
 """``python3 lab stubs``: the students' sheets, made from the solutions; ``--check`` compares."""
 
-import argparse
-import sys
-
+from lab.commands import command_line, refuse
 from lab.instructor import stubs
 from lab.setup.paths import ROOT
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="lab stubs", description="Generate the students' sheets.")
+    parser = command_line("stubs", "Generate the students' sheets.")
     check = "write nothing; exit with 1 if one is out of date"
     parser.add_argument("--check", action="store_true", help=check)
     options = parser.parse_args(argv)
@@ -22,5 +20,4 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{path.relative_to(ROOT)}{moved}")
         return 0
     except stubs.MarkError as error:
-        print(f"stubs: {error}", file=sys.stderr)
-        return 2
+        return refuse("stubs", error)
