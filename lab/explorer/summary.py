@@ -1,9 +1,12 @@
 """What the page says without a script: facts, handshake, ladder, transcript, and how much was recovered."""
 
 import base64
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from PIL import Image  # matplotlib needs it, too
 
 from lab.charts import find_charts, to_png
 from lab.charts.figure import counted
@@ -16,6 +19,7 @@ from lab.exposure import Intercept, Score, length_leak, score
 Entry = dict[str, Any]  # of a manifest
 
 MOST_ROWS = 200  # of a transcript
+COLOURS = 64  # of a chart: its picture is a third as large as with all
 
 
 @dataclass
@@ -84,9 +88,10 @@ def finding(name: str, intercept: Intercept) -> str:
 
 
 def draw(name: str, *data: Any, **options: Any) -> Figure:
-    chart = find_charts()[name]
-    picture = base64.b64encode(to_png(chart.draw(*data, **options))).decode()
-    return Figure(picture, chart.in_words(*data, **options))
+    chart, picture = find_charts()[name], io.BytesIO()
+    drawn = Image.open(io.BytesIO(to_png(chart.draw(*data, **options)))).convert("RGB")
+    drawn.quantize(COLOURS).save(picture, "PNG", optimize=True)
+    return Figure(base64.b64encode(picture.getvalue()).decode(), chart.in_words(*data, **options))
 
 
 def _facts(source: Source, entry: Entry | None) -> list[tuple[str, str]]:
