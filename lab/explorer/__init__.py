@@ -8,7 +8,8 @@
     widget    the same in a notebook: ``explorer.explore("captures/chat/plain.pcapng")``
     web/      the script, as modules; the style sheet; the templates
 
-``course_site`` makes a web site of the notebooks, the sheets and these pages.
+``course_site`` makes a web site of the notebooks, the sheets and these pages. ``live`` shows a room in a lecture, frame
+by frame as it is recorded.
 
 The page needs no network and no server. Python decides what a byte means, with ``dissect_frame``; the script only
 shows it, and evaluates display filters.

@@ -82,6 +82,7 @@ class Feed:
                 self._places.append((self._at + place, length))
             else:
                 self._header += block
+                self._chapter = 0, self._at + place + length
             place += length
         self._at += place
         return self._dissect(new) if new else []

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from lab.chat.chat_log import Line
@@ -29,9 +30,7 @@ MOST_DELAY_MS, MOST_LOSS_PERCENT = 2000, 50
 class View:
     """One who looks: what has been sent, and whether there may be more."""
 
-    seen: dict[str, int] = field(
-        default_factory=lambda: {"frames": 0, "newest": 0, "lines": 0, "state": -1, "known": -1}
-    )
+    seen: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("frames", "newest", "lines"), 0))
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     complete: asyncio.Event = field(default_factory=asyncio.Event)  # the end has been sent
 
@@ -53,7 +52,7 @@ class Lecture:
             "trouble": "",
             "ended": "",
         }
-        self.versions = {"state": 0, "known": 0}
+        self.versions = {"state": 1, "known": 1}
         self.views: list[View] = []
         self.opened = asyncio.Event()  # a tab is there
         self._loop = asyncio.get_running_loop()
@@ -62,7 +61,7 @@ class Lecture:
         self._said = 0
         self._voices = {
             name: ThreadPoolExecutor(1) for name in HOST_OF
-        }  # one may have to wait for the server
+        }  # each may have to wait for the server
         self._tasks: set[asyncio.Task[None]] = set()
 
     # What happens
@@ -119,11 +118,9 @@ class Lecture:
         """Return what a tab has not been sent yet, in part if it is much, and note that it has."""
         seen = view.seen
         found: dict[str, Any] = {}
-        if waiting := self.feed.count - max(seen["frames"], self.feed.count - len(self.rows)):
+        if waiting := min(self.feed.count - seen["frames"], len(self.rows)):
             first = len(self.rows) - waiting
-            found["frames"] = [
-                self.rows[place] for place in range(first, min(first + FRAMES_AT_ONCE, len(self.rows)))
-            ]
+            found["frames"] = list(islice(self.rows, first, first + FRAMES_AT_ONCE))
             seen["frames"] = found["frames"][-1].number
         if self.newest > seen["newest"] and seen["frames"] == self.feed.count:
             seen["newest"] = self.newest
@@ -131,13 +128,10 @@ class Lecture:
         if lines := [one for one in self.lines if one[0] > seen["lines"]]:
             seen["lines"] = lines[-1][0]
             found["lines"] = [{"who": who, "kind": line.kind, "text": line.text} for _, who, line in lines]
-        for name, make in {
-            "state": lambda: self._state_for(view),
-            "known": lambda: list(self.known.values()),
-        }.items():
-            if self.versions[name] > seen[name]:
+        for name in ("state", "known"):
+            if self.versions[name] > seen.get(name, 0):
                 seen[name] = self.versions[name]
-                found[name] = make()
+                found[name] = self._state_for(view) if name == "state" else list(self.known.values())
         return found
 
     def _state_for(self, view: View) -> dict[str, Any]:
@@ -161,12 +155,7 @@ class Lecture:
         try:
             await action
             self.change(trouble="")
-        except (
-            OSError,
-            KeyError,
-            TypeError,
-            ValueError,
-        ) as error:  # LanError and ConditionError are ValueErrors
+        except (OSError, KeyError, TypeError, ValueError) as error:  # LanError is a ValueError
             self.change(trouble=str(error), busy="")
 
     async def say(self, who: str, text: str) -> None:
@@ -187,10 +176,8 @@ class Lecture:
         if not (0 <= delay_ms <= MOST_DELAY_MS and 0 <= loss_percent <= MOST_LOSS_PERCENT):
             raise ValueError(f"The delay is at most {MOST_DELAY_MS} ms, the loss {MOST_LOSS_PERCENT} %")
         if self.room.lan:
-            set_weather = partial(
-                self.room.lan.condition, "server", delay_s=delay_ms / 1000, loss=loss_percent / 100
-            )
-            await asyncio.to_thread(set_weather)
+            rates: dict[str, Any] = {"delay_s": delay_ms / 1000, "loss": loss_percent / 100}
+            await asyncio.to_thread(partial(self.room.lan.condition, "server", **rates))
             self.change(delay_ms=delay_ms, loss_percent=loss_percent)
 
     async def lose(self) -> None:
@@ -207,4 +194,5 @@ class Lecture:
             if step.action == "say":
                 await asyncio.sleep(pause_s)
                 async with self._switching:
-                    await self.say(step.who, step.text)
+                    pass  # whoever speaks may have to wait for the server, but a switch does not wait for that
+                await self.say(step.who, step.text)

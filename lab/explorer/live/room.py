@@ -6,13 +6,15 @@ made, everything runs on the loopback, which has no cable. A switch of TLS, padd
 and makes new ones: another *session*.
 """
 
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -54,16 +56,21 @@ SMALL_BUFFERS = {
 }
 COMMENT = "A lecture of the lab kit: python3 lab live."
 
-Notice = Callable[
-    [str, Line], None
-]  # called, in any thread, with a user's name and a line for that user's window
+Notice = Callable[[str, Line], None]  # takes, in any thread, a user's name and a line for that user's window
+
+
+class LoopbackProgram(subprocess.Popen[Any]):
+    """A program on the machine itself. Windows cannot send Ctrl-C to one process alone, so there it is ended."""
+
+    def send_signal(self, sig: int) -> None:
+        super().send_signal(signal.SIGTERM if sys.platform == "win32" else sig)
 
 
 class LoopbackHost:
     """The machine itself, in the place of a host of the LAN."""
 
     address = LOOPBACK
-    popen = subprocess.Popen
+    popen = LoopbackProgram
 
 
 class Room:
@@ -84,7 +91,7 @@ class Room:
     def about(self) -> dict[str, Any]:
         """Return what does not change: where everybody is, and what can be switched to."""
         where = {
-            name: f"{host}, {self.lan[host].address}" if self.lan else "" for name, host in HOST_OF.items()
+            who: f"{host}, {self.lan[host].address}" if self.lan else "" for who, host in HOST_OF.items()
         }
         return {"where": where, "modes": list(MODES), "servers": SERVERS}
 
@@ -139,22 +146,14 @@ class Room:
         self._close_session()
         variant = MODES[mode] if server not in JSON_STAGES else Variant(wire="json")
         self.mode, self.server, log = mode, server, ConsoleLog()
-        self.sessions.append(
-            {
-                "label": variant.label,
-                "tls": variant.tls,
-                "tls_version": None,
-                "cipher": None,
-                "wire": variant.wire,
-                "pad_to": variant.pad_to,
-                "disguise": None,
-                "program": server,
-                "started_ns": time.time_ns(),
-                "server": {"address": self.host.address, "port": self.port},
-                "users": [],
-                "events": [],
-            }
-        )
+        session = asdict(variant) | {
+            "program": server,
+            "started_ns": time.time_ns(),
+            "users": [],
+            "events": [],
+        }
+        session["server"] = {"address": self.host.address, "port": self.port}
+        self.sessions.append(session)
         login = self._start_server(variant, log)
         for name in HOST_OF:
             self._join(replace(login, name=name), log)
@@ -168,9 +167,8 @@ class Room:
                 options += ["--cert", str(made.certificate), "--key", str(made.key), "--tls-only"]
                 options += ["--tls-version", variant.tls, "--pad", str(variant.pad_to)]
                 tls = client_context(made.ca, variant.tls, self.path.with_suffix(".keys"))
-            self._session.enter_context(
-                remote_server(self.host, self.port, log.console, self.server, options)
-            )
+            server = remote_server(self.host, self.port, log.console, self.server, options)
+            self._session.enter_context(server)
         login = Login("", self.host.address, self.port, tls, variant.wire, pad_to=variant.pad_to)
         return replace(login, server_name=SERVER_NAME)
 

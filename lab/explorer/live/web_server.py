@@ -77,9 +77,8 @@ class Tab(WebSocketHandler):
             wanted = json.loads(message)
             if wanted["do"] == "frame":
                 number = int(wanted["number"])
-                await self.write_message(
-                    {"frame": {"number": number, "data": self.lecture.feed.frame(number)}}
-                )
+                frame = {"number": number, "data": self.lecture.feed.frame(number)}
+                await self.write_message({"frame": frame})
             elif self.view is self.lecture.views[0]:
                 self.lecture.act(wanted)
         except (KeyError, TypeError, ValueError):
@@ -104,20 +103,19 @@ async def serve(room: Room, script: Script | None, announce: Callable[[str], Non
     address = f"{LOOPBACK}:{sockets[0].getsockname()[1]}"
     origin, token = f"http://{address}", secrets.token_urlsafe(16)
     lecture = Lecture(room, Feed(room.path, room.lane_of))
-    scripts = {
-        "style": read_style() + (WEB / "live.css").read_text("utf-8"),
-        "script": join_modules("live.js"),
-    }
-    page = render("live.html", address=address, about=as_json(room.about()), **scripts)
+    style, script_text = read_style() + (WEB / "live.css").read_text("utf-8"), join_modules("live.js")
+    about = as_json(room.about())
+    page = render("live.html", address=address, about=about, style=style, script=script_text)
     handlers: list[Any] = [
         (f"/{token}/", Page, {"origin": origin, "page": page}),
         (f"/{token}/socket", Tab, {"origin": origin, "lecture": lecture}),
     ]
-    server = HTTPServer(
-        Application(handlers, log_function=lambda _: None, websocket_max_message_size=LONGEST_MESSAGE)
-    )
+    limits: dict[str, Any] = {"log_function": lambda _: None, "websocket_max_message_size": LONGEST_MESSAGE}
+    server = HTTPServer(Application(handlers, **limits))
     server.add_sockets(sockets)
     tasks = [asyncio.ensure_future(one) for one in (lecture.follow(), lecture.eavesdrop())]
+    for task in tasks:
+        task.add_done_callback(lambda _: ended.set())  # it has failed
     await lecture.switch("plaintext", KITS_SERVER)
     announce(f"{origin}/{token}/")
     tasks += [asyncio.ensure_future(lecture.play(script))] if script else []
@@ -125,7 +123,8 @@ async def serve(room: Room, script: Script | None, announce: Callable[[str], Non
     lecture.change(busy="Ending ...")
     await asyncio.to_thread(room.end)
     for task in tasks:
-        task.cancel()
+        if not task.cancel() and (error := task.exception()):
+            raise error
     while lecture.read():
         pass
     lecture.change(busy="", ended=f"The lecture has ended. Recorded: {room.path}, {room.frames} frames.")
