@@ -44,7 +44,7 @@ MARKS = {
     "ack": SegmentLook("ACK only", GREY, "-", 0.8, "|", False),
     "fin": SegmentLook("FIN", GREEN, (0, (6, 2, 1, 2)), 2.2, "D", False),
     "reset": SegmentLook("RST", PURPLE, (0, (1, 1)), 2.6, "X", False),
-    "forged": SegmentLook("forged", BLACK, (0, (4, 1, 1, 1, 1, 1)), 3.0, "*", True),
+    "forged": SegmentLook("forged", BLACK, (0, (4, 1, 1, 1, 1, 1)), 3.0, "*", False),
 }
 # All places are in inches, from the top left.
 TOP, BOTTOM = 0.62, 0.45  # the room for the ends' names, and for the key

@@ -1,10 +1,10 @@
 """Mallory puts a line into John's stream with one forged segment, and from then on the two ends disagree.
 
-John now expects a number that the server has not reached. Linux drops his ACKs, which cover bytes that were
-never sent; the server sends its real text again and again; and John, who has these numbers already, throws
-away as many bytes of it as were forged. With one forged segment each way, each end takes what the other sends
-for old, and answers with an ACK that the other takes for old: an ACK storm. Linux limits such answers to one
-in 500 ms (``net.ipv4.tcp_invalid_ratelimit``).
+John now expects a number that the server has not reached. The server drops his ACKs, which cover bytes that
+were never sent, and sends its real text again and again; and John, who has these numbers already, throws away
+as many bytes of it as were forged. With one forged segment each way, each end takes what the other sends for
+old, and answers with an ACK that the other takes for old: an ACK storm. Linux limits such answers to one in
+500 ms (``net.ipv4.tcp_invalid_ratelimit``).
 """
 
 import time
