@@ -98,9 +98,8 @@ def windows(options: argparse.Namespace, orders: list[Order]) -> int:
                 lan.order(order)
             command = [sys.executable, str(ROOT / "lab" / "client.py")]
             command += ["--host", lan["server"].address, "--port", str(REPORT_PORT), "--name"]
-            clients = [
-                lan[host].popen([*command, name], stdin=subprocess.DEVNULL) for name, host in HOST_OF.items()
-            ]
+            no_input = subprocess.DEVNULL
+            clients = [lan[host].popen([*command, name], stdin=no_input) for name, host in HOST_OF.items()]
             print("Three windows are open: press Connect in each, chat, and close them to end.", flush=True)
             if way_in.open:
                 print("A shell on a host, from another terminal: python3 lab room --shell PC1", flush=True)

@@ -65,14 +65,11 @@ def tls_connection(server: Host, client: Host) -> Iterator[tuple[TlsConnection, 
     """Yield the server's end and the client's of a connection over TLS 1.3, with a certificate that is trusted."""
     with (
         TemporaryDirectory() as folder,
-        server.open_socket() as listener,
+        server.listen(REPORT_PORT) as listener,
         client.open_socket() as sock,
         ThreadPoolExecutor(1) as thread,
     ):
         made = issue(folder, [SERVER_NAME])
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("", REPORT_PORT))
-        listener.listen()
         context = server_context(made.certificate, made.key, "1.3")
         accepting = thread.submit(lambda: TlsConnection(listener.accept()[0], context, deadline_s=WAIT_S))
         sock.settimeout(WAIT_S)
@@ -94,9 +91,8 @@ def tls_connection(server: Host, client: Host) -> Iterator[tuple[TlsConnection, 
 def in_the_servers_place(lan: Lan, mallory: Forger, client: Host) -> Iterator[None]:
     """Have Mallory's card take the server's address too, and a client believe that it is there, and then no longer."""
     server = lan["server"]
-    with client.open_socket(
-        socket.AF_INET, socket.SOCK_DGRAM
-    ) as sock:  # a false reply only changes what is known
+    # A false reply only changes what is known.
+    with client.open_socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(b"where are you?", (server.address, 9))
     lan.settle()
     _take_address(lan["Mallory"], server.address)

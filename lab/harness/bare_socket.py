@@ -48,10 +48,7 @@ class BareSocket:
     def listen(self, port: int) -> None:
         """Be a server: from now on one client can connect."""
         with self._trying_to("listen"):
-            self._listener = self.host.open_socket()
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind(("", port))
-            self._listener.listen()
+            self._listener = self.host.listen(port)
 
     def accept(self) -> None:
         """Take the client that has connected, or wait for it."""

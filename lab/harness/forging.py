@@ -116,9 +116,7 @@ def _card_of(host: Host) -> socket.socket:
     """Return a socket for whole frames at a host's card. Raises ForgingRefused where the card is elsewhere."""
     if type(host) is not Host:
         raise ForgingRefused(f"frames are forged at a host of the kit's LAN, and not at {host!r}")
-    card = host.open_socket(
-        socket.AF_PACKET, socket.SOCK_RAW, 0
-    )  # protocol 0: nothing is received before bind
+    card = host.open_socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # 0: nothing is received before bind
     try:
         with open(fcntl.ioctl(card, SIOCGSKNS), "rb") as place:
             here = os.fstat(place.fileno())
@@ -131,9 +129,8 @@ def _card_of(host: Host) -> socket.socket:
         card.bind(("eth0", ETH_P_ALL))
     except PermissionError:
         card.close()
-        raise ForgingRefused(
-            "the kernel says that this is not a network of the kit: nothing was sent"
-        ) from None
+        text = "the kernel says that this is not a network of the kit: nothing was sent"
+        raise ForgingRefused(text) from None
     except BaseException:
         card.close()
         raise

@@ -127,9 +127,8 @@ class Peer:
         if self._server_name:
             self._check_name(self._server_name)
         agreed = self._connection.get_group_name() or ""
-        if (
-            self._group and agreed.lower() != self._group.lower()
-        ):  # OpenSSL ignores settings that it does not know
+        # OpenSSL ignores settings that it does not know.
+        if self._group and agreed.lower() != self._group.lower():
             raise ConnectionLost(
                 f"{openssl_version()} does not know the group {self._group} and took {agreed}: is the name right, "
                 "as in X25519, X25519MLKEM768 or secp256r1?"

@@ -28,6 +28,7 @@ STOP_S = 10
 STEP_S = 10  # until a line must have been printed, or a step be over
 ACKNOWLEDGE_S = 20  # until what was sent must be acknowledged
 POLL_S = 0.005
+Console = Callable[[str], None]  # takes each line that a server prints
 
 
 class ConsoleLog:
@@ -51,11 +52,7 @@ class ConsoleLog:
 
 @contextmanager
 def remote_server(
-    host: Host,
-    port: int,
-    console: Callable[[str], None],
-    program: str = "lab/server.py",
-    options: Iterable[str] = (),
+    host: Host, port: int, console: Console, program: str = "lab/server.py", options: Iterable[str] = ()
 ) -> Iterator[Program]:
     """Run a server on a host, listening on every interface of it; yield its process. ``console`` gets its lines.
 
@@ -82,7 +79,7 @@ def remote_server(
             reader.join()
 
 
-def _read(output: IO[str], console: Callable[[str], None], until: str = "") -> bool:
+def _read(output: IO[str], console: Console, until: str = "") -> bool:
     """Pass the console on, up to a line that begins with ``until``; return whether there was one."""
     for line in output:
         console(line.rstrip("\n"))

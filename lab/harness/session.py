@@ -169,9 +169,8 @@ class SessionRecorder:
         self, out: str, script: dict[str, Any], variant: dict[str, Any], port: int | None, key_log: bool
     ) -> Entry:
         steps = tuple(Step(**step) for step in script["steps"])
-        return record_session(
-            Path(out), Script(**script | {"steps": steps}), Variant(**variant), port, key_log
-        )
+        played = Script(**script | {"steps": steps})
+        return record_session(Path(out), played, Variant(**variant), port, key_log)
 
 
 def record_session(

@@ -3,11 +3,10 @@
     profile(id, key) -> Profile: names, addresses, port, lines, order, a secret word, a segment that gets lost
     record_student(profile, folder) -> plain.pcapng (on a LAN, recorded at the server), tls13.pcapng, answers.toml
 
-The same id and key make the same conversation on every machine and in every year; another key makes all other ones.
-What the kernel draws (initial sequence numbers, times) is new in each recording, which is how a copy is recognised.
-Nothing that is written says who said what: the questions in ``answers.toml`` do, and their answers are in the frames.
-
-Where the system allows no LAN, the plaintext session is recorded on the loopback as well, and no segment gets lost.
+The same id and key make the same conversation on every machine; another key makes all other ones. What the kernel draws
+(initial sequence numbers, times) is new in each recording, which is how a copy is recognised. Nothing that is written
+says who said what: the answers to the questions in ``answers.toml`` are in the frames alone. Where the system allows no
+LAN, the plaintext session is recorded on the loopback as well, and no segment gets lost.
 """
 
 import hashlib

@@ -6,8 +6,7 @@ kernel records. ``stop`` must neither lose frames that are still on their way no
 loopback it sends itself a datagram as an end mark, which arrives behind everything else and is not written.
 
 The filter keeps to the lab's TCP port, so that nothing of the machine's other traffic is ever in the file. Times are
-libpcap's, in microseconds. Frames that the kernel had to drop are counted and make ``stop`` raise: such a recording
-would lie.
+libpcap's, in microseconds. Frames that the kernel had to drop make ``stop`` raise: such a recording would lie.
 """
 
 import socket

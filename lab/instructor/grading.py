@@ -52,11 +52,10 @@ def mark_all(found: list[Submission], options: Namespace, grade: Grade) -> dict[
     kept = options.out / "results"
     kept.mkdir(exist_ok=True)
     results: dict[str, Result] = {}
+    rules = f"{rules_fingerprint(options.course)}-{not options.no_sandbox}"
     waiting = []
     for submission in found:
-        fingerprint = (
-            f"{submission.fingerprint()}-{rules_fingerprint(options.course)}-{not options.no_sandbox}"
-        )
+        fingerprint = f"{submission.fingerprint()}-{rules}"
         before = None if options.again else _read_result(kept / f"{submission.id}.json")
         if before and before.fingerprint == fingerprint:
             results[submission.id] = before

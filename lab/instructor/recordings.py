@@ -43,11 +43,9 @@ def examine_apart(folder: Path, student: str, key: str) -> Examined:
         return Examined()
     command = [sys.executable, "-m", __name__]
     asked = json.dumps([str(folder.resolve()), student, key]).encode()
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # each of its threads reserves address space
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # each of its threads reserves address space
     try:
-        done = subprocess.run(
-            command, input=asked, capture_output=True, cwd=ROOT, env=environment, timeout=WAIT_S
-        )
+        done = subprocess.run(command, input=asked, capture_output=True, cwd=ROOT, env=env, timeout=WAIT_S)
         if done.returncode == 0 and len(done.stdout) <= LONGEST_REPORT:
             return Examined(**json.loads(done.stdout))
     except subprocess.TimeoutExpired:

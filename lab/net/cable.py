@@ -26,9 +26,8 @@ LOG_LENGTH = 10_000  # actions remembered for one direction; the oldest are forg
 
 # Rates
 
-MOST = {"delay_s": MAX_SECONDS, "jitter_s": MAX_SECONDS} | dict.fromkeys(
-    ("loss", "duplicate", "reorder", "corrupt"), 1
-)
+MOST = dict.fromkeys(("loss", "duplicate", "reorder", "corrupt"), 1.0)  # of each field that has a bound
+MOST |= {"delay_s": MAX_SECONDS, "jitter_s": MAX_SECONDS}
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """Build hosts, cables and switches, and keep them alive until the socket closes: a LAN's first process.
 
 ``lan.Lan`` starts it as a host agent. It enters a user, a network and a pid namespace of its own (``namespace.unshare``).
-As process number 1 of the last, it holds the LAN together: when it ends, for whatever reason, the kernel kills every
-process that was started on a host, the namespaces disappear with their last process, and the interfaces with the
-namespaces. It ends when its socket is closed or when the process that started it has gone, which a pidfd reports even
-after SIGKILL.
+As process number 1 of the last, it holds the LAN together: when it ends, the kernel kills every process that was started
+on a host, and the namespaces and interfaces disappear. It ends when its socket is closed or when the process that started
+it has gone, which a pidfd reports even after SIGKILL.
 
 A host is a network namespace with one veth pair for each of its cables: ``eth0`` (``eth1``, ...) in the host, and the
 other end in the keeper's own namespace, where a switch picks it up. The descriptors of the namespaces go to ``Lan``,

@@ -95,6 +95,14 @@ class Host(Place):
         keeper.call("open_socket", host=self._lan.plans.index(self.plan), kind=kind)
         return socket.socket(fileno=keeper.descriptors[0])
 
+    def listen(self, port: int) -> socket.socket:
+        """Return a new TCP socket of this host that listens on ``port`` of every address."""
+        listener = self.open_socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("", port))
+        listener.listen()
+        return listener
+
 
 class Lan:
     """A whole LAN, built on entering the ``with`` block (or by ``start``) and gone after it (or after ``close``).

@@ -1,10 +1,9 @@
 """Linux user, network and process namespaces: a network of its own for a program of an ordinary user.
 
-Linux lets any user make a *user namespace* (in which that user is root over what it owns) and, inside it, a
-*network namespace*: an empty network stack with nothing but its own loopback. A process in it may record
-every packet without sudo, and can neither see nor touch the machine's real network. A *process (pid)
-namespace* ties processes together: when its first process ends, the kernel kills all the others. See
-``user_namespaces(7)``, ``network_namespaces(7)`` and ``pid_namespaces(7)``.
+Linux lets any user make a *user namespace* (``user_namespaces(7)``) and, inside it, a *network namespace*: an empty
+network stack with nothing but its own loopback. A process in it may record every packet without sudo, and can neither
+see nor touch the machine's real network. A *pid namespace* ties processes together: when its first process ends, the
+kernel kills all the others.
 
 As a program, this file makes or joins namespaces and then runs the command that it is given (``popen``, ``popen_joined``):
 

@@ -43,9 +43,8 @@ def _value(text: str, number: int) -> int | str | list[str]:
         value, end = literal[1], literal.end()
     elif digits := re.match(r"[+-]?[0-9][0-9_]*", text):
         if len(digits[0]) > MOST_DIGITS:
-            raise AnswersError(
-                f"line {number}: a number of {len(digits[0])} digits; no answer needs more than {MOST_DIGITS}"
-            )
+            most = f"no answer needs more than {MOST_DIGITS}"
+            raise AnswersError(f"line {number}: a number of {len(digits[0])} digits; {most}")
         value, end = int(digits[0].replace("_", "")), digits.end()
     else:
         try:

@@ -191,9 +191,8 @@ class StudentCode:
             try:
                 line = self.lines.get(timeout=min(left_s, WATCH_S))
             except queue.Empty:
-                if self.process and process_tree.holds_more_than(
-                    self.process.pid, self._memory_bytes + SLACK_BYTES
-                ):
+                most = self._memory_bytes + SLACK_BYTES
+                if self.process and process_tree.holds_more_than(self.process.pid, most):
                     line = "it and the processes it started took more memory than one task may use"
         if isinstance(line, str):
             raise self._end(line)

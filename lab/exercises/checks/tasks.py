@@ -29,6 +29,7 @@ CALLS_WORTH = 3  # all calls of a task together get no more time than a few sing
 KEPT_CASES = ROOT / "captures" / "mine" / "check"
 FACTS = re.compile(r"Time: (\d+) minutes\. Source: (.+?)\. Notebook: (\w+)\.")
 Rules = Mapping[str, str]
+Steps = Sequence[str]
 Check = TypeVar("Check", bound=Callable[..., None])
 Frame = int | Callable[[Difference], int | None] | None  # a frame's number, or how to find it
 
@@ -107,13 +108,7 @@ class Student:
         return self._attempt(ask, Story(function, came_back="", **about), case)
 
     def session(
-        self,
-        cls: str,
-        arguments: Sequence[Any],
-        calls: Calls,
-        given: str,
-        rule: str,
-        steps: Sequence[str] = (),
+        self, cls: str, arguments: Sequence[Any], calls: Calls, given: str, rule: str, steps: Steps = ()
     ) -> list[Any]:
         """Return the results of calls to a class's methods, in order; the last may be a ``child.Raised``."""
         ask = functools.partial(self.code.session, cls, arguments, calls)
@@ -147,7 +142,7 @@ class Student:
         rules: Rules,
         case: Case | None = None,
         frame: Frame = None,
-        steps: Sequence[str] = (),
+        steps: Steps = (),
     ) -> None:
         """Raise Wrong with a story if ``got`` differs from ``right``."""
         if found := difference(right, got):

@@ -45,9 +45,8 @@ def scenario(notebook: str = "") -> Callable[[Play], Play]:
     def register(play: Play) -> Play:
         if play.__module__ == "__main__":
             name = play.__name__.replace("_", "-")
-            print(
-                f"a scenario runs on a LAN of its own: python3 lab capture --scenario {name}", file=sys.stderr
-            )
+            command = f"python3 lab capture --scenario {name}"
+            print(f"a scenario runs on a LAN of its own: {command}", file=sys.stderr)
             sys.exit(2)
         _REGISTERED[play.__name__.replace("_", "-")] = Scenario(play, notebook)
         return play

@@ -38,9 +38,8 @@ def arp(path: Path) -> Truth:
             return frame
         read[seen.source[1], seen.seq] = seen.payload.decode(errors="replace")
         is_brandons = seen.source[1] == lan["PC1"].address
-        return with_checksums(
-            frame.replace(*((TRUE_WORD, FALSE_WORD) if is_brandons else (FALSE_WORD, TRUE_WORD)))
-        )
+        words = (TRUE_WORD, FALSE_WORD) if is_brandons else (FALSE_WORD, TRUE_WORD)
+        return with_checksums(frame.replace(*words))
 
     with (
         attack_lan() as (lan, mallory),

@@ -45,9 +45,8 @@ def downgrade(path: Path) -> Truth:
         recorded_at(lan, path, *PLACES),
     ):
         made = issue(folder, [SERVER_NAME])
-        wants = Login(
-            NAME.decode(), lan["server"].address, REPORT_PORT, tls.client_context(made.ca), "report"
-        )
+        context = tls.client_context(made.ca)
+        wants = Login(NAME.decode(), lan["server"].address, REPORT_PORT, context, "report")
         wants = replace(wants, dial=dial_from(lan["PC1"]), server_name=SERVER_NAME)
         options = ["--cert", str(made.certificate), "--key", str(made.key)]
         with in_the_servers_place(lan, mallory, lan["PC1"]):

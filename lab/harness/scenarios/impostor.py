@@ -53,10 +53,7 @@ def meet(
 
     ``address`` is that of the server that the client wants, where another answers for it.
     """
-    with server.open_socket() as listener, ThreadPoolExecutor(1) as thread:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("", REPORT_PORT))
-        listener.listen()
+    with server.listen(REPORT_PORT) as listener, ThreadPoolExecutor(1) as thread:
         heard = thread.submit(_hear, listener, context)
         return _say(client, address or server.address, ca), heard.result()
 

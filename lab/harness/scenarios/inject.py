@@ -19,9 +19,8 @@ from lab.net.lan import Lan
 PLACES = ("PC2", "server", "switch")
 FORGED = b"<Brandon> I quit"
 REAL = (b"<Brandon> hi", b"<Brandon> lunch at noon?")  # shorter than what was forged, and then more
-RECORD = b"\x17\x03\x03\x00\x28" + FORGED.ljust(
-    40
-)  # the same as a TLS record of 40 bytes (RFC 8446 section 5.1)
+# The same as a TLS record of 40 bytes (RFC 8446 section 5.1).
+RECORD = b"\x17\x03\x03\x00\x28" + FORGED.ljust(40)
 LIMITS_MS = (0, 500)  # of tcp_invalid_ratelimit: none, and Linux's own
 STORM_S, STORM_FRAMES, CABLE_S = 1.0, 5000, 0.002
 

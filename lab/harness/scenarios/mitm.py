@@ -34,12 +34,9 @@ def mitm(path: Path) -> Truth:
         recorded_at(lan, path, *PLACES),
     ):
         made = {which: issue(Path(folder) / which, [name]) for which, name in CERTIFICATES.items()}
-        contexts = {
-            which: tls.server_context(one.certificate, one.key, VERSION) for which, one in made.items()
-        }
-        trusted = (
-            Path(folder) / "trusted.pem"
-        )  # the server's authority, and one that knows Mallory by her own name
+        contexts = {name: tls.server_context(one.certificate, one.key, VERSION) for name, one in made.items()}
+        # The server's authority, and one that knows Mallory by her own name.
+        trusted = Path(folder) / "trusted.pem"
         trusted.write_text(made["wrong name"].ca.read_text() + made["right"].ca.read_text())
         brandon, her, server = lan["PC1"], lan["Mallory"], lan["server"]
 
@@ -51,9 +48,8 @@ def mitm(path: Path) -> Truth:
                 refusal, read = meet(brandon, trusted, her, contexts[which], server.address)
                 note(which, True, refusal, {"Mallory": read})
             refusal, read = meet(brandon, None, her, contexts["wrong authority"], server.address)
-            _, heard = meet(
-                her, trusted, server, contexts["right"], SECOND_ADDRESS
-            )  # she says it in her turn
+            # She says it in her turn.
+            _, heard = meet(her, trusted, server, contexts["right"], SECOND_ADDRESS)
             note("wrong authority", False, refusal, {"Mallory": read, "server": heard})
         refusal, heard = meet(brandon, trusted, server, contexts["right"])
         note("right", True, refusal, {"server": heard})

@@ -88,9 +88,8 @@ def _guess(lan: Lan, mallory: Forger, path: Path) -> Truth:
         before = _sent_to_the_server(lan)
         with Forger(lan["PC1"]) as brandon:  # only to see what reaches him
             while batch := list(islice(guessed, BATCH)):
-                mallory.send(
-                    *(segment(mallory.mac, source, destination, seq=seq, flags=RST) for seq in batch)
-                )
+                resets = [segment(mallory.mac, source, destination, seq=seq, flags=RST) for seq in batch]
+                mallory.send(*resets)
                 _wait_until_sent(lan, before + len(mallory.sent))
                 if answers := brandon.segments():
                     break

@@ -43,9 +43,8 @@ def spoof(path: Path) -> Truth:
                     with BareSocket(lan["Mallory"]) as mallory:
                         mallory.connect(lan["server"].address, REPORT_PORT, no_delay=True)
                         mallory.say(encode(events.Join(user)))
-                        if (
-                            name == "report"
-                        ):  # where what follows at once would be taken for a part of the name
+                        # Where what follows at once would be taken for a part of the name.
+                        if name == "report":
                             log.wait_for(f"*** {user} Connected (IP: {lan['Mallory'].address} ")
                         seen[name][which] = try_it(mallory, brandon, user, text)
                 lan.settle()
