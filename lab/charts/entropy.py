@@ -29,9 +29,8 @@ def draw_entropy(
 ) -> Axes:
     """Draw for each stream the share of every byte value, and its entropy beside that of as many random bytes.
 
-    ``streams``: name -> its bytes, drawn from top to bottom on one scale, so that heights may be compared. All are cut to
-    one length. Of a TLS stream take the records' fragments: their headers are plain, and show as peaks. ValueError if
-    there are no streams.
+    ``streams``: name -> its bytes, drawn from top to bottom on one scale, so that heights may be compared, and cut to one
+    length. Of a TLS stream take the records' fragments: their headers are plain, and show as peaks.
     """
     if not streams:
         raise ValueError("no streams to draw")

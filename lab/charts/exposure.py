@@ -78,8 +78,7 @@ def _below(scores: Scores, first: str) -> str:
 def draw_exposure(scores: Scores, *, title: str = TITLE_TEXT, ax: Axes | None = None) -> Axes:
     """Draw the share of the conversation that an eavesdropper recovers, per class and variant.
 
-    ``scores``: variant ("plaintext", "TLS 1.3", ...) -> its scores, all with the same classes in the same order, which
-    is the order drawn.
+    ``scores``: variant ("plaintext", "TLS 1.3", ...) -> its scores, all of the same classes, in the order drawn.
     """
     labels = [LABELS.get(kind, kind) for kind in _classes(scores)]
     return (_draw_bars if len(scores) <= MOST_BARS else _draw_table)(scores, labels, title, ax)

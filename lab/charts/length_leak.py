@@ -22,8 +22,7 @@ def draw_length_leak(
 ) -> Axes:
     """Draw the true lengths of messages against the inferred ones, in bytes.
 
-    ``inferred_lengths``: variant -> a length for each message, in the order of ``true_lengths``, or None where the
-    eavesdropper has no guess. ValueError if the numbers of lengths differ.
+    ``inferred_lengths``: variant -> a length for each message, in the order of ``true_lengths``, or None for no guess.
     """
     x, y = "true length of the message, bytes", "length inferred from the wire, bytes"
     ax = scaled_axes(ax, title, x, y, width=9, height=4.8)

@@ -22,8 +22,7 @@ WIDE = 50  # from a spread of this factor on, the axis is logarithmic
 def draw_round_trips(flow: Flow, *, title: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw the time from segment to acknowledgement, over time, with one kind of mark for each direction.
 
-    Segments that were sent twice are left out, since nobody can say which of the two was acknowledged; the key says how
-    often.
+    Segments that were sent twice are left out, as it is not known which was acknowledged; the key says how often.
     """
     measured = {direction: round_trips(one_way(flow, direction)) for direction in DIRECTIONS}
     every = [trip.rtt_s for trips, _ in measured.values() for trip in trips]

@@ -218,8 +218,7 @@ class Difference:
 def compare(path: str | PathLike[str], engine: str = "tshark") -> list[Difference]:
     """Return where ``engine`` (tshark, pyshark or scapy) differs from this kit. Raises OracleMissing.
 
-    Only columns that the engine has are compared. A frame that only one of the two has a row for is a
-    difference.
+    Only columns that the engine has are compared. A row that only one of the two has is a difference.
     """
     engines: dict[str, Callable[..., Rows]]
     engines = {"tshark": tshark_rows, "pyshark": pyshark_rows, "scapy": scapy_rows}

@@ -146,8 +146,7 @@ def byte_entropy_bits(data: bytes) -> float:
 def random_entropy_bits(count: int) -> float:
     """Return the plug-in entropy that ``count`` random bytes show on average, in bits a byte.
 
-    256 times the mean of -(k/n) log2(k/n), where k, how often one value occurs, is binomial with n = ``count`` and
-    p = 1/256.
+    256 times the mean of -(k/n) log2(k/n), where k, the count of one value, is binomial with n = ``count``, p = 1/256.
     """
     if count < 1:
         return 0.0

@@ -61,10 +61,7 @@ class Capture:
         return len(self.offset)
 
     def frame(self, number: int) -> memoryview:
-        """Return the captured bytes of frame ``number``, counted from 1 as in Wireshark, without a copy.
-
-        IndexError beyond the end.
-        """
+        """Return the captured bytes of frame ``number``, from 1, without a copy; IndexError beyond the end."""
         if not 1 <= number <= len(self):
             raise IndexError(f"frame {number} of a capture with {len(self)} frames")
         start = int(self.offset[number - 1])

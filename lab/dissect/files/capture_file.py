@@ -38,8 +38,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 def read_capture(path: str | PathLike[str]) -> Capture:
     """Open the capture file ``path`` (pcap or pcapng, either byte order, plain or gzip).
 
-    Raises CaptureError where the bytes are not a capture or are damaged before the first frame, OSError where
-    ``path`` cannot be read.
+    Raises CaptureError for bytes that are not a capture or damaged before the first frame, and OSError.
     """
     name = fspath(path)
     with open(name, "rb") as file:

@@ -69,8 +69,7 @@ class CaptureWriter:
     ) -> None:
         """Add one frame. ``time_ns`` counts from 1970; ``original_length`` is for a frame that was cut short.
 
-        Raises CaptureError for an interface that was not added or a frame over LARGEST_FRAME bytes: the
-        caller's fault.
+        Raises CaptureError for an interface that was not added or a frame over LARGEST_FRAME bytes.
         """
         captured = len(frame)
         if not 0 <= interface < self._interfaces:

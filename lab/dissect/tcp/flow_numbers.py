@@ -102,9 +102,8 @@ class FlowNumbers:
     ) -> tuple[Column, Column, Column, Column]:
         """Return flow (int32), direction (uint8), relative seq and relative ack (uint32) of the next segments.
 
-        ``source`` and ``destination`` are endpoints as uint64; direction 0 goes from the smaller to the
-        larger. ``has_length`` says where a segment's length is known: only such a segment shows where a
-        direction is.
+        ``source`` and ``destination`` are endpoints as uint64; direction 0 goes from the smaller to the larger.
+        ``has_length``: the segment's length is known, so that it shows where its direction is.
         """
         direction = (source > destination).astype(np.uint8)
         low, high = np.minimum(source, destination), np.maximum(source, destination)

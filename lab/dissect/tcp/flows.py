@@ -147,10 +147,7 @@ class Flow:
 
     @cached_property
     def handshake(self) -> Handshake | None:
-        """The opening handshake, or None where SYN and SYN-ACK were not both captured.
-
-        Of several SYN-ACKs it is the first one that the initiator acknowledges.
-        """
+        """The handshake, with the first SYN-ACK that was acknowledged; None if SYN or SYN-ACK is missing."""
         if self._opening is None:
             return None
         segments = self.segments

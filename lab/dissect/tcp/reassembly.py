@@ -74,10 +74,7 @@ def _beginning(segments: Segments, rows: Column, carrier: int, start: int) -> in
 def _put_together(
     rows: list[int], starts: list[int], lengths: list[int], claimed: list[int], beginning: int
 ) -> Layout:
-    """Go through segments in the order of arrival as a receiver would.
-
-    ``claimed`` is each segment's length on the wire, more than its length where the snap length cut it.
-    """
+    """Go through segments in the order of arrival as a receiver would; ``claimed``: their lengths on the wire."""
     found = Layout([], [], [], 0, [], [])
     total = 0
     waiting: list[tuple[int, int, int, int]] = []  # a heap of (position, arrival, length, row)

@@ -171,10 +171,7 @@ class Segments(SegmentColumns):
         return text
 
     def table(self) -> "pandas.DataFrame":
-        """Return a pandas DataFrame, one row a segment, indexed by frame number; src and dst as text.
-
-        Frames without a segment have no row: see ``not_looked_into``.
-        """
+        """Return a pandas DataFrame, one row a segment, indexed by frame number; src and dst as text."""
         import pandas  # half a second that a bare count of segments should not wait for
 
         addresses, codes = np.unique(np.concatenate([self.src, self.dst]), return_inverse=True)
@@ -193,10 +190,7 @@ class Segments(SegmentColumns):
 
     @cached_property
     def not_looked_into(self) -> dict[str, Column]:
-        """The frames without a row, by what they carry: {"GRE": frame numbers, "fragments": ...}, most first.
-
-        ``other_frames.describe`` puts their counts into a line.
-        """
+        """The frames without a row, by what they carry: {"GRE": frame numbers, "fragments": ...}, most first."""
         others = np.ones(len(self.capture), bool)
         others[self.number - 1] = False
         return name_frames(self.capture, (np.flatnonzero(others) + 1).astype(np.int32))

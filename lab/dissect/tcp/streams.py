@@ -23,10 +23,7 @@ DUPLICATE, CONFLICT, BEFORE_BEGINNING = "duplicate", "conflict", "before the beg
 
 @dataclass(frozen=True)
 class StreamPiece:
-    """A run of bytes that one segment, ``row``, brought, from byte ``start`` of its payload on.
-
-    ``offset`` counts bytes of ``Stream.data``.
-    """
+    """Bytes that segment ``row`` brought, from ``start`` of its payload on, to ``offset`` of ``Stream.data``."""
 
     offset: int
     start: int
