@@ -20,7 +20,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike, fspath
 
-from lab.dissect.tcp.segments import NO_LENGTH, read_segments
+from lab.dissect.tcp.decoding import NO_LENGTH
+from lab.dissect.tcp.segments import read_segments
 
 TIMEOUT_S = 600
 

@@ -13,8 +13,9 @@ import pytest
 
 from lab.dissect import oracle
 from lab.dissect.files.capture_file import read_capture
+from lab.dissect.tcp.decoding import CUT
 from lab.dissect.tcp.flows import Flow, find_flows
-from lab.dissect.tcp.segments import ACK, CUT, SYN, Segments, read_segments
+from lab.dissect.tcp.segments import ACK, SYN, Segments, read_segments
 from tests.dissect import packets
 from tests.dissect.generator import LINKS, Conversation
 from tests.dissect.tshark_check import EVENT_FIELDS, check_events, check_streams

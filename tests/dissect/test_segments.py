@@ -10,20 +10,10 @@ import pytest
 from lab.dissect import oracle
 from lab.dissect.fields.frame import dissect_frame
 from lab.dissect.files.capture_file import parse_capture
+from lab.dissect.tcp.decoding import BAD_HEADER, CUT, FRAGMENT, NO_LENGTH
 from lab.dissect.tcp.flow_numbers import FlowNumbers
 from lab.dissect.tcp.flows import find_flow, find_flows
-from lab.dissect.tcp.segments import (
-    ACK,
-    BAD_HEADER,
-    CUT,
-    FIN,
-    FRAGMENT,
-    NO_LENGTH,
-    RST,
-    SYN,
-    flag_names,
-    read_segments,
-)
+from lab.dissect.tcp.segments import ACK, FIN, RST, SYN, flag_names, read_segments
 from tests.dissect import packets
 from tests.dissect.frames import A, B, frame
 from tests.support import FRAME_1193

@@ -5,8 +5,9 @@ streams equal tshark's, and every TLS session opens with its keys as it does the
 import pytest
 
 from lab.dissect import oracle
+from lab.dissect.tcp.decoding import CUT
 from lab.dissect.tcp.flows import find_flows
-from lab.dissect.tcp.segments import CUT, read_segments
+from lab.dissect.tcp.segments import read_segments
 from lab.dissect.tls.session import open_flow
 from tests.dissect.tshark_check import EVENT_FIELDS, check_events, check_streams
 from tests.support import CAPTURES, some_of

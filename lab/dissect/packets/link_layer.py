@@ -45,21 +45,12 @@ _TYPE = np.dtype(">u2")
 _LLC = np.dtype([("saps", ">u2"), ("control", "u1"), ("oui", "V3"), ("type", ">u2")])
 _SNAP, _LLC_IP, _UNNUMBERED = 0xAAAA, 0x0606, 3
 
-_VERSION = np.zeros(1 << 16, np.uint8)  # by type
-_VERSION[TYPE_IPV4], _VERSION[TYPE_IPV6] = 4, 6
-
 
 def find_packets(data: Column, start: Column, end: Column, link_type: int) -> tuple[Column, Column]:
-    """Return where IP packets begin (int64, bytes into ``data``) and which IP each is (uint8: 4, 6 or 0).
+    """Return where packets begin (int64) and the type of each (uint16): as on Ethernet, or one of those above.
 
     ``start`` and ``end`` bound the captured bytes of each frame, all of them of ``link_type``.
     """
-    packet, kind = find_types(data, start, end, link_type)
-    return packet, _VERSION[kind]
-
-
-def find_types(data: Column, start: Column, end: Column, link_type: int) -> tuple[Column, Column]:
-    """Return where packets begin and the type of each (uint16): as on Ethernet, or one of those above."""
     if link_type == LINK_ETHERNET:
         return _by_type(data, start + 12, start + 14, end)
     if link_type == LINK_SLL:

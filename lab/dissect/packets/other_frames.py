@@ -12,7 +12,7 @@ from lab.dissect.files.bytes_view import Column
 from lab.dissect.files.capture import Capture
 from lab.dissect.packets import link_layer
 from lab.dissect.packets.ip_layer import EXTENSIONS_IPV6, TCP, Carried, read_ipv4, read_ipv6
-from lab.dissect.packets.link_layer import find_types
+from lab.dissect.packets.link_layer import find_packets
 from lab.dissect.packets.network_names import ETHER_TYPES, LINK_TYPES, PROTOCOLS
 from lab.dissect.text import counted
 
@@ -58,7 +58,7 @@ def _by_link(capture: Capture, frames: Column, link: int) -> Iterator[tuple[str,
     if link in LINK_TYPES:
         yield LINK_TYPES[link], frames
         return
-    packet, kind = find_types(capture.data, start, end, link)
+    packet, kind = find_packets(capture.data, start, end, link)
     for one in np.unique(kind).tolist():
         chosen = kind == one
         if one not in (link_layer.TYPE_IPV4, link_layer.TYPE_IPV6):

@@ -12,7 +12,7 @@ import numpy as np
 from lab.dissect.files.bytes_view import Column, gather
 from lab.dissect.files.capture import Capture
 from lab.dissect.packets.ip_layer import Carried, read_ipv4, read_ipv6
-from lab.dissect.packets.link_layer import find_packets
+from lab.dissect.packets.link_layer import TYPE_IPV4, TYPE_IPV6, find_packets
 from lab.dissect.tcp.flow_numbers import FlowNumbers
 
 # What ``notes`` can say of a segment.
@@ -69,10 +69,10 @@ def decode_chunk(
     frames = slice(begin, end)
     start = capture.offset[frames]
     limit, wire_end = start + capture.captured_length[frames], start + capture.original_length[frames]
-    packet, version = _find_packets(capture, frames, start, limit)
+    packet, kind = _find_packets(capture, frames, start, limit)
     found = []
-    for ip_version, read in ((4, read_ipv4), (6, read_ipv6)):
-        place = np.flatnonzero(version == ip_version)
+    for ip_type, read in ((TYPE_IPV4, read_ipv4), (TYPE_IPV6, read_ipv6)):
+        place = np.flatnonzero(kind == ip_type)
         carried = read(capture.data, packet[place], limit[place], wire_end[place])
         is_tcp = carried.sound & (carried.protocol == TCP) & ~carried.later_fragment
         is_tcp &= carried.at + TCP_READ <= carried.limit
@@ -95,12 +95,12 @@ def _find_packets(capture: Capture, frames: slice, start: Column, end: Column) -
     kinds = {interface.link_type for interface in capture.interfaces}
     if len(kinds) == 1:
         return find_packets(capture.data, start, end, kinds.pop())
-    packet, version = start.copy(), np.zeros(len(start), np.uint8)
+    packet, kind = start.copy(), np.zeros(len(start), np.uint16)
     links = capture.link_types(frames)
     for link in np.unique(links):
         chosen = links == link
-        packet[chosen], version[chosen] = find_packets(capture.data, start[chosen], end[chosen], int(link))
-    return packet, version
+        packet[chosen], kind[chosen] = find_packets(capture.data, start[chosen], end[chosen], int(link))
+    return packet, kind
 
 
 def _decode_tcp(data: Column, number: Column, carried: Carried, numbers: FlowNumbers) -> SegmentColumns:
@@ -119,10 +119,8 @@ def _decode_tcp(data: Column, number: Column, carried: Carried, numbers: FlowNum
     sport, dport = header["source"].astype(np.uint16), header["destination"].astype(np.uint16)
     seq, ack = header["seq"].astype(np.uint32), header["ack"].astype(np.uint32)
     flags = words & np.uint16(0x0FFF)
-    source, destination = (
-        carried.source << np.uint64(16) | sport,
-        carried.destination << np.uint64(16) | dport,
-    )
+    source = carried.source << np.uint64(16) | sport
+    destination = carried.destination << np.uint64(16) | dport
     found = numbers.feed(source, destination, seq, ack, flags, ~no_length)
     flow, direction, relative_seq, relative_ack = found
     return SegmentColumns(

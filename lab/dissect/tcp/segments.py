@@ -10,7 +10,6 @@ an IP packet are not reassembled: the first one has a row and is marked.
 
 from dataclasses import fields
 from functools import cached_property
-from ipaddress import IPv4Address
 from os import PathLike
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,11 +17,10 @@ import numpy as np
 
 from lab.dissect.files.bytes_view import Column
 from lab.dissect.files.capture_file import Capture, read_capture
-from lab.dissect.packets.ip_layer import ipv6_text
+from lab.dissect.packets.ip_layer import ipv4_text, ipv6_text
 from lab.dissect.packets.other_frames import name_frames
 from lab.dissect.tcp.decoding import (
     BAD_HEADER,
-    CUT,
     FRAGMENT,
     IPV6_NUMBER,
     NO_LENGTH,
@@ -36,8 +34,6 @@ from lab.dissect.tcp.window_scale import window_shifts
 
 if TYPE_CHECKING:
     import pandas
-
-__all__ = ["BAD_HEADER", "CUT", "FRAGMENT", "NO_LENGTH", "Segments", "flag_names", "read_segments"]
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
 FLAG_NAMES = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE")
@@ -147,7 +143,7 @@ class Segments(SegmentColumns):
         """Return the text of an address as ``src`` and ``dst`` number it."""
         number = int(number)
         if number < IPV6_NUMBER:
-            return str(IPv4Address(number))
+            return ipv4_text(number)
         return ipv6_text(int.from_bytes(self._ipv6[number - IPV6_NUMBER], "big"))
 
     def endpoint(self, i: int, destination: bool = False) -> Endpoint:
