@@ -101,16 +101,10 @@ def _draw_bars(scores: Scores, labels: list[str], title: str, ax: Axes | None) -
     widest = 0.0  # inches, of the numbers
     for number, (variant, of_variant) in enumerate(scores.items()):
         ink, shift = SERIES[number % len(SERIES)], (number - (len(scores) - 1) / 2) * thickness
-        look: Style = {
-            "label": variant,
-            "color": ink.colour,
-            "hatch": ink.hatch,
-            "edgecolor": BLACK,
-            "linewidth": 0.8,
-        }
+        look: Style = {"color": ink.colour, "hatch": ink.hatch, "edgecolor": BLACK, "linewidth": 0.8}
         places = [place + shift for place in range(len(labels))]
         shares = [100 * score.share for score in of_variant]
-        ax.barh(places, shares, thickness * 0.9, **look)
+        ax.barh(places, shares, thickness * 0.9, label=variant, **look)
         for place, share, score in zip(places, shares, of_variant, strict=True):
             # The numbers name their variant too: a legend would be far from a bar of no length.
             counts = f"  ({'; '.join(detail(score))})" if detail(score) else " (there were none)"

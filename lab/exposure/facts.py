@@ -81,6 +81,7 @@ def claimed_facts(intercept: Intercept, recording: dict[str, Any]) -> dict[str, 
     """
     said, names = intercept.said, [message for message in intercept.messages if message.kind == "name"]
     true_times = [event["time_ns"] for event in recording["events"] if event["action"] in ("say", "tell")]
+    places = _which_lines(said, true_times)
     read_names = {one.endpoint: one.text for one in names if one.text is not None}
     # A line without a speaker is not a claim.
     lines = [(who, text) for who, text in intercept.lines if who is not None]
@@ -92,12 +93,7 @@ def claimed_facts(intercept: Intercept, recording: dict[str, Any]) -> dict[str, 
         "presence": _presence(intercept, recording),
         "public": Counter((one.endpoint, frozenset(one.recipients)) for one in said if one.kind == "say"),
         "private": Counter((one.endpoint, frozenset(one.recipients)) for one in said if one.kind == "tell"),
-        **_metadata(
-            [
-                (number, message.endpoint, message.text_length)
-                for number, message in zip(_which_lines(said, true_times), said, strict=True)
-            ]
-        ),
+        **_metadata([(at, one.endpoint, one.text_length) for at, one in zip(places, said, strict=True)]),
         "hosts": _hosts({endpoint for _, endpoint, _ in intercept.presence}, intercept.server),
         "TLS names": _tls_names(
             intercept.tls_version and intercept.tls_version.replace("TLS ", "TLSv"),
@@ -148,9 +144,8 @@ def _presence(intercept: Intercept, recording: dict[str, Any]) -> Facts:
     facts: Facts = Counter()
     for time_ns, endpoint, action in intercept.presence:
         late_ns = time_ns - moves.get((endpoint, action), 0)
-        facts[
-            (endpoint, action) if -CLOCK_NS <= late_ns <= TOLERANCE_NS else (endpoint, action, time_ns)
-        ] += 1
+        is_true = -CLOCK_NS <= late_ns <= TOLERANCE_NS
+        facts[(endpoint, action) if is_true else (endpoint, action, time_ns)] += 1
     return facts
 
 
@@ -177,12 +172,8 @@ def _hosts(endpoints: Iterable[str], server: str | None) -> Facts:
     return Counter([*(("user", one) for one in endpoints), *([("server", server)] if server else [])])
 
 
-def _tls_names(version: str | None, server_name: str | None, certificate_names: Iterable[str]) -> Facts:
-    named = [
-        ("version", version),
-        ("server", server_name),
-        *(("certificate", one) for one in certificate_names),
-    ]
+def _tls_names(version: str | None, server_name: str | None, certified: Iterable[str]) -> Facts:
+    named = [("version", version), ("server", server_name), *(("certificate", name) for name in certified)]
     return Counter((kind, name) for kind, name in named if name is not None)
 
 
@@ -213,7 +204,5 @@ def guess_votes(intercept: Intercept, from_ns: int, to_ns: int) -> dict[str, str
     votes: dict[str, str | None] = {}
     for message in intercept.said:
         if from_ns <= message.time_ns <= to_ns:
-            votes[message.endpoint] = (
-                VOTES.get(message.text_length) if message.text_length is not None else None
-            )
+            votes[message.endpoint] = VOTES.get(message.text_length or 0)
     return votes

@@ -51,9 +51,7 @@ class Intercept:
     padding: int = 0  # the block, in bytes, that messages seem to be filled up to; 0: not padded
     tls_version: str | None = None
     cipher_suite: str | None = None
-    name_lengths: dict[str, int] = field(
-        default_factory=dict
-    )  # under TLS: endpoint -> bytes of the user's name
+    name_lengths: dict[str, int] = field(default_factory=dict)  # under TLS: bytes of a name, by endpoint
     server_name: str | None = None  # asked for in the ClientHello
     certificate_names: tuple[str, ...] = ()
     carried_bytes: int = 0  # payload of all segments, both directions
@@ -71,9 +69,7 @@ class Intercept:
     @property
     def names(self) -> list[str]:
         """The users' names, in order of arrival."""
-        return [
-            message.text for message in self.messages if message.kind == "name" and message.text is not None
-        ]
+        return [one.text for one in self.messages if one.kind == "name" and one.text is not None]
 
     @property
     def lines(self) -> list[tuple[str | None, str]]:

@@ -118,11 +118,8 @@ def _read_report(
     wire = ReportWire(server=True, named=named)
     for frame, time_ns, plain, payload in reads:
         (request,) = wire.feed(plain)
-        more: dict[str, Any] = {
-            "kind": "say",
-            "text": plain.decode(errors="replace"),
-            "text_length": len(plain),
-        }
+        text = plain.decode(errors="replace")
+        more: dict[str, Any] = {"kind": "say", "text": text, "text_length": len(plain)}
         if isinstance(request, events.Join):
             who = request.name
             more = {"kind": "name", "text": who}

@@ -110,12 +110,7 @@ class Stream:
         ends = [*offsets[1:], total] if rows else []
         return [
             StreamPiece(
-                offset,
-                start,
-                end - offset,
-                int(segments.number[row]),
-                int(segments.time_ns[row]),
-                row,
+                offset, start, end - offset, int(segments.number[row]), int(segments.time_ns[row]), row
             )
             for row, start, offset, end in zip(rows, self._layout.skips, offsets, ends, strict=True)
         ]

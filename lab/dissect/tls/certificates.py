@@ -4,16 +4,11 @@ import warnings
 
 
 def certificate_names(der: bytes) -> tuple[str, ...] | None:
-    """Return the alternative names in a certificate, which clients compare; None for bytes that are not one."""
+    """Return the alternative names in a certificate, as a client compares them; None for other bytes."""
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 
-    unusable = (
-        x509.InvalidVersion,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-        UnsupportedAlgorithm,
-    )
+    faults = x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of serial numbers and the like
         try:
@@ -22,5 +17,5 @@ def certificate_names(der: bytes) -> tuple[str, ...] | None:
                 if isinstance(extension.value, x509.SubjectAlternativeName):
                     return tuple(str(name.value) for name in extension.value)
             return ()
-        except (ValueError, TypeError, *unusable):
+        except (ValueError, TypeError, UnsupportedAlgorithm, *faults):
             return None
