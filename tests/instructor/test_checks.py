@@ -28,8 +28,8 @@ MOST_TASKS = 4  # in a sheet: as many as fit into a session
 TASKS = all_tasks()
 
 
-def test_there_are_sheets_for_notebooks_02_to_07():
-    assert {name[:2] for name in sheet_names()} >= {"02", "03", "04", "05", "06", "07"}
+def test_there_are_sheets_for_notebooks_02_to_08():
+    assert {name[:2] for name in sheet_names()} >= {"02", "03", "04", "05", "06", "07", "08"}
     for sheet in sheet_names():
         assert 1 <= len([task for task in TASKS.values() if task.sheet == sheet]) <= MOST_TASKS
 
@@ -89,7 +89,13 @@ def test_misconceptions_fail_with_a_story_without_the_answer(one):
         assert not [one for one in said if sum(part.count(one) for part in parts) > 1], str(wrong)
 
 
-NAME_A_FRAME = ("02_handshake", "03_psh_and_payloads", "05_plaintext_or_tls", "06_bad_weather")
+NAME_A_FRAME = (
+    "02_handshake",
+    "03_psh_and_payloads",
+    "05_plaintext_or_tls",
+    "06_bad_weather",
+    "08_tls_of_today",
+)
 
 
 @pytest.mark.parametrize("sheet", some_of(NAME_A_FRAME))
@@ -138,7 +144,10 @@ def test_solutions_have_a_docstring_a_question_and_marked_regions():
         assert list(stubs.regions(text))
         for node in ast.parse(text).body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                assert ast.get_docstring(node) and "# Question: " in ast.get_source_segment(text, node)
+                about = ast.get_docstring(node)
+                is_task = "# solution:" in ast.get_source_segment(text, node)
+                assert about and (is_task or "given to you" in about)
+                assert not is_task or "# Question: " in ast.get_source_segment(text, node)
 
 
 def test_what_a_new_stub_replaces_is_kept_and_said(tmp_path, capsys, monkeypatch):

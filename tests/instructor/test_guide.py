@@ -104,7 +104,7 @@ def kit_with_a_new_sheet(tmp_path_factory):
     for name, code in blocks:
         (kit / name).write_text(code, encoding="utf-8")
     code, printed = run_in(kit, "lab", "stubs")
-    assert code == 0 and "sheet_08_ports.py" in printed
+    assert code == 0 and "sheet_20_ports.py" in printed
     return kit
 
 
@@ -119,30 +119,30 @@ def run_in(kit, *words):
 def test_a_sheet_added_by_the_recipe_works(kit_with_a_new_sheet):
     kit = kit_with_a_new_sheet
     assert (
-        'raise NotImplementedError("is_well_known")' in (kit / "lab/exercises/sheet_08_ports.py").read_text()
+        'raise NotImplementedError("is_well_known")' in (kit / "lab/exercises/sheet_20_ports.py").read_text()
     )
     code, printed = run_in(kit, "lab", "check", "ports")
     assert code == 0 and "not attempted  is_well_known            5 min  RFC 6335 section 6" in printed
-    checks = "tests/exercises/test_08_ports.py"
+    checks = "tests/exercises/test_20_ports.py"
     code, printed = run_in(kit, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--solutions", checks)
     assert code == 0 and "1 passed" in printed
-    stub = kit / "lab/exercises/sheet_08_ports.py"
+    stub = kit / "lab/exercises/sheet_20_ports.py"
     stub.write_text(
         stub.read_text().replace('raise NotImplementedError("is_well_known")', "return port < 1023")
     )
-    code, printed = run_in(kit, "lab", "check", "08")
+    code, printed = run_in(kit, "lab", "check", "20")
     assert code == 1 and "given      port 1023" in printed and "RFC 6335" in printed
     run_in(kit, "lab", "stubs")
     code, printed = run_in(kit, "lab", "release", "copy")
     assert code == 0, printed
-    assert (kit / "copy/lab/exercises/sheet_08_ports.py").exists()
+    assert (kit / "copy/lab/exercises/sheet_20_ports.py").exists()
     assert not list((kit / "copy").rglob("*solutions*"))
 
 
 def test_the_new_sheet_is_graded(kit_with_a_new_sheet):
     kit = kit_with_a_new_sheet
     (kit / "inbox" / "s1").mkdir(parents=True)
-    shutil.copy(kit / "lab/instructor/solutions/sheet_08_ports.py", kit / "inbox" / "s1")
+    shutil.copy(kit / "lab/instructor/solutions/sheet_20_ports.py", kit / "inbox" / "s1")
     (kit / "roster.csv").write_text("id\ns1\n")
     code, printed = run_in(kit, "lab", "grade", "inbox", "--roster", "roster.csv")
     assert code == 0 and "s1  1 of " in printed, printed
