@@ -234,8 +234,8 @@ def test_what_was_recorded_survives_whatever_ends_the_recorder(tmp_path, number)
 @pytest.mark.records
 def test_a_tap_that_cannot_write_says_so(tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(RecordingError, match="cannot write"):
-        Tap(tmp_path / "file" / "x.pcapng", 9898).start()
+    with pytest.raises(RecordingError, match="cannot write"), Tap(tmp_path / "file" / "x.pcapng", 9898):
+        pass
 
 
 def test_an_interface_that_is_not_there():

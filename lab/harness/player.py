@@ -69,7 +69,9 @@ class Player:
                 self._join(step.who)
             case "say":
                 self._present[step.who].say(step.text)
-                self._all_get(lambda event: isinstance(event, events.Said) and event.text == step.text)
+                self._get(
+                    self._present, lambda event: isinstance(event, events.Said) and event.text == step.text
+                )
             case "tell":
                 self._present[step.who].say_to(step.to, step.text)
                 said = lambda event: isinstance(event, events.SaidTo) and event.text == step.text  # noqa: E731
@@ -77,7 +79,7 @@ class Player:
             case "leave":
                 self._present.pop(step.who).leave()
                 left = events.Left(step.who) if self._wire.welcomes else events.Users(tuple(self._present))
-                self._all_get(left.__eq__)
+                self._get(self._present, left.__eq__)
 
     def _join(self, name: str) -> None:
         client = self._make_client(name)
@@ -91,15 +93,12 @@ class Player:
         self.users.append({"name": name, "address": address, "port": port})
         if self._wire.welcomes:
             self._get([name], lambda event: isinstance(event, events.Welcome))
-            self._all_get(events.Joined(name).__eq__)
+            self._get(self._present, events.Joined(name).__eq__)
             return
         client.announce()
-        self._all_get(events.Announced(name).__eq__)
+        self._get(self._present, events.Announced(name).__eq__)
         client.ask_users()
-        self._all_get(events.Users(tuple(self._present)).__eq__)
-
-    def _all_get(self, is_expected: Callable[[Event], bool]) -> None:
-        self._get(self._present, is_expected)
+        self._get(self._present, events.Users(tuple(self._present)).__eq__)
 
     def _get(self, names: Iterable[str], is_expected: Callable[[Event], bool]) -> None:
         """Wait until each of them has received what is expected, and nothing else before it."""

@@ -1,7 +1,7 @@
 """Recording: every frame of one interface that passes a filter, written to a pcapng file as it comes.
 
 Theory of operation. libpcap (by way of the package cypcap) hands each frame to a thread, which writes it as a whole
-block at once: whatever ends the program, the file stays readable up to its last frame. ``start`` returns when the
+block at once: whatever ends the program, the file stays readable up to its last frame. The context is entered when the
 kernel records. ``stop`` must neither lose frames that are still on their way nor guess how long they take: on the
 loopback it sends itself a datagram as an end mark, which arrives behind everything else and is not written.
 
@@ -59,7 +59,7 @@ class Tap:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._record, name="tap", daemon=True)
 
-    def start(self) -> "Tap":
+    def __enter__(self) -> "Tap":
         """Begin; returns when frames are being recorded. Raises RecordingRefused, RecordingError."""
         self._marker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._marker.bind(("127.0.0.1", 0))
@@ -104,9 +104,6 @@ class Tap:
             raise RecordingError(f"the recording {self.path} has no end: {self.interface} went silent")
         if dropped := statistics.drop - self._dropped_before:
             raise RecordingError(f"the kernel dropped {dropped} frames of {self.path}: record again")
-
-    def __enter__(self) -> "Tap":
-        return self.start()
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:
