@@ -1,5 +1,5 @@
 """Keep the grader's pipes open by many descriptors."""
-# contained: took longer
+# contained: took longer | the process ended
 # slow
 
 import os
