@@ -34,9 +34,8 @@ def name_parts(payload: bytes, sport: int, dport: int) -> tuple[str, list[Part]]
             return None
     if sport < dport:
         return "Chat (report wire)", _reply(payload)
-    return "Chat (report wire)", [
-        _part("text", payload, "a chat message, or as the first payload the user's name")
-    ]
+    meaning = "a chat message, or as the first payload the user's name"
+    return "Chat (report wire)", [_part("text", payload, meaning)]
 
 
 def _reply(payload: bytes) -> list[Part]:

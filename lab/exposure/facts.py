@@ -122,10 +122,8 @@ def _lines(
     lines: Iterable[tuple[str, str]], passwords: Iterable[str], secrets: list[str]
 ) -> dict[str, Facts]:
     """Return the facts of what was said: a line with a secret word counts as a secret and not as content."""
-    facts: dict[str, Facts] = {
-        "content": Counter(),
-        "secrets": Counter(("password", password) for password in passwords),
-    }
+    known: Facts = Counter(("password", password) for password in passwords)
+    facts: dict[str, Facts] = {"content": Counter(), "secrets": known}
     for who, text in lines:
         facts["secrets" if any(secret in text for secret in secrets) else "content"][who, text] += 1
     return facts

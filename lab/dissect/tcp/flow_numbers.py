@@ -58,15 +58,13 @@ class Conversations:
         while len(pending):
             places = place[pending]
             self.wanted_by[places[::-1]] = pending[::-1]  # written backwards, the first row of a place stays
-            first = pending[self.wanted_by[places] == pending]
-            for row, one, other in zip(
-                first.tolist(), low[first].tolist(), high[first].tolist(), strict=True
-            ):
+            rows = pending[self.wanted_by[places] == pending]
+            for row, one, other in zip(rows.tolist(), low[rows].tolist(), high[rows].tolist(), strict=True):
                 count = len(self.numbers)
                 self.number[place[row]] = number = self.numbers.setdefault((one, other), count)
                 if number == count:
                     new.append(row)
-            self.low[place[first]], self.high[place[first]] = low[first], high[first]
+            self.low[place[rows]], self.high[place[rows]] = low[rows], high[rows]
             is_found = (self.low[places] == low[pending]) & (self.high[places] == high[pending])
             conversation[pending[is_found]] = self.number[places[is_found]]
             pending = pending[~is_found]

@@ -106,12 +106,10 @@ class Stream:
     def pieces(self) -> list[StreamPiece]:
         """Which segment brought which bytes, in order of offset."""
         rows, offsets, total = self._layout.rows, self._layout.offsets, self._layout.length
-        segments = self._segments
+        numbers, times = self._segments.number, self._segments.time_ns
         ends = [*offsets[1:], total] if rows else []
         return [
-            StreamPiece(
-                offset, start, end - offset, int(segments.number[row]), int(segments.time_ns[row]), row
-            )
+            StreamPiece(offset, start, end - offset, int(numbers[row]), int(times[row]), row)
             for row, start, offset, end in zip(rows, self._layout.skips, offsets, ends, strict=True)
         ]
 
