@@ -17,7 +17,7 @@ from tests.browser import BROWSER, OPTIONS
 from tests.explorer.lecture import lecture
 
 WIDTH, HEIGHT = 1280, 800
-LIVE_S, TLS_AFTER_S, LAST_S = 16.0, 9.0, 3.0
+LIVE_S, TLS_AFTER_S, LAST_S = 16.0, 9.0, 3.0  # seconds
 PICTURE_S = 0.5  # between two pictures of the GIF, at least
 COLOURS = 32
 
@@ -43,8 +43,9 @@ def draw_live(path: Path) -> None:
         def take(event: dict) -> None:
             browser.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
             shown = event["metadata"]["timestamp"]
-            if not shots or shown - shots[-1][0] >= PICTURE_S:
-                shots.append((shown, base64.b64decode(event["data"])))
+            if shots and shown - shots[-1][0] < PICTURE_S:
+                shown = shots.pop()[0]  # show the later one, and earlier
+            shots.append((shown, base64.b64decode(event["data"])))
 
         browser.on("Page.screencastFrame", take)
         page.goto(running.address)
