@@ -8,6 +8,7 @@ import base64
 import contextlib
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from tests.browser import BROWSER, OPTIONS
 from tests.explorer.lecture import lecture
 
 WIDTH, HEIGHT = 1280, 800
-LIVE_S, TLS_AFTER_S, LAST_S = 16.0, 9.0, 3.0  # seconds
+LIVE_S, TLS_AFTER_S, LAST_S = 16.0, 9.0, 2.0  # seconds
+SIZE = "960x600"  # pixels, of the GIF
 PICTURE_S = 0.5  # between two pictures of the GIF, at least
 COLOURS = 32
 
@@ -55,6 +57,7 @@ def draw_live(path: Path) -> None:
         page.click("button:text-is('TLS 1.3')")
         page.wait_for_timeout(1000 * (LIVE_S - TLS_AFTER_S))
         browser.send("Page.stopScreencast")
+        shots.append((time.time(), page.screenshot()))  # the end, whatever the browser still owed
     _animate(shots, path)
 
 
@@ -66,7 +69,17 @@ def _animate(shots: list[tuple[float, bytes]], path: Path) -> None:
             file = Path(folder) / f"{number:03}.png"
             file.write_bytes(png)
             command += ["-delay", str(round(100 * (end - shown))), str(file)]
-        command += ["+dither", "-colors", str(COLOURS), "+remap", "-layers", "optimize", str(path)]
+        command += [
+            "-resize",
+            SIZE,
+            "+dither",
+            "-colors",
+            str(COLOURS),
+            "+remap",
+            "-layers",
+            "optimize",
+            str(path),
+        ]
         subprocess.run(command, check=True, timeout=300)
 
 

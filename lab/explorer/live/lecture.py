@@ -1,7 +1,7 @@
-"""A lecture: what happens in the room and on its cable, kept for everyone who looks.
+"""A lecture: the lines and frames of a room, kept for every tab, and the actions of the tab that drives.
 
-A view is sent what it has not seen yet, as fast as it takes it: what waits for a slow one is a place in bounded lists.
-Whatever blocks (the chat, the LAN, the eavesdropper) runs in other threads.
+Each tab is sent the news that it has not seen, as fast as it takes them. The lists of news are bounded, so a slow tab
+costs no memory; it misses the oldest. Calls that block (the chat, the LAN, the eavesdropper) run in other threads.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ MOST_DELAY_MS, MOST_LOSS_PERCENT = 2000, 50
 
 @dataclass(eq=False)
 class View:
-    """One who looks: what has been sent, and whether there may be more."""
+    """The place of one tab in the news: the numbers of the last ones that it was sent."""
 
     seen: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("frames", "newest", "lines"), 0))
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)  # there may be more
     complete: asyncio.Event = field(default_factory=asyncio.Event)  # the end has been sent
 
 
 class Lecture:
-    """What all tabs see, and what the driving one may do."""
+    """The state that all tabs show, and the actions of the one that drives."""
 
     def __init__(self, room: Room, feed: Feed):
         self.room, self.feed = room, feed
@@ -64,7 +64,7 @@ class Lecture:
         }  # each may have to wait for the server
         self._tasks: set[asyncio.Task[None]] = set()
 
-    # What happens
+    # The news
 
     def notice(self, who: str, line: Line) -> None:
         """Show a line in a user's panel; may be called in any thread."""
@@ -115,7 +115,7 @@ class Lecture:
             view.wake.set()
 
     def news(self, view: View) -> dict[str, Any]:
-        """Return what a tab has not been sent yet, in part if it is much, and note that it has."""
+        """Return the news that a tab has not been sent, or the first part of them, and note that it has."""
         seen = view.seen
         found: dict[str, Any] = {}
         if waiting := min(self.feed.count - seen["frames"], len(self.rows)):
@@ -139,10 +139,10 @@ class Lecture:
         more = {"mode": room.mode, "server": room.server, "reasons": room.reasons()}
         return self.state | more | {"reads": room.alice_reads.is_set(), "drives": view is self.views[0]}
 
-    # What the driving tab may do
+    # The actions
 
     def act(self, wanted: dict[str, Any]) -> None:
-        """Begin what a tab has asked for. Raises KeyError, TypeError or ValueError for anything else."""
+        """Start the action that a tab asks for. Raises KeyError, TypeError or ValueError for an invalid request."""
         actions: dict[str, Callable[..., Awaitable[None]]] = {
             "say": self.say, "switch": self.switch, "weather": self.weather, "lose": self.lose, "read": self.let_read,
         }  # fmt: skip
@@ -188,7 +188,7 @@ class Lecture:
         (self.room.alice_reads.set if reads else self.room.alice_reads.clear)()
 
     async def play(self, script: Script) -> None:
-        """Let a script speak, from when somebody looks."""
+        """Let a script speak, as soon as there is a tab."""
         await self.opened.wait()
         for step, pause_s in zip(script.steps, script.pauses_s, strict=True):
             if step.action == "say":

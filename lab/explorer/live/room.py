@@ -1,4 +1,4 @@
-"""The room of a lecture: a server and three real clients on real hosts, recorded, and what can be switched.
+"""The room of a lecture: a server and three real clients on real hosts, recorded, with its switches.
 
 On the kit's LAN the recording is made at the server's card, which all three conversations pass; the *weather* is that of
 the server's cable, so a copy that is lost there is recorded, and recorded again when it is repeated. Where no LAN can be

@@ -48,7 +48,7 @@ class Page(RequestHandler):
 
 
 class Tab(WebSocketHandler):
-    """One tab."""
+    """A tab's connection."""
 
     def initialize(self, origin: str, lecture: Lecture) -> None:
         self.origin, self.lecture = origin, lecture
