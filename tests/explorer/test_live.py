@@ -244,7 +244,7 @@ def test_a_script_speaks_and_the_recording_is_complete_and_scored(tmp_path, caps
         for each in news(socket):
             rows += each.get("frames", [])
             said = max([said, *(chapter["said"] for chapter in each.get("known", []))])
-            if said == 2 and one.process.poll() is None:
+            if said == 2 and one.process.poll() is None:  # again and again, as impatient people do
                 one.process.send_signal(signal.SIGINT)
             if each.get("state", {}).get("ended"):
                 break

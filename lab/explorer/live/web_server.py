@@ -96,9 +96,16 @@ async def serve(room: Room, script: Script | None, announce: Callable[[str], Non
     Raises OSError, also where frames are missing.
     """
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+    def end(*_: object) -> None:
+        with contextlib.suppress(
+            RuntimeError
+        ):  # the loop is closed: a second signal does not stop the manifest
+            loop.call_soon_threadsafe(ended.set)
+
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Ctrl-C, and a terminal that is closed
         if number := getattr(signal, name, None):
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(ended.set))
+            signal.signal(number, end)
     sockets = bind_sockets(0, LOOPBACK)
     address = f"{LOOPBACK}:{sockets[0].getsockname()[1]}"
     origin, token = f"http://{address}", secrets.token_urlsafe(16)
