@@ -42,9 +42,8 @@ def _refusal(folder: Path, replace: bool) -> str | None:
     there = [name for name in ("ca.pem", "server.pem", "server.key") if os.path.lexists(folder / name)]
     if not there or replace:
         return None
-    print(f"{folder} holds {', '.join(there)} already.", end=" ")
-    print("Clients that trust the old ca.pem will refuse the new server.")
-    print("Replace them? [y/N] ", end="", flush=True)
+    warning = "Clients that trust the old ca.pem will refuse the new server."
+    print(f"{folder} holds {', '.join(there)} already. {warning}\nReplace them? [y/N] ", end="", flush=True)
     if sys.stdin and sys.stdin.readline().strip().lower() in ("y", "yes"):
         return None
     return "nothing was replaced; name another folder, or add --replace"

@@ -112,10 +112,7 @@ def _facts_of(sheet: str) -> "dict[str, Facts]":
 
 
 def print_answers() -> None:
-    """Print a line for each of your answers.toml: whether it can be read, and what cannot be an answer.
-
-    What is right is not known here.
-    """
+    """Print a line for each of your answers.toml: whether it can be read, and what cannot be an answer."""
     from lab.exercises.checks.answers import AnswersError, read_answers
     from lab.harness.student_capture import mistakes
 

@@ -4,10 +4,9 @@
     python3 lab room --headless         no windows: a script is played instead
     python3 lab room --shell PC1        a shell on a host of the room that is running, or of one made for it
 
-The server and the clients are the ordinary programs (``lab/server.py``, ``lab/client.py``), each started in the network
-namespace of its host. A namespace has no screen of its own, but X11 (and Wayland's X11) is also reached through a Unix
-socket, which is a file and therefore there. The LAN is recorded all the while; the capture remains, and for a played
-script its manifest. ``--order`` breaks things on purpose, in words: see ``lab.net.orders``.
+The server and the clients are the ordinary programs, each started in the network namespace of its host. A namespace has
+no screen of its own, but X11 (and Wayland's X11) is also reached through a Unix socket, which is a file. The LAN is
+recorded; the capture remains, and for a played script its manifest. ``--order`` breaks things: see ``lab.net.orders``.
 """
 
 import argparse

@@ -82,10 +82,7 @@ def _install_browser_packages() -> None:
 
 
 def _workers(arguments: list[str]) -> list[str]:
-    """Return the options for the workers, one more than usable processors since a test often waits.
-
-    There are none for a single test or while a person watches.
-    """
+    """Return the options for the workers: none for a single test, or while a person watches."""
     if any("::" in one or one.startswith(NO_WORKERS) for one in arguments):
         return []
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -61,13 +61,7 @@ class BareSocket:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
 
     def connect(
-        self,
-        address: str,
-        port: int,
-        *,
-        no_delay: bool = False,
-        receive_buffer: int = 0,
-        source_port: int = 0,
+        self, address: str, port: int, no_delay: bool = False, receive_buffer: int = 0, source_port: int = 0
     ) -> None:
         """Be a client. ``no_delay`` switches Nagle's algorithm off; ``receive_buffer`` in bytes and ``source_port`` are
         the system's own where they are 0.

@@ -6,8 +6,8 @@
 
 ``plan`` says who is there (``host``, ``router``) and checks it before anything is made. Another process, the ``keeper``,
 builds the LAN, because a process must have a single thread to enter a user namespace. This module only holds descriptors
-of the namespaces and starts programs in them with ``namespace.popen_joined``. Closing them, or dying, ends the LAN and
-all that runs in it. The machine's own network is never touched. Linux only, needs pyroute2.
+of the namespaces and starts programs in them. Closing them, or dying, ends the LAN and all that runs in it. The machine's
+own network is never touched. Linux only, needs pyroute2.
 """
 
 import os

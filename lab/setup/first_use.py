@@ -6,8 +6,7 @@ What the kit did not make is left alone: a folder that is not an environment, or
 
 The file ``.venv/ready`` holds UNFINISHED from the start, and the fingerprint of requirements.txt and the lock once all
 is installed; so an interrupted set-up continues next time. As root on a Debian-like system it also installs, with apt,
-what the tests use and missing parts of Python; ``--no-system`` prevents that. All messages go to standard error.
-Standard library only.
+what the tests use and missing parts of Python; ``--no-system`` prevents that. Standard library only.
 """
 
 import hashlib

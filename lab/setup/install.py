@@ -23,13 +23,8 @@ OTHER_HASH = ("DO NOT MATCH THE HASHES", "Hash mismatch")
 FOUND = ("Downloading", "Using", "Processing", "Requirement", "Resolved")
 
 
-CAPTURED: dict[str, Any] = {
-    "stdin": DEVNULL,
-    "stdout": PIPE,
-    "stderr": STDOUT,
-    "text": True,
-    "errors": "replace",
-}
+CAPTURED: dict[str, Any] = {"stdin": DEVNULL, "stdout": PIPE, "stderr": STDOUT}
+CAPTURED |= {"text": True, "errors": "replace"}
 
 
 class SetupError(Exception):

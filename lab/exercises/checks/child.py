@@ -1,13 +1,12 @@
 """Call a student's functions in a process of their own, with every call limited in time, size and memory.
 
-This is the calling side of ``runner``. ``StudentCode(path)`` starts the process when it is first needed, and
-again after it has died; ``close`` ends it (the class is a context manager). Each call has a time limit; each
-result and everything printed has a size limit. Every failure is a ``Failed`` whose text is one sentence.
+This is the calling side of ``runner``. ``StudentCode(path)`` starts the process when it is first needed, and again after
+it has died; ``close`` ends it. Each call has a time limit; each result and everything printed has a size limit. Every
+failure is a ``Failed`` whose text is one sentence.
 
-The code may do anything to its process, so the caller never waits for it without a deadline. One thread
-writes the requests and two read the outputs; the caller waits on a queue, and everything that arrives is
-limited before it is used. ``command`` turns the runner's argument list into the command to start: this is
-where the grader adds its sandbox.
+The code may do anything to its process, so the caller never waits for it without a deadline. One thread writes the
+requests and two read the outputs; the caller waits on a queue, and everything that arrives is limited before it is used.
+``command`` turns the runner's argument list into the command to start: this is where the grader adds its sandbox.
 """
 
 import functools

@@ -2,9 +2,9 @@
 
     python -I -S runner.py SHEET.py [MEMORY_BYTES]
 
-Standard library only. The process reads one request (JSON) per line from standard input and writes one answer
-per line to the original standard output. Both are replaced before the student's file is loaded: whatever the
-file prints goes to standard error, and its input is empty. What is right is not known here.
+Standard library only. It reads one request (JSON) per line from standard input and writes one answer per line to the
+original standard output. Both are replaced before the student's file is loaded: whatever the file prints goes to standard
+error, and its input is empty. What is right is not known here.
 ``{"load": "sheet_07_threads.py"}`` continues with another file of the same folder, and is answered like the start.
 
     {"id": 1, "call": "parse_tcp", "arguments": [...]}                        -> {"id": 1, "result": ...}

@@ -4,8 +4,7 @@ The scenario plays the session behind the report's trace on the report's network
 PC 1's source port), and records it at PC 1, as the report did. What the protocols determine comes out as in the report,
 frame by frame; what another machine has to choose differently is listed in the manifest, with the reason.
 
-Frame 1193, ``<Brandon> hello``, is copied from the report's hex dump. The report states its time since the start of that
-recording, but not the date, so the file says 1970 and a comment says why.
+Frame 1193, ``<Brandon> hello``, is copied from the report's hex dump, which has no date: the file says 1970.
 """
 
 from pathlib import Path
