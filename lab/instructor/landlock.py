@@ -22,18 +22,11 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same numbers on a
 VERSION, PATH_BENEATH = 1, 1  # LANDLOCK_CREATE_RULESET_VERSION, LANDLOCK_RULE_PATH_BENEATH
 
 # LANDLOCK_ACCESS_FS_*
-WRITE_FILE, READ_FILE, READ_DIR, REMOVE_FILE, MAKE_REG, TRUNCATE = (
-    1 << 1,
-    1 << 2,
-    1 << 3,
-    1 << 5,
-    1 << 8,
-    1 << 14,
-)
+WRITE_FILE, READ_FILE, READ_DIR = 1 << 1, 1 << 2, 1 << 3
+REMOVE_FILE, MAKE_REG, TRUNCATE = 1 << 5, 1 << 8, 1 << 14
 READ = READ_FILE | READ_DIR
-SCRATCH = (
-    READ | WRITE_FILE | REMOVE_FILE | MAKE_REG | TRUNCATE
-)  # no folders or links, so that ``watch`` sees all
+# Neither folders nor links may be made, so that ``watch`` sees all there is.
+SCRATCH = READ | WRITE_FILE | REMOVE_FILE | MAKE_REG | TRUNCATE
 DEVICES = {"/dev/null": READ_FILE | WRITE_FILE, "/dev/zero": READ_FILE, "/dev/urandom": READ_FILE}
 LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 
@@ -75,17 +68,14 @@ def confine(plan: dict[str, Any], scratch: str) -> str:
     python = (*plan["python"], *LIBRARIES)
     for hidden in plan["hidden"]:
         if shown := [path for path in python if os.path.commonpath([path, hidden]) == path]:
-            raise SandboxError(
-                f"{hidden} lies below {shown[0]}, which Python needs, and Landlock cannot hide it"
-            )
+            reason = f"{hidden} lies below {shown[0]}, which Python needs, and Landlock cannot hide it"
+            raise SandboxError(reason)
+    is_root = os.geteuid() == 0 and _has_other_users()
     _restrict(abi(), dict.fromkeys(python, READ) | {f"/proc/self/fd/{SHEETS}": READ, ".": SCRATCH})
-    if os.geteuid() == 0:
-        with contextlib.suppress(
-            OSError
-        ):  # root of a container that has no other users: it keeps no rights either
-            uid = _unused_id(launcher)
-            os.chown(scratch, uid, uid)
-            become(uid)
+    if is_root:
+        uid = _unused_id(launcher)
+        os.chown(scratch, uid, uid)
+        become(uid)
     if os.getppid() != launcher:  # it ended before this process was tied to it
         raise SandboxError("the launcher has ended")
     try:
@@ -109,6 +99,12 @@ def _restrict(version: int, allowed: dict[str, int]) -> None:
             check(libc().syscall(ADD_RULE, ruleset, PATH_BENEATH, rule, 0), f"landlock_add_rule {path}")
     check(libc().prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     check(libc().syscall(RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
+
+
+def _has_other_users() -> bool:
+    """Return whether this user namespace has more than one user. Otherwise root is an ordinary user outside of it."""
+    with open("/proc/self/uid_map") as file:
+        return sum(int(line.split()[2]) for line in file) > 1
 
 
 def _unused_id(seed: int) -> int:

@@ -46,9 +46,7 @@ def main(arguments: list[str]) -> int:
             return _behind_landlock(plan, runner)
         if plan["way"] != "limits":
             raise kernel.SandboxError(f"there is no way called {plan['way']!r}")
-        with contextlib.suppress(
-            kernel.SandboxError
-        ):  # a machine without the filter: the watch over memory holds
+        with contextlib.suppress(kernel.SandboxError):  # no filter here: the watch over memory holds
             _give_up_rights(threads=True, is_linux=is_linux)
         _run(runner, plan["sheet"], plan)
     except OSError as error:

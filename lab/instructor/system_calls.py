@@ -7,7 +7,7 @@ not list are allowed: opening a file is for namespaces or Landlock to judge, sin
 
     another architecture, or x32   the process is killed: its numbers mean other calls
     newer than the table           ENOSYS, as on a kernel that does not have them
-    clone3                         ENOSYS: its flags are out of a filter's sight, and libc then uses clone
+    clone3                         ENOSYS: a filter cannot see its flags, and libc then uses clone
 
 The numbers are those of x86-64 and of the table that newer machines share. The latter has not been tried on a machine.
 """
@@ -31,12 +31,12 @@ from lab.instructor.kernel import (
 MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1), "riscv64": (0xC00000F3, 1)}
 Table = dict[str, dict[str, tuple[int | None, int | None]]]  # reason: name of the call: its numbers
 REFUSED: Table = {
-    "one process is what the limits bound, and what the kernel ends with the grader": {
+    "the limits, and the end with the grader, hold for one process that starts no other": {
         "clone": (56, 220), "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281),
         "prctl": (157, 167),
     },
     "a connection would lead out of the sandbox": {"socket": (41, 198), "socketpair": (53, 199)},
-    "another process of the same user is not the student's": {
+    "it could harm other processes of the same user": {
         "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
         "rt_tgsigqueueinfo": (297, 240), "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424),
         "pidfd_getfd": (438, 438), "fcntl": (72, 25), "ptrace": (101, 117), "process_vm_readv": (310, 270),
@@ -45,20 +45,20 @@ REFUSED: Table = {
         "setpriority": (141, 140), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119),
         "sched_setaffinity": (203, 122), "sched_setattr": (314, 274), "ioprio_set": (251, 30),
     },
-    "the sandbox is not for its inmate to rebuild": {
+    "it could change the sandbox from inside": {
         "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "chroot": (161, 51),
         "pivot_root": (155, 41), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
         "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
         "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
     },
-    "this memory is outside of the address space, or is the user's other programs'": {
+    "such memory is outside of the address space, or belongs to other programs of the user": {
         "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190), "semop": (65, 193),
         "semctl": (66, 191), "semtimedop": (220, 192), "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188),
         "msgctl": (71, 187), "mq_open": (240, 180), "mq_unlink": (241, 181), "memfd_create": (319, 279),
         "memfd_secret": (447, 447),
     },
-    "the keys are the user's": {"add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219)},
-    "Landlock does not cover what is stored about a file": {
+    "the keys belong to the user": {"add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219)},
+    "Landlock does not cover the attributes of files": {
         "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "chown": (92, None), "fchown": (93, 55),
         "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None),
         "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6),
@@ -66,7 +66,7 @@ REFUSED: Table = {
         "truncate": (76, 45), "ioctl": (16, 29), "inotify_init": (253, None), "inotify_init1": (294, 26),
         "fanotify_init": (300, 262),
     },
-    "a sheet has no use for it, and faults of the kernel have been found there": {
+    "no sheet needs it, and it has had many faults": {
         "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
         "userfaultfd": (323, 282), "bpf": (321, 280), "perf_event_open": (298, 241), "syslog": (103, 116),
     },
@@ -88,14 +88,8 @@ REFUSED_IF = {
 
 STEP = struct.Struct("=HBBI")
 Step = tuple[int, int, int, int]  # operation, steps to skip if true, steps to skip if false, value
-LOAD, EQUAL, AT_LEAST, ABOVE, BIT_SET, RETURN = (
-    0x20,
-    0x15,
-    0x35,
-    0x25,
-    0x45,
-    0x06,
-)  # BPF_LD+W+ABS, JEQ, JGE, ...
+LOAD, RETURN = 0x20, 0x06  # BPF_LD+W+ABS, BPF_RET+K
+EQUAL, AT_LEAST, ABOVE, BIT_SET = 0x15, 0x35, 0x25, 0x45  # BPF_JMP+K: JEQ, JGE, JGT, JSET
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data; an argument takes 8 bytes
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000  # SECCOMP_RET_*; the last with an errno
 REFUSE: Step = (RETURN, 0, 0, ERROR | errno.EPERM)

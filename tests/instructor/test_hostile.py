@@ -155,9 +155,12 @@ def test_the_keyring_of_the_grader_is_out_of_reach(graded):
     assert graded[1]["keys"] == [True, False]
 
 
-def test_a_killed_grader_leaves_no_process_and_its_folder_goes_at_the_next_start(tmp_path):
-    if reason := refused():
-        pytest.skip(f"no sandbox here: {reason}")
+@pytest.mark.parametrize("way", sandbox.WAYS)
+def test_a_killed_grader_leaves_no_process_and_its_folder_goes_at_the_next_start(way, tmp_path):
+    (tmp_path / "probe-here").mkdir()
+    if reason := sandbox.probe(way, tmp_path / "probe-here"):
+        pytest.skip(f"no sandbox of {way} here: {reason}")
+    words = command(tmp_path) if way == sandbox.NAMESPACES else refusing([UNSHARE], command(tmp_path))
     hand_in(
         tmp_path / "in", "busy", {"sheet_06_bad_weather.py": solution("sheet_06_bad_weather.py") + AT_IMPORT}
     )
@@ -165,7 +168,7 @@ def test_a_killed_grader_leaves_no_process_and_its_folder_goes_at_the_next_start
     roster(tmp_path, ["busy", "done"])
     script = f"""
 import pathlib, subprocess, time
-grader = subprocess.Popen({command(tmp_path)!r}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+grader = subprocess.Popen({words!r}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 while not pathlib.Path({str(tmp_path / "out" / "results" / "done.json")!r}).exists():
     time.sleep(0.01)
 grader.kill()
@@ -213,12 +216,18 @@ def test_without_any_sandbox_nothing_is_graded_unless_asked_for(tmp_path):
 
 @needs_namespaces
 def test_the_cause_of_a_refusal_is_named_with_its_fix(tmp_path):
-    """Inside, the only user is root, who cannot become another, so the code runs as it."""
+    """Inside, root is the only user. It cannot become another one, and needs not: outside it is an ordinary user."""
     hand_in(tmp_path / "in", "one", {SHEET: solution()})
     roster(tmp_path, ["one"])
     inside = "echo 0 > /proc/sys/user/max_user_namespaces; exec "
-    words = refusing([LANDLOCK], command(tmp_path))
-    words = namespace.launcher(["sh", "-c", inside + '"$0" "$@"', *words])
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+
+    def grade(words):
+        words = namespace.launcher(["sh", "-c", inside + '"$0" "$@"', *words])
+        return subprocess.run(words, capture_output=True, text=True, timeout=60)
+
+    if not sandbox.probe(sandbox.LANDLOCK, tmp_path):
+        done = grade(command(tmp_path))
+        assert done.returncode == 0 and "in a sandbox of Landlock" in done.stdout, done.stderr
+    done = grade(refusing([LANDLOCK], command(tmp_path)))
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
     assert "user namespaces are switched off" in done.stderr and "max_user_namespaces=" in done.stderr
