@@ -17,7 +17,7 @@ from lab.explorer.page import explorer_page, join_modules, read_style
 FRAME = markupsafe.Markup(
     '<p><iframe srcdoc="{}" title="{}" style="width: 100%; height: 50rem"></iframe></p>'
 )
-LINK = markupsafe.Markup('<a href="{}">The explorer of {}</a>')
+LINK = markupsafe.Markup('<p><a href="{}">The explorer of {}</a></p>')
 
 
 def explore(
@@ -46,9 +46,9 @@ def explore(
 
         def _repr_mimebundle_(self, **options: Any) -> Any:
             """Add links, for a page that cannot run a widget."""
-            links = markupsafe.Markup("<br>").join(LINK.format(path.as_posix(), path.name) for path in paths)
+            links = "".join(LINK.format(path.as_posix(), path.name) for path in paths)
             bundle: Any = super()._repr_mimebundle_(**options)
-            return bundle[0] | {"text/html": str(links)}, *bundle[1:]
+            return bundle[0] | {"text/html": links}, *bundle[1:]
 
     data = captures_data([(read_source(path), path.name) for path in paths], key_logs)
     return Explorer(captures=json.dumps(data), style_sheet=read_style(), frame=frame)
