@@ -8,9 +8,9 @@ root.hidden = false;
 const page = new Explorer(root, data, document.getElementById("summary"));
 
 /** Follow #frame-17, #frame-2-17 (of the second recording) or #filter-TEXT. */
-function followAddress() {
-  const frame = /^#frame-(?:(\d+)-)?(\d+)$/.exec(location.hash),
-    filter = /^#filter-(.*)$/s.exec(location.hash);
+function followAddress(hash) {
+  const frame = /^#frame-(?:(\d+)-)?(\d+)$/.exec(hash),
+    filter = /^#filter-(.*)$/s.exec(hash);
   const side = Number(frame?.[1] ?? 1) - 1;
   if (frame && page.captures[side]) page.goTo(side, Number(frame[2]));
   if (!filter) return;
@@ -32,5 +32,6 @@ page.onSelect = number => {
   if (location.protocol !== "about:") waiting = setTimeout(change, 250); // a page in a frame has no address
 };
 document.body.addEventListener("keydown", event => event.target === document.body && page.onKey(event));
-addEventListener("hashchange", followAddress);
-followAddress();
+// By now, location.hash may be that of the frame chosen before, from the timer above.
+addEventListener("hashchange", event => followAddress(new URL(event.newURL).hash));
+followAddress(location.hash);
