@@ -6,7 +6,7 @@ import pytest
 
 from lab.dissect import dissect_frame, read_capture
 from lab.dissect.text import printable
-from lab.explorer.data import SHAPE
+from lab.explorer.data import LONGEST_TEXT, SHAPE
 from lab.exposure.chat_fields import name_parts
 from tests.dissect import packets
 from tests.explorer.pages import SHIPPED, data_of
@@ -53,6 +53,11 @@ def test_the_keys_open_every_record_of_the_conversation():
     assert data_of(CHAT / "tls13.pcapng")["inner"] == {}
 
 
+def shown_text(text: str) -> str:
+    """Return a field's text as the page has it: long ones are cut."""
+    return printable(text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " ...")
+
+
 def evenly(count: int, most: int) -> list[int]:
     """Return at most so many of the numbers 1 to count, the first and the last among them."""
     return sorted({1 + round(place * (count - 1) / (most - 1)) for place in range(most)}) if count else []
@@ -75,7 +80,7 @@ def test_the_page_shows_the_leaves_of_dissect_frame(open_page, path):
         )
         tree = dissect_frame(bytes(capture.frame(number)), capture.link_type(number), name_parts)
         leaves = [
-            [f"{one.bit_start} {one.bit_length}", one.name, printable(one.text)]
+            [f"{one.bit_start} {one.bit_length}", one.name, shown_text(one.text)]
             for one in tree.walk()
             if not one.children
         ]
