@@ -81,6 +81,19 @@ def listed() -> list[str]:
     return [one for line in FILTERS.strip().splitlines() for one in line.split("  ")] + JUDGEMENTS
 
 
+# Where tshark sees more than a frame at a time, or a packet quoted in another: a hello in two segments, a segment whose
+# copy came first (forged, mirrored, or on its way through Mallory), an ICMP message. The page reads each frame by itself,
+# so of these captures' TLS it shows the frame where a message begins, and of UDP no quotations.
+ACROSS_FRAMES = ("downgrade", "inject", "mitm", "reset", "retry", "x25519")
+
+
+def comparable(path: Path, filters: list[str]) -> list[str]:
+    """The filters whose frames must be the same in this capture."""
+    if not any(word in path.stem for word in ACROSS_FRAMES):
+        return filters
+    return [one for one in filters if "tls" not in one and "udp" not in one]
+
+
 def generated(seed: int, count: int = 60) -> list[str]:
     """Filters made of the ones above, with other numbers, in brackets, negated and joined."""
     dice, made = random.Random(seed), listed()
@@ -148,7 +161,7 @@ def with_keys() -> list:
     ("path", "keys"), [pytest.param(*one.values[0], marks=one.marks) for one in some_of(with_keys(), 12)]
 )
 def test_a_filter_selects_what_tshark_selects(tab, tmp_path, path, keys):
-    filters = generated(SHIPPED.index(path))
+    filters = comparable(path, generated(SHIPPED.index(path)))
     ours, theirs = by_the_page(tab, path, filters, keys), by_tshark(path, filters, tmp_path, keys)
     assert {one: ours[one] for one in filters} == {one: theirs[one] for one in filters}
     assert any(ours.values())

@@ -30,10 +30,8 @@ def retry(path: Path) -> Truth:
 
 def _greet(lan: Lan, variant: Variant) -> None:
     """Have PC 1 connect to the server over TLS and say hello."""
-    with tempfile.TemporaryDirectory() as folder, lan["server"].open_socket() as listener:
+    with tempfile.TemporaryDirectory() as folder, lan["server"].listen(REPORT_PORT) as listener:
         server, client = openssl_peer.contexts(variant, issue(folder, [NAME]), None)
-        listener.bind(("", REPORT_PORT))
-        listener.listen()
         with ThreadPoolExecutor(1) as thread:
 
             def answer() -> None:
