@@ -19,9 +19,10 @@ from lab.chat.features.history import REPLAY, History
 from lab.chat.features.private import Private
 from lab.chat.features.restrictions import OneWire, TlsOnly
 from lab.chat.features.typed_commands import TypedCommands
+from lab.chat.listener import ServerError
 from lab.chat.options import PAD_HELP, block_size, print_line, read_password, wire_name
 from lab.chat.room import MAX_MEMBERS
-from lab.chat.server import LOGIN_S, ChatServer, ServerError
+from lab.chat.server import LOGIN_S, ChatServer
 from lab.chat.tls import VERSIONS, server_context
 from lab.chat.wires import WIRES
 

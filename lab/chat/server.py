@@ -1,6 +1,6 @@
-"""The threaded chat server of the report (Figure 1): socket, bind, listen, accept, and a thread for each client.
+"""The threaded chat server of the report (Figure 1).
 
-    accept thread     takes each connection and starts a thread for it
+    accept thread     takes each connection and starts a thread for it, see ``listener``
     client thread     detects its client's wire by the first bytes, carries out its requests, cleans up
     broadcaster       delivers to everyone, see ``room``
 
@@ -12,28 +12,20 @@ so one client that stops reading freezes the room. Here no thread ever waits for
 import contextlib
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from lab.chat import events, tls
-from lab.chat.connection import Connection, ConnectionLost, reason, shut_down
+from lab.chat.connection import Connection, ConnectionLost, reason
 from lab.chat.events import Event, WireError, printable
 from lab.chat.features import Feature
+from lab.chat.listener import Listener
 from lab.chat.member import Member
 from lab.chat.report_wire import READ_BYTES
 from lab.chat.room import MAX_MEMBERS, Room
 from lab.chat.wires import received, wire_for
 
 LOGIN_S = 10  # a client that connects but does not log in is dropped after this time
-BACKLOG = 4096  # connections that the kernel completes before we accept them; with 128, a thousand at once take seconds
-RETRY_S = 0.02  # after accept() has failed
-QUIET_S = 10  # the console says again that accept() fails when it has not failed for so long
-
-
-class ServerError(OSError):
-    """The server cannot start; the text says why and what to do."""
 
 
 @dataclass(eq=False)
@@ -55,71 +47,31 @@ class ChatServer:
 
     def __post_init__(self) -> None:
         self.room = Room(self.console, self.features, self.max_members)
-        self._closing = threading.Event()
-        self._clients: dict[threading.Thread, socket.socket] = {}
-        self._accepter = threading.Thread(target=self._accept, name="accept")
+        self._listener = Listener(self._serve, self.console)
 
     def start(self) -> "ChatServer":
         """Return when clients can connect. Raises ServerError, or OSError where a feature cannot start."""
         self.room.open()
-        both = not self.host and socket.has_dualstack_ipv6()  # IPv4 and IPv6
-        family = socket.AF_INET6 if both or ":" in self.host else socket.AF_INET
-        address = self.host, self.port
         try:
-            self._socket = socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=both)
-        except (OSError, OverflowError) as error:
+            self.port = self._listener.open(self.host, self.port)
+        except OSError:
             self.room.close()
-            where = f"{self.host or 'every interface'} port {self.port}"
-            raise ServerError(
-                f"cannot listen on {where}: {reason(error)}; try another --port or --host"
-            ) from error
-        self.port = self._socket.getsockname()[1]
-        self._accepter.start()
+            raise
         self.console("Allowing Connections...")
         return self
 
     def stop(self) -> None:
         """Notify the clients, close every connection, and return when all threads have ended; may be called twice."""
-        if self._closing.is_set() or not self._accepter.is_alive():
-            return
-        self._closing.set()
-        shut_down(self._socket)  # wakes accept() on Linux; on macOS and Windows close() does
-        self._socket.close()
-        self._accepter.join()
-        self.console("Close Connections...")
-        self.room.post(events.Notice("Server Closed"))
-        self.room.close()
-        for thread, sock in self._clients.copy().items():
-            shut_down(sock)
-            thread.join()
+        if self._listener.close():
+            self.console("Close Connections...")
+            self.room.post(events.Notice("Server Closed"))
+            self.room.close()
+            self._listener.cut()
 
     __enter__ = start
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _accept(self) -> None:
-        failed_s = float(-QUIET_S)
-        while not self._closing.is_set():
-            try:
-                self._start_thread(*self._socket.accept())
-            except (
-                OSError,
-                RuntimeError,
-            ) as error:  # out of descriptors, or of threads: some will be free again
-                if time.monotonic() - failed_s > QUIET_S and not self._closing.is_set():
-                    self.console(f"A connection could not be accepted: {reason(error)}")
-                failed_s = time.monotonic()
-                time.sleep(RETRY_S)
-
-    def _start_thread(self, sock: socket.socket, address: tuple[str, int]) -> None:
-        thread = threading.Thread(target=self._serve, args=[sock, address], name="client", daemon=True)
-        self._clients[thread] = sock  # before it runs, so that stop() finds it
-        try:
-            thread.start()
-        except RuntimeError:
-            self._clients.pop(thread).close()
-            raise
 
     def _serve(self, sock: socket.socket, address: tuple[str, int]) -> None:
         """Serve one client, from its first byte to its last."""
@@ -140,10 +92,10 @@ class ChatServer:
                 if not ending:
                     connection.finish()
         except (OSError, WireError) as error:
-            if not self._closing.is_set():
+            if not self._listener.closing.is_set():
                 self.console(f"*** {who} Refused: {printable(reason(error))} ***")
         finally:
-            self._clients.pop(threading.current_thread()).close()
+            self._listener.release()
 
     def _log_in(self, connection: Connection) -> tuple[Member, Iterator[Event | WireError]]:
         """Return the new member, and the requests that it makes. Raises OSError or WireError."""

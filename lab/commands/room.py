@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.chat.events import printable
-from lab.chat.server import ServerError
+from lab.chat.listener import ServerError
 from lab.commands import command_line, refuse
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, make_way, write_manifest

@@ -18,7 +18,7 @@ from typing import IO
 
 from lab.chat.client import ChatClient
 from lab.chat.connection import Dial
-from lab.chat.server import ServerError
+from lab.chat.listener import ServerError
 from lab.harness.tap import RecordingError
 from lab.net.lan import Host
 from lab.net.namespace import Program

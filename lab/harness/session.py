@@ -21,8 +21,9 @@ from lab.chat.features import Feature
 from lab.chat.features.accounts import RoomPassword
 from lab.chat.features.private import Private
 from lab.chat.features.restrictions import TlsOnly
+from lab.chat.listener import ServerError
 from lab.chat.login import ChatError, Login
-from lab.chat.server import ChatServer, ServerError
+from lab.chat.server import ChatServer
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import MANIFEST, Entry, make_way, sha256_of, write_manifest
 from lab.harness.player import Player

@@ -13,10 +13,11 @@ from lab.chat.connection import Connection, ConnectionLost, shut_down
 from lab.chat.events import Lost
 from lab.chat.features import Feature
 from lab.chat.json_wire import JsonWire
+from lab.chat.listener import ServerError
 from lab.chat.login import ChatError, Login
 from lab.chat.member import Member
 from lab.chat.report_wire import ReportWire
-from lab.chat.server import ChatServer, ServerError
+from lab.chat.server import ChatServer
 from tests.chat.report_peer import ReportClient
 from tests.chat.rig import BOUND_S, joined, raw, read_to_end, say, until
 
