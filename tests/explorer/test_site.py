@@ -18,6 +18,9 @@ from tests.support import ROOT, copy_kit
 LINK = re.compile(r'(?:href|src)="(?!data:|https?:|#)([^"#]+)')
 
 
+pytestmark = pytest.mark.timeout(400)  # the whole course is run and rendered once
+
+
 @pytest.fixture(scope="module")
 def course(once):
     return once("site", lambda folder: site.main([str(folder / "course")])) / "course"

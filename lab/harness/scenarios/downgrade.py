@@ -6,7 +6,7 @@ things stop her: a server that takes TLS alone, and a client that was told to us
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -60,8 +60,8 @@ def downgrade(path: Path) -> Truth:
 
 
 @contextmanager
-def _no_tls_at_mallorys(lan: Lan) -> Iterator[BareSocket]:
-    """Yield a listening socket of Mallory's, by which she answers a first connection, its hello, in plaintext."""
+def _no_tls_at_mallorys(lan: Lan) -> Iterator[tuple[BareSocket, Future[None]]]:
+    """Yield a listening socket of Mallory's, and its answer in plaintext to the hello of a first connection."""
     with BareSocket(lan["Mallory"]) as listener, ThreadPoolExecutor(1) as thread:
         listener.listen(REPORT_PORT)
 
@@ -72,7 +72,7 @@ def _no_tls_at_mallorys(lan: Lan) -> Iterator[BareSocket]:
             listener.leave()
 
         answered = thread.submit(answer_the_hello)
-        yield listener
+        yield listener, answered
         answered.result()
 
 
@@ -91,9 +91,10 @@ def _fall_back(lan: Lan, wants: Login, options: Sequence[str]) -> Truth:
         chat_server(lan, options=options) as log,
         BareSocket(lan["PC1"]) as brandon,
         BareSocket(lan["Mallory"]) as upstream,
-        _no_tls_at_mallorys(lan) as mallory,
+        _no_tls_at_mallorys(lan) as (mallory, answered),
     ):
         refusal = _refusal(wants)
+        answered.result()  # or the end of that connection would close the next
         brandon.connect(wants.host, REPORT_PORT, no_delay=True)  # without TLS then: this is the fault
         mallory.accept()
         upstream.connect(SECOND_ADDRESS, REPORT_PORT, no_delay=True)
