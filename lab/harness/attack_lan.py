@@ -25,11 +25,11 @@ from lab.harness.forging import Forger, arp_reply, frames_in_anothers_name, mac_
 from lab.harness.lan_tap import Recording
 from lab.harness.lesson_lan import comment_of
 from lab.harness.manifest import Entry, sha256_of
+from lab.harness.tls_contexts import SERVER_NAME
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Host, Lan
 from lab.net.plan import REPORT_LAN, host
 
-SERVER_NAME = "chat.lab.test"  # in the server's certificate
 SECOND_ADDRESS = "10.27.27.132"  # of the server, by which Mallory reaches it while the first one is hers
 SERVER, PC1, PC2 = REPORT_LAN[:3]
 MALLORY = host("Mallory", "10.27.27.66/24", mac="02:00:00:00:00:66")
@@ -79,10 +79,8 @@ def tls_connection(server: Host, client: Host) -> Iterator[tuple[TlsConnection, 
         try:
             yield ours, theirs
         finally:
-            for end in (
-                ours,
-                theirs,
-            ):  # at once: what the ends disagree about would be sent again for minutes
+            # At once: what the ends disagree about would be sent again for minutes.
+            for end in (ours, theirs):
                 end.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 end.close()
 

@@ -29,7 +29,7 @@ from lab.harness.manifest import MANIFEST, Entry, make_way, sha256_of, write_man
 from lab.harness.player import Player
 from lab.harness.remote_chat import ConsoleLog, dial_from, remote_server, wait_until_acknowledged
 from lab.harness.script import Script, Step, make_script
-from lab.harness.tap import RecordingError, RecordingRefused, Tap, how_to_record, loopback, may_record
+from lab.harness.tap import RecordingError, RecordingRefused, Tap, loopback, may_record, nowhere_to_record
 from lab.harness.tls_contexts import CERTIFICATE_NAMES, SERVER_NAME, Tls, contexts
 from lab.harness.tunnel import Tunnel
 from lab.harness.variant import REPORT_PORT, Variant
@@ -111,8 +111,7 @@ def session_recorder(namespaces_first: bool = False) -> Iterator[tuple[RecordOne
         yield _recorder(record_session, subprocess.Popen), "the machine's loopback"
         return
     if obstacle := namespace.refusal():
-        text = f"{refused}, and the kit can make no namespace here ({obstacle}): {how_to_record()}"
-        raise RecordingRefused(text)
+        raise nowhere_to_record(refused, obstacle)
     with _agent(namespace.popen) as agent:
         record_there = partial(_record_by, agent)
         yield _recorder(record_there, namespace.popen), "the loopback of a namespace of the kit's own"

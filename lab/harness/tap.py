@@ -184,3 +184,9 @@ def may_record(interface: str | None = None) -> str | None:
 def how_to_record() -> str:
     """Return how a user who may not record can be allowed to, in one line for this system."""
     return HOW_TO_RECORD.get(sys.platform, HOW_TO_RECORD["linux"])
+
+
+def nowhere_to_record(refused: str | None, obstacle: str) -> RecordingRefused:
+    """Return the refusal where neither the machine's loopback can be recorded nor a namespace be made."""
+    text = f"{refused}, and the kit can make no namespace here ({obstacle}): {how_to_record()}"
+    return RecordingRefused(text)

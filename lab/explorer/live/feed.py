@@ -25,9 +25,8 @@ READ_BYTES = 1 << 16  # of the file at a time: some 500 frames, half a second's 
 SYNS_KEPT, FRAMES_KEPT = 64, 200
 MOST_FRAMES = 20_000  # whose fields can be asked for
 LINES_SHOWN = 60
-SECRET = re.compile(
-    r"\b(password|code|pin|key|secret)\b", re.IGNORECASE
-)  # words to search other people's lines for
+# Words to search other people's lines for.
+SECRET = re.compile(r"\b(password|code|pin|key|secret)\b", re.IGNORECASE)
 
 
 class Row(NamedTuple):
@@ -55,14 +54,11 @@ class Feed:
         self._at = 0  # how far the file has been read, up to the end of a block
         self._syns: list[bytes] = []
         self._recent: list[bytes] = []
-        self._places: deque[tuple[int, int]] = deque(
-            maxlen=MOST_FRAMES
-        )  # offset and length of a frame's block
+        # The offset and length of a frame's block.
+        self._places: deque[tuple[int, int]] = deque(maxlen=MOST_FRAMES)
         self._start_ns: int | None = None
-        self._chapter = (
-            0,
-            0,
-        )  # frames before the connections in force, and where the first frame of these begins
+        # Frames before the connections in force, and where the first frame of these begins.
+        self._chapter = (0, 0)
         self._awaits_chapter = True
 
     def begin_chapter(self) -> None:

@@ -59,9 +59,8 @@ class Lecture:
         self._heard = asyncio.Event()
         self._switching = asyncio.Lock()
         self._said = 0
-        self._voices = {
-            name: ThreadPoolExecutor(1) for name in HOST_OF
-        }  # each may have to wait for the server
+        # Each may have to wait for the server.
+        self._voices = {name: ThreadPoolExecutor(1) for name in HOST_OF}
         self._tasks: set[asyncio.Task[None]] = set()
 
     # The news

@@ -31,7 +31,7 @@ from lab.harness.manifest import Entry, sha256_of
 from lab.harness.remote_chat import ConsoleLog, dial_from, remote_server
 from lab.harness.scenarios.report import HOST_OF
 from lab.harness.session import LOOPBACK
-from lab.harness.tap import RecordingRefused, Tap, how_to_record, may_record
+from lab.harness.tap import Tap, may_record, nowhere_to_record
 from lab.harness.tls_contexts import CERTIFICATE_NAMES, SERVER_NAME
 from lab.harness.variant import REPORT_PORT, USUAL_PAD, Variant
 from lab.net import namespace
@@ -112,8 +112,7 @@ class Room:
 
     def _start_on_loopback(self, obstacle: str) -> None:
         if refused := may_record():
-            text = f"{refused}, and the kit can make no namespace here ({obstacle}): {how_to_record()}"
-            raise RecordingRefused(text)
+            raise nowhere_to_record(refused, obstacle)
         with socket.create_server((LOOPBACK, 0)) as free:
             self.port = free.getsockname()[1]
         self._tap = self._stack.enter_context(Tap(self.path, self.port, comment=COMMENT))

@@ -98,9 +98,8 @@ async def serve(room: Room, script: Script | None, announce: Callable[[str], Non
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
     def end(*_: object) -> None:
-        with contextlib.suppress(
-            RuntimeError
-        ):  # the loop is closed: a second signal does not stop the manifest
+        # Where the loop is closed, a second signal does not stop the manifest.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(ended.set)
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Ctrl-C, and a terminal that is closed

@@ -16,7 +16,6 @@ from lab.chat.client import ChatClient
 from lab.chat.login import ChatError, Login
 from lab.harness.attack_lan import (
     SECOND_ADDRESS,
-    SERVER_NAME,
     attack_lan,
     in_the_servers_place,
     recorded_at,
@@ -28,6 +27,7 @@ from lab.harness.lesson_lan import chat_server
 from lab.harness.remote_chat import dial_from
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
+from lab.harness.tls_contexts import SERVER_NAME
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Lan
 

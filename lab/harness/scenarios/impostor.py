@@ -15,11 +15,11 @@ from lab.harness.bare_socket import WAIT_S
 from lab.harness.certificates import issue
 from lab.harness.lesson_lan import CABLE_S, lesson_lan
 from lab.harness.scenarios import Truth, scenario
+from lab.harness.tls_contexts import SERVER_NAME
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Host
 
 VERSION = "1.2"
-NAME = "chat.lab.test"  # of the server that the client wants
 SECRET = "the password is swordfish"
 
 
@@ -27,7 +27,7 @@ SECRET = "the password is swordfish"
 def impostor(path: Path) -> Truth:
     """Four clients ask for chat.lab.test, and PC 2 answers three of them, at the client."""
     with tempfile.TemporaryDirectory() as folder, lesson_lan(path, "PC1") as lan:
-        names = {"wrong authority": NAME, "wrong name": "pc2.lab.test", "right": NAME}
+        names = {"wrong authority": SERVER_NAME, "wrong name": "pc2.lab.test", "right": SERVER_NAME}
         made = {which: issue(Path(folder) / which, [name]) for which, name in names.items()}
         trusted = Path(folder) / "trusted.pem"  # two authorities, one of which knows PC 2 by its own name
         trusted.write_text(made["wrong name"].ca.read_text() + made["right"].ca.read_text())
@@ -43,7 +43,7 @@ def impostor(path: Path) -> Truth:
             lan.settle()
             met = {"certificate": which, "host": host, "checked": ca is not None}
             meetings.append(met | {"refusal": refusal, "heard": heard})
-    return {"place": "PC1", "server_name": NAME, "meetings": meetings, "cable_s": CABLE_S}
+    return {"place": "PC1", "server_name": SERVER_NAME, "meetings": meetings, "cable_s": CABLE_S}
 
 
 def meet(
@@ -67,7 +67,7 @@ def _say(client: Host, address: str, ca: Path | None) -> str | None:
     sock.settimeout(WAIT_S)
     sock.connect((address, REPORT_PORT))
     try:
-        connection = tls.TlsConnection(sock, context, NAME, WAIT_S)
+        connection = tls.TlsConnection(sock, context, SERVER_NAME, WAIT_S)
     except ConnectionLost as error:
         sock.close()
         return str(error)

@@ -18,10 +18,11 @@ from lab.harness.attack_lan import (
 )
 from lab.harness.certificates import issue
 from lab.harness.scenarios import Truth, scenario
-from lab.harness.scenarios.impostor import NAME, SECRET, VERSION, meet
+from lab.harness.scenarios.impostor import SECRET, VERSION, meet
+from lab.harness.tls_contexts import SERVER_NAME
 
 PLACES = ("PC1", "server", "switch")
-CERTIFICATES = {"wrong authority": NAME, "wrong name": "mallory.lab.test", "right": NAME}
+CERTIFICATES = {"wrong authority": SERVER_NAME, "wrong name": "mallory.lab.test", "right": SERVER_NAME}
 
 
 @scenario(notebook="10")
@@ -54,7 +55,7 @@ def mitm(path: Path) -> Truth:
         refusal, heard = meet(brandon, trusted, server, contexts["right"])
         note("right", True, refusal, {"server": heard})
     return what_was_forged(mallory, path, *PLACES) | {
-        "server_name": NAME,
+        "server_name": SERVER_NAME,
         "secret": SECRET,
         "meetings": meetings,
     }

@@ -10,10 +10,10 @@ from lab.harness.bare_socket import WAIT_S
 from lab.harness.certificates import issue
 from lab.harness.lesson_lan import lesson_lan
 from lab.harness.scenarios import Truth, scenario
+from lab.harness.tls_contexts import SERVER_NAME
 from lab.harness.variant import REPORT_PORT, Variant
 from lab.net.lan import Lan
 
-NAME = "chat.lab.test"
 CABLE_S = 0.025  # one way
 
 
@@ -25,13 +25,13 @@ def retry(path: Path) -> Truth:
         for retried in (False, True):
             _greet(lan, Variant("1.3", groups="X25519MLKEM768", retry=retried))
             lan.settle()
-    return {"place": "PC1", "server_name": NAME, "cable_s": CABLE_S}
+    return {"place": "PC1", "server_name": SERVER_NAME, "cable_s": CABLE_S}
 
 
 def _greet(lan: Lan, variant: Variant) -> None:
     """Have PC 1 connect to the server over TLS and say hello."""
     with tempfile.TemporaryDirectory() as folder, lan["server"].listen(REPORT_PORT) as listener:
-        server, client = openssl_peer.contexts(variant, issue(folder, [NAME]), None)
+        server, client = openssl_peer.contexts(variant, issue(folder, [SERVER_NAME]), None)
         with ThreadPoolExecutor(1) as thread:
 
             def answer() -> None:
@@ -44,7 +44,7 @@ def _greet(lan: Lan, variant: Variant) -> None:
             sock = lan["PC1"].open_socket()
             sock.settimeout(WAIT_S)
             sock.connect((lan["server"].address, REPORT_PORT))
-            connection = TlsConnection(sock, client, NAME, WAIT_S)
+            connection = TlsConnection(sock, client, SERVER_NAME, WAIT_S)
             connection.send(b"hello")
             connection.finish()
             connection.close()
