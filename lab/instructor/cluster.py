@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,7 @@ def grade(address: str, sandboxed: bool, waiting: Waiting, jobs: int, key: str) 
     tasks = {one.id: (one, key, sandboxed, fingerprint, rules) for one, fingerprint in waiting}
     for name, outcome in spread(address, jobs, grade_one, tasks):
         if isinstance(outcome, Exception):
-            reason = f"the grader failed ({type(outcome).__name__}: {outcome!s:.200})"
-            outcome = failed(name, tasks[name][3], reason)
+            outcome = failed(name, tasks[name][3], outcome)
         yield outcome
 
 
@@ -57,12 +57,20 @@ def grade_one(submission: Submission, key: str, sandboxed: bool, fingerprint: st
     """Grade a submission, on a worker. Raise WorkerRefused."""
     if rules_fingerprint(key) != rules:
         raise WorkerRefused("a worker has another version of the kit")
+    way = _sandbox() if sandboxed else sandbox.LIMITS
     with work_folder() as work:
-        way, refusals = sandbox.choose(work) if sandboxed else (sandbox.LIMITS, {})
-        if way is None:
-            raise WorkerRefused(f"a worker has no sandbox ({refusals})")
         submission.unpack(work / submission.id)
         return mark(submission.id, work / submission.id, key, way, fingerprint, submission.remarks)
+
+
+@cache
+def _sandbox() -> str:
+    """Return the strongest way of this worker, tried once for each process. Raise WorkerRefused."""
+    with tempfile.TemporaryDirectory() as folder:
+        way, refusals = sandbox.choose(Path(folder))
+    if way is None:
+        raise WorkerRefused(f"a worker has no sandbox ({refusals})")
+    return way
 
 
 def record(address: str, students: list[str], jobs: int, key: str, out: Path) -> Iterator[tuple[str, Any]]:

@@ -106,22 +106,24 @@ def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
                     except BrokenProcessPool:
                         raise
                     except Exception as error:
-                        reason = f"the grader failed ({type(error).__name__}: {error!s:.200})"
-                        result = failed(running[future][0], running[future][4], reason)
+                        result = failed(running[future][0], running[future][4], error)
                     del running[future]
                     yield result
         except BrokenProcessPool:
             if alone:
                 for job in list(running.values()) or queue:
-                    yield failed(job[0], job[4], "the grader itself was ended by this submission")
+                    yield failed(job[0], job[4])
             else:
                 suspects += list(running.values())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def failed(student: str, fingerprint: str, reason: str) -> Result:
-    """Return the result of a submission that could not be graded."""
+def failed(student: str, fingerprint: str, error: Exception | None = None) -> Result:
+    """Return the result of a submission that has ended the grader, or made it raise ``error``."""
+    reason = "the grader itself was ended by this submission"
+    if error:
+        reason = f"the grader failed ({type(error).__name__}: {error!s:.200})"
     return Result(student, fingerprint, remarks=[f"{reason}: look at it by hand"])
 
 
