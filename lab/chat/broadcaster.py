@@ -26,7 +26,7 @@ from lab.chat.wires import Wire
 
 MAX_UNSENT_BYTES = 1 << 20  # what is kept for a member that does not read, before it is dropped
 MAX_BATCH_CHARACTERS = 1 << 17  # of text: so that one batch alone drops nobody
-MAX_SEPARATE = 8  # messages sent one by one where there is no framing; more are joined all the same
+MAX_SEPARATE = 8  # messages sent one by one on a wire without framing; if there are more, they are joined
 MAX_QUEUED = 4_000  # posts that may wait; then whoever posts waits, and TCP makes its sender wait
 RETRY_S = 0.02  # how soon a full socket is tried again
 

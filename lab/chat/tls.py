@@ -9,7 +9,7 @@ shown exactly what goes over the wire.
     receive()  <- SSLObject.read  <- incoming BIO <- socket
 
 The client always checks the server's certificate and that it was made for the host name or address it asked for;
-there is no switch for that. TLS 1.2 and 1.3 only (RFC 8996 withdrew the older ones). A *key log* holds the secrets of
+nothing switches that off. TLS 1.2 and 1.3 only (RFC 8996 withdrew the older ones). A *key log* holds the secrets of
 each session, so that Wireshark can open the recording: it is written only where somebody asks for it by name.
 """
 

@@ -5,8 +5,8 @@
     vector     length 1, 2 or 3 | that many bytes of items          most of a body consists of these
 
 ``dissect_tls`` explains the records that begin in one segment, ``dissect_handshake`` one whole message,
-wherever it came from (it may have been decrypted). Ciphertext stays one leaf: from outside there is no more
-to say about it.
+wherever it came from (it may have been decrypted). Ciphertext stays one leaf, because without
+the keys nothing else can be said about it.
 """
 
 from lab.dissect.fields.tls_extensions import CLIENT_HELLO, RETRY_REQUEST, SERVER_HELLO, extensions
