@@ -58,10 +58,15 @@ def read_password(path: Path | str) -> str:
 
 
 def print_line(line: str, output: TextIO | None = None) -> bool:
-    """Print at once, also into a pipe. False when whoever read it has gone (``| head``)."""
+    """Print at once, also into a pipe. False when whoever read it has gone (``| head``).
+
+    The end of the line is written with the line: ``print`` writes it by itself, and another thread's line may come
+    between the two.
+    """
     output = output or sys.stdout
     try:
-        print(line, file=output, flush=True)
+        output.write(f"{line}\n")
+        output.flush()
     except BrokenPipeError:
         if output is sys.stdout:  # or Python would complain once more when it ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())

@@ -1,10 +1,12 @@
 """The two programs as a person starts them: by path, by ``-m``, from another folder, ended by a signal."""
 
+import io
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -12,6 +14,7 @@ from lab.chat import events
 from lab.chat.client import ChatClient
 from lab.chat.connection import shut_down
 from lab.chat.login import Login
+from lab.chat.options import print_line
 from tests.chat.programs import BY_PATH, client_program, server_program
 from tests.chat.rig import say, until
 from tests.support import ROOT
@@ -210,3 +213,21 @@ def test_the_server_of_twenty_lines_serves_both_wires(tmp_path):
                 shut_down(client.connection.socket)
         finally:
             server.kill()
+
+
+def test_lines_of_several_threads_stay_whole(tmp_path):
+    """As the server's console prints them: ``python -u`` hands each write to the system at once."""
+    lines = [letter * 30 for letter in "abcd"]
+    with open(tmp_path / "console", "wb", buffering=0) as file:
+        output = io.TextIOWrapper(file, write_through=True)
+        threads = [
+            threading.Thread(target=lambda line=line: [print_line(line, output) for _ in range(500)])
+            for line in lines
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        output.flush()
+        printed = (tmp_path / "console").read_text("utf-8").splitlines()
+    assert sorted(printed) == sorted(500 * lines)
