@@ -11,6 +11,7 @@ Each is imported when it is first used, so that a program that only writes captu
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from lab.dissect.tls.session import open_flow
 
 __all__ = ["dissect_frame", "find_flows", "open_flow", "read_capture", "read_records", "read_segments"]
+
+# There is no linear algebra in here, but numpy's import starts a thread for it on each processor, which costs more than
+# reading a small capture.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _HOMES = {
     "read_capture": "files.capture_file",
