@@ -29,12 +29,17 @@ TEXTBOOK = {"net.ipv4.tcp_early_retrans": "0"}
 HOSTS = (host("PC1", "10.0.0.1/24", sysctl=TEXTBOOK), host("server", "10.0.0.2/24", sysctl=TEXTBOOK))
 BOUND_S = 40
 
+# It sleeps until all has arrived: what comes in while a process is inside recv() waits, and Linux may join two segments
+# there, which then share one ACK.
 RECEIVE = """
-import socket, sys
+import select, socket, sys
 listener = socket.create_server(("", 9898))
 print("ready", flush=True)
 connection, _ = listener.accept()
 expected, total = int(sys.argv[1]), 0
+connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, expected)
+select.select([connection], [], [])
+connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 while piece := connection.recv(65536):
     total += len(piece)
     if total == expected:
