@@ -33,6 +33,8 @@ def arguments() -> argparse.ArgumentParser:
     add("--terminal", action="store_true", help="no windows: send standard input, print what arrives")
     password_help = "log in with this file's first line (json wire; the window asks)"
     add("--password-file", metavar="FILE", help=password_help)
+    typing_help = "report each key in the window, so that the others see that you are typing (json wire)"
+    add("--typing", action="store_true", help=typing_help)
     tls = parser.add_argument_group("TLS").add_argument
     tls("--tls", action="store_true", help="speak TLS with the server")
     tls("--cafile", dest="ca_file", metavar="FILE", help="certificate of the authority to trust (PEM)")
@@ -53,8 +55,8 @@ def main(argv: list[str] | None = None) -> int:
     ):
         if value and not options.tls:
             parser.error(f"{flag} is for --tls: add it, or the chat would go in plaintext")
-    if (options.password_file or options.pad_to) and options.wire != "json":
-        parser.error("--password-file and --pad are for --wire json")
+    if (options.password_file or options.pad_to or options.typing) and options.wire != "json":
+        parser.error("--password-file, --pad and --typing are for --wire json")
     if options.terminal and not options.name:
         parser.error("--terminal needs --name")
     chosen = vars(options)

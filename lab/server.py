@@ -19,6 +19,7 @@ from lab.chat.features.history import REPLAY, History
 from lab.chat.features.private import Private
 from lab.chat.features.restrictions import OneWire, TlsOnly
 from lab.chat.features.typed_commands import TypedCommands
+from lab.chat.features.typing_notices import TypingNotices
 from lab.chat.listener import ServerError
 from lab.chat.options import PAD_HELP, block_size, print_line, read_password, wire_name
 from lab.chat.room import MAX_MEMBERS
@@ -54,6 +55,7 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
     more = parser.add_argument_group("features, off until asked for").add_argument
     more("--private", action="store_true", help="one-to-one messages: /msg")
     more("--commands", action="store_true", help="/nick, and typed commands for the report's clients")
+    more("--typing", action="store_true", help="show who is typing (to the clients of the json wire)")
     more("--accounts", metavar="FILE", help="let in only users with an account in this SQLite file")
     account_help = "make an account in --accounts (asks for its password), then end"
     more("--add-account", metavar="NAME", help=account_help)
@@ -83,6 +85,8 @@ def features(options: argparse.Namespace) -> list[Feature]:
         chosen.append(Private())
     if options.commands:
         chosen.append(TypedCommands())
+    if options.typing:
+        chosen.append(TypingNotices())
     if options.history is not None:
         chosen.append(History(options.history_file, options.history, options.replay))
     return chosen

@@ -43,6 +43,8 @@ class ChatLog:
             case events.Lost(reason):
                 self.lost = reason
         kind, text = describe(event, self.name)
+        if not text:  # nothing to show
+            return None
         said_s = event.time if isinstance(event, events.Said) else None
         past = said_s is not None
         if kind in ("other", "private") and not past and not self.watched:

@@ -17,7 +17,7 @@ from tkinter import ttk
 from lab.chat.chat_log import ChatLog, Line
 from lab.chat.client import ANSWER_S, ChatClient
 from lab.chat.connection import ConnectionLost
-from lab.chat.events import Event
+from lab.chat.events import Event, Typing, printable
 from lab.chat.features.typed_commands import address, enter
 from lab.chat.login import ChatError
 from lab.chat.widgets import (
@@ -40,6 +40,7 @@ from lab.chat.wire_log import WireLog
 from lab.chat.wire_view import WireView, show_beside, show_in_a_window
 
 SMALLEST = "420p", "285p"  # width and height of the window, without the wire
+ENTER = "Enter Message"
 KEY_LOG_WARNING = "KEY LOG ON: whoever has {} can read this session"
 
 
@@ -99,8 +100,9 @@ class ChatWindow(Window):
 
     def _build_entry(self) -> None:
         button = partial(ttk.Button, self.chat)
-        put(ttk.Label(self.chat, text="Enter Message"), row=3)
+        self.entry_label = put(ttk.Label(self.chat, text=ENTER), row=3)
         self.message = put(TextBox(self.chat), row=4)
+        self.message.bind("<KeyPress>", lambda _: self._report_key(), add="+")
         bind_action(self.message, "<Up>", lambda: self.recall(-1))
         bind_action(self.message, "<Down>", lambda: self.recall(1))
         self.send_button = put(button(text="Send", command=self.send_message), row=4, column=1)
@@ -144,6 +146,11 @@ class ChatWindow(Window):
         self._recalled = len(self._sent)
         self.message.set("")
 
+    def _report_key(self) -> None:
+        if self.client.login.typing and "typing" in self.client.offers:
+            with contextlib.suppress(ConnectionLost):
+                self.client.request(Typing())
+
     def disconnect(self) -> None:
         """Leave the chat and close the window."""
         # leave() waits for the server's own close, so it is not done in this thread.
@@ -181,6 +188,9 @@ class ChatWindow(Window):
         line = self.log.take(event)
         if line:
             self._show(line)
+            self.entry_label["text"] = ENTER
+        elif isinstance(event, Typing) and not event.idle:
+            self.entry_label["text"] = f"{ENTER} ({printable(event.name or '')} is typing)"
         if self.log.users != users:
             self._show_users()
         if self.log.name != name:

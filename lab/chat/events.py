@@ -5,6 +5,7 @@ connection below knows bytes only. A wire has no bytes for an event that it does
 
     client to server    Join  Announce  ListUsers  Say  SayTo  Rename  Leave
     server to client    Welcome  Joined  Announced  Left  Renamed  Said  SaidTo  Users  Notice  Refused  Text
+    both ways           Typing
 """
 
 from dataclasses import dataclass, field
@@ -46,6 +47,12 @@ class Rename:
 
 @dataclass(frozen=True)
 class Leave: ...
+
+
+@dataclass(frozen=True)
+class Typing:  # a key was pressed; nobody has sent anything yet
+    name: str | None = None  # filled in by the server
+    idle: bool | None = None  # no key was pressed: sent so that an eavesdropper cannot tell
 
 
 @dataclass(frozen=True)
@@ -121,8 +128,10 @@ class Lost:  # the client's own last event
     reason: str | None  # why the connection has ended; None when the user has left
 
 
-Request = Join | Announce | ListUsers | Say | SayTo | Rename | Leave
-Reply = Welcome | Joined | Announced | Left | Renamed | Said | SaidTo | Users | Notice | Refused | Text
+Request = Join | Announce | ListUsers | Say | SayTo | Rename | Leave | Typing
+Reply = (
+    Welcome | Joined | Announced | Left | Renamed | Said | SaidTo | Users | Notice | Refused | Text | Typing
+)
 Event = Request | Reply | Lost
 
 REASONS = {

@@ -34,12 +34,12 @@ USERS_PER_LINE = 100  # 100 names of 32 characters of 4 bytes fit in a line
 
 REQUESTS = {
     "join": events.Join, "say": events.Say, "msg": events.SayTo, "who": events.ListUsers, "nick": events.Rename,
-    "leave": events.Leave,
+    "leave": events.Leave, "typing": events.Typing,
 }  # fmt: skip
 REPLIES = {
     "welcome": events.Welcome, "joined": events.Joined, "left": events.Left, "renamed": events.Renamed,
     "said": events.Said, "private": events.SaidTo, "users": events.Users, "notice": events.Notice,
-    "error": events.Refused,
+    "error": events.Refused, "typing": events.Typing,
 }  # fmt: skip
 MESSAGES = (events.Say, events.SayTo)
 WORDS = {kind: word for word, kind in (REQUESTS | REPLIES).items()}

@@ -22,6 +22,7 @@ class Login:
     wire: str = "report"
     password: str | None = field(default=None, repr=False)
     pad_to: int = 0
+    typing: bool = False  # report each key, where the server passes that on
     dial: Dial = socket.create_connection  # makes the TCP connection
     server_name: str | None = None  # what the certificate must be made for, where that is not ``host``
     tap: Tap | None = None  # is shown every byte that goes over the wire

@@ -25,6 +25,7 @@ class LoginOptions:
     wire: str = "report"
     password: str = field(default="", repr=False)
     pad_to: int = 0
+    typing: bool = False
     tls: bool = False
     ca_file: str | None = None
     tls_version: str | None = None
@@ -34,7 +35,8 @@ class LoginOptions:
         """Return the login; the report wire has neither passwords nor padding. Raises TlsError."""
         context = client_context(self.ca_file, self.tls_version, self.key_log) if self.tls else None
         password, pad_to = (self.password or None, self.pad_to) if self.wire == "json" else (None, 0)
-        return Login(self.name, self.host, self.port, context, self.wire, password, pad_to, tap=tap)
+        typing = self.typing and self.wire == "json"
+        return Login(self.name, self.host, self.port, context, self.wire, password, pad_to, typing, tap=tap)
 
 
 def wire_name(text: str) -> str:

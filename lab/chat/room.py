@@ -39,9 +39,13 @@ class Room:
             feature.close()
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def members(self) -> tuple[Member, ...]:
         with self._lock:
-            return tuple(member.name for member in self._present)
+            return tuple(self._present)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(member.name for member in self.members)
 
     def find(self, name: str) -> Member | None:
         """Return the member of that name; of several on the report wire, the one who came first."""

@@ -45,7 +45,8 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO |
         while not isinstance(event := client.events.get(), Lost):
             if isinstance(event, Renamed) and event.name == me:
                 me = event.to
-            if not print_line(describe(event, me)[1], output):
+            text = describe(event, me)[1]
+            if text and not print_line(text, output):
                 return 0  # nobody reads what we print
         if event.reason is None:
             return 0

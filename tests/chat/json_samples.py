@@ -15,6 +15,8 @@ REQUESTS = [
     events.ListUsers(),
     events.Rename("Bran"),
     events.Leave(),
+    events.Typing(),
+    events.Typing(idle=True),
 ]
 
 
@@ -32,6 +34,7 @@ REPLIES = [
     events.Notice("Server Closed"),
     events.Refused("name_taken", "somebody has that name already"),
     events.Refused("bad_text", "no", "9"),
+    events.Typing("John"),
 ]
 
 

@@ -22,12 +22,50 @@ from lab.chat.features.accounts import FIRST_WAIT_S, FREE_GUESSES, Accounts, Roo
 from lab.chat.features.history import History
 from lab.chat.features.private import Private
 from lab.chat.features.typed_commands import TypedCommands, enter
+from lab.chat.features.typing_notices import TypingNotices
 from lab.chat.login import ChatError, Login
 from lab.chat.tls import client_context, server_context
 from tests.chat.programs import client_program, server_program
 from tests.chat.report_peer import ReportClient
 from tests.chat.rig import BOUND_S, JSON, enter_and_wait, joined, json_client, say, until
 from tests.support import ROOT
+
+
+class TestTypingNotices:
+    def test_the_others_learn_of_each_key_and_the_report_wire_of_none(self, serve):
+        server = serve(features=[TypingNotices()])
+        alice, bob = (json_client(name, server) for name in ("Alice", "Bob"))
+        assert "typing" in alice.offers
+        with ReportClient("Brandon", server.port) as brandon:
+            until(alice, events.Joined("Brandon"))
+            for notice in (events.Typing(), events.Typing("Mallory", idle=True)):  # the name is the server's
+                alice.request(notice)
+            say(alice, "done")
+            assert until(bob, events.Said)[-3:-1] == [events.Typing("Alice"), events.Typing("Alice", True)]
+            assert not [event for event in until(alice, events.Said) if isinstance(event, events.Typing)]
+            assert "yping" not in str(brandon.until("<Alice> done"))
+        for client in (alice, bob):
+            client.leave()
+
+    def test_off_unless_asked_for(self, serve):
+        alice = json_client("Alice", serve())
+        alice.request(events.Typing())
+        assert until(alice, events.Refused)[-1].reason == "not_offered"
+        alice.leave()
+
+    def test_a_terminal_prints_nothing_for_a_key(self, serve):
+        server = serve(features=[TypingNotices()])
+        alice, output = json_client("Alice", server), io.StringIO()
+        bob = ChatClient(Login("Bob", "127.0.0.1", server.port, wire="json"))
+
+        def lines():
+            alice.request(events.Typing())
+            say(alice, "typed")
+            yield "seen"
+
+        assert terminal.run(bob, lines(), output) == 0
+        alice.leave()
+        assert "<Alice> typed" in output.getvalue() and "" not in output.getvalue().splitlines()
 
 
 class TestPrivate:

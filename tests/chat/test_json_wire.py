@@ -50,9 +50,9 @@ class TestBothWays:
 
 
 def test_the_words_of_the_wire():
-    assert sorted(json_wire.REQUESTS) == ["join", "leave", "msg", "nick", "say", "who"]
+    assert sorted(json_wire.REQUESTS) == ["join", "leave", "msg", "nick", "say", "typing", "who"]
     assert sorted(json_wire.REPLIES) == sorted(
-        ["welcome", "joined", "left", "renamed", "said", "private", "users", "notice", "error"]
+        ["welcome", "joined", "left", "renamed", "said", "private", "users", "notice", "error", "typing"]
     )
 
 

@@ -16,6 +16,7 @@ from lab.chat import events
 from lab.chat.features.history import History
 from lab.chat.features.private import Private
 from lab.chat.features.typed_commands import TypedCommands
+from lab.chat.features.typing_notices import TypingNotices
 from lab.chat.server import ChatServer
 from tests.chat import screen
 from tests.chat.report_peer import ReportClient
@@ -437,6 +438,25 @@ class TestOnLines:
         box = brandon.window.chat_box
         assert "own" in box.tag_names(box.search("<Bran> still", "1.0"))
         john.leave()
+
+
+def test_who_is_typing_stands_over_the_box_until_the_message_is_there(chat, serve):
+    server = serve(features=[TypingNotices()])
+    brandon = chat(server.port, wire="json", typing=True).connect()
+    john = json_client("John", server)
+    label = brandon.window.entry_label
+    john.request(events.Typing(idle=True))
+    say(john, "about to type")
+    brandon.wait_for("about to type")
+    assert label["text"] == "Enter Message"
+    john.request(events.Typing())
+    screen.until(brandon.root, lambda: label["text"] == "Enter Message (John is typing)")
+    say(john, "typed")
+    screen.until(brandon.root, lambda: label["text"] == "Enter Message")
+    brandon.window.message.focus_force()
+    brandon.press("<x>")
+    assert until(john, events.Typing)[-1] == events.Typing("Brandon")
+    john.leave()
 
 
 def test_a_password_over_plaintext_is_asked_about(chat, serve, complaints):
