@@ -8,6 +8,7 @@
     byte_strip      a payload's bytes, and who can read them
     entropy         byte values and entropy of plaintext and ciphertext
     length_leak     true lengths beside those that an eavesdropper inferred
+    cures           how much of an attack a cure leaves, against what it costs
 
 A chart is one module: ``ladder`` holds ``draw_ladder`` and its twin ``describe_ladder``, and both are imported from here.
 It is found by these names: nothing lists the charts by hand (lab/README.md, "Add a chart"). For several charts on one

@@ -24,6 +24,7 @@ Model = Callable[[Rows, Labels, Rows], Rows]
 
 FEATURES = ("intervals", "sizes", "counts")
 FIRST = 40  # records of a direction
+SIZES = 16
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 SHORTEST_S = 0.001  # shorter intervals are taken for this: they show the machine, not the typist
 STEPS, PENALTY = 80, 0.03  # of the logistic regression
@@ -36,13 +37,21 @@ def features(trace: Trace, use: Collection[str] = FEATURES) -> Rows:
     for direction in (+1, -1):
         seen, lengths = times[directions == direction], sizes[directions == direction]
         if "intervals" in use:
-            columns += _sequence(np.log(np.maximum(np.diff(seen), SHORTEST_S) / SHORTEST_S))
+            logs = np.log(np.maximum(np.diff(seen), SHORTEST_S))
+            columns += _sequence(logs - np.median(logs) if len(logs) else logs)  # quick and slow look alike
         if "sizes" in use:
-            columns += _sequence(lengths)
+            columns += _pairs(lengths)
         if "counts" in use:
             columns += [len(lengths), lengths.sum(), seen[-1] - seen[0] if len(seen) else 0.0]
     row: Rows = np.array(columns, float)
     return row
+
+
+def _pairs(sizes: NDArray[Any]) -> list[float]:
+    """Return how often one size follows another, by what is left of each when divided by ``SIZES``."""
+    found = np.zeros((SIZES, SIZES))
+    np.add.at(found, (sizes[:-1] % SIZES, sizes[1:] % SIZES), 1)
+    return [*found.sum(axis=0), *found.ravel()]
 
 
 def _sequence(values: NDArray[Any]) -> list[float]:
@@ -77,12 +86,13 @@ def logistic_regression(known: Rows, labels: Labels, asked: Rows) -> Rows:
     ``PENALTY`` keeps weights small, since there are more columns than conversations to learn from.
     """
     wanted = np.eye(labels.max() + 1)[labels]
+    shares = (1 / wanted.sum(axis=0) / wanted.shape[1])[labels, None]  # of a row: each label counts alike
     weights: Rows = np.zeros((known.shape[1], wanted.shape[1]))
     steepest = (
         np.linalg.norm(known @ known.T, 2) / len(known) / 2 + PENALTY
     )  # no slope of the loss changes faster
     for _ in range(STEPS):
-        slope = known.T @ (_probabilities(known @ weights) - wanted) / len(known) + PENALTY * weights
+        slope = known.T @ (shares * (_probabilities(known @ weights) - wanted)) + PENALTY * weights
         weights -= slope / steepest
     return _probabilities(asked @ weights)
 

@@ -21,11 +21,12 @@ RECIPE = re.compile(r"^### Add a chart$(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL
 
 
 @pytest.fixture(scope="session")
-def examples(lossy):
+def examples(lossy, prices):
     """Return data by the name of a chart's parameter: a chart about something else adds its own here."""
     return {
         "flow": lossy,
         "scores": {"plaintext": [Score("content", 3, 0, 3)], "TLS 1.3": [Score("content", 0, 1, 3)]},
+        "prices": prices,
         "payload": b"<Brandon> hello",
         "streams": {"plaintext": b"hello", "few": b"abc"},
         "true_lengths": [5, 17, 3],
@@ -47,7 +48,7 @@ def data(chart, examples):
 
 def test_the_charts_are_found():
     assert set(find_charts()) >= {
-        "byte_strip", "entropy", "exposure", "in_flight", "ladder", "length_leak", "round_trips", "time_sequence",
+        "byte_strip", "cures", "entropy", "exposure", "in_flight", "ladder", "length_leak", "round_trips", "time_sequence",
     }  # fmt: skip
     with pytest.raises(AttributeError, match="draw_figure"):
         charts.draw_figure  # noqa: B018

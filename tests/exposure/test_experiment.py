@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lab.exposure.classifier import FEATURES, logistic_regression, nearest_centroid
+from lab.exposure.cures import frontier, price_cures, sweep_jitter
 from lab.exposure.experiment import auc, held_out_scores, run_experiment, splits
 from lab.exposure.leaks import guess_leak
 from lab.exposure.traces import Trace
@@ -119,3 +120,27 @@ def test_guesses_that_are_blind_or_always_right():
     assert guess_leak(truths, [0] * 60).bits == guess_leak(truths, [0] * 60).high == 0
     right = guess_leak(truths, truths)
     assert right.bits == right.high == 2 and right.low > 1.8
+
+
+def test_a_cure_that_hides_all_has_its_price_and_the_same_authors_before_and_after():
+    plain = list(made_up(0.3, authors=6))
+    cured = [
+        replace(one, cure="clock", times=[float(n) for n in range(40)], sizes=[90] * 40, directions=[-1] * 40)
+        for one in made_up(0.3, authors=4)
+    ]
+    none, clock = price_cures([*plain, *cured], "typing", {"clock": 120.0}, model=nearest_centroid)
+    assert none.after is none.before is clock.before and clock.before.auc > 0.9
+    assert clock.before.count == clock.after.count == 32 and clock.after.auc == 0.5
+    assert clock.more_bytes == pytest.approx(40 * 90 / (21 * 60) - 1) and clock.cost("milliseconds") == 120
+    assert [price.cure for price in frontier([none, clock], "bytes")] == ["none", "clock"]
+
+
+def test_the_attack_fails_where_the_jitter_is_large():
+    groups = {"0.1": 0.1, "3.0": 3.0}
+    traces = [
+        replace(one, author=f"{one.author}, jitter {name}")
+        for name, noise in groups.items()
+        for one in made_up(noise)
+    ]
+    sweep = sweep_jitter(traces)
+    assert list(sweep) == [0.1, 3.0] and sweep[0.1].interval[0] > 0.9 > 0.7 > sweep[3.0].auc
