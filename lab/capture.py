@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.chat.options import wire_name
-from lab.commands import refuse
+from lab.commands import print_bar, refuse
 from lab.harness import scenarios
 from lab.harness.variant import DISGUISES, REPORT_PORT, RETRY_GROUP, TLS_VERSIONS, USUAL_PAD, WIRES, Variant
 from lab.setup import first_use
@@ -245,7 +245,7 @@ def _record_class(options: argparse.Namespace, silent: bool) -> int:
     from lab.instructor import cluster, roster
 
     entries = roster.read_roster(options.roster)
-    say = (lambda *_: None) if silent else roster.print_bar
+    say = (lambda *_: None) if silent else print_bar
     record = partial(cluster.record, options.on) if options.on else roster.record_here
     failed = roster.record_roster(entries, options.course, options.out, max(1, options.jobs), say, record)
     if options.json:

@@ -19,3 +19,11 @@ def file_fault(error: OSError, path: object) -> str:
     """Return which file an error is about, ``path`` if the error names none, and what is wrong with it."""
     name = str(error.filename or path).removesuffix(".part")  # of a file that is renamed when it is whole
     return f"{name}: {error.strerror or error}"
+
+
+def print_bar(done: int, total: int, what: str) -> None:
+    """Print a bar that grows in place on a terminal, and a line each time elsewhere."""
+    filled = 30 * done // max(total, 1)
+    line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
+    live = sys.stdout.isatty()
+    print(f"\r\x1b[K{line[:110]}" if live else line, end="" if live and done < total else "\n", flush=True)

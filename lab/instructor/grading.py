@@ -17,8 +17,9 @@ from dataclasses import asdict
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
+from lab.commands import print_bar
 from lab.instructor.marking import Mark, Result, mark, rules_fingerprint
-from lab.instructor.roster import print_bar, time_left
+from lab.instructor.roster import time_left
 from lab.instructor.submissions import Submission
 from lab.setup.folder_lock import folder_lock
 

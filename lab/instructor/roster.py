@@ -5,7 +5,6 @@ Canvas, Moodle and Gradescope export them), in capital or small letters; names a
 """
 
 import csv
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -113,11 +112,3 @@ def time_left(started_s: float, done: int, left: int) -> str:
     """Return an estimate for what is left, from the time that ``done`` have taken; nothing under a minute."""
     minutes = (time.monotonic() - started_s) / max(done, 1) * left / 60
     return f", about {minutes:.0f} min left" if done and minutes >= 1 else ""
-
-
-def print_bar(done: int, total: int, what: str) -> None:
-    """Print a bar that grows in place on a terminal, and a line each time elsewhere."""
-    filled = 30 * done // max(total, 1)
-    line = f"[{'#' * filled}{'.' * (30 - filled)}] {done} of {total}  {what}"
-    live = sys.stdout.isatty()
-    print(f"\r\x1b[K{line[:110]}" if live else line, end="" if live and done < total else "\n", flush=True)
