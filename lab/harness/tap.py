@@ -5,7 +5,7 @@ block at once: whatever ends the program, the file stays readable up to its last
 kernel records. ``stop`` must neither lose frames that are still on their way nor guess how long they take: on the
 loopback it sends itself a datagram as an end mark, which arrives behind everything else and is not written.
 
-The filter keeps to the lab's TCP port, so that nothing of the machine's other traffic is ever in the file. Times are
+The filter keeps to the lab's TCP port (or ports), so that nothing of the machine's other traffic is ever in the file. Times are
 libpcap's, in microseconds. Frames that the kernel had to drop make ``stop`` raise: such a recording would lie.
 """
 
@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,22 @@ def libpcap_version() -> str:
 
 
 class Tap:
-    """Records ``interface`` into ``path`` while it is entered as a context, TCP ``port`` only."""
+    """Records ``interface`` into ``path`` while it is entered as a context, these TCP ports only.
 
-    def __init__(self, path: Path | str, port: int, interface: str | None = None, comment: str = ""):
-        self.path, self.port, self.comment = Path(path), port, comment
+    ``snap_length`` is what is kept of a frame, in bytes. Where frames are small and many, a small one makes room.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        port: int | Sequence[int],
+        interface: str | None = None,
+        comment: str = "",
+        snap_length: int = SNAP_LENGTH,
+    ):
+        self.path, self.comment, self._snap_length = Path(path), comment, snap_length
+        ports = [port] if isinstance(port, int) else port
+        self._kept = " or ".join(f"tcp port {one}" for one in ports)
         self.interface = interface or loopback()
         self.frames = 0
         self._failure: Exception | None = None
@@ -65,16 +78,15 @@ class Tap:
         self._marker.bind(("127.0.0.1", 0))
         self._mark = b"end of recording " + self._marker.getsockname()[1].to_bytes(2, "big")
         try:
-            self._pcap = open_interface(self.interface)
-            set_filter(self._pcap, f"tcp port {self.port} or udp port {self._marker.getsockname()[1]}")
+            self._pcap = open_interface(self.interface, self._snap_length)
+            set_filter(self._pcap, f"{self._kept} or udp port {self._marker.getsockname()[1]}")
             # Before the filter stood, a busy loopback may have overflowed the buffer: with frames that are not ours.
             self._dropped_before = self._pcap.stats().drop
             self.path.parent.mkdir(parents=True, exist_ok=True)
             about, link_type = "loopback, as libpcap records it", int(self._pcap.datalink())
             application = "packet-capture lab kit"
             self._writer = CaptureWriter(self.path, comment=self.comment or None, application=application)
-            kept = f"tcp port {self.port}"
-            self._writer.add_interface(self.interface, link_type, about, SNAP_LENGTH, filter=kept)
+            self._writer.add_interface(self.interface, link_type, about, self._snap_length, filter=self._kept)
             self._writer.flush()
         except OSError as error:
             self._marker.close()

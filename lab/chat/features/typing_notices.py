@@ -1,6 +1,7 @@
 """Typing notices: a client reports each key, and the others see that somebody is typing.
 
-Clients of the json wire only. Over TLS each notice is a record of its own, so an eavesdropper sees when each key was pressed (**lesson**).
+Clients of the json wire only. Over TLS each notice is a record of its own, so an eavesdropper sees when each key was
+pressed (**lesson**).
 """
 
 from lab.chat.events import Event, Typing
