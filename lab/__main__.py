@@ -31,6 +31,7 @@ EVERYONE = {
     "client": "run the chat client",
     "certs": "make a throw-away authority and a server certificate for TLS",
     "capture": "record chat sessions, with a manifest of what was said",
+    "traces": "record what TLS still shows of hundreds of conversations",
     "room": "the report's room on a LAN of its own, recorded: windows, a script, a shell",
     "live": "the lecture: type into three chat windows, and see what is on the cable at that moment",
     "dissect": "what a capture says: flows, handshakes, streams, one frame bit by bit",

@@ -15,10 +15,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tls.records import APPLICATION_DATA, read_records
+
 KINDS = ("typing", "topic")
 CURES = ("none", "padding", "batching", "clock", "chaff")
 MAX_BYTES = 64 << 20  # of a file, unpacked: a hundred times the one that ships
 MAX_RECORDS = 100_000  # of a trace
+FAREWELL = 2 + 17  # bytes: the alert close_notify, and what TLS 1.3 adds to it
 
 
 class TracesError(ValueError):
@@ -30,8 +34,8 @@ class Trace:
     """The records of application data of one connection, in the order in which they were seen."""
 
     kind: str  # one of KINDS
-    label: str  # the name of the sentence that was typed, or of the bot's topic
-    author: str  # the simulated typist, or the bot's persona
+    label: str  # the sentence that was typed, or the name of the bot's topic
+    author: str  # the simulated typist ("typist 4, jitter 0.2") or bot ("bot 1")
     seed: int
     cure: str  # one of CURES
     times: list[float]  # in seconds since the first record
@@ -95,3 +99,24 @@ def _checks(trace: Trace) -> dict[str, bool]:
         "sizes must be whole numbers of bytes": all(type(size) is int and size >= 0 for size in trace.sizes),
         "directions must be 1 or -1": all(type(one) is int and one in (1, -1) for one in trace.directions),
     }
+
+
+def trace_of(flow: Flow, *, kind: str, label: str, author: str, seed: int, cure: str) -> Trace:
+    """Return what one TLS 1.3 flow showed of a conversation; its initiator is the observed client.
+
+    The handshake is left out: it ends with the client's first record of application data, its Finished. So is the
+    farewell (close_notify), which is shorter than any line of the chat. Times are those of a record's first byte, to
+    a tenth of a millisecond. Lists are empty where the flow is not TLS.
+    """
+    sides = ((-1, flow.from_initiator), (1, flow.from_responder))
+    records = sorted(
+        (record.time_ns, -direction, record.length)
+        for direction, stream in sides
+        for record in read_records(stream)
+        if record.content_type == APPLICATION_DATA
+    )
+    own = [number for number, (_, is_own, _) in enumerate(records) if is_own == 1]
+    talk = [one for one in records[own[0] + 1 :] if one[2] != FAREWELL] if own else []
+    times = [round((time_ns - talk[0][0]) / 1e9, 4) for time_ns, _, _ in talk]
+    sizes, directions = [size for _, _, size in talk], [-is_own for _, is_own, _ in talk]
+    return Trace(kind, label, author, seed, cure, times, sizes, directions)

@@ -1,0 +1,254 @@
+"""Simulated typists and bots, the cures, and conversations recorded many at once."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+from statistics import median
+
+import pytest
+
+from lab import dissect
+from lab.chat.connection import ConnectionLost
+from lab.chat.events import Joined, Said, SaidTo, Say, SayTo, Typing
+from lab.chat.features.private import Private
+from lab.chat.features.typing_notices import TypingNotices
+from lab.chat.server import ChatServer
+from lab.commands import traces as commands_traces
+from lab.exposure.traces import read_traces, trace_of
+from lab.harness import paces
+from lab.harness.cures import CURES, PAD_BYTES, Sender
+from lab.harness.manifest import read_manifest, sha256_of
+from lab.harness.overheard import AUTHORS, Conversation, plan, record_batch
+from lab.harness.tap import may_record
+from tests.chat.rig import json_client, until
+from tests.support import CAPTURES, ROOT, needs_namespaces
+
+SHIPPED = CAPTURES / "traces"
+REFUSED = may_record()
+needs_recording = pytest.mark.skipif(REFUSED is not None, reason=str(REFUSED))
+
+
+class TestAuthors:
+    def test_the_number_of_keys_reveals_no_sentence(self):
+        assert {len(sentence) for sentence in paces.SENTENCES} == {32}
+        assert all(re.fullmatch("[a-z ]+", sentence) for sentence in paces.SENTENCES)
+        assert len(set(paces.SENTENCES)) == 16 and len(paces.TOPICS) == 12
+
+    @pytest.mark.parametrize(
+        "pair, kind",
+        [
+            ("ee", "repeated"),
+            ("er", "left"),
+            ("no", "right"),
+            ("th", "alternating"),
+            ("e ", "alternating"),
+            (" e", "word start"),
+        ],
+    )
+    def test_the_hands_of_a_pair(self, pair, kind):
+        assert paces.kind_of_pair(*pair) == kind
+
+    def test_intervals_are_their_own_typists_and_seeds(self):
+        steady, other, *_, last = paces.TYPISTS
+        sentence = paces.SENTENCES[0]
+        assert paces.key_intervals_s(steady, sentence, 1) == paces.key_intervals_s(steady, sentence, 1)
+        assert paces.key_intervals_s(steady, sentence, 1) != paces.key_intervals_s(steady, sentence, 2)
+        assert paces.key_intervals_s(steady, sentence, 1) != paces.key_intervals_s(other, sentence, 1)
+        assert steady.jitter < last.jitter
+
+    def test_the_mean_of_many_intervals_is_the_tables(self):
+        [typist] = [one for one in paces.TYPISTS if (one.mean, one.jitter) == (0.6, 0.1)]
+        drawn = [typist.interval_s(200, paces.random.Random(seed)) for seed in range(2000)]
+        assert sum(drawn) / 2000 == pytest.approx(0.2, rel=0.02)
+
+    def test_an_answer_is_its_tokens_and_holds_words_of_its_topic_alone(self):
+        for topic in paces.TOPICS:
+            tokens = paces.answer_tokens(topic, 3)
+            words = set(re.findall(r"\w+", "".join(tokens)))
+            own = {word for kind in paces.TEXTS["topics"][topic].values() for word in " ".join(kind).split()}
+            known = set(re.findall(r"\w+", " ".join(paces.TEXTS["patterns"])))
+            assert words <= own | known and words & own
+            assert max(map(len, tokens)) <= 7 and "" not in tokens
+            assert len(paces.token_intervals_s(paces.BOTS[0], tokens, 3)) == len(tokens)
+
+
+class TestPlan:
+    def test_what_is_promised_is_in_it(self):
+        planned = plan(0)
+        counts = Counter(one.cure for one in planned)
+        assert list(counts) and set(counts) == set(CURES)
+        assert counts["none"] >= 300 and min(counts.values()) >= 60
+        assert len({one.seed for one in planned}) == len(planned)
+        for kind in ("typing", "topic"):
+            for cure in CURES:
+                chosen = [one for one in planned if (one.kind, one.cure) == (kind, cure)]
+                several = Counter((one.label, one.author) for one in chosen)
+                assert len({label for label, _ in several}) in (16, 12) and len(set(several.values())) == 1
+
+    def test_the_seed_makes_it(self):
+        assert plan(1) == plan(1) != plan(2)
+        assert {one.label for one in plan(0, 2)} == {*paces.SENTENCES[:2], *paces.TOPICS[:2]}
+
+
+class TestCures:
+    """What two clients send each other through a real server, in the way of each cure."""
+
+    @pytest.fixture
+    def two(self):
+        with ChatServer(port=0, console=lambda line: None, features=[Private(), TypingNotices()]) as server:
+            clients = json_client("Alice", server), json_client("Bob", server)
+            until(clients[0], Joined("Bob"))
+            yield clients
+            for client in clients:
+                client.leave()
+
+    @pytest.mark.parametrize("cure", CURES)
+    def test_a_sentence_arrives_behind_its_keys(self, two, cure):
+        alice, bob = two
+        with Sender(alice, cure, seed=1) as sender:
+            for _ in range(5):
+                sender.send(Typing())
+            sender.send(Say("hello"))
+        *before, said = until(bob, Said)
+        assert said.text == "hello"
+        keys = [event for event in before if event == Typing("Alice")]
+        assert len(keys) == (1 if cure in ("batching", "clock") else 5)
+        assert (sender.waited_ms > 0) == (cure in ("batching", "clock"))
+
+    def test_tokens_that_wait_are_joined_up_to_a_block(self, two):
+        alice, bob = two
+        tokens = [f" token{number:03}" for number in range(40)]
+        with Sender(alice, "batching", seed=1) as sender:
+            for token in tokens:
+                sender.send(SayTo("Bob", token))
+        texts = []
+        while "".join(texts) != "".join(tokens):
+            texts.append(until(bob, SaidTo)[-1].text)
+        assert len(texts) == 3
+        assert max(map(len, texts)) + len(bob.wire.encode(SaidTo("Alice", "Bob", ""))) <= PAD_BYTES["clock"]
+
+    @pytest.mark.parametrize("cure", ["clock", "chaff"])
+    def test_idle_lines_come_while_nothing_is_said(self, two, cure):
+        alice, bob = two
+        with Sender(alice, cure, seed=1):
+            for _ in range(3):
+                assert until(bob, Typing)[-1] == Typing("Alice", idle=True)
+
+    def test_a_lost_connection_is_no_secret(self, two):
+        alice, _ = two
+        with pytest.raises(ConnectionLost):
+            with Sender(alice, "clock", seed=1) as sender:
+                alice.connection.close()
+                sender.send(Say("never sent"))
+
+
+def talk(kind: str, label: str, cure: str, seed: int) -> Conversation:
+    author = paces.TYPISTS[0] if kind == "typing" else paces.BOTS[0]
+    return Conversation(kind, label, author.name, seed, cure)
+
+
+@needs_recording
+def test_conversations_at_once_are_recorded_apart(tmp_path):
+    batch = [talk("typing", text, cure, seed) for seed, text in enumerate(("or", "sad")) for cure in CURES]
+    observed = record_batch(tmp_path / "batch.pcapng", batch, stay_s=0.1)
+    flows = {
+        (flow.initiator.port, flow.responder.port): flow
+        for flow in dissect.find_flows(dissect.read_segments(tmp_path / "batch.pcapng"))
+    }
+    assert len(flows) == 2 * len(batch)
+    for one, seen in zip(batch, observed, strict=True):
+        trace = trace_of(flows[tuple(seen["ports"])], **vars(one))
+        assert (trace.label, trace.cure, trace.times[0]) == (one.label, one.cure, 0)
+        sent = [size - 17 for size, way in zip(trace.sizes, trace.directions, strict=True) if way == -1]
+        block = PAD_BYTES.get(one.cure)
+        if block:
+            assert set(sent) == {block}
+        else:  # the name, keys, the text, and the farewell
+            keys = sent[1:-2]
+            assert set(keys) == {len(b'{"event":"typing"}\n')}
+            assert len(keys) == len(one.label) or one.cure == "batching" and len(keys) < len(one.label)
+            assert sent[-2] == len(b'{"event":"say","text":""}\n') + len(one.label)
+
+
+@needs_namespaces
+@pytest.mark.maintainers
+def test_who_may_not_record_does_so_in_a_namespace(tmp_path, monkeypatch):
+    monkeypatch.setattr("lab.harness.tap.may_record", lambda: "this user may not record on lo: refused")
+    assert commands_traces.main(["--labels", "1", "--out", str(tmp_path)]) == 0
+    assert len(read_traces(tmp_path / "traces.jsonl.gz")) == 94
+
+
+@pytest.mark.parametrize("taken, words", [(["--labels", "0"], "1 or more"), (["--seed", "x"], "invalid int")])
+def test_wrong_options_are_refused(taken, words, capsys):
+    with pytest.raises(SystemExit):
+        commands_traces.main(taken)
+    assert words in capsys.readouterr().err
+
+
+@needs_namespaces
+@pytest.mark.maintainers
+def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path):
+    command = [sys.executable, "-m", "lab", "traces", "--labels", "2", "--out", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as first:
+        while "] 96 of" not in first.stdout.readline():
+            assert first.poll() is None
+        first.send_signal(signal.SIGKILL)
+    kept = tmp_path / "batches" / "0.jsonl.gz"
+    before = kept.read_bytes()
+    assert not (tmp_path / "traces.jsonl.gz").exists()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as second:
+        assert "] 0 of" in second.stdout.readline() and "] 96 of" in second.stdout.readline()
+        assert kept.read_bytes() == before  # taken, not recorded again
+        *_, last = second.stdout
+    assert second.returncode == 0 and "188 conversations" in last
+    found = read_traces(tmp_path / "traces.jsonl.gz")
+    assert {trace.cure for trace in found} == set(CURES) and all(trace.times for trace in found)
+    [entry] = read_manifest(tmp_path / "manifest.json")["recordings"]
+    assert entry["sha256"] == sha256_of(tmp_path / "traces.jsonl.gz")
+    assert sum(one["conversations"] for one in entry["recorded"].values()) == len(found)
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert again.returncode == 0 and "--afresh records it again" in again.stdout
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return read_traces(SHIPPED / "traces.jsonl.gz")
+
+
+class TestShipped:
+    """The traces that ship: whole, and what the simulated authors did is what the kernel saw."""
+
+    def test_they_are_those_of_the_manifest_and_the_plan(self, shipped):
+        manifest = read_manifest(SHIPPED / "manifest.json")
+        [entry] = manifest["recordings"]
+        path = SHIPPED / entry["file"]
+        assert entry["sha256"] == sha256_of(path) and path.stat().st_size <= 2_000_000
+        truth = [(one.kind, one.label, one.author, one.seed, one.cure) for one in shipped]
+        assert truth == [tuple(vars(one).values()) for one in plan(manifest["seed"])]
+
+    def test_keys_were_recorded_when_they_were_pressed(self, shipped):
+        errors_s = []
+        for trace in shipped:
+            if (trace.kind, trace.cure) == ("typing", "none"):
+                sent = zip(trace.times, trace.sizes, trace.directions, strict=True)
+                keys = [time_s for time_s, size, way in sent if (way, size) == (-1, 19 + 17)]
+                wanted = paces.key_intervals_s(AUTHORS[trace.author], trace.label, trace.seed)
+                assert len(keys) == 32
+                errors_s += [abs(b - a - want) for (a, b), want in zip(pairwise(keys), wanted, strict=True)]
+        assert median(errors_s) < 0.01  # a twentieth of an interval
+
+    def test_cures_hide_every_length_but_batching_does_not(self, shipped):
+        for trace in shipped:
+            way = -1 if trace.kind == "typing" else 1
+            own = [
+                size
+                for size, direction in zip(trace.sizes, trace.directions, strict=True)
+                if direction == way
+            ]
+            if block := PAD_BYTES.get(trace.cure):  # two lines at the same moment share a record
+                assert {(size - 17) % block for size in own} == {0}
+            else:
+                assert len(set(own)) > 2
