@@ -6,6 +6,8 @@ import os
 import pickle
 import select
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -13,11 +15,15 @@ import pytest
 from lab.chat import events
 from lab.chat.json_wire import JsonWire
 from lab.chat.report_wire import ReportWire, read_replies
-from lab.stages import broadcaster, framed, report
+from lab.net import namespace
+from lab.net.lan import Lan
+from lab.net.plan import host
+from lab.stages import broadcaster, framed, report, report_client
 from lab.stages.report_client import read_message
 from tests.chat.report_peer import ReportClient
 from tests.chat.rig import JSON, json_client, raw, read_to_end, until
 from tests.stages.rig import BOUND_S, STAGES, Running, serving, wait_until
+from tests.support import ROOT, needs_namespaces
 
 QUICK = ("hello", "how are you?", "bye")
 
@@ -121,6 +127,39 @@ def test_the_reports_client_runs_what_a_list_says_and_ours_does_not(tmp_path):
     assert isinstance(read_replies(data)[0], events.Text) and not list(tmp_path.iterdir())
     read_message(data)
     assert [path.name for path in tmp_path.iterdir()] == ["attacked"]
+
+
+def test_it_connects_to_this_computer_only(monkeypatch, capsys):
+    for name in ("container", "LAB_LAN", "LAB_HOST"):
+        monkeypatch.setenv(name, "pickled-list")  # the environment does not count
+    with pytest.raises(SystemExit) as exit:
+        report_client.main(["Brandon", "--host", "192.0.2.1"])
+    error = capsys.readouterr().err
+    assert exit.value.code == 2 and "whatever code 192.0.2.1 sends" in error and error.count("\n") == 1
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        report_client.ReportClient("Brandon", listener.getsockname()[1], "127.0.0.1").socket.close()
+
+
+@needs_namespaces
+@pytest.mark.maintainers
+def test_and_to_another_one_only_where_little_can_be_written_and_no_other_process_be_seen(tmp_path):
+    client = [sys.executable, str(ROOT / "lab/stages/report_client.py"), "Brandon", "--host", "10.0.0.1"]
+    confined = [sys.executable, "-m", "lab.net.read_only", str(tmp_path)]
+    first_process = [sys.executable, "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"]
+    with Lan([host("server", "10.0.0.1/24"), host("PC1", "10.0.0.2/24")]) as lan:
+        with lan["server"].listen(9898) as listener:
+            for command in (client, [*confined, *first_process, *client]):
+                done = lan["PC1"].run(command, check=False)
+                assert done.returncode == 2 and "whatever code 10.0.0.1 sends" in done.stderr
+            done = subprocess.run(namespace.launcher(client), capture_output=True, text=True)
+            assert done.returncode == 2 and "whatever code 10.0.0.1 sends" in done.stderr, (
+                "in a foreign namespace"
+            )
+            listener.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+        done = lan["PC1"].run([*confined, *client], check=False)
+        assert done.returncode == 2 and "no server at 10.0.0.1" in done.stderr, "there it does try"
 
 
 # 2: the list of clients changes while it is walked, until one thread alone knows it
