@@ -31,7 +31,7 @@ ACCOUNT = {
     "grading on many machines": 230,
     "TLS of today: hybrid groups, retries, padded records, and what a hello says of its client": 700,
     "a sandbox where namespaces are refused": 350,
-    "attacks: seven of them, forged frames, and what stops them": 1_200,
+    "attacks: eight of them, forged frames, and what stops them": 1_200,
     "what TLS still tells: typing notices, simulated authors, cures, traces": 400,
 }
 TABLE_OF_DATA = "# A table of data."

@@ -1,6 +1,8 @@
 """The attacks: each is played once and read off its recordings, with the twin that fails; --all plays each 20 times."""
 
 import json
+import pickle
+import pickletools
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from lab.dissect.tcp.segments import ACK, RST, read_segments
 from lab.harness.lessons import record_lessons
 from lab.harness.manifest import read_manifest, sha256_of
 from lab.harness.scenarios import scenarios
+from lab.harness.scenarios.pickled_list import instructions
 from tests.support import needs_namespaces
 
 pytestmark = needs_namespaces
@@ -279,6 +282,28 @@ def test_flood_keeps_brandon_out_and_with_syn_cookies_it_does_not(played):
     out, inside = [flow for flow in flows if flow.initiator.address == "10.27.27.206"]
     assert len(out.rows) >= 2 and not frames_from(out, "10.27.27.131"), "SYNs, and no answer"
     assert inside.handshake and inside.handshake.syn_retransmissions == 0
+
+
+# pickled-list
+
+
+def test_pickled_list_is_a_program_that_the_reports_client_runs_and_ours_does_not(played):
+    folder, entry = played("pickled-list")
+    assert entry["written"] == {"note.txt": "This could have been any program."}
+    bell, shown, *_ = entry["printed"]
+    assert (bell, shown) == ("\a", "['Brandon', 'John', None]"), "and the user sees a list"
+    at_brandon, at_john = (
+        flows_at(folder, file)[0] for file in ("pickled-list.pcapng", "pickled-list-PC2.pcapng")
+    )
+    data = bytes.fromhex(entry["list"])
+    assert at_brandon.from_responder.data == at_john.from_responder.data == data, "both were sent the same"
+    assert entry["shown"] == data.decode(errors="replace")
+    steps = entry["instructions"]
+    assert [step["name"] for step in steps] == [opcode.name for opcode, _, _ in pickletools.genops(data)]
+    refused = [step["name"] for step in steps if step["refused"]]
+    assert refused == ["STACK_GLOBAL", "TUPLE1", "REDUCE"], "import, arguments, call"
+    assert entry["program"] in [step["argument"] for step in steps]
+    assert not any(step["refused"] for step in instructions(pickle.dumps(["Brandon", "John"], protocol=4)))
 
 
 # Every time
