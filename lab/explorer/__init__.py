@@ -1,7 +1,8 @@
 """The explorer: a page that explains every byte of a capture.
 
     data      a capture as plain data: frames, fields, streams, what the keys open
-    opened    what is inside a TLS record, once the keys have opened it
+    tls_data  TLS records, and what is inside them once the keys have opened them
+    book      texts and fields, each stored once
     tour      the steps of a guided tour, made from the capture
     summary   the facts, the charts and the transcript: readable without any script
     page      puts all of it, the style sheet and the script into one HTML file

@@ -1,13 +1,7 @@
 """One capture as plain data, for the explorer's script.
 
-What repeats is stored once and referred to by its place in a list:
-
-    words     every text: addresses, names of fields, sentences
-    shapes    the fields of a frame without their values: six numbers a field (see ``SHAPE``)
-    phrases   (text, meaning) of a field, as two places in ``words``
-
-A frame is then a shape and one phrase for each of the shape's fields. The bytes of all frames are one run in base64.
-``inner`` holds in plaintext what the keys open, in the same form; "locked" only hides it.
+What repeats is stored once (``book``). The bytes of all frames are one run in base64. ``inner`` holds in plaintext what
+the keys open; "locked" only hides it.
 """
 
 from __future__ import annotations
@@ -19,7 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from lab.dissect import dissect_frame, find_flows, open_flow, read_segments
 from lab.dissect.fields.tree import Field
@@ -28,66 +21,16 @@ from lab.dissect.files.capture_file import read_frames
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.segments import Segments
 from lab.dissect.text import printable
-from lab.dissect.tls.messages import TlsSession
-from lab.explorer.opened import handshake_types, opened_tree
+from lab.explorer.book import LONGEST_TEXT, Book, Data
+from lab.explorer.tls_data import tls_data
 from lab.explorer.tour import make_tour
 from lab.exposure import Intercept, eavesdrop_flows
 from lab.exposure.chat_fields import name_parts
 
-Data = dict[str, Any]
-
-# Of a field; the last three are places in ``words``.
-SHAPE = ("depth", "first bit", "bits", "name", "key", "source")
 END_NAMES = {
     **dict.fromkeys(("eth", "ip", "ipv6"), ("src", "dst")),
     **dict.fromkeys(("tcp", "udp"), ("srcport", "dstport")),
 }
-TLS_13 = 0x0304
-LONGEST_TEXT = 2_000  # characters of one field's text; the bytes are all there
-
-
-class Interned:
-    """A list without repetitions: ``place(item)`` returns its index, adding it if it is new."""
-
-    def __init__(self) -> None:
-        self._places: dict[Any, int] = {}
-
-    def place(self, item: Any) -> int:
-        return self._places.setdefault(item, len(self._places))
-
-    def items(self) -> list[Any]:
-        return list(self._places)
-
-
-class Book:
-    """The texts and shapes that all frames of a page share."""
-
-    def __init__(self) -> None:
-        self.words, self.shapes, self.phrases = Interned(), Interned(), Interned()
-
-    def word(self, text: str) -> int:
-        return self.words.place(text)
-
-    def tree(self, root: Field) -> list[Any]:
-        """Return [shape, phrases] of everything below a field, parents first."""
-        shape: list[int] = []
-        phrases: list[int] = []
-
-        def add(one: Field, depth: int, inherited: str) -> None:
-            meaning = one.meaning or inherited
-            shape.extend((depth, one.bit_start, one.bit_length))
-            shape.extend(map(self.word, (one.name, one.key, one.source)))
-            text = one.text if len(one.text) <= LONGEST_TEXT else one.text[:LONGEST_TEXT] + " ..."
-            phrases.append(self.phrases.place((self.word(printable(text)), self.word(printable(meaning)))))
-            for child in one.children:
-                add(child, depth + 1, meaning)
-
-        for child in root.children:
-            add(child, 0, "")
-        return [self.shapes.place(tuple(shape)), phrases]
-
-    def lists(self) -> Data:
-        return {"words": self.words.items(), "shapes": self.shapes.items(), "phrases": self.phrases.items()}
 
 
 @dataclass
@@ -120,7 +63,6 @@ def capture_data(source: Source, label: str, key_logs: tuple[bytes, ...] = ()) -
     capture, flows, book = source.segments.capture, source.flows, Book()
     sessions = [open_flow(flow, key_logs) for flow in flows]
     raw = [bytes(capture.frame(number)) for number in range(1, len(capture) + 1)]
-    records, inner = _records(sessions, book)
     problems = sorted({one.problem for one in sessions if one and one.problem})
     data = {
         "name": label,
@@ -130,12 +72,10 @@ def capture_data(source: Source, label: str, key_logs: tuple[bytes, ...] = ()) -
         "lengths": list(map(len, raw)),
         "analysis": _analysis(flows),
         "flows": [_flow_data(flow) for flow in flows],
-        "records": records,
-        "inner": inner,
         "said": _said(source.intercept, source.segments),
         "tour": make_tour(flows, source.intercept),
     }
-    return data | book.lists()
+    return data | tls_data(sessions, book) | book.lists()
 
 
 def _frames(capture: Capture, segments: Segments, raw: list[bytes], book: Book) -> Data:
@@ -235,36 +175,6 @@ def _flow_data(flow: Flow) -> Data:
         "pieces": [piece[1:] for piece in sorted(pieces, key=lambda piece: piece[0])],
         "excluded": excluded,
     }
-
-
-def _records(sessions: list[TlsSession | None], book: Book) -> tuple[list[Any], dict[str, list[Any]]]:
-    """Return the TLS records of a capture, and by frame number what is inside those that the keys open.
-
-    A record is [frame where it is complete, type on the wire, TLS 1.3 ciphertext?, version, length, handshake types].
-    What is inside is [title, shape, phrases, bytes in base64, handshake types, type inside, way, flow].
-    """
-    records: list[Any] = []
-    inner: dict[str, list[Any]] = defaultdict(list)
-    for number, session in enumerate(sessions):
-        if session is None:
-            continue
-        for one in session.records:
-            record = one.record
-            hidden = one.encrypted and session.version == TLS_13
-            kinds = [] if one.encrypted else handshake_types(one)
-            records.append(
-                [record.frame_number, record.content_type, hidden, record.version, record.length, kinds]
-            )
-            if one.encrypted and one.plaintext is not None:
-                content, tree = opened_tree(one, session.version == TLS_13)
-                opened = inner[str(record.frame_number)]
-                title = f"inside record {len(opened) + 1}: {one.name}, {len(content)} bytes"
-                shown = base64.b64encode(content).decode()
-                way = 0 if one.from_initiator else 1
-                opened.append(
-                    [title, *book.tree(tree), shown, handshake_types(one), one.content_type, way, number]
-                )
-    return records, inner
 
 
 def _said(intercept: Intercept, segments: Segments) -> list[Data]:

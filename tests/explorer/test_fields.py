@@ -6,7 +6,7 @@ import pytest
 
 from lab.dissect import dissect_frame, read_capture
 from lab.dissect.text import printable
-from lab.explorer.data import LONGEST_TEXT, SHAPE
+from lab.explorer.book import LONGEST_TEXT, SHAPE
 from lab.exposure.chat_fields import name_parts
 from tests.dissect import packets
 from tests.explorer.pages import SHIPPED, data_of
@@ -34,7 +34,7 @@ def leaves_of(data, shape, phrases):
 def test_every_bit_of_every_frame_is_explained(path):
     data = data_of(path, keys_of(path))
     trees = list(zip(data["frames"]["tree"], data["lengths"], strict=True))
-    for records in data["inner"].values():
+    for records in (*data["inner"].values(), *data["whole"].values()):
         trees += [
             ((shape, phrases), len(base64.b64decode(content))) for _, shape, phrases, content, *_ in records
         ]
@@ -109,6 +109,15 @@ def test_every_message_of_a_record_is_read():
     assert {8, 11, 15, 20} <= {
         kind for records in opened.values() for record in records for kind in record[4]
     }
+
+
+def test_a_message_in_two_frames_is_shown_where_it_is_complete(open_page):
+    tab = open_page(CAPTURES / "today" / "tls13-x25519mlkem768.pcapng", fragment="#frame-5")
+    tab.click("text=Client Hello of frames 4, 5")
+    tab.locator(".bytes").press("Home")
+    assert "byte 0, from frame 4 on" in tab.inner_text(".meaning")
+    tab.locator(".bytes").press("End")
+    assert "from frame 5 on" in tab.inner_text(".meaning")
 
 
 def test_a_stream_is_shown_in_its_own_order(tmp_path):

@@ -130,13 +130,13 @@ def _record(cursor: Cursor, encrypted: bool) -> Field:
         if inner.left:
             fields.append(inner.rest("Beginning of the record", meaning))
     elif length:
-        fields += _fragment(inner, content_type, encrypted)
+        fields += dissect_fragment(inner, content_type, encrypted)
     name, text = f"Record: {names.CONTENTS[content_type]}", f"{length} bytes"
     return group(name, fields, text, key="tls.record", source=SOURCE, value=content_type)
 
 
-def _fragment(cursor: Cursor, content_type: int, encrypted: bool) -> list[Field]:
-    """Take what a whole record holds."""
+def dissect_fragment(cursor: Cursor, content_type: int, encrypted: bool = False) -> list[Field]:
+    """Take what a whole record holds, up to the cursor's end."""
     if content_type == records.HANDSHAKE:
         return _messages(cursor, encrypted)
     if content_type == records.ALERT and cursor.left == 2:
@@ -158,7 +158,8 @@ def _messages(cursor: Cursor, encrypted: bool) -> list[Field]:
         kind = cursor.data[cursor.byte]
         size = int.from_bytes(cursor.data[cursor.byte + 1 : cursor.byte + 4], "big")
         known = kind in names.HANDSHAKES and (kind != 0 or cursor.left == 4)
-        if encrypted or not known or cursor.left < 4 or size > cursor.left - 4:
+        again = kind == CLIENT_HELLO and size == cursor.left - 4  # after a HelloRetryRequest, in the clear
+        if (encrypted and not again) or not known or cursor.left < 4 or size > cursor.left - 4:
             meaning = "Ciphertext, or a part of a message that goes on in another record."
             messages.append(cursor.rest("Encrypted or partial handshake message", meaning))
         else:

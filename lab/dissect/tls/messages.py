@@ -49,6 +49,7 @@ class TlsMessage:
     time_ns: int
     stream: Stream
     places: list[tuple[int, int]]
+    encrypted: bool
 
     def frame_of(self, byte: int) -> int:
         """Return the number of the frame that carried a byte of ``data``, or of the ciphertext it was in."""

@@ -150,9 +150,8 @@ class _Opener:
             stream = (
                 self.session.flow.from_initiator if way.from_initiator else self.session.flow.from_responder
             )
-            message = TlsMessage(
-                data[0], data, way.from_initiator, record.frame_number, record.complete_ns, stream, places
-            )
+            end = record.frame_number, record.complete_ns
+            message = TlsMessage(data[0], data, way.from_initiator, *end, stream, places, opened.encrypted)
             self.session.messages.append(message)
             self._take(way, message)
 

@@ -17,7 +17,8 @@ from lab.dissect.files.capture_file import parse_capture
 from lab.dissect.files.pcapng_packets import PACKET
 from lab.dissect.tcp.segments import ACK, SYN, Segments
 from lab.dissect.text import printable
-from lab.explorer.data import Book, Data, ends_of, info_of, protocol_of
+from lab.explorer.book import Book, Data
+from lab.explorer.data import ends_of, info_of, protocol_of
 from lab.exposure import Intercept, eavesdrop
 from lab.exposure.chat_fields import name_parts
 
@@ -144,6 +145,7 @@ class Feed:
             "frames": {"tree": [tree]},
             "records": [],
             "inner": {},
+            "whole": {},
         }
         return data | book.lists()
 

@@ -3,7 +3,8 @@
 /** @typedef {{depth: number, firstBit: number, bits: number, name: string, key: string, source: string,
  *             text: string, meaning: string, isLeaf: boolean, path: string}} Field */
 /** @typedef {{title: string, fields: Field[], bytes: Uint8Array, kinds: number[], type: number, way: number,
- *             flow: number}} Opened  what the keys show inside one TLS record */
+ *             flow: number, parts?: [number, number][]}} Opened  what the keys show inside one TLS record, or a whole
+ *             message; ``parts``: first byte and frame of each */
 
 const NUMBERS_A_FIELD = 6;
 
@@ -27,10 +28,11 @@ export class Capture {
     this.all = fromBase64(data.bytes);
     this.starts = [0];
     for (const length of data.lengths) this.starts.push(this.starts.at(-1) + length);
-    const records = data.records.map(([frame, type, isHidden, version, length, kinds]) => {
-      return { frame, type, isHidden, version, length, kinds };
+    const records = data.records.map(([frame, type, isHidden, version, length, begins, kinds]) => {
+      return { frame, type, isHidden, version, length, begins, kinds };
     });
     this.recordsOf = groupBy(records, record => record.frame);
+    this.beginnings = new Set(records.map(record => record.begins));
     this.placesOf = new Map();
   }
 
@@ -76,17 +78,18 @@ export class Capture {
     return this.placesOf.get(known);
   }
 
-  /** @returns {{text: string, firstBit: number, bits: number}} one field by its place */
+  /** @returns {{text: string, firstBit: number, bits: number, bytes: Uint8Array}} one field by its place */
   fieldAt(number, place) {
     const [shape, phrases] = this.data.frames.tree[number - 1];
     const [, firstBit, bits] = this.data.shapes[shape].slice(place * NUMBERS_A_FIELD);
-    return { text: this.data.words[this.data.phrases[phrases[place]][0]], firstBit, bits };
+    return { text: this.data.words[this.data.phrases[phrases[place]][0]], firstBit, bits, bytes: this.bytes(number) };
   }
 
-  /** @returns {Opened[]} what is inside the frame's records; nothing while the page is locked */
+  /** @returns {Opened[]} messages that are complete in a frame and, while the page is unlocked, what its records hold */
   opened(number) {
-    if (!this.unlocked) return [];
-    return (this.data.inner[number] ?? []).map(([title, shape, phrases, bytes, kinds, type, way, flow]) => ({
+    const { inner, whole } = this.data,
+      found = [...(whole[number] ?? []), ...((this.unlocked && inner[number]) || [])];
+    return found.map(([title, shape, phrases, bytes, kinds, type, way, flow, parts]) => ({
       title,
       fields: this.readTree(shape, phrases),
       bytes: fromBase64(bytes),
@@ -94,6 +97,7 @@ export class Capture {
       type,
       way,
       flow,
+      parts,
     }));
   }
 

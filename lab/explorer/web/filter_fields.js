@@ -59,7 +59,10 @@ export const FIELDS = Object.assign(Object.create(null), {
     return length ? [text(capture.bytes(number).subarray(start, start + length))] : [];
   }),
   ...Object.fromEntries(JUDGEMENTS.split(/\s+/).map(name => [`tcp.analysis.${name}`, judged(name)])),
-  tls: computed("none", records),
+  // Wireshark reads streams: TLS is where a record begins or ends.
+  tls: computed("none", (capture, number) =>
+    records(capture, number).length || capture.beginnings.has(number) ? [number] : [],
+  ),
   "tls.record.content_type": computed("uint", (capture, number) => [
     ...records(capture, number).flatMap(one => (one.isHidden ? [] : [one.type])),
     ...hiddenOpened(capture, number).map(one => one.type),
@@ -108,13 +111,22 @@ export function readValues(name, capture, number) {
   const field = FIELDS[name];
   if (field.values) return field.values(capture, number);
   return field.keys.flatMap(key =>
-    capture.places(number, key).map(place => {
-      const { text, firstBit, bits } = capture.fieldAt(number, place);
-      if (["none", "string", "mac", "address6"].includes(field.type))
-        return ["mac", "address6"].includes(field.type) ? text.toLowerCase() : text;
-      return numberAt(capture.bytes(number), firstBit, bits) * (field.scale ?? 1);
+    occurrences(capture, number, key).map(({ text, firstBit, bits, bytes }) => {
+      if (["none", "string"].includes(field.type)) return text;
+      if (["mac", "address6"].includes(field.type)) return text.toLowerCase();
+      return numberAt(bytes, firstBit, bits) * (field.scale ?? 1);
     }),
   );
+}
+
+/** The fields with a key. Those of TLS count where a record is complete, even if it began in an earlier frame. */
+function occurrences(capture, number, key) {
+  const own = capture.places(number, key).map(place => capture.fieldAt(number, place));
+  if (!key.startsWith("tls.")) return own;
+  const ofMessages = capture
+    .opened(number)
+    .flatMap(({ fields, bytes }) => fields.filter(field => field.key === key).map(field => ({ ...field, bytes })));
+  return records(capture, number).length ? [...own, ...ofMessages] : [];
 }
 
 /** @param {Uint8Array} bytes @returns {number} the ``bits`` bits from ``firstBit`` on, most significant first */

@@ -2,27 +2,28 @@
 
 import { make, makeButton } from "./elements.js";
 
-/** @param {{fields: object[], bytes: Uint8Array}} source @param {number} place of the field
+/** @param {{fields: object[], bytes: Uint8Array, parts?: [number, number][]}} source @param {number} place of the field
  * @param {number[]} shared places of other fields in the same byte @param {(place: number) => void} choose
  * @returns {HTMLElement[]} */
-export function explainField({ fields, bytes }, place, shared, choose) {
+export function explainField({ fields, bytes, parts }, place, shared, choose) {
   const field = fields[place];
   const first = Math.floor(field.firstBit / 8),
     last = Math.floor((field.firstBit + field.bits - 1) / 8);
   const span = !field.bits ? "no bytes" : first === last ? `byte ${first}` : `bytes ${first} to ${last}`;
   const isBits = field.bits % 8 || field.firstBit % 8;
   const where = make("p.place", isBits ? `${bitDiagram(bytes, field)} (${span})` : span);
+  if (parts) where.append(`, from frame ${parts.findLast(([start]) => start <= first)[1]} on`);
   if (field.source) where.append(" | ", sourceLink(field.source));
-  const parts = [
+  const said = [
     make("p.path", make("strong", field.path), ` ${field.text}`),
     make("p", field.meaning || "A group of the fields below it."),
     where,
   ];
   if (shared.length) {
     const names = shared.map(other => makeButton(fields[other].name, () => choose(other)));
-    parts.push(make("p", "Also in this byte: ", names));
+    said.push(make("p", "Also in this byte: ", names));
   }
-  return parts;
+  return said;
 }
 
 /** A link to the section of an RFC that a source names, or its words. @param {string} source */
