@@ -24,7 +24,7 @@ TOPICS: list[str] = [*TEXTS["topics"]]
 PAIR_MS = {"left": 215, "right": 204, "alternating": 198, "repeated": 176, "word start": 419}
 LEFT_HAND = set("qwertasdfgzxcvb")
 HABIT = 0.1  # standard deviation of a typist's own factor for each kind of pair
-SPEEDS = (0.6, 0.75, 0.9)  # times the mean interval; quick ones, so that a recording takes minutes
+SPEEDS = (0.6, 0.7, 0.8, 0.9)  # times the mean interval; quick ones, so that a recording takes minutes
 JITTERS = (0.1, 0.2, 0.4, 0.8, 1.2)
 
 TOKEN_MS = (50, 65, 80, 95, 110)  # the mean time from one token to the next, for each bot

@@ -178,7 +178,7 @@ def test_conversations_at_once_are_recorded_apart(tmp_path):
 def test_who_may_not_record_does_so_in_a_namespace(tmp_path, monkeypatch):
     monkeypatch.setattr("lab.harness.tap.may_record", lambda: "this user may not record on lo: refused")
     assert commands_traces.main(["--labels", "1", "--out", str(tmp_path)]) == 0
-    assert len(read_traces(tmp_path / "traces.jsonl.gz")) == 94
+    assert len(read_traces(tmp_path / "traces.jsonl.gz")) == 107
 
 
 @pytest.mark.parametrize("taken, words", [(["--labels", "0"], "1 or more"), (["--seed", "x"], "invalid int")])
@@ -203,7 +203,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path):
         assert "] 0 of" in second.stdout.readline() and "] 96 of" in second.stdout.readline()
         assert kept.read_bytes() == before  # taken, not recorded again
         *_, last = second.stdout
-    assert second.returncode == 0 and "188 conversations" in last
+    assert second.returncode == 0 and "214 conversations" in last
     found = read_traces(tmp_path / "traces.jsonl.gz")
     assert {trace.cure for trace in found} == set(CURES) and all(trace.times for trace in found)
     [entry] = read_manifest(tmp_path / "manifest.json")["recordings"]
