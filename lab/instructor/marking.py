@@ -25,7 +25,7 @@ from lab.exercises.checks.child import Died, Failed, NotAttempted, Raised, Stude
 from lab.exercises.checks.story import Story, Wrong
 from lab.exercises.checks.tasks import CHECKS, STUBS, Student, facts, load_tasks, module_name, sheet_names
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS, Question, profile, questions
-from lab.instructor import answer_key, recordings, sandbox
+from lab.instructor import answer_key, recordings, sandbox, similarity
 
 HIDDEN = Path(__file__).with_name("hidden")
 VISIBLE_ONLY = 0.5  # share of the points
@@ -63,6 +63,9 @@ class Result:
     marks: list[Mark] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     traces: dict[str, list[str]] = field(default_factory=dict)  # what identifies its recordings: see copies
+    code: dict[str, list[list[int]]] = field(
+        default_factory=dict
+    )  # what identifies its sheets: see similarity
     sandbox: str = ""  # which one held: a line for people
     own_recording: bool | None = None  # whether the recording is this student's; None without one
     seconds: float = 0.0
@@ -145,6 +148,9 @@ def mark(
             _survive(result, sheet, points, partial(_mark_hidden_tasks, marks, code, secret_seed(key)))
     answer_points: dict[str, float] = {one.key: QUESTION_POINTS for one in questions(profile(result.id, key))}
     _survive(result, OWN, answer_points, partial(_mark_answers, result, folder, key))
+    read = similarity.examine_apart(folder / "sheets")
+    result.code = read["fingerprints"]
+    result.remarks += read["remarks"]
     result.seconds = round(time.monotonic() - started, 2)
     return result
 

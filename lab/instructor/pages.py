@@ -1,4 +1,4 @@
-"""Write feedback as HTML: a page for each student, and one for the class.
+"""Write feedback as HTML: a page for each student, one for the class, and one of similar source code.
 
 No script, no network; readable on a phone and in dark mode. The templates are in ``web/``; everything that comes from a
 submission is escaped.
@@ -18,9 +18,12 @@ from lab.instructor.copies import Pair
 from lab.instructor.marking import DONE, NOT_ATTEMPTED, PARTLY, WHY, WRONG, Mark, Result
 from lab.instructor.outputs import readable
 from lab.instructor.roster import Entry
+from lab.instructor.similarity import SHARE, Place, Similar
+from lab.instructor.submissions import Submission
 
 STORY_PART = re.compile(r"  (\S.{9}) (.*)")  # a label of Story.text, and its text
 STATES = {DONE: "\u2713 done", PARTLY: "\u00bd partly", WRONG: "\u2717 wrong"}
+MOST_PAIRS, MOST_PASSAGES, MOST_LINES, LONGEST_LINE = 100, 40, 60, 200  # shown of similar source code
 Results = dict[str, Result]  # by student
 Lines = list[tuple[str, str]]  # of a story: label and text; other lines have no label
 
@@ -58,11 +61,18 @@ def _stories(marks: Sequence[Mark]) -> Iterator[tuple[list[str], list[tuple[bool
         yield names, [(labelled, list(run)) for labelled, run in groupby(lines, lambda line: bool(line[0]))]
 
 
-def class_page(roster: Sequence[Entry], results: Results, pairs: Sequence[Pair], notes: Sequence[str]) -> str:
+def class_page(
+    roster: Sequence[Entry],
+    results: Results,
+    pairs: Sequence[Pair],
+    similar: Sequence[Similar],
+    notes: Sequence[str],
+) -> str:
     """Return the instructor's page: how the class did, which tasks fail most and why, shared recordings, notes."""
     shares = sorted(result.points / result.of for result in results.values() if result.of)
     median = f"{shares[len(shares) // 2]:.0%}" if shares else "none"
-    known = {"roster": roster, "results": results, "pairs": pairs, "notes": notes, "median": median}
+    known = {"roster": roster, "results": results, "pairs": pairs, "similar": similar}
+    known |= {"notes": notes, "median": median}
     return _templates().get_template("class.html").render(known, tasks=_task_rows(results))
 
 
@@ -81,7 +91,12 @@ def _task_rows(results: Results) -> Iterator[tuple[str, list[int], str]]:
 
 
 def write_pages(
-    folder: Path, roster: Sequence[Entry], results: Results, pairs: Sequence[Pair], notes: Sequence[str]
+    folder: Path,
+    roster: Sequence[Entry],
+    results: Results,
+    pairs: Sequence[Pair],
+    similar: Sequence[Similar],
+    notes: Sequence[str],
 ) -> Path:
     """Write feedback/ID.html for each student, and class.html; return the path of the latter."""
     (folder / "feedback").mkdir(parents=True, exist_ok=True)
@@ -90,5 +105,25 @@ def write_pages(
             path = folder / "feedback" / f"{entry.id}.html"
             path.write_text(student_page(entry, result), encoding="utf-8")
     path = folder / "class.html"
-    path.write_text(class_page(roster, results, pairs, notes), encoding="utf-8")
+    path.write_text(class_page(roster, results, pairs, similar, notes), encoding="utf-8")
+    return path
+
+
+def write_similar(folder: Path, similar: Sequence[Similar], found: Sequence[Submission]) -> Path:
+    """Write similar.html, where the similar passages of two hand-ins stand side by side; return its path."""
+    files = {one.id: one.files for one in found}
+
+    def excerpt(student: str, place: Place) -> str:
+        sheet, first, last = place
+        lines = files[student][sheet].splitlines()[first - 1 : min(last, first - 1 + MOST_LINES)]
+        return "\n".join(line.decode(errors="replace")[:LONGEST_LINE] for line in lines)
+
+    shown = []
+    for pair in similar[:MOST_PAIRS]:
+        longest = sorted(pair.passages, key=lambda passage: passage[0][1] - passage[0][2])[:MOST_PASSAGES]
+        shown.append((pair, sorted(longest)))
+    path = folder / "similar.html"
+    template = _templates().get_template("similar.html")
+    text = template.render(shown=shown, more=len(similar) - len(shown), share=SHARE, excerpt=excerpt)
+    path.write_text(text, encoding="utf-8")
     return path

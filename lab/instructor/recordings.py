@@ -1,25 +1,12 @@
-"""Read a student's recordings in a process with limits, since a file can be made to cost much.
+"""Read a student's recordings, in a process with limits (``python -m lab.instructor.recordings``)."""
 
-``examine_apart`` starts ``python -m lab.instructor.recordings``, which reads the folder, the student and the course's
-key from standard input and writes what it found as JSON. It runs none of the student's code. A conversation of the
-course takes a tenth of CPU_S and MEMORY_BYTES.
-"""
-
-import json
-import os
-import subprocess
-import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lab.dissect.files.capture_file import CaptureError, read_capture
 from lab.harness.student_capture import PLAIN, TLS, profile
-from lab.instructor import answer_key, copies
-from lab.setup.paths import ROOT
+from lab.instructor import answer_key, copies, limited_process
 
-CPU_S, WAIT_S = 6, 60
-MEMORY_BYTES = 448 << 20
-LONGEST_REPORT = 32 << 20  # bytes
 MOST_FRAMES = 50_000  # of a recording
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -41,17 +28,11 @@ def examine_apart(folder: Path, student: str, key: str) -> Examined:
     present = [name for name in (PLAIN, TLS) if (folder / name).exists()]
     if not present:
         return Examined()
-    command = [sys.executable, "-m", __name__]
-    asked = json.dumps([str(folder.resolve()), student, key]).encode()
-    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # each of its threads reserves address space
-    try:
-        done = subprocess.run(command, input=asked, capture_output=True, cwd=ROOT, env=env, timeout=WAIT_S)
-        if done.returncode == 0 and len(done.stdout) <= LONGEST_REPORT:
-            return Examined(**json.loads(done.stdout))
-    except subprocess.TimeoutExpired:
-        pass
-    bounds = f"{CPU_S} s or {MEMORY_BYTES >> 20} MB"
-    return Examined(remarks=[f"{' and '.join(present)}: reading takes more than {bounds}; left out"])
+    answer = limited_process.ask(__name__, str(folder.resolve()), student, key)
+    if answer is None:
+        why = f"reading takes more than {limited_process.BOUNDS}; left out"
+        return Examined(remarks=[f"{' and '.join(present)}: {why}"])
+    return Examined(**answer)
 
 
 def _examine(folder: Path, student: str, key: str) -> Examined:
@@ -80,17 +61,5 @@ def _examine(folder: Path, student: str, key: str) -> Examined:
     return found
 
 
-def _limit() -> None:
-    try:
-        import resource
-    except ImportError:
-        return  # Windows: the time that ``examine_apart`` waits is the bound
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 if __name__ == "__main__":
-    _limit()
-    folder, student, key = json.load(sys.stdin)
-    json.dump(asdict(_examine(Path(folder), student, key)), sys.stdout)
+    limited_process.answer(lambda folder, student, key: asdict(_examine(Path(folder), student, key)))

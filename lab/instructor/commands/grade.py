@@ -4,6 +4,7 @@ OUT/grades.csv     everybody on the roster; canvas.csv and moodle.csv are ready 
 OUT/class.html     which tasks fail most, and how; shared recordings; what needs a look
 OUT/feedback/      a page for each student         OUT/gradescope/  results.json for each
 OUT/copies.csv     recordings that several handed in
+OUT/similar.html   similar source code, side by side
 OUT/results/       the results, one file each: an interrupted run continues; unchanged work is not run again
 """
 
@@ -51,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> int:
-    from lab.instructor import cluster, copies, grading, outputs, pages, sandbox, submissions
+    from lab.instructor import cluster, copies, grading, outputs, pages, sandbox, similarity, submissions
 
     if options.on:
         grade = partial(cluster.grade, options.on, not options.no_sandbox)
@@ -79,13 +80,19 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
     written = outputs.write_grades(options.out, roster, results, pairs)
     for result in results.values():
         outputs.write_gradescope(options.out, result)
-    written.append(pages.write_pages(options.out, roster, results, pairs, notes))
+    similar = similarity.find_similar({one: result.code for one, result in results.items()})
+    written.append(pages.write_pages(options.out, roster, results, pairs, similar, notes))
+    written.append(pages.write_similar(options.out, similar, found))
     for note in notes:
         print(f"  look: {outputs.readable(note)}")
     for pair in pairs:
         print(f"  same recording: {pair}")
     missing = f"{len(roster) - len(results)} on the roster handed in nothing"
-    print(f"{len(results)} graded, {missing}, {len(pairs)} pairs share a recording", *written, sep="\n")
+    print(
+        f"{len(results)} graded, {missing}, {len(pairs)} pairs share a recording, {len(similar)} have similar source code",
+        *written,
+        sep="\n",
+    )
     return 0
 
 

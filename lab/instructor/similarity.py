@@ -1,0 +1,203 @@
+"""Find hand-ins with similar source code, whatever their names, comments, constants and order of functions.
+
+Winnowing (Schleimer, Wilkerson, Aiken: Winnowing, SIGMOD 2003) over syntax trees:
+
+    tokens        a function's tree, depth first. Names (except Python's own) and constants are alike;
+                  docstrings, annotations and imports are left out; operands that may be exchanged
+                  are sorted; any loop is a loop
+    fingerprints  digests of GRAM tokens in a row: the smallest of each WINDOW, without the stub's
+    pairs         those who share SHARE of the smaller hand-in's fingerprints. What many have does
+                  not count: a class has its idioms, and short tasks have few good solutions
+
+The threshold is for whole hand-ins: one copied sheet of eight makes no pair. A person judges. The sources are parsed in
+a process with limits (``python -m lab.instructor.similarity``).
+"""
+
+import ast
+import builtins
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from lab.instructor import limited_process
+from lab.setup.paths import ROOT
+
+GRAM, WINDOW = 12, 4
+SHARE = 0.65  # of the counted fingerprints of the smaller hand-in
+LEAST = 20  # shared fingerprints, so that a hand-in of a few lines makes no pair
+LARGEST = 10_000  # fingerprints of a hand-in; all sheets solved have some 900
+STUBS = ROOT / "lab" / "exercises"
+TYPES = (str, bytes, bytearray, list, dict, set, int)
+KNOWN = frozenset(dir(builtins)).union(*map(dir, TYPES))  # names that nobody can change
+BLOCKS = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+LEFT_OUT = (ast.Import, ast.ImportFrom, ast.Pass, ast.expr_context, ast.arguments)
+EXCHANGED = {ast.Lt: ast.Gt, ast.LtE: ast.GtE}  # a < b is read as b > a
+ANY_ORDER = (ast.Add, ast.Mult, ast.BitOr, ast.BitAnd, ast.BitXor, ast.Eq, ast.NotEq)
+
+Token = tuple[str, int]  # and its line
+Fingerprint = tuple[int, int, int]  # digest, first and last line
+Fingerprints = Mapping[str, Sequence[Sequence[int]]]  # of a hand-in, by sheet
+Place = tuple[str, int, int]  # sheet, first and last line
+Passage = tuple[Place, Place]  # in the first and in the second hand-in
+
+
+@dataclass(frozen=True)
+class Similar:
+    """Two hand-ins with similar source code."""
+
+    first: str
+    second: str
+    shared: int  # fingerprints
+    share: float  # of the smaller hand-in's: 0 to 1
+    passages: list[Passage]
+
+    def __str__(self) -> str:
+        share = f"{self.share:.0%} of the smaller hand-in's fingerprints"
+        return f"{self.first} and {self.second}: similar source code ({share}, {self.shared})"
+
+
+def examine_apart(folder: Path) -> dict[str, Any]:
+    """Return the "fingerprints" of the sheets in ``folder``, by sheet, and "remarks" about those that have none."""
+    answer = limited_process.ask(__name__, str(folder.resolve()))
+    why = f"not compared with other hand-ins: reading the sheets takes more than {limited_process.BOUNDS}"
+    return answer or {"fingerprints": {}, "remarks": [why]}
+
+
+def examine(folder: str) -> dict[str, Any]:
+    found, remarks = {}, []
+    for stub in sorted(STUBS.glob("sheet_*.py")):
+        path = Path(folder) / stub.name
+        try:
+            known = _given(stub)
+            theirs = fingerprints(path.read_bytes()) if path.exists() else []
+            found[stub.name] = [one for one in theirs if one[0] not in known]
+        except (SyntaxError, ValueError):
+            pass  # its tasks are wrong anyway
+        except (RecursionError, MemoryError) as error:
+            remarks.append(f"{path.name} was not compared with other hand-ins ({type(error).__name__})")
+    if sum(map(len, found.values())) > LARGEST:
+        found = {}
+        remarks.append("the sheets are too long to be compared with other hand-ins")
+    return {"fingerprints": found, "remarks": remarks}
+
+
+def fingerprints(source: bytes) -> list[Fingerprint]:
+    """Return a sheet's fingerprints. Raise what ``ast.parse`` does: SyntaxError, ValueError, RecursionError, MemoryError."""
+    found: dict[int, Fingerprint] = {}
+    for tokens in _blocks(source):
+        grams = list(_grams(tokens))
+        for start in range(min(len(grams), max(1, len(grams) - WINDOW + 1))):
+            smallest = min(grams[start : start + WINDOW])
+            found.setdefault(smallest[0], smallest)
+    return list(found.values())
+
+
+@cache
+def _given(stub: Path) -> set[int]:
+    """Return the digests of all runs of tokens in a stub."""
+    return {digest for tokens in _blocks(stub.read_bytes()) for digest, _, _ in _grams(tokens)}
+
+
+def _grams(tokens: list[Token]) -> Iterator[Fingerprint]:
+    for start in range(len(tokens) - GRAM + 1):
+        names, lines = zip(*tokens[start : start + GRAM], strict=True)
+        digest = hashlib.blake2b(" ".join(names).encode(), digest_size=6).digest()
+        yield int.from_bytes(digest, "big"), min(lines), max(lines)
+
+
+def _blocks(source: bytes) -> Iterator[list[Token]]:
+    """Yield the tokens of the module, of each function and of each class, without what is defined inside."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, BLOCKS):
+            yield [token for statement in node.body for token in _tokens(statement, 0)]
+
+
+def _tokens(node: ast.AST, line: int) -> list[Token]:
+    """Return a node's token and those of its children. ``line`` is its parent's."""
+    line = getattr(node, "lineno", line)
+    name, children = type(node).__name__, list(ast.iter_child_nodes(node))
+    any_order = False
+    match node:
+        case ast.Expr(ast.Constant()):
+            return []
+        case _ if isinstance(node, LEFT_OUT):
+            return []
+        case _ if isinstance(node, BLOCKS):
+            return [(name, line)]
+        case ast.For() | ast.While():
+            name = "Loop"
+        case ast.Name(known) | ast.Attribute(_, known) if known in KNOWN:
+            name = known
+        case ast.Constant():
+            name = "Name"  # a constant may be given one
+        case ast.AugAssign(target, operator, value):
+            name, children = "Assign", [target, ast.BinOp(target, operator, value)]
+        case ast.AnnAssign(target, _, value):
+            name, children = "Assign", [target, value] if value else []
+        case ast.Compare(left, [operator], [right]) if type(operator) in EXCHANGED:
+            children = [right, EXCHANGED[type(operator)](), left]
+        case ast.Compare(_, [operator], _) | ast.BinOp(_, operator, _):
+            any_order = isinstance(operator, ANY_ORDER)
+        case ast.BoolOp():
+            any_order = True
+    parts = [_tokens(child, line) for child in children]
+    if any_order:
+        parts.sort(key=lambda part: [name for name, _ in part])
+    return [(name, line), *(token for part in parts for token in part)]
+
+
+def most_owners(hand_ins: int) -> int:
+    """Return how many hand-ins may share a fingerprint that still counts."""
+    return max(10, min(hand_ins // 4, 100))
+
+
+def find_similar(students: Mapping[str, Fingerprints]) -> list[Similar]:
+    """Return every pair of students whose source code is similar, the most similar first."""
+    held = {student: _places(found) for student, found in students.items()}
+    owners: dict[int, list[str]] = defaultdict(list)
+    for student in sorted(held):
+        for digest in held[student]:
+            owners[digest].append(student)
+    counted = {digest: who for digest, who in owners.items() if len(who) <= most_owners(len(students))}
+    sizes = Counter(student for who in counted.values() for student in who)
+    shared = Counter(pair for who in counted.values() for pair in combinations(who, 2))
+    found = []
+    for (first, second), count in shared.items():
+        share = count / min(sizes[first], sizes[second])
+        if count >= LEAST and share >= SHARE:
+            in_both = counted.keys() & held[first].keys() & held[second].keys()
+            passages = _join([(held[first][digest], held[second][digest]) for digest in in_both])
+            found.append(Similar(first, second, count, share, passages))
+    return sorted(found, key=lambda one: (-one.share, one.first, one.second))
+
+
+def _places(found: Fingerprints) -> dict[int, Place]:
+    return {digest: (sheet, first, last) for sheet, ones in found.items() for digest, first, last in ones}
+
+
+def _join(passages: list[Passage]) -> list[Passage]:
+    """Return the passages in the first hand-in's order, those joined that overlap or touch in both."""
+    joined: list[Passage] = []
+    for here, there in sorted(passages):
+        if joined and _touch(joined[-1][0], here) and _touch(joined[-1][1], there):
+            joined[-1] = _span(joined[-1][0], here), _span(joined[-1][1], there)
+        else:
+            joined.append((here, there))
+    return joined
+
+
+def _touch(one: Place, other: Place) -> bool:
+    return one[0] == other[0] and one[1] <= other[2] + 1 and other[1] <= one[2] + 1
+
+
+def _span(one: Place, other: Place) -> Place:
+    return one[0], min(one[1], other[1]), max(one[2], other[2])
+
+
+if __name__ == "__main__":
+    limited_process.answer(examine)
