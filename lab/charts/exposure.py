@@ -1,9 +1,10 @@
 """What an eavesdropper recovers of the same conversation, class by class and variant by variant.
 
 Up to three variants are bars, whose lengths are the shares; more are a table whose cells are the darker the more was
-recovered. Either way each number is written where it is drawn: the counts, since 3 of 3 shows less than 300 of 300, and the
-skill where a guess gets something right, too. A class of which there was nothing to recover is "n/a", which is not the same
-as 0 %. What is known without being read stands below: "0 % read; 3 of 3 votes guessed".
+recovered. Either way each number is written where it is drawn: the counts, since 3 of 3 shows less than 300 of 300; the
+skill where a guess gets something right, too; and how many bits better than chance a guess is. A class of which there was
+nothing to recover is "n/a", which is not the same as 0 %. What is known without being read stands below: "0 % read; 3 of 3
+votes guessed".
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +30,13 @@ LABELS = {
     "lengths": "lengths\nof the lines",
     "hosts": "hosts\naddresses and ports",
     "TLS names": "TLS names\nversion, server, certificate",
+    "sentence": "sentence\nwhich one was typed",
+    "topic": "topic\nof a bot's answer",
     "inferred": "inferred\nvotes, lengths of names, wire",
 }
 TITLE_TEXT = "What an eavesdropper learns from the same chat"
 RECOVERED = "recovered exactly by someone who only listens"
+BITS = "bits: guessed better than chance, read or not"
 SKILL = "skill: the share beyond what presence alone shows; n/a: nothing is beyond it"
 SHADES = LinearSegmentedColormap.from_list("exposed", ["#FFFFFF", "#F6CDA8", VERMILLION])
 
@@ -55,6 +59,8 @@ def detail(score: Score) -> list[str]:
     parts = [f"{score.right} of {score.total}"]
     if score.baseline:
         parts.append("skill n/a" if score.skill is None else f"skill {100 * score.skill:.0f} %")
+    if score.leak:
+        parts.append(f"{'≥ ' * score.leak.at_least}{score.leak.bits:.1f} bits")
     return parts + ([f"{score.wrong} false"] if score.wrong else [])
 
 
@@ -71,8 +77,9 @@ def guessed(scores: Scores) -> list[str]:
 
 def _below(scores: Scores, first: str) -> str:
     """Return the text below the chart."""
-    has_skill = any(score.baseline for of_variant in scores.values() for score in of_variant)
-    return "\n".join([*guessed(scores), first, *([SKILL] if has_skill else [])])
+    given = [score for of_variant in scores.values() for score in of_variant]
+    notes = {BITS: any(score.leak for score in given), SKILL: any(score.baseline for score in given)}
+    return "\n".join([*guessed(scores), first, *(note for note, is_needed in notes.items() if is_needed)])
 
 
 def draw_exposure(scores: Scores, *, title: str = TITLE_TEXT, ax: Axes | None = None) -> Axes:
@@ -212,6 +219,7 @@ def _name(score: Score) -> str:
 def _sentence(score: Score) -> str:
     low, high = score.interval
     skill = "".join(f"; {part}" for part in detail(score) if part.startswith("skill"))
+    skill += f"; {score.leak}" if score.leak else ""
     return (
         f"{score.right} of {score.total} {_name(score)} "
         f"({percent(score)}, 95 %: {100 * low:.0f} to {100 * high:.0f} %{skill})"

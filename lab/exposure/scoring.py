@@ -12,11 +12,12 @@ A class of which a guess gets everything shows nothing. Few facts show little: `
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lab.exposure.facts import Facts, claimed_facts, guessed_facts, true_facts
 from lab.exposure.intercept import Intercept
+from lab.exposure.leaks import Leak, length_leak
 
 CLASSES = (
     *("identities", "content", "secrets", "presence", "public", "private"),
@@ -28,7 +29,8 @@ CLASSES = (
 class Score:
     """``right`` of ``total`` facts were recovered exactly; ``wrong`` more were claimed and are not true.
 
-    ``baseline`` of them a guesser gets right, too. ``votes`` is (right, total) of the votes among the facts.
+    ``baseline`` of them a guesser gets right, too. ``votes`` is (right, total) of the votes among the facts. ``leak`` is how
+    much better than chance they can be guessed, recovered or not: the mutual information of what was said and what was seen.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Score:
     total: int
     baseline: int = 0
     votes: tuple[int, int] = (0, 0)
+    leak: Leak | None = None
 
     @property
     def share(self) -> float:
@@ -82,7 +85,17 @@ def score(intercept: Intercept, recording: dict[str, Any]) -> list[Score]:
     """Return a Score for each class, in the order of ``CLASSES``, against a recording's entry of the manifest."""
     truth, claims = true_facts(recording), claimed_facts(intercept, recording)
     guesses = guessed_facts(intercept)
-    return [_score(kind, truth[kind], claims[kind], guesses.get(kind, Counter())) for kind in CLASSES]
+    scores = [_score(kind, truth[kind], claims[kind], guesses.get(kind, Counter())) for kind in CLASSES]
+    return [replace(one, leak=line_leak(intercept)) if one.kind == "content" else one for one in scores]
+
+
+def line_leak(intercept: Intercept) -> Leak:
+    """Return what was seen of the lines says about them: a line's text, or else its length.
+
+    Either depends on the line alone, so that their mutual information is the entropy of what was seen.
+    """
+    seen = [one.length if one.text is None else one.text for one in intercept.said]
+    return replace(length_leak(seen), unit="line")
 
 
 def _score(kind: str, truth: Facts, claims: Facts, guesses: Facts) -> Score:

@@ -3,7 +3,8 @@
 import pytest
 
 from lab.charts import describe_exposure, draw_exposure, new_axes
-from lab.exposure import Score
+from lab.exposure import Score, length_leak
+from lab.exposure.leaks import Leak
 from tests.charts.looks import contrast, grey, inspect_text
 
 KINDS = ("identities", "content", "secrets", "presence", "private", "times")
@@ -127,3 +128,21 @@ def test_the_skill_stands_beside_the_share_where_a_guess_gets_something():
     text = describe_exposure(given)
     assert "18 of 18 relations, public (100 %, 95 %: 81 to 100 %; skill n/a)" in text
     assert "skill" not in describe_exposure(scores()) + draw_exposure(scores()).get_xlabel()
+
+
+@pytest.mark.parametrize("more", [0, 2], ids=["bars", "table"])
+def test_bits_stand_beside_what_was_recovered(more):
+    leak = Leak(2.1, 1.4, 2.8, 60, unit="conversation")
+    seen = [Score("content", 0, 0, 17, leak=length_leak(range(16))), Score("topic", 0, 0, 60, leak=leak)]
+    padded = [Score("content", 0, 0, 17), Score("topic", 0, 0, 60)]
+    given = {"TLS 1.3": seen, "padded": padded, **dict.fromkeys(VARIANTS[:more], padded)}
+    ax = draw_exposure(given)
+    written = [text.get_text().replace("\n", "; ") for text in ax.texts]
+    assert sum("0 of 60; 2.1 bits" in text for text in written) == 1
+    assert sum("0 of 17; ≥ 4.0 bits" in text for text in written) == 1
+    assert "guessed better than chance" in ax.get_xlabel()
+    assert "0 of 60 topic (0 %, 95 %: 0 to 6 %; 2.1 bits a conversation (95 %: 1.4 to 2.8; n = 60))" in (
+        describe_exposure(given)
+    )
+    assert inspect_text(ax) == []
+    assert "bits" not in draw_exposure(scores()).get_xlabel() + describe_exposure(scores())

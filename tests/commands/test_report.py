@@ -141,3 +141,8 @@ def test_keys_that_open_nothing_are_noted(tmp_path, capsys):
     assert "the keys open nothing" in page.read_text(encoding="utf-8")
     assert report.main([str(CHAT / "plain.pcapng"), str(CHAT / "tls12.pcapng"), *options]) == 0
     assert "the keys open nothing" not in capsys.readouterr().err
+
+
+def test_what_was_recovered_and_the_bits_of_a_better_guess_are_both_on_the_page():
+    made = page_of(CHAT / "tls13.pcapng")
+    assert "0 of 17 content (0 %" in made and "bits a line (95 %" in made

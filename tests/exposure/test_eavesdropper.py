@@ -13,7 +13,7 @@ from lab.harness.variant import Variant
 from tests.chat.rig import BOUND_S, say
 from tests.exposure.leaky_sessions import Case, record_all
 from tests.exposure.scores import shares
-from tests.support import CHAT
+from tests.support import CHAT, ROOT
 
 BARE = [Variant(), Variant(wire="json")]
 DISGUISED = [Variant(wire=wire, disguise=kind) for wire in ("report", "json") for kind in ("base64", "xor")]
@@ -320,3 +320,12 @@ def test_a_capture_without_frames_gives_nothing(tmp_path):
     with CaptureWriter(tmp_path / "empty.pcapng") as writer:
         writer.add_interface("lo")
     assert eavesdrop(tmp_path / "empty.pcapng") == Intercept()
+
+
+def test_tls_of_today_hides_what_is_said_and_leaks_bits_of_it_unless_records_are_padded():
+    folder = ROOT / "captures" / "today"
+    for entry in read_manifest(folder / MANIFEST)["recordings"]:
+        scores = score(eavesdrop(folder / entry["file"]), entry)
+        [content] = [one for one in scores if one.kind == "content"]
+        assert (content.right, content.total) == (0, 17)
+        assert content.leak.bits == 0 if entry["pad_records"] else content.leak.low > 2

@@ -36,6 +36,7 @@ def test_a_rhythm_is_recognised(model):
     clear = run_experiment(list(made_up(0.3, repetitions=1)), model=model)
     assert clear.auc > 0.95 and clear.right > 24 and clear.interval[0] > 0.9 and clear.leak.low > 1
     assert clear.twin_interval[0] < 0.5 < clear.twin_interval[1] < clear.interval[0]
+    assert (clear.score.kind, clear.score.right, clear.score.leak) == ("sentence", 0, clear.leak)
     assert "of this typist" in str(clear) and "bits a conversation" in str(clear)
 
 
