@@ -4,7 +4,8 @@ Up to three variants are bars, whose lengths are the shares; more are a table wh
 recovered. Either way each number is written where it is drawn: the counts, since 3 of 3 shows less than 300 of 300; the
 skill where a guess gets something right, too; and how many bits better than chance a guess is. A class of which there was
 nothing to recover is "n/a", which is not the same as 0 %. What is known without being read stands below: "0 % read; 3 of 3
-votes guessed".
+votes guessed". The class *integrity* is about somebody who acts: of the bits of a line, those that can be changed
+unnoticed (``lab.harness.integrity``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ LABELS = {
     "sentence": "sentence\nwhich one was typed",
     "topic": "topic\nof a bot's answer",
     "inferred": "inferred\nvotes, lengths of names, wire",
+    "integrity": "integrity\nbits that can be changed unnoticed",
 }
 TITLE_TEXT = "What an eavesdropper learns from the same chat"
 RECOVERED = "recovered exactly by someone who only listens"
@@ -203,10 +205,15 @@ def describe_exposure(scores: Scores) -> str:
     _classes(scores)
     sentences = []
     for variant, of_variant in scores.items():
-        parts = [_sentence(score) for score in of_variant if score.total]
+        parts = [_sentence(score) for score in of_variant if score.total and score.kind != "integrity"]
         sentence = f"{variant}: the eavesdropper recovers " + (", ".join(parts) or "nothing")
         if nothing := [_name(score) for score in of_variant if not score.total]:
             sentence += f"; there were no {', '.join(nothing)} to recover"
+        for score in of_variant:
+            if score.kind == "integrity" and score.total:
+                sentence += (
+                    f"; {score.right} of {counted(score.total, 'bit')} of a line can be changed unnoticed"
+                )
         false_claims = counted(sum(score.wrong for score in of_variant), "false claim")
         sentences.append(f"{sentence}; {false_claims}.")
     return "\n".join(sentences + [f"{sentence}." for sentence in guessed(scores)])

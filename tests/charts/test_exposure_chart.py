@@ -146,3 +146,16 @@ def test_bits_stand_beside_what_was_recovered(more):
     )
     assert inspect_text(ax) == []
     assert "bits" not in draw_exposure(scores()).get_xlabel() + describe_exposure(scores())
+
+
+def test_integrity_is_what_somebody_who_acts_can_change():
+    given = {
+        name: [Score("content", 0, 0, 9), Score("integrity", changed, 0, 72)]
+        for name, changed in {"base64": 34, "TLS 1.3": 0}.items()
+    }
+    weak, strong = describe_exposure(given).splitlines()
+    assert "; 34 of 72 bits of a line can be changed unnoticed; " in weak and "integrity" not in weak
+    assert "; 0 of 72 bits of a line can be changed unnoticed; " in strong
+    ax = draw_exposure(given)
+    assert "base64: 47 %  (34 of 72)" in [text.get_text() for text in ax.texts]
+    assert any("changed unnoticed" in label.get_text() for label in ax.get_yticklabels())
