@@ -7,6 +7,7 @@
 A frame is then a shape and one phrase for each of the shape's fields.
 """
 
+from functools import cache
 from typing import Any
 
 from lab.dissect.fields.tree import Field
@@ -36,9 +37,17 @@ class Book:
 
     def __init__(self) -> None:
         self.words, self.shapes, self.phrases = Interned(), Interned(), Interned()
+        self._phrase, self._terms = cache(self._add_phrase), cache(self._add_terms)  # few of them differ
 
     def word(self, text: str) -> int:
         return self.words.place(text)
+
+    def _add_phrase(self, text: str, meaning: str) -> int:
+        text = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " ..."
+        return self.phrases.place((self.word(printable(text)), self.word(printable(meaning))))
+
+    def _add_terms(self, *terms: str) -> tuple[int, ...]:
+        return tuple(map(self.word, terms))
 
     def tree(self, root: Field) -> list[Any]:
         """Return [shape, phrases] of everything below a field, parents first."""
@@ -47,10 +56,9 @@ class Book:
 
         def add(one: Field, depth: int, inherited: str) -> None:
             meaning = one.meaning or inherited
-            shape.extend((depth, one.bit_start, one.bit_length))
-            shape.extend(map(self.word, (one.name, one.key, one.source)))
-            text = one.text if len(one.text) <= LONGEST_TEXT else one.text[:LONGEST_TEXT] + " ..."
-            phrases.append(self.phrases.place((self.word(printable(text)), self.word(printable(meaning)))))
+            terms = self._terms(one.name, one.key, one.source)
+            shape.extend((depth, one.bit_start, one.bit_length, *terms))
+            phrases.append(self._phrase(one.text, meaning))
             for child in one.children:
                 add(child, depth + 1, meaning)
 

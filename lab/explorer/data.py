@@ -109,7 +109,7 @@ def ends_of(tree: Field) -> tuple[str, str]:
     ends = ["", ""]
     for protocol in tree.children:
         keys = [f"{protocol.key}.{end}" for end in END_NAMES.get(protocol.key, ())]
-        known = {field.key: field for field in protocol.walk()}
+        known = {field.key: field for field in protocol.children}
         if not keys or any(key not in known for key in keys):
             continue  # no addresses, or the frame was cut off before them
         found = [known[key] for key in keys]
