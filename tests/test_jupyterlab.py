@@ -136,10 +136,14 @@ def test_an_explorer_in_a_notebook_keeps_its_keys_to_itself(explorers):
     tab.keyboard.press("/")
     tab.keyboard.type('chat.text contains "hello"')
     assert first.locator("output").inner_text().startswith("3 of 150")
-    tab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
-    tab.keyboard.press("Escape")
+    tab.locator(".jp-CodeCell .jp-InputPrompt").first.click()
     tab.keyboard.press("b")  # and now it is JupyterLab's
     tab.locator(".jp-Notebook .jp-Cell").nth(before).wait_for()
+    first.locator(".frames").focus()
+    tab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("b")
+    tab.locator(".jp-Notebook .jp-Cell").nth(before + 1).wait_for()
     assert chosen(second) == "1" and first.locator(".tour").is_hidden()
 
 

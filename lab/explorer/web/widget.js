@@ -11,6 +11,10 @@ function render({ model, el }) {
   host.attachShadow({ mode: "open" }).append(make("style", model.get("style_sheet")), root);
   el.append(host);
   new Explorer(root, JSON.parse(model.get("captures"))).select(model.get("frame"));
+  // A click elsewhere takes the focus away, even on what takes none itself: JupyterLab then takes it.
+  const leave = event => event.composedPath().includes(host) || host.shadowRoot.activeElement?.blur();
+  document.addEventListener("pointerdown", leave);
+  return () => document.removeEventListener("pointerdown", leave);
 }
 
 export default { render };
