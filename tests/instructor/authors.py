@@ -21,7 +21,11 @@ Sheets = dict[str, str]
 
 def authors(count: int) -> dict[str, Sheets]:
     """Return the sheets of ``count`` independent authors, the same ones each time."""
-    return {f"s{number:04}": author(random.Random(f"author {number}")) for number in range(count)}
+    return {f"s{number:04}": author(dice(number)) for number in range(count)}
+
+
+def dice(number: int) -> random.Random:
+    return random.Random(f"author {number}")
 
 
 def author(dice: random.Random) -> Sheets:

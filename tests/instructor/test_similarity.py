@@ -56,7 +56,7 @@ def test_disguised_copies_are_found_and_nobody_else(tmp_path, count, copied):
 @pytest.mark.maintainers
 def test_authors_and_copies_are_programs_that_work(tmp_path):
     """What is compared above is real: a copy passes and fails the checks as its original does."""
-    original = authors.author(random.Random("author 3"))
+    original = authors.author(authors.dice(3))
     write(tmp_path / "original", original)
     write(tmp_path / "copy", authors.disguise(original, random.Random("copy")))
     verdicts = {
@@ -87,7 +87,7 @@ def test_what_many_have_makes_no_pair():
 
 def test_the_page_shows_the_passages_side_by_side(tmp_path):
     name = "sheet_02_handshake.py"
-    here = authors.author(random.Random("author 1"))[name]
+    here = authors.author(authors.dice(1))[name]
     there = "# <b>mine</b>\n\n\n" + here.replace("segments", "lines")
     hand_ins = {"a": {name: here.encode()}, "b": {name: there.encode()}}
     [pair] = find_similar(read_all(tmp_path, hand_ins))
@@ -129,7 +129,7 @@ HOSTILE = TOO_MUCH | NO_PYTHON | HARMLESS
 )
 def test_a_hostile_sheet_costs_its_own_comparison_alone(tmp_path, name):
     other = "sheet_04_byte_stream.py"
-    text = authors.author(random.Random("author 1"))[other]
+    text = authors.author(authors.dice(1))[other]
     found = read(tmp_path / "sheets", {NAME: HOSTILE[name], other: text})
     assert found["fingerprints"][other]
     assert (NAME in found["fingerprints"]) == (name in HARMLESS)
