@@ -15,6 +15,7 @@ from lab.exercises.checks import tasks as sheets
 from lab.exercises.checks.child import NotAttempted, StudentCode
 from lab.exercises.checks.tasks import STUBS, Student, module_name, sheet_names
 from lab.instructor import stubs
+from lab.instructor.marking import HIDDEN
 from lab.instructor.misconceptions import MISCONCEPTIONS
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench.misconceptions import STYLES, all_tasks, answer_given_away, run, run_misconception
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.filterwarnings(
 SEEDS = (1, 2)
 MOST_TASKS = 4  # in a sheet: as many as fit into a session
 TASKS = all_tasks()
+HIDDEN_TASKS = [task for sheet in sheet_names(HIDDEN) for task in sheets.load_tasks(sheet, HIDDEN)]
 
 
 def test_there_are_sheets_for_notebooks_02_to_09():
@@ -56,6 +58,20 @@ def test_stubs_read_not_attempted(task):
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.id)
 def test_right_ones_pass(task, folder):
     assert run(task, folder / f"{module_name(task.sheet)}.py", SEEDS, 10) == [None] * len(SEEDS)
+
+
+@pytest.mark.maintainers
+@pytest.mark.parametrize("task", HIDDEN_TASKS, ids=lambda task: task.check.__name__)
+def test_hidden_checks_pass_the_right_ones_and_no_misconception(task):
+    name = f"{module_name(task.sheet)}.py"
+    for folder in (SOLUTIONS, *STYLES):
+        assert run(task, folder / name, SEEDS, 10) == [None] * len(SEEDS)
+    if (
+        task.sheet == "10_somebody_who_acts"
+    ):  # of the others, some misconceptions are for the visible check alone
+        wrong = [one for one in MISCONCEPTIONS if (one.sheet, one.task) == (task.sheet, task.name)]
+        for one in wrong:
+            assert run_misconception(one, {(task.sheet, task.name): task}, [0])[0], one.id
 
 
 def test_at_least_two_other_styles():
