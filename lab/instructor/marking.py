@@ -68,6 +68,9 @@ class Result:
     )  # what identifies its sheets: see similarity
     sandbox: str = ""  # which one held: a line for people
     own_recording: bool | None = None  # whether the recording is this student's; None without one
+    before: float | None = None  # points before what being late costs: see course_rules
+    days_late: int = 0
+    deductions: list[str] = field(default_factory=list)  # a line each
     seconds: float = 0.0
 
     @property
@@ -85,7 +88,9 @@ class Result:
     def summary(self) -> str:
         """Return one line about the submission."""
         counts = Counter(mark.state for mark in self.marks)
-        return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+        return ", ".join(
+            [*(f"{counts[state]} {state}" for state in STATES if counts[state]), *self.deductions]
+        )
 
 
 @dataclass

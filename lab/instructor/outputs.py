@@ -15,6 +15,7 @@ from typing import Any
 from lab.chat.events import printable
 from lab.instructor.copies import KINDS, Pair
 from lab.instructor.marking import DONE, Result
+from lab.instructor.platforms import is_worksheet
 from lab.instructor.roster import Entry
 
 ASSIGNMENT = "Packet-capture lab"
@@ -22,7 +23,7 @@ NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 CANVAS_IDS = ("ID", "SIS User ID", "SIS Login ID")
 MOODLE = ("ID number", "Full name", "Email address", "Grade", "Feedback comments")
-GRADES = ["ID number", "Email address", "Grade", "Points", "Points Possible"]
+GRADES = ["ID number", "Email address", "Grade", "Points", "Points Possible", "Points Before", "Days Late"]
 GRADES += ["Feedback comments", "Remarks", "Same recording as", "Sandbox"]
 
 
@@ -34,7 +35,7 @@ def readable(text: str) -> str:
 def safe(value: object) -> str:
     """Return a value as text that is safe in a spreadsheet."""
     text = str(value)
-    begins_formula = text.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
+    begins_formula = text != "-" and (text.startswith(FORMULA) or text.lstrip().startswith(FORMULA))
     return ("'" if begins_formula and not NUMBER.fullmatch(text) else "") + readable(text)
 
 
@@ -48,7 +49,10 @@ def write_csv(path: Path, heading: Sequence[str], rows: Sequence[Sequence[Any]])
 def write_grades(
     folder: Path, roster: Sequence[Entry], results: dict[str, Result], pairs: Sequence[Pair]
 ) -> list[Path]:
-    """Write grades.csv, canvas.csv and moodle.csv with everybody on the roster, and copies.csv; return the paths."""
+    """Write grades.csv, canvas.csv and moodle.csv with everybody on the roster, and copies.csv; return the paths.
+
+    If the roster is a grading worksheet of Moodle's, it is written again with grades and feedback.
+    """
     shared = defaultdict(set)
     for pair in pairs:
         shared[pair.first].add(pair.second)
@@ -56,7 +60,7 @@ def write_grades(
     every_mark = [mark for result in results.values() for mark in result.marks]
     tasks = list(dict.fromkeys((mark.sheet, mark.task) for mark in every_mark))
     most = max((result.of for result in results.values()), default=0)
-    rows, canvas, moodle = [], [], []
+    rows, canvas, moodle, worksheet = [], [], [], []
     for entry in roster:
         result = results.get(entry.id, Result(entry.id, ""))
         grade = result.percent
@@ -66,26 +70,33 @@ def write_grades(
         student = [entry.name or entry.id, *ids, entry.row.get("Section") or ""]
         notes = [feedback, "; ".join(result.remarks), " ".join(sorted(shared[entry.id])), result.sandbox]
         numbers = [points.get(task, 0) for task in tasks]
-        rows.append([*student, entry.id, entry.email, grade, round(result.points, 2), most, *notes, *numbers])
+        before = round(result.points if result.before is None else result.before, 2)
+        marks = [grade, round(result.points, 2), most, before, result.days_late]
+        rows.append([*student, entry.id, entry.email, *marks, *notes, *numbers])
         canvas.append([*student, grade])
         moodle.append([entry.id, entry.name, entry.email, grade, feedback])
+        scaled = grade * float(entry.row.get("Maximum Grade") or 100) / 100
+        graded = {"Grade": round(scaled, 2) if entry.id in results else entry.row.get("Grade")}
+        worksheet.append([*(entry.row | graded | {"Feedback comments": feedback}).values()])
     names = [f"{sheet}: {task}" for sheet, task in tasks]
     copies = [
         [one.first, one.second, f"{one.strength:.2f}", *(one.shared.get(kind, 0) for kind in KINDS)]
         for one in pairs
     ]
-    tables = {
+    tables: dict[str, tuple[Sequence[str], list[list[Any]]]] = {
         "grades.csv": (["Student", *CANVAS_IDS, "Section", *GRADES, *names], rows),
         "canvas.csv": (["Student", *CANVAS_IDS, "Section", ASSIGNMENT], canvas),
         "moodle.csv": (MOODLE, moodle),
         "copies.csv": (["first", "second", "share of the smaller recording", *KINDS], copies),
     }
+    if is_worksheet(roster):
+        tables["moodle-worksheet.csv"] = ([*(roster[0].row | {"Feedback comments": ""})], worksheet)
     for name, (heading, lines) in tables.items():
         write_csv(folder / name, heading, lines)
     return [folder / name for name in tables]
 
 
-def write_gradescope(folder: Path, result: Result) -> None:
+def write_gradescope(path: Path, result: Result) -> None:
     """Write what Gradescope expects of an autograder."""
     tests = [
         {
@@ -109,6 +120,5 @@ def write_gradescope(folder: Path, result: Result) -> None:
         "stdout_visibility": "hidden",
         "tests": tests,
     }
-    path = folder / "gradescope" / result.id / "results.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ submission is escaped.
 """
 
 import re
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -15,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from lab.instructor.copies import Pair
-from lab.instructor.marking import DONE, NOT_ATTEMPTED, PARTLY, WHY, WRONG, Mark, Result
+from lab.instructor.marking import DONE, NOT_ATTEMPTED, PARTLY, VISIBLE_ONLY, WHY, WRONG, Mark, Result
 from lab.instructor.outputs import readable
 from lab.instructor.roster import Entry
 from lab.instructor.similarity import SHARE, Place, Similar
@@ -72,12 +73,45 @@ def class_page(
     shares = sorted(result.points / result.of for result in results.values() if result.of)
     median = f"{shares[len(shares) // 2]:.0%}" if shares else "none"
     known = {"roster": roster, "results": results, "pairs": pairs, "similar": similar}
-    known |= {"notes": notes, "median": median}
-    return _templates().get_template("class.html").render(known, tasks=_task_rows(results))
+    known |= {
+        "notes": notes,
+        "median": median,
+        "tasks": list(_task_rows(results)),
+        "shares": _distribution(results),
+    }
+    return _templates().get_template("class.html").render(known)
 
 
-def _task_rows(results: Results) -> Iterator[tuple[str, list[int], str]]:
-    """Yield each task, how often it came to which state, and the reasons why it failed; the most failed first."""
+def _distribution(results: Results) -> list[tuple[str, int]]:
+    """Return how many have 0 to 9 %, 10 to 19 %, ..., 90 to 100 %."""
+    counts = Counter(min(9, int(result.percent // 10)) for result in results.values())
+    return [(f"{10 * n} to {10 * n + 9 if n < 9 else 100} %", counts[n]) for n in range(10)]
+
+
+def _item_statistics(results: Results) -> dict[str, tuple[str, str]]:
+    """Return each task's difficulty and discrimination, as text: "n/a" where there is too little to compare.
+
+    Difficulty is the mean share of the points (1: everybody has all). Discrimination is the correlation of that share
+    with the points for everything else: near 0 or below, those who are good at the rest are not at this task.
+    """
+    shares: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for result in results.values():
+        for mark in result.marks:
+            share = {DONE: 1, PARTLY: VISIBLE_ONLY}.get(mark.state, 0)
+            shares[f"{mark.sheet}: {mark.task}"].append((share, result.points - mark.points))
+    found = {}
+    for task, pairs in shares.items():
+        try:
+            discrimination = f"{statistics.correlation(*zip(*pairs, strict=True)):.2f}"
+        except statistics.StatisticsError:  # fewer than two, or all the same
+            discrimination = "n/a"
+        found[task] = f"{statistics.mean(share for share, _ in pairs):.2f}", discrimination
+    return found
+
+
+def _task_rows(results: Results) -> Iterator[tuple[str, list[int], tuple[str, str], str]]:
+    """Yield each task, how often it came to which state, its statistics, and why it failed; the most failed first."""
+    numbers = _item_statistics(results)
     states: dict[str, Counter[str]] = defaultdict(Counter)
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
     for mark in (mark for result in results.values() for mark in result.marks):
@@ -87,7 +121,7 @@ def _task_rows(results: Results) -> Iterator[tuple[str, list[int], str]]:
             reasons[task][WHY.get(mark.why, "a wrong result")] += 1
     for task, count in sorted(states.items(), key=lambda item: -(item[1][WRONG] + item[1][PARTLY])):
         how = ", ".join(f"{number} {why}" for why, number in reasons[task].most_common(3))
-        yield task, [count[state] for state in (DONE, PARTLY, WRONG, NOT_ATTEMPTED)], how
+        yield task, [count[state] for state in (DONE, PARTLY, WRONG, NOT_ATTEMPTED)], numbers[task], how
 
 
 def write_pages(

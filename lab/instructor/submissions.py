@@ -21,12 +21,14 @@ from typing import IO, Any
 
 from lab.exercises.checks.answers import SUBMISSION_NOTE
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS
+from lab.instructor import platforms
 from lab.instructor.roster import Entry
 
 MOST_FILES = 2_000  # read of one submission, including those in its zips
 MOST_BYTES = 48 << 20  # kept of one submission: two recordings, and the rest is small
 LARGEST_ZIP = 64 << 20
 MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
+MOST_ENTRIES, LARGEST_DOWNLOAD = 200_000, 32 << 30  # of a platform's zip with the hand-ins of a class; bytes
 LARGEST_READ = 1 << 20  # at once from a zip, whose list of files is read in one piece
 LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
 Loader = Callable[..., bytes]  # returns at most ``most`` bytes of a file
@@ -69,14 +71,16 @@ def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[
     roster = list(roster)
     found: dict[str, Submission] = {}
     problems = []
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+    for path in sorted(folder.iterdir(), key=platforms.order):
         if path.name.startswith((".", "__")) or not (path.is_dir() or path.suffix == ".zip"):
             continue
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             problems.append(f"{path.name}: not a folder or a file, and left out")
             continue
         submission = read(path)
-        named = named_by_platform(path.name.removesuffix(".zip"), roster)
+        named = platforms.identified(path.name, roster)
+        for name in (path.name.removesuffix(".zip"), platforms.first_upload(path)):
+            named = named or named_by_platform(name, roster)
         claimed = _claimed(submission, roster)
         if named and claimed not in (None, named):
             submission.remarks.append(f"its note says {claimed}, its name says {named}: the name counts")
@@ -93,6 +97,27 @@ def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[
             problems.append(f"{path.name}: {owner} has handed in {before.source.name} too; this one counts")
         found[owner] = submission
     return list(found.values()), problems
+
+
+def unpack_download(path: Path, folder: Path) -> list[str]:
+    """Unpack a platform's zip of all hand-ins; return a line about each file that was left out. Raise BadZipFile."""
+    problems = []
+    with zipfile.ZipFile(path) as archive:
+        entries = [one for one in archive.infolist() if not one.is_dir()]
+        if len(entries) > MOST_ENTRIES or sum(one.file_size for one in entries) > LARGEST_DOWNLOAD:
+            raise zipfile.BadZipFile(
+                f"it holds more than {MOST_ENTRIES} files or {LARGEST_DOWNLOAD >> 30} GB"
+            )
+        for one in entries:
+            try:
+                if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise zipfile.BadZipFile("neither stored nor deflated")
+                if one.file_size > LARGEST_ZIP:
+                    raise zipfile.BadZipFile(f"larger than {LARGEST_ZIP >> 20} MB")
+                archive.extract(one, folder)  # never outside: zipfile takes .. and / out of names
+            except Exception as error:  # zlib.error, struct.error, ...: a damaged zip raises many kinds
+                problems.append(f"{one.filename[:LONGEST_REMARK]} was left out: {error!s:.{LONGEST_REMARK}}")
+    return problems
 
 
 def read(path: Path) -> Submission:

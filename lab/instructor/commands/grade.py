@@ -5,6 +5,7 @@ OUT/class.html     which tasks fail most, and how; shared recordings; what needs
 OUT/feedback/      a page for each student         OUT/gradescope/  results.json for each
 OUT/copies.csv     recordings that several handed in
 OUT/similar.html   similar source code, side by side
+OUT/feedback.zip   the pages again, as Canvas or Moodle takes them (with hand-ins from there)
 OUT/results/       the results, one file each: an interrupted run continues; unchanged work is not run again
 """
 
@@ -15,44 +16,60 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 from lab.commands import command_line, file_fault, refuse
 
 if TYPE_CHECKING:
+    from lab.instructor.course_rules import CourseRules
+    from lab.instructor.marking import Result
     from lab.instructor.roster import Entry
+    from lab.instructor.submissions import Submission
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = command_line("grade", "Grade submissions, each in a sandbox.")
     add = parser.add_argument
-    add("submissions", type=Path, help="a folder of submissions: folders, zips, or both")
+    inbox = (
+        "a folder of submissions: folders, zips, or both; or one zip of them, as Canvas and Moodle send it"
+    )
+    add("submissions", type=Path, help=inbox)
     add("--roster", type=Path, required=True, metavar="CSV", help="the class list")
     add("--course", metavar="KEY", default="lab", help="the course's key, as given to lab capture")
     add("--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)")
     add("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
+    add(
+        "--rules",
+        type=Path,
+        metavar="TOML",
+        help="weights, due dates and what a late day costs (course.toml)",
+    )
     on = "grade on a cluster: its scheduler, or local (see: lab cluster --help)"
     add("--on", metavar="ADDRESS", help=on)
     add("--any-course", action="store_true", help="write grades where nobody's recording fits the course")
     add("--again", action="store_true", help="grade everything again, also what has not changed")
     add("--no-sandbox", action="store_true", help="limits only: a hand-in can read your files")
     options = parser.parse_args(argv)
-    from lab.instructor import cluster, grading
+    from lab.instructor import cluster, course_rules, grading
     from lab.instructor.roster import RosterError, read_roster
 
     try:
         roster = read_roster(options.roster)
-        if not options.submissions.is_dir():
-            raise RosterError(f"{options.submissions} is not a folder")
+        if not options.submissions.is_dir() and options.submissions.suffix != ".zip":
+            raise RosterError(f"{options.submissions} is not a folder or a zip")
+        options.rules = options.rules and course_rules.read_rules(options.rules)
         with grading.work_folder() as work:
             return _grade(options, roster, work)
-    except (RosterError, cluster.ClusterError) as error:
+    except BadZipFile as error:
+        return refuse("grade", f"{options.submissions} cannot be unpacked: {error}")
+    except (RosterError, course_rules.RulesError, cluster.ClusterError) as error:
         return refuse("grade", error)
     except OSError as error:
         return refuse("grade", file_fault(error, options.out))
 
 
 def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> int:
-    from lab.instructor import cluster, copies, grading, outputs, pages, sandbox, similarity, submissions
+    from lab.instructor import cluster, copies, grading, outputs, pages, platforms, sandbox, similarity
 
     if options.on:
         grade = partial(cluster.grade, options.on, not options.no_sandbox)
@@ -64,7 +81,7 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
         print(f"each submission is graded {sandbox.describe(way)}{instead}")
         grade = partial(grading.grade_here, work, way)
     options.out.mkdir(parents=True, exist_ok=True)
-    found, notes = submissions.find(options.submissions, roster)
+    found, notes = _find(options.submissions, roster, work / "inbox")
     if options.no_sandbox:
         notes.append(f"graded {sandbox.describe(sandbox.LIMITS)}")
     results = grading.mark_all(found, options, grade)
@@ -72,6 +89,8 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
     if theirs and not any(theirs) and not options.any_course:
         fix = "use --course KEY with the key it was recorded with, or --any-course to write the grades anyway"
         return refuse("grade", f"nobody's recording is of the course {options.course!r}: {fix}")
+    if options.rules:
+        notes += _apply_rules(options.rules, roster, found, results)
     notes += [f"{one}: {remark}" for one, result in results.items() for remark in result.remarks]
     traces = {one: list(chain(*result.traces.values())) for one, result in results.items()}
     pairs = copies.find_pairs(traces)
@@ -79,10 +98,13 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
         notes.append(f"{len(many)} handed in the same recording (the course's own?): {', '.join(many)}")
     written = outputs.write_grades(options.out, roster, results, pairs)
     for result in results.values():
-        outputs.write_gradescope(options.out, result)
+        outputs.write_gradescope(options.out / "gradescope" / result.id / "results.json", result)
     similar = similarity.find_similar({one: result.code for one, result in results.items()})
     written.append(pages.write_pages(options.out, roster, results, pairs, similar, notes))
     written.append(pages.write_similar(options.out, similar, found))
+    feedback = {one.source.name: options.out / "feedback" / f"{one.id}.html" for one in found}
+    if again := platforms.write_feedback(options.out / "feedback.zip", feedback):
+        written.append(again)
     for note in notes:
         print(f"  look: {outputs.readable(note)}")
     for pair in pairs:
@@ -94,6 +116,34 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
         sep="\n",
     )
     return 0
+
+
+def _find(inbox: Path, roster: "list[Entry]", folder: Path) -> "tuple[list[Submission], list[str]]":
+    """Return the submissions, and a line about each that is not one; a platform's zip is unpacked into ``folder``."""
+    from lab.instructor import submissions
+
+    if inbox.is_dir():
+        return submissions.find(inbox, roster)
+    folder.mkdir()
+    left_out = submissions.unpack_download(inbox, folder)
+    found, notes = submissions.find(folder, roster)
+    return found, left_out + notes
+
+
+def _apply_rules(
+    rules: "CourseRules", roster: "list[Entry]", found: "list[Submission]", results: "dict[str, Result]"
+) -> list[str]:
+    """Apply the course's rules to the results; return lines for the instructor."""
+    from lab.instructor import course_rules, platforms
+
+    times = {one.id: platforms.handed_in(one) for one in roster}
+    late = {one.id: platforms.marked_late(one.source.name) for one in found}
+    for one, result in results.items():
+        course_rules.apply(rules, result, times[one], late[one])
+    dated = rules.due or rules.dates
+    unknown = sorted(one for one in results if dated and times[one] is None and not late[one])
+    columns = " or ".join(platforms.SUBMITTED_COLUMNS)
+    return [f"taken as in time, since {columns} is empty: {', '.join(unknown)}"] if unknown else []
 
 
 def _diagnosis(refusals: dict[str, str]) -> str:

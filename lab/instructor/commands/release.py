@@ -1,21 +1,36 @@
-"""``python3 lab release DEST``: make the students' copy of the kit, as the folder DEST and as DEST.zip."""
+"""``python3 lab release DEST``: make the students' copy of the kit, as the folder DEST and as DEST.zip.
+
+``--gradescope autograder.zip`` makes a zip for Gradescope instead, which grades there as ``lab grade`` does here.
+"""
 
 from pathlib import Path
 
 from lab.commands import command_line, file_fault, refuse
-from lab.instructor import students_copy
+from lab.instructor import gradescope, students_copy
+from lab.instructor.roster import RosterError
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = command_line("release", "Make the students' copy and its zip.")
-    parser.add_argument("dest", type=Path, metavar="DEST", help="a folder that is not there yet")
+    parser = command_line("release", "Make the students' copy and its zip, or an autograder for Gradescope.")
+    add = parser.add_argument
+    add("dest", type=Path, nargs="?", metavar="DEST", help="a folder that is not there yet")
+    add("--gradescope", type=Path, metavar="ZIP", help="write the autograder; it contains the course's key")
+    add("--roster", type=Path, metavar="CSV", help="the class list, with e-mail addresses (for --gradescope)")
+    add("--course", metavar="KEY", default="lab", help="the course's key (for --gradescope)")
     options = parser.parse_args(argv)
+    if bool(options.dest) == bool(options.gradescope) or bool(options.roster) != bool(options.gradescope):
+        parser.error("give DEST, or --gradescope ZIP and --roster CSV")
+    written = options.dest or options.gradescope
     try:
+        if options.gradescope:
+            count = gradescope.make_autograder(options.gradescope, options.roster, options.course)
+            print(f"{options.gradescope}: {count} files; upload it as the assignment's autograder")
+            return 0
         count = students_copy.release(options.dest)
-    except students_copy.ReleaseError as error:
+    except (students_copy.ReleaseError, RosterError) as error:
         return refuse("release", error)
     except OSError as error:
-        return refuse("release", f"cannot write {file_fault(error, options.dest)}")
+        return refuse("release", f"cannot write {file_fault(error, written)}")
     print(f"{options.dest}: {count} files, without solutions, hidden checks, answer keys and the grader")
     print(f"{students_copy.zip_path(options.dest)}: the same as one file")
     print("In there, python3 lab check reads 'not attempted' for every exercise.")

@@ -1,0 +1,95 @@
+"""The names that learning platforms use in what they export, and what they take back.
+
+A name begins with the platform's own IDs, which are in the class list that it exports, too::
+
+    Canvas    NAME[_late]_USER_FILE_own-name.zip       the column ID holds USER
+    Moodle    Full name_NUMBER_assignsubmission_file/  the column Identifier holds "Participant NUMBER"
+
+Sources: Canvas's ``Assignment#infer_comment_context_from_filename`` reads feedback back by USER and FILE; Moodle's
+``mod/assign/feedback/file/importziplib.php`` by NUMBER, and ``feedback/offline/importgradeslib.php`` takes grades from its
+worksheet by the columns Identifier, Grade, and Last modified (grade).
+"""
+
+import contextlib
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from lab.instructor.roster import Entry, RosterError
+
+CANVAS = re.compile(r"[^_]+(?P<late>_late)?_(?P<id>\d+)_\d+_", re.IGNORECASE)
+MOODLE = re.compile(r"[^_]+_(?P<id>\d+)_assignsubmission_file")
+SUBMITTED_COLUMNS = ("Last modified (submission)", "Submission Time", "Submitted at")
+TIMES = (
+    "%A, %d %B %Y, %I:%M %p",
+    "%A, %B %d, %Y, %I:%M %p",
+    "%Y-%m-%d %H:%M:%S %z",
+)  # Moodle's two, Gradescope's
+WORKSHEET = ("Identifier", "Grade", "Last modified (grade)")
+FEEDBACK = "feedback.html"
+
+
+def identified(name: str, roster: Iterable[Entry]) -> str | None:
+    """Return the student whose platform's ID is in the name of a zip or folder, or None."""
+    for pattern, column in ((CANVAS, "ID"), (MOODLE, "Identifier")):
+        if match := pattern.match(name):
+            owners = [one.id for one in roster if (one.row.get(column) or "").split()[-1:] == [match["id"]]]
+            return owners[0] if len(owners) == 1 else None
+    return None
+
+
+def marked_late(name: str) -> bool:
+    match = CANVAS.match(name)
+    return bool(match and match["late"])
+
+
+def order(path: Path) -> list[tuple[int, str]]:
+    """Return the key by which the names of one student's hand-ins are in order of time: numbers count as such."""
+    name = re.sub(r"_late(?=_\d)", "", path.name.removesuffix(".zip"), flags=re.IGNORECASE)
+    parts = re.split(r"(\d+)", name)
+    return [(int(part[:18]), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def first_upload(path: Path) -> str:
+    """Return the name without what Canvas adds to a second upload of the same: ``lab-s1-1.zip`` was ``lab-s1.zip``."""
+    return re.sub(r"-\d+$", "", path.name.removesuffix(".zip"))
+
+
+def handed_in(entry: Entry) -> datetime | None:
+    """Return when a student handed in, as far as the class list says so. Raise RosterError for an unknown form of time."""
+    text = next((entry.row[name] for name in SUBMITTED_COLUMNS if entry.row.get(name)), "").strip()
+    if text in ("", "-"):
+        return None
+    with contextlib.suppress(ValueError):
+        return datetime.fromisoformat(text)
+    for form in TIMES:
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(text, form)
+    raise RosterError(f"{entry.id} handed in at {text!r}: write it as 2026-12-01T23:59:00+01:00")
+
+
+def is_worksheet(roster: Sequence[Entry]) -> bool:
+    """Return whether the class list is a grading worksheet of Moodle's."""
+    return all(name in roster[0].row for name in WORKSHEET)
+
+
+def write_feedback(path: Path, pages: dict[str, Path]) -> Path | None:
+    """Write the zip of pages that Canvas or Moodle hands out again, for hand-ins with names of theirs.
+
+    ``pages`` are the paths of the pages by the names of the hand-ins. Return the zip's path, or None where nobody's
+    hand-in has such a name.
+    """
+    names = {}
+    for name, page in pages.items():
+        if match := CANVAS.match(name):
+            names[f"{match[0]}{FEEDBACK}"] = page
+        elif match := MOODLE.match(name):
+            names[f"{match[0]}/{FEEDBACK}"] = page
+    if not names:
+        return None
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, page in names.items():
+            archive.write(page, name)
+    return path

@@ -1,0 +1,220 @@
+"""Canvas, Moodle and Gradescope: what they send is graded, and what goes back is what they read."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from lab.instructor import gradescope, platforms, sandbox, submissions
+from lab.instructor.commands import release
+from lab.instructor.marking import Mark, Result
+from lab.instructor.outputs import write_grades
+from lab.instructor.roster import Entry, RosterError, read_roster
+from tests.instructor.hand_ins import SHEET, UNSHARE, command, hand_in, marks, refusing, solution
+from tests.support import ROOT
+
+ADAS = "Student,ID,SIS User ID\nPoints Possible,,\n" + "".join(
+    f'"Lovelace, Ada",{id},s{id}\n' for id in (11, 12, 13)
+)
+WORKSHEET = """Identifier,Full name,ID number,Email address,Status,Grade,Maximum Grade,Grade can be changed,\
+Last modified (submission),Last modified (grade),Feedback comments
+Participant 21,Ada Lovelace,s21,a@x,Submitted,-,50.00,Yes,"Tuesday, 1 December 2026, 11:58 PM",-,
+Participant 22,Ada Lovelace,s22,b@x,Submitted,-,50.00,Yes,-,-,
+"""
+
+
+def zipped(files: dict[str, str | bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", compression) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return data.getvalue()
+
+
+def class_list(folder: Path, text: str) -> list[Entry]:
+    (folder / "roster.csv").write_text(text, encoding="utf-8")
+    return read_roster(folder / "roster.csv")
+
+
+def unpacked(
+    folder: Path, files: dict[str, str | bytes], compression: int = zipfile.ZIP_DEFLATED
+) -> list[str]:
+    (folder / "download.zip").write_bytes(zipped(files, compression))
+    return submissions.unpack_download(folder / "download.zip", folder / "inbox")
+
+
+def test_canvas_tells_students_of_one_name_apart_by_its_ids(tmp_path):
+    roster = class_list(tmp_path, ADAS)
+    names = ["lovelaceada_11_901_lab.zip", "lovelaceada_LATE_12_902_lab.zip", "lovelaceada_12_1000_lab.zip"]
+    assert unpacked(tmp_path, {name: zipped({SHEET: name}) for name in names}) == []
+    found, notes = submissions.find(tmp_path / "inbox", roster)
+    sources = {one.id: one.source.name for one in found}
+    assert sources == {"11": names[0], "12": names[2]}, "of two hand-ins the later: file 1000 is after 902"
+    assert len(notes) == 1 and names[1] in notes[0] and names[2] in notes[0]
+    assert [platforms.marked_late(name) for name in names] == [False, True, False]
+
+
+def test_a_second_upload_of_the_same_name_counts(tmp_path):
+    entry = Entry("s1", "Ada Lovelace")
+    for name in ("lab-s1.zip", "lab-s1-1.zip", "lab-s1-10.zip", "lab-s1-9.zip"):
+        (tmp_path / name).write_bytes(zipped({SHEET: name}))
+    [one], _ = submissions.find(tmp_path, [entry])
+    assert one.source.name == "lab-s1-10.zip"
+
+
+def test_moodle_tells_students_of_one_name_apart_by_its_numbers(tmp_path):
+    roster = class_list(tmp_path, WORKSHEET)
+    folder = "Ada Lovelace_22_assignsubmission_file"
+    assert unpacked(tmp_path, {f"{folder}/lab.zip": zipped({SHEET: "22"})}) == []
+    [one], notes = submissions.find(tmp_path / "inbox", roster)
+    assert (one.id, one.files, notes) == ("s22", {SHEET: b"22"}, [])
+
+
+@pytest.mark.parametrize(
+    "name", ["lovelaceada_LATE_12_902_lab.zip", "Ada Lovelace_12_assignsubmission_file_", "mine.zip"]
+)
+def test_feedback_goes_back_under_the_name_that_came(tmp_path, name):
+    (tmp_path / "s12.html").write_text("well done")
+    written = platforms.write_feedback(tmp_path / "feedback.zip", {name: tmp_path / "s12.html"})
+    if name == "mine.zip":
+        assert written is None and not (tmp_path / "feedback.zip").exists()
+        return
+    with zipfile.ZipFile(written) as archive:
+        [back] = archive.namelist()
+    entry = Entry("s12", "", row={"ID": "12", "Identifier": "Participant 12"})
+    assert platforms.identified(back, [entry]) == "s12" and back.endswith("feedback.html")
+
+
+def test_moodles_worksheet_comes_back_with_grades_and_nothing_else_changed(tmp_path):
+    roster = class_list(tmp_path, WORKSHEET)
+    result = Result("s21", "", [Mark("02_handshake", "parse_tcp", "done", 3, 4)])
+    write_grades(tmp_path, roster, {"s21": result}, [])
+    before, after = (list(csv.DictReader(io.StringIO(text))) for text in (
+        WORKSHEET, (tmp_path / "moodle-worksheet.csv").read_text("utf-8")
+    ))  # fmt: skip
+    assert [row["Grade"] for row in after] == ["37.5", "-"], (
+        "75 % of 50; nothing was handed in, so nothing is said"
+    )
+    for row in (*before, *after):
+        del row["Grade"], row["Feedback comments"]
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    ("text", "when"),
+    [
+        ("Tuesday, 1 December 2026, 11:58 PM", datetime(2026, 12, 1, 23, 58)),
+        ("Tuesday, December 1, 2026, 11:58 PM", datetime(2026, 12, 1, 23, 58)),
+        ("2026-12-01 23:58:00 -0700", datetime(2026, 12, 1, 23, 58, tzinfo=timezone(-timedelta(hours=7)))),
+        ("2026-12-01T23:58:00+01:00", datetime(2026, 12, 1, 23, 58, tzinfo=timezone(timedelta(hours=1)))),
+        ("-", None),
+        ("", None),
+    ],
+)
+def test_the_time_of_a_hand_in_is_read_as_platforms_write_it(text, when):
+    assert platforms.handed_in(Entry("s1", row={"Last modified (submission)": text})) == when
+
+
+def test_a_time_that_cannot_be_read_is_said():
+    with pytest.raises(RosterError, match="s1 handed in at 'Dienstag': write it as 2026-"):
+        platforms.handed_in(Entry("s1", row={"Submitted at": "Dienstag"}))
+
+
+def test_a_hostile_file_in_a_download_costs_only_itself(tmp_path, monkeypatch):
+    good = "lovelaceada_11_901_lab.zip"
+    names = [
+        "../../escape.zip",
+        "/tmp/absolute.zip",
+        "a" * 5000 + ".zip",
+        "nul\0l.zip",
+        good + "/below",
+        good,
+    ]
+    left_out = unpacked(tmp_path, dict.fromkeys(names, "x"))
+    assert any("a" * 100 in line for line in left_out) and all(len(line) < 700 for line in left_out)
+    assert {path.name for path in tmp_path.iterdir()} == {"download.zip", "inbox"}
+    assert not Path("/tmp/absolute.zip").exists()
+    bombs = unpacked(tmp_path, {"bomb.zip": bytes(1000)}, zipfile.ZIP_LZMA)
+    assert bombs == ["bomb.zip was left out: neither stored nor deflated"]
+    monkeypatch.setattr(submissions, "MOST_ENTRIES", 3)
+    with pytest.raises(zipfile.BadZipFile, match="more than 3 files"):
+        unpacked(tmp_path, dict.fromkeys("abcd", ""))
+
+
+@pytest.mark.maintainers
+def test_a_platforms_zip_is_graded_as_a_folder_is(tmp_path):
+    roster = class_list(tmp_path, ADAS)
+    assert len(roster) == 3
+    name = "lovelaceada_LATE_12_902_lab.zip"
+    (tmp_path / "in").write_bytes(b"")  # in the place of a folder
+    (tmp_path / "in.zip").write_bytes(zipped({name: zipped({SHEET: solution()})}))
+    (tmp_path / "course.toml").write_text("due = 2026-12-01T12:00:00Z\npercent_a_day = 10\n")
+    words = [str(tmp_path / "in.zip") if word == str(tmp_path / "in") else word for word in command(tmp_path)]
+    done = subprocess.run([*words, "--rules", str(tmp_path / "course.toml")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert marks(tmp_path, "12")["07_threads.next_batch"]["points"] == 3, "kept as graded"
+    with open(tmp_path / "out" / "grades.csv", encoding="utf-8") as file:
+        row = next(row for row in csv.DictReader(file) if row["ID"] == "12")
+    assert (row["Points Before"], row["Points"], row["Days Late"]) == ("11.0", "9.9", "1")
+    page = (tmp_path / "out" / "feedback" / "12.html").read_text("utf-8")
+    assert "11 points before: 1 day late: 10 % off everything." in page
+    with zipfile.ZipFile(tmp_path / "out" / "feedback.zip") as archive:
+        assert archive.namelist() == ["lovelaceada_LATE_12_902_feedback.html"]
+
+
+@pytest.mark.as_root
+@pytest.mark.maintainers
+def test_gradescope_marks_as_the_grader_here(tmp_path):
+    """In the folders that Gradescope makes; its container has no namespaces."""
+    if reason := sandbox.probe(sandbox.LANDLOCK, tmp_path):
+        pytest.skip(f"no Landlock here: {reason}")
+    base, key = tmp_path / "autograder", "a key"
+    roster = tmp_path / "roster.csv"
+    roster.write_text("Name,SIS User ID,Email\nAda,s1,Ada@x.edu\nJohn,s2,john@x.edu\n")
+    options = ["--gradescope", str(tmp_path / "a.zip"), "--roster", str(roster), "--course", key]
+    assert release.main(options) == 0
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        archive.extractall(base / "source")
+        assert archive.getinfo("run_autograder").external_attr >> 16 == 0o755
+    (base / "source" / "kit" / ".venv").symlink_to(sys.prefix)  # what setup.sh makes
+    files = {
+        SHEET: solution().replace("pending -= sent", "pass"),
+        "sheet_02_handshake.py": "import os\n1/0\n",
+    }
+    hand_in(base, "submission", files)
+    hand_in(tmp_path / "in", "s1", files)
+    (base / "results").mkdir()
+    user = {"email": "ada@x.edu", "name": "Ada", "id": 7}
+    (base / "submission_metadata.json").write_text(json.dumps({"users": [user]}))
+    (base / "run_autograder").write_bytes((base / "source" / "run_autograder").read_bytes())
+    words = refusing([UNSHARE], ["/bin/bash", str(base / "run_autograder")])
+    done = subprocess.run(words, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0 and "in a sandbox of Landlock" in done.stdout, done.stderr
+    here = subprocess.run(command(tmp_path, "--course", key), capture_output=True, text=True, timeout=110)
+    assert here.returncode == 0, here.stderr
+    results = [base / "results" / "results.json", tmp_path / "out" / "gradescope" / "s1" / "results.json"]
+    there, here = (json.loads(path.read_text("utf-8")) | {"execution_time": 0} for path in results)
+    assert there == here and there["score"] > 0
+    user["email"] = user["name"] = "eve@x.edu"
+    (base / "submission_metadata.json").write_text(json.dumps({"users": [user]}))
+    done = subprocess.run(words, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 2 and "eve@x.edu is not on the roster" in done.stderr
+
+
+def test_gradescopes_metadata_is_read_with_care(tmp_path):
+    for text in ("", "[]", "{}", '{"users": []}', '{"users": [7]}', "[" * 100_000):
+        (tmp_path / "m.json").write_text(text)
+        with pytest.raises(RosterError, match="is not Gradescope's"):
+            gradescope.find_owner(tmp_path / "m.json", [Entry("s1")])
+
+
+def test_setup_installs_what_the_kit_needs():
+    assert subprocess.run(["bash", "-n", "-c", gradescope.SETUP], timeout=60).returncode == 0
+    named = gradescope.SETUP.split("python3 lab --no-system dissect ")[1].strip()
+    assert (ROOT / named).is_file()
