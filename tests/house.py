@@ -31,6 +31,7 @@ ACCOUNT = {
     "grading on many machines": 230,
     "TLS of today: hybrid groups, retries, padded records, and what a hello says of its client": 700,
     "a sandbox where namespaces are refused": 350,
+    "hand-in platforms, late rules and item statistics": 370,
     "similar source code beside shared recordings": 150,
     "attacks: eight of them, forged frames, and what stops them": 1_200,
     "what TLS still tells: typing notices, simulated authors, cures, traces": 400,
