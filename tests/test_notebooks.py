@@ -71,8 +71,6 @@ def test_the_hours_that_it_states_are_those_of_notebooks_and_sheets():
     sheets = [facts(path) for path in (ROOT / "lab" / "exercises").glob("sheet_*.py")]
     writing = sum(task.minutes for sheet in sheets for task in sheet.values())
     reading_h, writing_h = round(reading / 30) / 2, round(writing / 30) / 2
-    stated = (
-        f"about {reading_h + writing_h + 1.5:g} hours: {reading_h:g} for the ten notebooks, {writing_h:g} for"
-    )
+    stated = f"about {reading_h + writing_h + 1.5:g} hours: {reading_h:g} for the eleven notebooks, {writing_h:g} for"
     for text in (texts[0], (ROOT / "README.md").read_text(encoding="utf-8")):
         assert stated in " ".join(text.split())

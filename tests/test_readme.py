@@ -89,7 +89,7 @@ def test_the_lan_of_your_own_loses_a_segment_and_shows_it_again(copy):
 
 def test_the_stated_hours_are_those_of_the_notebooks_and_the_sheets():
     stated = re.search(
-        r"about (\S+) hours: (\S+) for the ten notebooks, (\S+) for the exercises, (\S+) for", README
+        r"about (\S+) hours: (\S+) for the eleven notebooks, (\S+) for the exercises, (\S+) for", README
     )
     whole, *parts = map(float, stated.groups())
     notebooks = [path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb")]
@@ -98,7 +98,7 @@ def test_the_stated_hours_are_those_of_the_notebooks_and_the_sheets():
         sum(int(re.search(r"\*About (\d+) minutes", text)[1]) for text in notebooks),
         sum(int(found) for text in sheets for found in re.findall(r"Time: (\d+) minutes", text)),
     ]
-    assert len(notebooks) == 10 and sum(parts) == whole
+    assert len(notebooks) == 11 and sum(parts) == whole
     assert [round(2 * one / 60) / 2 for one in minutes] == parts[:2]
 
 

@@ -42,6 +42,11 @@ class Trace:
     sizes: list[int]  # of the records' payloads, in bytes, as sent (encrypted)
     directions: list[int]  # +1 to the observed client, -1 from it
 
+    @property
+    def records(self) -> list[tuple[float, int, int]]:
+        """Return (time, size, direction) of each record."""
+        return list(zip(self.times, self.sizes, self.directions, strict=True))
+
 
 def write_traces(path: Path | str, traces: Iterable[Trace]) -> None:
     """Write a file of traces, whole or not at all; the same traces make the same bytes. Raises OSError."""
