@@ -1,7 +1,7 @@
 """Checks of sheet 10: what cannot be true when somebody sends in the name of others."""
 
 import random
-from functools import cache
+from functools import cache, lru_cache
 
 from lab.dissect.fields.checksums import ones_sum
 from lab.exercises.checks.tasks import task
@@ -214,13 +214,9 @@ def room(dice: random.Random, attacks: int) -> tuple[Case, list[int]]:
     return tape.case(f"{attacks} forged" if attacks else "all honest"), forged
 
 
-@task("find_forged")
-def test_find_forged(student, seed):
-    rule = (
-        "On one LAN a host's packets come from one MAC and with one TTL, those of its first segment, whatever the "
-        "port; a segment with another MAC or another TTL is forged, and no other: a RST, a repeated number or any IP "
-        "identification is honest (RFC 791 section 3.1, RFC 6864 section 4)."
-    )
+@lru_cache(maxsize=4)
+def forgeries(seed: int) -> list[tuple[Case, list[dict], list[int]]]:
+    """Return the cases of ``find_forged``, their rows and the forged frames: the same for each student of a grader."""
     dice = random.Random(f"find_forged {seed}")
     cases = [(shipped(path), []) for path in (PLAIN, TLS13, LESSONS / "half-close.pcapng")]
     for name in ("reset", "inject"):
@@ -234,7 +230,16 @@ def test_find_forged(student, seed):
         cases.append((case, hers))
     cases += [room(dice, attacks) for attacks in (1, 2, 3, 4, 5)]
     cases += [room(dice, 0) for _ in range(HONEST)]
-    for case, forged in cases:
-        rows = rows_of(case)
+    return [(case, rows_of(case), forged) for case, forged in cases]
+
+
+@task("find_forged")
+def test_find_forged(student, seed):
+    rule = (
+        "On one LAN a host's packets come from one MAC and with one TTL, those of its first segment, whatever the "
+        "port; a segment with another MAC or another TTL is forged, and no other: a RST, a repeated number or any IP "
+        "identification is honest (RFC 791 section 3.1, RFC 6864 section 4)."
+    )
+    for case, rows, forged in forgeries(seed):
         given = f"{len(rows)} segments of {case.name}"
         student.expect("find_forged", rows, right=forged, given=given, rules={"": rule}, case=case)

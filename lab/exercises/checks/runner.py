@@ -94,14 +94,18 @@ def pack(value: Any) -> Any:
     if isinstance(value, Member):
         return {"m": pack(value.plan())}
     if isinstance(value, list):
-        return [pack(item) for item in value]
+        return _pack_all(value)
     if isinstance(value, tuple):
-        return {"t": [pack(item) for item in value]}
+        return {"t": _pack_all(value)}
     if isinstance(value, (set, frozenset)):
-        return {"s": [pack(item) for item in value]}
+        return {"s": _pack_all(value)}
     if isinstance(value, dict):
-        return {"d": [[pack(key), pack(item)] for key, item in value.items()]}
+        return {"d": [_pack_all(pair) for pair in value.items()]}
     raise TypeError(f"the result contains a {type(value).__name__}, which is not plain Python data")
+
+
+def _pack_all(values: Iterable[Any]) -> list[Any]:
+    return [value if type(value) in AS_IT_IS else pack(value) for value in values]
 
 
 def unpack(value: Any, members: bool = False) -> Any:

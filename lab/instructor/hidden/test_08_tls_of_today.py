@@ -1,6 +1,7 @@
 """Hidden checks of sheet 08: hellos cut at every place, and names of made-up clients."""
 
 import random
+from functools import lru_cache
 
 from lab.dissect.tls.ja4 import ja4
 from lab.exercises.checks.hellos import some_hello, vector
@@ -24,6 +25,9 @@ def hidden_hello_across_segments(student, seed):
         student.expect("hello_across_segments", payloads, right=right, given=given, rules={"": rule})
 
 
+right_ja4 = lru_cache(maxsize=64)(ja4)  # the same hellos for each student of a grader
+
+
 @task("ja4")
 def hidden_ja4(student, seed):
     rule = "Letter by letter as the docstring says (FoxIO's JA4; RFC 8701 on GREASE)."
@@ -31,4 +35,4 @@ def hidden_ja4(student, seed):
     for number in range(60):
         hello = some_hello(dice)
         given = f"hello {number}, {len(hello)} bytes: {hello[38:80].hex(' ')} ..."
-        student.expect("ja4", hello, right=ja4(hello), given=given, rules={"": rule})
+        student.expect("ja4", hello, right=right_ja4(hello), given=given, rules={"": rule})
