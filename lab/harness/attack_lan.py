@@ -51,6 +51,17 @@ def attack_lan(sysctl: Mapping[str, str] = MappingProxyType({})) -> Iterator[tup
 
 
 @contextmanager
+def recorded_attack(
+    path: Path, *places: str, sysctl: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[Lan, Forger, Entry]]:
+    """Yield the LAN, Mallory's forger, and the manifest's part, to which is added what was forged in the end."""
+    entry: Entry = {}
+    with attack_lan(sysctl) as (lan, mallory), recorded_at(lan, path, *places):
+        yield lan, mallory, entry
+    entry |= what_was_forged(mallory, path, *places)
+
+
+@contextmanager
 def recorded_at(lan: Lan, path: Path, *places: str) -> Iterator[None]:
     """Record at these places: the first into ``path``, the others beside it, into ``NAME-PLACE.pcapng``."""
     with TemporaryDirectory(dir=path.parent) as folder:

@@ -8,13 +8,12 @@ no such change, and neither is a receiver that waits for more.
 """
 
 import ssl
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
 from lab.chat.events import Event, Join, Say, WireError
 from lab.chat.wires import WIRES
 from lab.harness.tap import RecordingError
-from lab.harness.tls_contexts import SERVER_NAME, contexts
+from lab.harness.tls_contexts import SERVER_NAME, Tls, contexts
 from lab.harness.tunnel import KEY_BYTES, Disguise
 from lab.harness.variant import Variant
 
@@ -23,65 +22,48 @@ KEY = bytes(range(1, KEY_BYTES + 1))  # of XOR; another one changes nothing
 FLIGHTS = 3  # each way, until a handshake of TLS 1.2 is over
 RECEIVED_BYTES = 16_384
 
-Change = Callable[[bytes], bytes]
-Carry = Callable[
-    [bytes, Change], bytes
-]  # a request's bytes to the server, whatever is done to those on the wire
-
 
 def changed_unnoticed(variant: Variant) -> tuple[int, int]:
     """Return how many bits of a line can be flipped unnoticed, and how many it has on the wire of this variant."""
     with ExitStack() as stack:
-        carry = _carrier(variant, stack)
-        data = WIRES[variant.wire](pad_to=variant.pad_to).encode(LINE)
-        flip = _Flip()
-        sent = _received(variant, carry(data, flip))
+        tls = contexts(stack, variant, None)
+        sent, count = _received(variant, tls, 0)
         if not sent:
             raise RecordingError(f"the line does not arrive by {variant.name} even if nobody changes it")
-        changed, flip.mask = 0, 1
-        while flip.mask < 1 << 8 * flip.length:
-            received = _received(variant, carry(data, flip))
-            changed += bool(received) and received != sent
-            flip.mask <<= 1
-    return changed, 8 * flip.length
+        found = [_received(variant, tls, 1 << bit)[0] for bit in range(count)]
+    return sum(bool(events) and events != sent for events in found), count
 
 
-class _Flip:
-    """Flips the bits of ``mask`` in the bytes on the wire; ``length`` is how many these were."""
+def _received(variant: Variant, tls: tuple[Tls, Tls], mask: int) -> tuple[list[Event], int]:
+    """Flip the bits of ``mask`` on the way to the server; return the requests that it takes, and how many bits there are.
 
-    mask = length = 0
-
-    def __call__(self, data: bytes) -> bytes:
-        self.length = len(data)
-        return (int.from_bytes(data, "big") ^ self.mask).to_bytes(self.length, "big")
-
-
-def _received(variant: Variant, data: bytes) -> list[Event]:
-    """Return the requests that the server takes the bytes for; none where it refuses any of them."""
+    Requests that are refused in part are none.
+    """
+    line = WIRES[variant.wire](pad_to=variant.pad_to).encode(LINE)
+    arrived, count = _through_tls(*tls, line, mask) if tls[0] else _through(variant.disguise, line, mask)
     wire = WIRES[variant.wire](server=True)
     wire.feed(wire.encode(Join("Brandon")))
-    found = wire.feed(data) if data else []
+    found = wire.feed(arrived) if arrived else []
     events = [event for event in found if not isinstance(event, WireError)]
-    return events if len(events) == len(found) else []
+    return events if len(events) == len(found) else [], count
 
 
-def _carrier(variant: Variant, stack: ExitStack) -> Carry:
-    server, client = contexts(stack, variant, None)
-    if server and client:
-        return lambda data, change: _over_tls(server, client, data, change)
-    if kind := variant.disguise:
-        return lambda data, change: _disguised(kind, data, change)
-    return lambda data, change: change(data)
+def _flip(data: bytes, mask: int) -> tuple[bytes, int]:
+    return (int.from_bytes(data, "big") ^ mask).to_bytes(len(data), "big"), 8 * len(data)
 
 
-def _disguised(kind: str, data: bytes, change: Change) -> bytes:
-    with suppress(ValueError):  # no base64
-        return Disguise(kind, KEY).show(change(Disguise(kind, KEY).hide(data)))
-    return b""
+def _through(disguise: str | None, data: bytes, mask: int) -> tuple[bytes, int]:
+    if not disguise:
+        return _flip(data, mask)
+    hidden, count = _flip(Disguise(disguise, KEY).hide(data), mask)
+    with suppress(ValueError):  # not base64
+        return Disguise(disguise, KEY).show(hidden), count
+    return b"", count
 
 
-def _over_tls(server: ssl.SSLContext, client: ssl.SSLContext, data: bytes, change: Change) -> bytes:
-    """Send the bytes over a new connection, because the first record that is refused ends it."""
+def _through_tls(server: Tls, client: Tls, data: bytes, mask: int) -> tuple[bytes, int]:
+    """Use a new connection, because the first record that is refused ends it."""
+    assert server and client
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ours = server.wrap_bio(to_server, to_client, server_side=True)
     theirs = client.wrap_bio(to_client, to_server, server_hostname=SERVER_NAME)
@@ -89,7 +71,8 @@ def _over_tls(server: ssl.SSLContext, client: ssl.SSLContext, data: bytes, chang
         with suppress(ssl.SSLWantReadError):
             end.do_handshake()
     theirs.write(data)
-    to_server.write(change(to_server.read()))
+    record, count = _flip(to_server.read(), mask)
+    to_server.write(record)
     with suppress(ssl.SSLError):  # a refusal, or SSLWantReadError: it waits for more
-        return ours.read(RECEIVED_BYTES)
-    return b""
+        return ours.read(RECEIVED_BYTES), count
+    return b"", count

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab.chat import events
 from lab.chat.report_wire import ReportWire
-from lab.harness.attack_lan import attack_lan, recorded_at, what_was_forged
+from lab.harness.attack_lan import recorded_attack
 from lab.harness.bare_socket import BareSocket
 from lab.harness.forging import mac_of, parse_segment, with_checksums
 from lab.harness.lesson_lan import chat_server, join_chat, leave_chat
@@ -20,7 +20,6 @@ from lab.harness.relay import Relay
 from lab.harness.scenarios import Truth, scenario
 from lab.net.lan import Host, Lan
 
-PLACES = ("PC1", "server", "switch")
 SAID, TRUE_WORD, FALSE_WORD = "lunch at noon!", b"noon", b"nine"  # of one length: the numbers stay right
 DELAY_S = 0.02  # that she keeps each frame
 SIOCSARP, ATF_COM, ATF_PERM = 0x8955, 2, 4  # arp(7): set an entry that is complete and stays
@@ -42,8 +41,7 @@ def arp(path: Path) -> Truth:
         return with_checksums(frame.replace(*words))
 
     with (
-        attack_lan() as (lan, mallory),
-        recorded_at(lan, path, *PLACES),
+        recorded_attack(path, "PC1", "server", "switch") as (lan, mallory, truth),
         chat_server(lan) as log,
         BareSocket(lan["PC1"]) as brandon,
         BareSocket(lan["PC2"]) as john,
@@ -65,8 +63,8 @@ def arp(path: Path) -> Truth:
             lan.settle()  # each host has heard the truth again
         for one in (john, brandon):
             leave_chat(one, ReportWire.encode)
-    truth = {"said": SAID, "heard": heard, "read": list(read.values()), "tables": tables, "delay_s": DELAY_S}
-    return what_was_forged(mallory, path, *PLACES) | truth
+    truth |= {"tables": tables, "delay_s": DELAY_S}
+    return truth | {"said": SAID, "heard": heard, "read": list(read.values())}
 
 
 def _tables(lan: Lan) -> Truth:

@@ -14,13 +14,7 @@ from pathlib import Path
 from lab.chat import tls
 from lab.chat.client import ChatClient
 from lab.chat.login import ChatError, Login
-from lab.harness.attack_lan import (
-    SECOND_ADDRESS,
-    attack_lan,
-    in_the_servers_place,
-    recorded_at,
-    what_was_forged,
-)  # fmt: skip
+from lab.harness.attack_lan import SECOND_ADDRESS, in_the_servers_place, recorded_attack
 from lab.harness.bare_socket import BareSocket
 from lab.harness.certificates import issue
 from lab.harness.lesson_lan import chat_server
@@ -39,11 +33,7 @@ NO_TLS = b"*** This server speaks plaintext ***"
 @scenario(notebook="10")
 def downgrade(path: Path) -> Truth:
     """A client with "TLS if possible" says all in plaintext, unless the server or the client insists; at PC 1."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        attack_lan() as (lan, mallory),
-        recorded_at(lan, path, *PLACES),
-    ):
+    with tempfile.TemporaryDirectory() as folder, recorded_attack(path, *PLACES) as (lan, mallory, truth):
         made = issue(folder, [SERVER_NAME])
         context = tls.client_context(made.ca)
         wants = Login(NAME.decode(), lan["server"].address, REPORT_PORT, context, "report")
@@ -56,7 +46,7 @@ def downgrade(path: Path) -> Truth:
             }
             with _no_tls_at_mallorys(lan):
                 outcomes["client with --tls"] = {"refusal": _refusal(wants)}
-    return what_was_forged(mallory, path, *PLACES) | {"secret": SECRET.decode(), "outcomes": outcomes}
+    return truth | {"secret": SECRET.decode(), "outcomes": outcomes}
 
 
 @contextmanager

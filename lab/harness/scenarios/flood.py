@@ -8,14 +8,13 @@ keeps nothing of a SYN: what it must know is in the number of its SYN-ACK, and c
 
 from pathlib import Path
 
-from lab.harness.attack_lan import attack_lan, recorded_at, set_kernel, what_was_forged
+from lab.harness.attack_lan import recorded_attack, set_kernel
 from lab.harness.bare_socket import BareSocket
 from lab.harness.forging import SYN, arp_reply, mac_of, segment
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Host
 
-PLACES = ("server", "PC1", "switch")
 NOBODY = "10.27.27.200"
 SYNS, QUEUE = 32, 8
 SMALL_QUEUE = {"net.core.somaxconn": str(QUEUE), "net.ipv4.tcp_max_syn_backlog": str(QUEUE)}
@@ -26,7 +25,7 @@ PATIENCE_S = 2.5  # after which Brandon gives up: he has sent two SYNs by then
 def flood(path: Path) -> Truth:
     """A few SYNs from an address that nobody has keep Brandon out, and with SYN cookies they do not; at the server."""
     connected = {}
-    with attack_lan(SMALL_QUEUE) as (lan, mallory), recorded_at(lan, path, *PLACES):
+    with recorded_attack(path, "server", "PC1", "switch", sysctl=SMALL_QUEUE) as (lan, mallory, truth):
         server = lan["server"]
         for first_port, cookies in ((20_000, 0), (30_000, 1)):
             set_kernel(server, "net.ipv4.tcp_syncookies", cookies)
@@ -40,8 +39,7 @@ def flood(path: Path) -> Truth:
                         mallory.send(arp_reply(mallory.mac, NOBODY, mallory.mac, mac_of(server)))
                 lan.settle()
                 connected["cookies" if cookies else "no cookies"] = _connects(lan["PC1"], server)
-    truth = {"connected": connected, "syns": SYNS, "queue": QUEUE, "address": NOBODY}
-    return what_was_forged(mallory, path, *PLACES) | truth
+    return truth | {"connected": connected, "syns": SYNS, "queue": QUEUE, "address": NOBODY}
 
 
 def _connects(client: Host, server: Host) -> bool:

@@ -10,13 +10,12 @@ old, and answers with an ACK that the other takes for old: an ACK storm. Linux l
 import time
 from pathlib import Path
 
-from lab.harness.attack_lan import attack_lan, recorded_at, set_kernel, tls_connection, what_was_forged
+from lab.harness.attack_lan import recorded_attack, set_kernel, tls_connection
 from lab.harness.forging import ACK, PSH, Forger, segment
 from lab.harness.lesson_lan import connection
 from lab.harness.scenarios import Truth, scenario
 from lab.net.lan import Lan
 
-PLACES = ("PC2", "server", "switch")
 FORGED = b"<Brandon> I quit"
 REAL = (b"<Brandon> hi", b"<Brandon> lunch at noon?")  # shorter than what was forged, and then more
 # The same as a TLS record of 40 bytes (RFC 8446 section 5.1).
@@ -28,15 +27,14 @@ STORM_S, STORM_FRAMES, CABLE_S = 1.0, 5000, 0.002
 @scenario(notebook="10")
 def inject(path: Path) -> Truth:
     """A forged line swallows real text and can start an ACK storm, but says nothing over TLS; at PC 2."""
-    with attack_lan() as (lan, mallory), recorded_at(lan, path, *PLACES):
+    with recorded_attack(path, "PC2", "server", "switch") as (lan, mallory, truth):
         lan.mirror("Mallory")
         lan.condition("PC2", delay_s=CABLE_S)
         heard = _say_in_brandons_name(lan, mallory)
         storms = {str(limit_ms): _storm(lan, mallory, limit_ms) for limit_ms in LIMITS_MS}
         refusal = _say_it_over_tls(lan, mallory)
-    said = [line.decode() for line in REAL]
-    truth = {"injected": FORGED.decode(), "said": said, "heard": heard, "storms": storms, "refusal": refusal}
-    return what_was_forged(mallory, path, *PLACES) | truth
+    truth |= {"injected": FORGED.decode(), "said": [line.decode() for line in REAL], "heard": heard}
+    return truth | {"storms": storms, "refusal": refusal}
 
 
 def _say_in_brandons_name(lan: Lan, mallory: Forger) -> list[str]:

@@ -9,19 +9,12 @@ import tempfile
 from pathlib import Path
 
 from lab.chat import tls
-from lab.harness.attack_lan import (
-    SECOND_ADDRESS,
-    attack_lan,
-    in_the_servers_place,
-    recorded_at,
-    what_was_forged,
-)
+from lab.harness.attack_lan import SECOND_ADDRESS, in_the_servers_place, recorded_attack
 from lab.harness.certificates import issue
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.scenarios.impostor import SECRET, VERSION, meet
 from lab.harness.tls_contexts import SERVER_NAME
 
-PLACES = ("PC1", "server", "switch")
 CERTIFICATES = {"wrong authority": SERVER_NAME, "wrong name": "mallory.lab.test", "right": SERVER_NAME}
 
 
@@ -31,8 +24,7 @@ def mitm(path: Path) -> Truth:
     meetings = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        attack_lan() as (lan, mallory),
-        recorded_at(lan, path, *PLACES),
+        recorded_attack(path, "PC1", "server", "switch") as (lan, mallory, truth),
     ):
         made = {which: issue(Path(folder) / which, [name]) for which, name in CERTIFICATES.items()}
         contexts = {name: tls.server_context(one.certificate, one.key, VERSION) for name, one in made.items()}
@@ -54,8 +46,4 @@ def mitm(path: Path) -> Truth:
             note("wrong authority", False, refusal, {"Mallory": read, "server": heard})
         refusal, heard = meet(brandon, trusted, server, contexts["right"])
         note("right", True, refusal, {"server": heard})
-    return what_was_forged(mallory, path, *PLACES) | {
-        "server_name": SERVER_NAME,
-        "secret": SECRET,
-        "meetings": meetings,
-    }
+    return truth | {"server_name": SERVER_NAME, "secret": SECRET, "meetings": meetings}

@@ -19,7 +19,7 @@ from lab.chat.client import ChatClient
 from lab.chat.events import ListUsers, Text, WireError
 from lab.chat.login import Login
 from lab.chat.report_wire import ReportWire, read_users
-from lab.harness.attack_lan import attack_lan, in_the_servers_place, recorded_at, what_was_forged
+from lab.harness.attack_lan import in_the_servers_place, recorded_attack
 from lab.harness.bare_socket import WAIT_S, BareSocket
 from lab.harness.remote_chat import dial_from
 from lab.harness.scenarios import Truth, scenario
@@ -42,18 +42,14 @@ class Program:
 def pickled_list(path: Path) -> Truth:
     """The report's client runs the program in a user list, and the kit's client reads it and runs nothing; at PC 1."""
     data = pickle.dumps(["Brandon", "John", Program()], protocol=4)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        attack_lan() as (lan, mallory),
-        recorded_at(lan, path, *PLACES),
-    ):
+    with tempfile.TemporaryDirectory() as folder, recorded_attack(path, *PLACES) as (lan, mallory, truth):
         with in_the_servers_place(lan, mallory, lan["PC1"]):
             printed = _report_client(lan, data, folder)
         with in_the_servers_place(lan, mallory, lan["PC2"]):
             shown = _kits_client(lan, data)
         written = {file.name: file.read_text() for file in Path(folder).iterdir()}
     seen = {"printed": printed, "written": written, "shown": shown, "instructions": instructions(data)}
-    return what_was_forged(mallory, path, *PLACES) | {"program": PROGRAM, "list": data.hex()} | seen
+    return truth | {"program": PROGRAM, "list": data.hex()} | seen
 
 
 def _report_client(lan: Lan, data: bytes, folder: str) -> list[str]:

@@ -7,7 +7,6 @@ one window at a time, and then still does not know the number.
 """
 
 import random
-import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -17,6 +16,7 @@ from lab.harness.attack_lan import attack_lan, recorded_at, tls_connection, view
 from lab.harness.bare_socket import WAIT_S
 from lab.harness.forging import ACK, RST, Forger, mac_of, parse_segment, segment
 from lab.harness.lesson_lan import connection
+from lab.harness.remote_chat import wait_until
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
 from lab.harness.variant import REPORT_PORT
@@ -90,7 +90,9 @@ def _guess(lan: Lan, mallory: Forger, path: Path) -> Truth:
             while batch := list(islice(guessed, BATCH)):
                 resets = [segment(mallory.mac, source, destination, seq=seq, flags=RST) for seq in batch]
                 mallory.send(*resets)
-                _wait_until_sent(lan, before + len(mallory.sent))
+                # So that none waits for room at the switch and is lost.
+                all_have_left = lambda: _sent_to_the_server(lan) >= before + len(mallory.sent)  # noqa: E731
+                wait_until(all_have_left, WAIT_S, "guesses were lost on their way")
                 if answers := brandon.segments():
                     break
             else:
@@ -106,14 +108,6 @@ def _guess(lan: Lan, mallory: Forger, path: Path) -> Truth:
         raise RecordingError("a challenge ACK came, although no guess was in the window")
     counted = is_inside.index(True) + 1
     return {"step": STEP, "most": NUMBERS // STEP + 1, "until_challenge_ack": counted, "exact": NUMBERS}
-
-
-def _wait_until_sent(lan: Lan, count: int) -> None:
-    """Wait until the switch has sent the server so many frames, so that none waits for room and is lost."""
-    deadline = time.monotonic() + WAIT_S
-    while _sent_to_the_server(lan) < count:
-        if time.monotonic() > deadline:
-            raise RecordingError("guesses were lost on their way")
 
 
 def _sent_to_the_server(lan: Lan) -> int:

@@ -12,13 +12,12 @@ from pathlib import Path
 from lab.chat import events
 from lab.chat.json_wire import JsonWire
 from lab.chat.report_wire import ReportWire
-from lab.harness.attack_lan import attack_lan, recorded_at, what_was_forged
+from lab.harness.attack_lan import recorded_attack
 from lab.harness.bare_socket import BareSocket
 from lab.harness.lesson_lan import chat_server, join_chat
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.variant import REPORT_PORT
 
-PLACES = ("PC1", "server", "switch")
 SAID = "I quit"
 TRIES = {  # a name, and what is said under it
     "a line of the server's": ("*** John Connected ***", SAID),
@@ -33,7 +32,7 @@ TRIES = {  # a name, and what is said under it
 def spoof(path: Path) -> Truth:
     """False names and lines: the report wire believes them, the json wire refuses or shows all but one; at PC 1."""
     seen: Truth = {}
-    with attack_lan() as (lan, card), recorded_at(lan, path, *PLACES):
+    with recorded_attack(path, "PC1", "server", "switch") as (lan, _, truth):
         for name, try_it in {"report": _on_the_report_wire, "json": _on_the_json_wire}.items():
             with chat_server(lan, options=["--wire", name]) as log, BareSocket(lan["PC1"]) as brandon:
                 encode = JsonWire().encode if name == "json" else ReportWire.encode
@@ -48,7 +47,7 @@ def spoof(path: Path) -> Truth:
                             log.wait_for(f"*** {user} Connected (IP: {lan['Mallory'].address} ")
                         seen[name][which] = try_it(mallory, brandon, user, text)
                 lan.settle()
-    return what_was_forged(card, path, *PLACES) | {"tries": TRIES, "seen": seen}
+    return truth | {"tries": TRIES, "seen": seen}
 
 
 def _on_the_report_wire(mallory: BareSocket, brandon: BareSocket, user: str, text: str) -> str:
