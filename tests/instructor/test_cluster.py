@@ -84,6 +84,7 @@ def in_thread(target, *arguments):
     return thread
 
 
+@pytest.mark.timeout(300)
 def test_grades_are_byte_for_byte_those_of_one_machine(tmp_path):
     tmp_path.chmod(0o755)
     roster, expected = bench.make(tmp_path, 6)
