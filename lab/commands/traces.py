@@ -1,6 +1,6 @@
 """``python3 lab traces``: record what TLS still shows of hundreds of conversations, as traces.
 
-Simulated typists and bots talk over real TLS connections, nearly a hundred conversations at a time. Each batch is
+Simulated typists and bots talk over real TLS connections, a hundred conversations at a time. Each batch is
 recorded into a capture, dissected into one trace a connection, and kept; the capture is not. A run that was cut off goes
 on behind its last whole batch. At the end there are ``traces.jsonl.gz`` and a manifest with seed, cures and load.
 """

@@ -34,7 +34,7 @@ from lab.harness.tap import RecordingError, Tap
 from lab.harness.tls_contexts import SERVER_NAME, contexts
 from lab.harness.variant import Variant
 
-AT_ONCE = 96  # conversations of a batch
+AT_ONCE = 112  # conversations of a batch
 LARGEST_FRAME = 2_048  # bytes; those of the handshake have up to 948. So a whole batch fits into the buffer
 STAY_S = 12.0  # in the room, at least
 ENTER_MS = 300  # from the last key of a sentence to the one that sends it

@@ -21,7 +21,7 @@ from lab.exposure.traces import read_traces, trace_of
 from lab.harness import paces
 from lab.harness.cures import CURES, PAD_BYTES, Sender
 from lab.harness.manifest import read_manifest, sha256_of
-from lab.harness.overheard import AUTHORS, Conversation, plan, record_batch
+from lab.harness.overheard import AT_ONCE, AUTHORS, Conversation, plan, record_batch
 from lab.harness.tap import may_record
 from tests.chat.rig import json_client, until
 from tests.support import CAPTURES, ROOT, needs_namespaces
@@ -152,7 +152,8 @@ def talk(kind: str, label: str, cure: str, seed: int) -> Conversation:
 
 @needs_recording
 def test_conversations_at_once_are_recorded_apart(tmp_path):
-    batch = [talk("typing", text, cure, seed) for seed, text in enumerate(("or", "sad")) for cure in CURES]
+    cures = ("none", *PAD_BYTES)
+    batch = [talk("typing", text, cure, seed) for seed, text in enumerate(("or", "sad")) for cure in cures]
     observed = record_batch(tmp_path / "batch.pcapng", batch, stay_s=0.1)
     flows = {
         (flow.initiator.port, flow.responder.port): flow
@@ -163,13 +164,10 @@ def test_conversations_at_once_are_recorded_apart(tmp_path):
         trace = trace_of(flows[tuple(seen["ports"])], **vars(one))
         assert (trace.label, trace.cure, trace.times[0]) == (one.label, one.cure, 0)
         sent = [size - 17 for _, size, way in trace.records if way == -1]
-        block = PAD_BYTES.get(one.cure)
-        if block:
+        if block := PAD_BYTES.get(one.cure):
             assert set(sent) == {block}
         else:  # the name, keys, the text, and the farewell
-            keys = sent[1:-2]
-            assert set(keys) == {len(b'{"event":"typing"}\n')}
-            assert len(keys) == len(one.label) or one.cure == "batching" and len(keys) < len(one.label)
+            assert sent[1:-2] == [len(b'{"event":"typing"}\n')] * len(one.label)
             assert sent[-2] == len(b'{"event":"say","text":""}\n') + len(one.label)
 
 
@@ -191,19 +189,19 @@ def test_wrong_options_are_refused(taken, words, capsys):
 @needs_namespaces
 @pytest.mark.maintainers
 def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path):
-    command = [sys.executable, "-m", "lab", "traces", "--labels", "1", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "lab", "traces", "--labels", "2", "--out", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as first:
-        while "] 96 of" not in first.stdout.readline():
+        while f"] {AT_ONCE} of" not in first.stdout.readline():
             assert first.poll() is None
         first.send_signal(signal.SIGKILL)
     kept = tmp_path / "batches" / "0.jsonl.gz"
     before = kept.read_bytes()
     assert not (tmp_path / "traces.jsonl.gz").exists()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as second:
-        assert "] 0 of" in second.stdout.readline() and "] 96 of" in second.stdout.readline()
+        assert "] 0 of" in second.stdout.readline() and f"] {AT_ONCE} of" in second.stdout.readline()
         assert kept.read_bytes() == before  # taken, not recorded again
         *_, last = second.stdout
-    assert second.returncode == 0 and "107 conversations" in last
+    assert second.returncode == 0 and "214 conversations" in last
     found = read_traces(tmp_path / "traces.jsonl.gz")
     assert {trace.cure for trace in found} == set(CURES) and all(trace.times for trace in found)
     [entry] = read_manifest(tmp_path / "manifest.json")["recordings"]
