@@ -20,10 +20,7 @@ from pathlib import Path
 
 from lab.harness.manifest import Entry, sha256_of
 from lab.harness.script import Script, Step
-from lab.harness.session import record_on_lan, recording_into, session_recorder
 from lab.harness.variant import Variant
-from lab.net.lan import Lan
-from lab.net.plan import LanRefused, host
 
 PLAIN, TLS, ANSWERS, ABOUT = "plain.pcapng", "tls13.pcapng", "answers.toml", "about.json"
 FILES = (PLAIN, TLS, ANSWERS, ABOUT)
@@ -186,6 +183,8 @@ def record_student(one: Profile, folder: Path | str, say: Callable[[str], None] 
     ``about.json`` is written last: a folder that has it is complete. Recordings that are already there are
     replaced, which ``say`` is called with; the answers are kept.
     """
+    from lab.harness.session import recording_into  # a grader reads profiles and never records
+
     folder = Path(folder)
     with recording_into(folder):
         if replaced := [name for name in (PLAIN, TLS, ABOUT) if (folder / name).exists()]:
@@ -213,6 +212,10 @@ def is_complete(folder: Path) -> bool:
 
 def _record_plain(one: Profile, folder: Path) -> str:
     """Record the plaintext session on a LAN, or where there can be none on the loopback; return which."""
+    from lab.harness.session import record_on_lan
+    from lab.net.lan import Lan
+    from lab.net.plan import LanRefused, host
+
     users = one.script.users
     host_of = {user: f"PC{number}" for number, user in enumerate(users, 1)}
     hosts = [host("server", f"{one.network}.1/24")]
@@ -232,5 +235,7 @@ def _record_plain(one: Profile, folder: Path) -> str:
 
 def _on_loopback(one: Profile, folder: Path, tls: str) -> None:
     """Record one session on the loopback: of a namespace if there can be one, where the port is free."""
+    from lab.harness.session import session_recorder
+
     with session_recorder(namespaces_first=True) as (record_one, _):
         record_one(folder, one.script, Variant(tls), one.port, False)
