@@ -5,8 +5,10 @@ that the difference is the cure's. A cure is on the **frontier** if no other one
 bad bargain, in that currency.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
@@ -53,6 +55,13 @@ def price_cures(
                 Price(before, run_experiment(cured, **options), more_bytes, waits_ms.get(cure, 0.0))
             )
     return prices
+
+
+def read_waits(path: Path, kind: str) -> dict[str, float]:
+    """Return how long a message waited with each cure, in ms, from the manifest beside a file of traces."""
+    [entry] = json.loads(path.with_name("manifest.json").read_text(encoding="utf-8"))["recordings"]
+    recorded = {tuple(name.split(", ")): one["waited_ms"] for name, one in entry["recorded"].items()}
+    return {cure: waited_ms for (recorded_kind, cure), waited_ms in recorded.items() if recorded_kind == kind}
 
 
 def mean_bytes(traces: Sequence[Trace]) -> float:

@@ -12,6 +12,7 @@ coin, 1 never errs. The mean over all labels counts. Its 95 % interval is the mi
 
 **The permuted twin** has labels shuffled within each author, so nothing is left to learn. It has to land at 0.5; if it does
 not, the experiment is wrong, whatever the attack is worth. Its interval is two standard deviations over ``TWINS`` shuffles.
+Cross-validation errs downwards a little, if at all: of what is frequent in one fold by chance, the others have too little.
 
 The typists and bots are simulated. So a result holds for *this typist* (or this bot), and not for people.
 """
