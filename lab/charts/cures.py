@@ -33,7 +33,7 @@ def draw_cures(
     """
     whose = _whose(prices)
     ax = scaled_axes(ax, title, SCALES[cost], f"AUC of {whose}", width=9, height=4.8)
-    line = [(price.cost(cost), price.after.auc) for price in frontier(prices, cost)]
+    line = [(price.cost(cost), price.left) for price in frontier(prices, cost)]
     least, most = (pick(price.cost(cost) for price in prices) for pick in (min, max))
     room = 0.06 * (most - least) or 1.0
     line.append((most + room, line[-1][1]))
@@ -42,13 +42,12 @@ def draw_cures(
     key: list[Artist] = [ax.axhspan(low, high, label="permuted twin:\nnothing was learned", zorder=0, **band)]
     look: Style = {"color": GREY, "linewidth": 1.2, "linestyle": (0, (4, 3)), "drawstyle": "steps-post"}
     key += ax.plot(*zip(*line, strict=True), label="frontier", zorder=1, **look)
-    for price, ink in zip(prices, SERIES, strict=False):
+    for number, (price, ink) in enumerate(zip(prices, SERIES, strict=False)):
         x, y = price.cost(cost), price.after.auc
         ax.vlines(x, *price.after.interval, color=BLACK, linewidth=1.2, zorder=2)
         label = f"{_name(price)}: {y:.2f}\n{_costs(price)}"
-        key += draw_marks(
-            ax, [x], [y], ink.marker, ink.colour, label=label, markersize=10, markeredgecolor=BLACK
-        )
+        size: Style = {"markersize": 15 - 2 * number, "markeredgecolor": BLACK}  # none covers another
+        key += draw_marks(ax, [x], [y], ink.marker, ink.colour, label=label, **size)
     ax.set_ylim(min(0.35, low - 0.05), 1.03)
     ax.set_xlim(least - room, most + room)
     draw_key(ax, key)

@@ -32,6 +32,11 @@ class Price:
     def cure(self) -> str:
         return self.after.cure
 
+    @property
+    def left(self) -> float:
+        """What is left of the attack: its AUC, or 0.5 where that is below, since this is chance and not better hidden."""
+        return max(0.5, self.after.auc)
+
     def cost(self, cost: Cost) -> float:
         return 100 * self.more_bytes if cost == "bytes" else self.more_ms
 
@@ -75,8 +80,8 @@ def mean_bytes(traces: Sequence[Trace]) -> float:
 def frontier(prices: Sequence[Price], cost: Cost) -> list[Price]:
     """Return the prices of which no other is as cheap and hides as much, cheapest first."""
     best: list[Price] = []
-    for price in sorted(prices, key=lambda one: (one.cost(cost), one.after.auc)):
-        if not best or price.after.auc < best[-1].after.auc:
+    for price in sorted(prices, key=lambda one: (one.cost(cost), one.left)):
+        if not best or price.left < best[-1].left:
             best.append(price)
     return best
 

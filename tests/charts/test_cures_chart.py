@@ -31,9 +31,13 @@ def test_the_frontier_has_no_bad_bargain(prices):
     for cost in ("bytes", "milliseconds"):
         on_it = frontier(prices, cost)
         for price in set(prices) - set(on_it):
-            assert any(
-                one.cost(cost) <= price.cost(cost) and one.after.auc <= price.after.auc for one in on_it
-            )
+            assert any(one.cost(cost) <= price.cost(cost) and one.left <= price.left for one in on_it)
+
+
+def test_below_a_half_nothing_is_hidden_better(prices):
+    lucky = replace(prices[-1], after=replace(prices[-1].after, auc=0.4))
+    fair = replace(prices[0], after=replace(prices[0].after, auc=0.5))
+    assert frontier([lucky, fair], "bytes") == [fair]
 
 
 def test_the_twin_has_both_currencies(prices):
