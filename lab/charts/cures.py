@@ -46,7 +46,7 @@ def draw_cures(
         x, y = price.cost(cost), price.after.auc
         ax.vlines(x, *price.after.interval, color=BLACK, linewidth=1.2, zorder=2)
         label = f"{_name(price)}: {y:.2f}\n{_costs(price)}"
-        size: Style = {"markersize": 15 - 2 * number, "markeredgecolor": BLACK}  # none covers another
+        size: Style = {"markersize": 17 - 2.5 * number, "markeredgecolor": BLACK}  # none covers another
         key += draw_marks(ax, [x], [y], ink.marker, ink.colour, label=label, **size)
     ax.set_ylim(min(0.35, low - 0.05), 1.03)
     ax.set_xlim(least - room, most + room)

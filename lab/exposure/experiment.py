@@ -75,7 +75,7 @@ def run_experiment(
     folds, dice = list(splits(traces)), np.random.default_rng(seed)
     scores = held_out_scores(rows, labels, folds, model)
     drawn = dice.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=DRAWS)
-    low, high = np.nanquantile(auc(scores, labels, drawn), (0.025, 0.975))
+    low, high = np.quantile(auc(scores, labels, drawn), (0.025, 0.975))
     authors = np.array([trace.author for trace in traces])
     twins = np.empty(TWINS)
     for number in range(TWINS):
@@ -133,15 +133,16 @@ def auc(scores: Rows, labels: Labels, weights: Rows | None = None) -> Rows:
     ``weights``: how often each conversation was drawn, a row for each sample; without it there is one sample, all once.
     """
     weights = np.ones((1, len(labels))) if weights is None else weights
-    areas = []
+    total, present = np.zeros(len(weights)), np.zeros(len(weights))
     for label in np.unique(labels):
         own, other = labels == label, labels != label
         gaps = scores[own, label][:, None] - scores[other, label]
         above = (gaps > 0) + 0.5 * (gaps == 0)
         pairs = weights[:, own].sum(axis=1) * weights[:, other].sum(axis=1)
         wins = ((weights[:, own] @ above) * weights[:, other]).sum(axis=1)
-        areas.append(np.where(pairs, wins / np.maximum(pairs, 1), np.nan))  # (a sample may lack a label)
-    mean: Rows = np.nanmean(areas, axis=0)
+        total += wins / np.maximum(pairs, 1)
+        present += pairs > 0  # a sample may lack a label
+    mean: Rows = np.where(present, total / np.maximum(present, 1), 0.5)
     return mean
 
 

@@ -100,6 +100,8 @@ def test_the_auc_is_that_of_known_sources_and_its_interval_holds_it():
     assert held >= 36 and mean(seen) == pytest.approx(true, abs=0.02)
     ties = np.zeros((100, 2))
     assert auc(ties, labels)[0] == 0.5
+    one_sided = np.array([[50, 0] * 50, [2, 2] * 50], float)  # a sample without any pair to compare
+    assert list(auc(labels[:, None] * [-1, 1], labels, one_sided)) == [0.5, 1]
 
 
 @pytest.mark.maintainers
