@@ -1,8 +1,9 @@
 """``python3 lab traces``: record what TLS still shows of hundreds of conversations, as traces.
 
-Simulated typists and bots talk over real TLS connections, a hundred conversations at a time. Each batch is
-recorded into a capture, dissected into one trace a connection, and kept; the capture is not. A run that was cut off goes
-on behind its last whole batch. At the end there are ``traces.jsonl.gz`` and a manifest with seed, cures and load.
+Simulated typists and bots talk over real TLS connections, a hundred conversations at a time. Each batch is recorded into
+a capture and dissected into one trace a connection; the capture is not kept. After a run that was cut off, the command
+without ``--afresh`` goes on behind the last whole batch. At the end there are ``traces.jsonl.gz`` and a manifest with
+seed, cures and load.
 """
 
 import json
@@ -27,13 +28,17 @@ Waited = list[float]  # how long the requests of each conversation waited for th
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = command_line("traces", "Record what TLS still shows of many conversations (some five minutes).")
+    parser = command_line("traces", "Record what TLS still shows of many conversations (five minutes).")
     add = parser.add_argument
     out = "folder for the traces and their manifest (default: captures/mine/traces)"
     add("--out", type=Path, default=ROOT / "captures" / "mine" / "traces", metavar="DIR", help=out)
     add("--seed", type=int, default=0, help="of all that is drawn (default: %(default)s)")
     add("--labels", type=int, metavar="N", help="only the first N sentences and topics (default: all)")
-    add("--afresh", action="store_true", help="record again what has been recorded")
+    add(
+        "--afresh",
+        action="store_true",
+        help="record again what has been recorded; without it, a run that was cut off goes on",
+    )
     options = parser.parse_args(argv)
     if options.labels is not None and options.labels < 1:
         parser.error("--labels must be 1 or more")
@@ -54,12 +59,13 @@ def main(argv: list[str] | None = None) -> int:
             return namespace.popen([sys.executable, str(ROOT / "lab"), "traces", *(argv or [])]).wait()
         with recording_into(options.out):
             if options.afresh:
+                path.unlink(missing_ok=True)
                 shutil.rmtree(options.out / BATCHES, ignore_errors=True)
             load = _load()
             traces, waited = _record(planned, options.out / BATCHES)
             _finish(path, traces, waited, {"seed": options.seed, "load": [load, _load()]})
     except OSError as error:  # RecordingErrors are OSErrors, with a text for people
-        return refuse("traces", f"{error}; the same command goes on behind the last whole batch")
+        return refuse("traces", error)
     print(f"{path}: {len(traces)} conversations, {path.stat().st_size:,} bytes")
     return 0
 
