@@ -56,10 +56,6 @@ class Similar:
     share: float  # of the smaller hand-in's: 0 to 1
     passages: list[Passage]
 
-    def __str__(self) -> str:
-        share = f"{self.share:.0%} of the smaller hand-in's fingerprints"
-        return f"{self.first} and {self.second}: similar source code ({share}, {self.shared})"
-
 
 def examine_apart(folder: Path) -> dict[str, Any]:
     """Return the "fingerprints" of the sheets in ``folder``, by sheet, and "remarks" about those that have none."""
@@ -69,6 +65,7 @@ def examine_apart(folder: Path) -> dict[str, Any]:
 
 
 def examine(folder: str) -> dict[str, Any]:
+    """Return what ``examine_apart`` does, in this process."""
     found, remarks = {}, []
     for stub in sorted(STUBS.glob("sheet_*.py")):
         path = Path(folder) / stub.name
