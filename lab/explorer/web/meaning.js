@@ -12,7 +12,8 @@ export function explainField({ fields, bytes, parts }, place, shared, choose) {
   const span = !field.bits ? "no bytes" : first === last ? `byte ${first}` : `bytes ${first} to ${last}`;
   const isBits = field.bits % 8 || field.firstBit % 8;
   const where = make("p.place", isBits ? `${bitDiagram(bytes, field)} (${span})` : span);
-  if (parts) where.append(`, from frame ${parts.findLast(([start]) => start <= first)[1]} on`);
+  const frameOf = byte => parts.findLast(([start]) => start <= byte)[1];
+  if (parts) where.append(frameOf(first) === frameOf(last) ? `, in frame ${frameOf(first)}` : ", in several frames");
   if (field.source) where.append(" | ", sourceLink(field.source));
   const said = [
     make("p.path", make("strong", field.path), ` ${field.text}`),
