@@ -32,10 +32,10 @@ def explorer_page(
     Raises CaptureError or OSError.
     """
     summaries = [summarise(read_source(path), entry) for path, entry in captures]
-    data = captures_data([(one.source, one.label) for one in summaries], key_logs)
+    data = captures_data([(one["source"], one["label"]) for one in summaries], key_logs)
     page = render(
         "page.html",
-        title="What an eavesdropper learns from " + " and ".join(one.source.path.name for one in summaries),
+        title="What an eavesdropper learns from " + " and ".join(path.name for path, _ in captures),
         summaries=summaries,
         scores=read_scores(summaries),
         captures=as_json(data),

@@ -15,6 +15,7 @@ from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.segments import Segments
 from lab.explorer.data import Source
 from lab.exposure import Intercept, Score, length_leak, score
+from lab.exposure.intercept import Message
 
 Entry = dict[str, Any]  # of a manifest
 
@@ -30,50 +31,35 @@ class Figure:
     twin: str
 
 
-@dataclass
-class Summary:
-    """What the page says of one capture."""
-
-    source: Source
-    entry: Entry | None
-    label: str
-    finding: str
-    facts: list[tuple[str, str]]
-    handshake: list[tuple[int, str, str]]
-    rtt: str
-    ladder: Figure | None
-    flow: int
-    transcript: list[tuple[int, str, str, str, bool]]  # frame, from, to, text, whether it could be read
-    left_out: int  # lines of the transcript
-
-
-def summarise(source: Source, entry: Entry | None) -> Summary:
+def summarise(source: Source, entry: Entry | None) -> dict[str, Any]:
     """Return the summary of a capture; its entry in a manifest says what it is called and whether it is scored."""
     chosen = next((flow for flow in source.flows if flow.handshake and flow.handshake.ack), None)
     shown = chosen or next(iter(source.flows), None)
     shake = chosen.handshake if chosen else None
-    return Summary(
-        source=source,
-        entry=entry,
-        label=entry.get("label", source.path.name) if entry else source.path.name,
-        finding=finding(source.path.name, source.intercept),
-        facts=_facts(source, entry),
-        handshake=_handshake(source.segments, chosen) if chosen else [],
-        rtt=f"{1e6 * shake.rtt_s:.0f} µs" if shake and shake.rtt_s is not None else "",
-        ladder=draw("ladder", shown, max_rows=24) if shown else None,
-        flow=shown.number if shown else 0,
-        transcript=_transcript(source.intercept),
-        left_out=max(0, len(source.intercept.messages) - MOST_ROWS),
-    )
+    name, messages = source.path.name, source.intercept.messages
+    return {
+        "source": source,
+        "entry": entry,
+        "label": entry.get("label", name) if entry else name,
+        "finding": finding(name, source.intercept),
+        "facts": _facts(source, entry),
+        "handshake": _handshake(source.segments, chosen) if chosen else [],
+        "rtt": f"{1e6 * shake.rtt_s:.0f} µs" if shake and shake.rtt_s is not None else "",
+        "ladder": draw("ladder", shown, max_rows=24) if shown else None,
+        "flow": shown.number if shown else 0,
+        "transcript": [_line(message) for message in messages[:MOST_ROWS]],
+        "left_out": max(0, len(messages) - MOST_ROWS),
+    }
 
 
-def read_scores(summaries: Sequence[Summary]) -> tuple[dict[str, list[Score]], Figure] | None:
+def read_scores(summaries: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Score]], Figure] | None:
     """Return the scores of the captures that a manifest describes, and their chart; None if there are none."""
     scores: dict[str, list[Score]] = {}
     for one in summaries:
-        if one.entry:
-            label = one.label if one.label not in scores else f"{one.label} ({one.source.path.name})"
-            scores[label] = score(one.source.intercept, one.entry)
+        if one["entry"]:
+            label, source = one["label"], one["source"]
+            label = label if label not in scores else f"{label} ({source.path.name})"
+            scores[label] = score(source.intercept, one["entry"])
     return (scores, draw("exposure", scores)) if scores else None
 
 
@@ -128,15 +114,13 @@ def _handshake(segments: Segments, flow: Flow) -> list[tuple[int, str, str]]:
     return rows
 
 
-def _transcript(intercept: Intercept) -> list[tuple[int, str, str, str, bool]]:
-    rows = []
-    for message in intercept.messages[:MOST_ROWS]:
-        shown = message.text
-        if shown is None:
-            length = (
-                "" if message.text_length is None else f", a text of {counted(message.text_length, 'byte')}"
-            )
-            shown = f"{message.payload[:16].hex(' ')} ... (a message of {counted(message.length, 'byte')}{length})"
-        to = f"to {len(message.recipients)}" if message.is_line else message.kind
-        rows.append((message.frame, message.who or message.endpoint, to, shown, message.text is not None))
-    return rows
+def _line(message: Message) -> tuple[int, str, str, str, bool]:
+    """Return a line of the transcript: frame, from, to, text, whether it could be read."""
+    shown = message.text
+    if shown is None:
+        length = "" if message.text_length is None else f", a text of {counted(message.text_length, 'byte')}"
+        shown = (
+            f"{message.payload[:16].hex(' ')} ... (a message of {counted(message.length, 'byte')}{length})"
+        )
+    to = f"to {len(message.recipients)}" if message.is_line else message.kind
+    return message.frame, message.who or message.endpoint, to, shown, message.text is not None
