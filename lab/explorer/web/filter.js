@@ -4,7 +4,7 @@
 //     and   = not   { ("&&" | "and") not }
 //     not   = ("!" | "not") not | "(" or ")" | field [ relation value | "contains" value | "in" "{" value {"," value} "}" ]
 
-import { FIELDS, readValues } from "./filter_fields.js";
+import { FIELDS, inCharacters, readValues } from "./filter_fields.js";
 
 const TOKEN = /\s*(?:(\|\||&&|[!=]=|[<>]=?|!|[(){},])|"((?:[^"\\]|\\.)*)"|([A-Za-z0-9_.:\/-]+))/y;
 const WORDS = new Map(
@@ -115,7 +115,7 @@ export function readFilter(text) {
     if (next().kind === "word" && next().text === "contains") {
       take();
       const wanted = needle(field, take());
-      return (capture, number) => values(capture, number).some(value => includes(value, wanted));
+      return (capture, number) => values(capture, number).some(value => value.includes(wanted));
     }
     if (next().kind === "word" && next().text === "in") {
       take();
@@ -143,7 +143,7 @@ function literal(field, token, relation) {
   const wrong = what => new FilterError(`${token.text} is not ${what}`, token.place);
   if (token.kind !== "word" && token.kind !== "string") throw wrong("a value");
   if (field.type === "none") throw new FilterError("this field has no value: leave out the relation", token.place);
-  if (field.type === "bytes") return order(bytesAsText(needle(field, token)));
+  if (field.type === "bytes") return order(needle(field, token));
   if (field.type === "string") {
     if (token.kind === "string") return order(token.text);
     throw wrong('a text in double quotes, as "text"');
@@ -187,22 +187,14 @@ function compare(values, relation, against) {
   };
 }
 
-/** @returns {Uint8Array | string} what "contains" looks for */
+/** @returns {string} what "contains" looks for */
 function needle(field, token) {
   if (!["bytes", "string"].includes(field.type)) {
     throw new FilterError("contains needs a field of bytes or text, such as frame or tcp.payload", token.place);
   }
-  if (token.kind === "string") return field.type === "string" ? token.text : new TextEncoder().encode(token.text);
+  if (token.kind === "string") return field.type === "string" ? token.text : inCharacters(new TextEncoder().encode(token.text));
   if (field.type === "bytes" && /^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2})*$/.test(token.text)) {
-    return Uint8Array.from(token.text.split(/[:-]/), part => parseInt(part, 16));
+    return inCharacters(token.text.split(/[:-]/).map(part => parseInt(part, 16)));
   }
   throw new FilterError(`${token.text} is not a text in double quotes or bytes as 68:69`, token.place);
-}
-
-function bytesAsText(bytes) {
-  return Array.from(bytes, byte => String.fromCharCode(byte)).join("");
-}
-
-function includes(value, wanted) {
-  return typeof wanted === "string" ? value.includes(wanted) : value.includes(bytesAsText(wanted));
 }

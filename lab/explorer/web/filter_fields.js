@@ -36,7 +36,7 @@ const judged = name =>
 /** @type {Record<string, FilterField>} */
 export const FIELDS = Object.assign(Object.create(null), {
   ...Object.fromEntries(asInTheTree),
-  frame: computed("bytes", (capture, number) => [text(capture.bytes(number))]),
+  frame: computed("bytes", (capture, number) => [inCharacters(capture.bytes(number))]),
   "frame.number": computed("uint", (capture, number) => [number]),
   "frame.len": computed("uint", (capture, number) => [capture.cell("length", number)]),
   "frame.cap_len": computed("uint", (capture, number) => [capture.bytes(number).length]),
@@ -56,7 +56,7 @@ export const FIELDS = Object.assign(Object.create(null), {
   "tcp.payload": computed("bytes", (capture, number) => {
     const length = capture.segment(number)?.[3];
     const start = capture.segment(number)?.[5];
-    return length ? [text(capture.bytes(number).subarray(start, start + length))] : [];
+    return length ? [inCharacters(capture.bytes(number).subarray(start, start + length))] : [];
   }),
   ...Object.fromEntries(JUDGEMENTS.split(/\s+/).map(name => [`tcp.analysis.${name}`, judged(name)])),
   // Wireshark reads streams: TLS is where a record begins or ends.
@@ -102,7 +102,7 @@ function hiddenOpened(capture, number) {
 }
 
 /** One character a byte, so that texts and bytes are searched alike. */
-function text(bytes) {
+export function inCharacters(bytes) {
   return Array.from(bytes, byte => String.fromCharCode(byte)).join("");
 }
 
