@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -45,9 +45,13 @@ class Source:
 
 def read_source(path: str | PathLike[str]) -> Source:
     """Read a capture file. Raises CaptureError or OSError."""
-    segments = read_segments(read_frames(path))
+    return source_of(Path(path), read_frames(path))
+
+
+def source_of(path: Path, capture: Capture) -> Source:
+    segments = read_segments(capture)
     flows = find_flows(segments)
-    return Source(Path(path), segments, flows, eavesdrop_flows(flows))
+    return Source(path, segments, flows, eavesdrop_flows(flows))
 
 
 def captures_data(sources: Iterable[tuple[Source, str]], key_logs: tuple[bytes, ...] = ()) -> list[Data]:
@@ -67,10 +71,10 @@ def capture_data(source: Source, label: str, key_logs: tuple[bytes, ...] = ()) -
     data = {
         "name": label,
         "notes": [capture.truncated, *problems] if capture.truncated else problems,
-        "frames": _frames(capture, source.segments, raw, book),
+        "frames": _frames(source.segments, book),
         "bytes": base64.b64encode(b"".join(raw)).decode(),
         "lengths": list(map(len, raw)),
-        "analysis": _analysis(flows),
+        "analysis": judgements_of(flows),
         "flows": [_flow_data(flow) for flow in flows],
         "said": _said(source.intercept, source.segments),
         "tour": make_tour(flows, source.intercept),
@@ -78,24 +82,39 @@ def capture_data(source: Source, label: str, key_logs: tuple[bytes, ...] = ()) -
     return data | tls_data(sessions, book) | book.lists()
 
 
-def _frames(capture: Capture, segments: Segments, raw: list[bytes], book: Book) -> Data:
+def _frames(segments: Segments, book: Book) -> Data:
     """Return the frame list as columns; ``row`` has the numbers of a segment."""
-    start_ns = int(capture.time_ns[0]) if len(capture) else 0
-    rows = {number: row for row, number in enumerate(segments.number.tolist())}
     columns: Data = defaultdict(list)
-    for number, frame in enumerate(raw, 1):
-        tree = dissect_frame(frame, capture.link_type(number), name_parts)
-        sender, receiver = ends_of(tree)
-        row = rows.get(number)
-        columns["time_us"].append((int(capture.time_ns[number - 1]) - start_ns) / 1000)
-        columns["length"].append(int(capture.original_length[number - 1]))
-        columns["from"].append(book.word(sender))
-        columns["to"].append(book.word(receiver))
-        columns["protocol"].append(book.word(protocol_of(tree)))
-        columns["info"].append(book.word(info_of(tree, segments, row)))
+    for shown, tree, row in list_frames(segments):
+        for column, value in shown.items():
+            columns[column].append(book.word(value) if isinstance(value, str) else value)
         columns["tree"].append(book.tree(tree))
         columns["row"].append(None if row is None else _segment(segments, row))
     return dict(columns)
+
+
+def list_frames(
+    segments: Segments, first: int = 1, start_ns: int | None = None
+) -> Iterator[tuple[Data, Field, int | None]]:
+    """Yield what the list shows of each frame from ``first`` on, its tree, and its row among the segments.
+
+    Times count from ``start_ns``, or from the first frame.
+    """
+    capture = segments.capture
+    rows = {number: row for row, number in enumerate(segments.number.tolist())}
+    for number in range(first, len(capture) + 1):
+        tree = dissect_frame(bytes(capture.frame(number)), capture.link_type(number), name_parts)
+        (sender, receiver), row = _ends_of(tree), rows.get(number)
+        since = int(capture.time_ns[0]) if start_ns is None else start_ns
+        shown = {
+            "time_us": (int(capture.time_ns[number - 1]) - since) / 1000,
+            "length": int(capture.original_length[number - 1]),
+            "from": sender,
+            "to": receiver,
+            "protocol": _protocol_of(tree),
+            "info": _info_of(tree, segments, row),
+        }
+        yield shown, tree, row
 
 
 def _segment(segments: Segments, row: int) -> list[int]:
@@ -104,7 +123,7 @@ def _segment(segments: Segments, row: int) -> list[int]:
     return [int(segments.flow[row]), *(int(column[row]) for column in numbers), int(start)]
 
 
-def ends_of(tree: Field) -> tuple[str, str]:
+def _ends_of(tree: Field) -> tuple[str, str]:
     """Return the innermost addresses of a frame, with ports where there are some."""
     ends = ["", ""]
     for protocol in tree.children:
@@ -121,12 +140,12 @@ def ends_of(tree: Field) -> tuple[str, str]:
     return ends[0], ends[1]
 
 
-def protocol_of(tree: Field) -> str:
+def _protocol_of(tree: Field) -> str:
     names = [one.name for one in tree.children if one.name not in ("Data", "Padding")]
     return names[-1].partition(" (")[0] if names else "Data"
 
 
-def info_of(tree: Field, segments: Segments, row: int | None) -> str:
+def _info_of(tree: Field, segments: Segments, row: int | None) -> str:
     """Return a line about a frame: what the payload says if it can be read, otherwise what the header says."""
     last = next((one for one in reversed(tree.children) if one.name != "Padding"), tree)
     if last.name.startswith("Chat"):
@@ -141,7 +160,7 @@ def _record_names(tls: Field) -> list[str]:
     return messages or [one.name for one in tls.children]
 
 
-def _analysis(flows: list[Flow]) -> dict[str, list[str]]:
+def judgements_of(flows: list[Flow]) -> dict[str, list[str]]:
     """Return Wireshark's judgements by the frame's number: ``retransmission``, ``duplicate_ack``, ..."""
     found: dict[str, list[str]] = defaultdict(list)
     for flow in flows:

@@ -72,7 +72,7 @@ def on_loopback(out: Path) -> None:
         socket = running.open_socket()
         ask(socket, "say", who="Brandon", text="hello")
         rows = (row for one in news(socket) for row in one.get("frames", []))
-        print(json.dumps(next(row for row in rows if row[6] == "hello")))
+        print(json.dumps(next(row for row in rows if row["info"] == "hello")))
         state = next(one["state"] for one in news(running.open_socket()) if "state" in one)
         print(state["reasons"]["weather"])
         print(running.end()[0])

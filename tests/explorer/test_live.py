@@ -253,7 +253,9 @@ def test_a_script_speaks_and_the_recording_is_complete_and_scored(tmp_path, caps
         output, errors = one.end()
     assert (one.process.returncode, errors) == (0, "")
     capture = read_capture(one.capture)
-    assert [row[0] for row in rows] == list(range(1, len(capture) + 1)), "not a frame is lost on the way"
+    assert [row["number"] for row in rows] == list(range(1, len(capture) + 1)), (
+        "not a frame is lost on the way"
+    )
     assert f"{len(capture)} frames recorded, {len(capture)} of them shown" in output
     assert eavesdrop(one.capture).lines == [("John", "hello"), ("Alice", "the code is heron")]
     (entry,) = json.loads((one.out / "manifest.json").read_text())["recordings"]
@@ -307,7 +309,9 @@ def test_where_no_lan_can_be_made_it_is_held_on_the_loopback(tmp_path):
     process = namespace.popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     output, errors = process.communicate(timeout=BOUND_S)
     row, reason, *end = output.splitlines()
-    assert json.loads(row)[7] == ["Brandon", "server"] and reason == "The loopback has no cable.", errors
+    assert json.loads(row)["lanes"] == ["Brandon", "server"] and reason == "The loopback has no cable.", (
+        errors
+    )
     counts = re.search(r"(\d+) frames recorded, (\d+) of them shown", "\n".join(end))
     assert counts and counts[1] == counts[2] == str(len(read_capture(tmp_path / "live.pcapng")))
 

@@ -5,22 +5,20 @@ SYNs of its connection, and whether it is a retransmission on the frames shortly
 costs the same after an hour. The fields of a frame are read from the file when they are asked for.
 """
 
-import base64
 import re
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from lab.dissect import dissect_frame, find_flows, read_segments
+from lab.dissect import find_flows, read_segments
 from lab.dissect.files.capture_file import parse_capture
 from lab.dissect.files.pcapng_packets import PACKET
 from lab.dissect.tcp.segments import ACK, SYN, Segments
 from lab.dissect.text import printable
-from lab.explorer.book import Book, Data
-from lab.explorer.data import ends_of, info_of, protocol_of
+from lab.explorer.book import Data
+from lab.explorer.data import capture_data, judgements_of, list_frames, source_of
 from lab.exposure import Intercept, eavesdrop
-from lab.exposure.chat_fields import name_parts
 
 READ_BYTES = 1 << 16  # of the file at a time: some 500 frames, half a second's work
 SYNS_KEPT, FRAMES_KEPT = 64, 200
@@ -28,21 +26,6 @@ MOST_FRAMES = 20_000  # whose fields can be asked for
 LINES_SHOWN = 60
 # Words to search other people's lines for.
 SECRET = re.compile(r"\b(password|code|pin|key|secret)\b", re.IGNORECASE)
-
-
-class Row(NamedTuple):
-    """A frame in the list. ``lanes`` are those of its sender and its receiver in the ladder."""
-
-    number: int
-    time_us: float
-    sender: str
-    receiver: str
-    protocol: str
-    length: int  # bytes
-    info: str
-    lanes: tuple[str, str]
-    judgements: list[str]
-    payload: int  # bytes
 
 
 class Feed:
@@ -66,8 +49,8 @@ class Feed:
         """From the next SYN on, ``known`` is about new connections."""
         self._awaits_chapter = True
 
-    def read(self) -> list[Row]:
-        """Return the frames that were written since the last call, or the first ``READ_BYTES`` of them."""
+    def read(self) -> list[Data]:
+        """Return the rows of the frames that were written since the last call, or of the first ``READ_BYTES``."""
         data, new, place = self._bytes(self._at, READ_BYTES), [], 0
         while len(data) - place >= 8:
             length = int.from_bytes(data[place + 4 : place + 8], "little")
@@ -84,7 +67,7 @@ class Feed:
         self._at += place
         return self._dissect(new) if new else []
 
-    def _dissect(self, new: list[bytes]) -> list[Row]:
+    def _dissect(self, new: list[bytes]) -> list[Data]:
         kept = self._syns + self._recent
         blocks = kept + new
         segments = read_segments(parse_capture(self._header + b"".join(blocks)))
@@ -101,33 +84,20 @@ class Feed:
         self._recent = blocks[-FRAMES_KEPT:]
         return found
 
-    def _rows(self, segments: Segments, kept: int) -> list[Row]:
+    def _rows(self, segments: Segments, kept: int) -> list[Data]:
         """Return the rows of all frames but the first ``kept``."""
-        capture, found = segments.capture, []
-        row_of = {number: row for row, number in enumerate(segments.number.tolist())}
-        judgements: dict[int, list[str]] = defaultdict(list)
-        for flow in find_flows(segments):
-            for event in flow.events:
-                judgements[event.number].append(event.name)
+        judgements, found = judgements_of(find_flows(segments)), []
         if self._start_ns is None:
-            self._start_ns = int(capture.time_ns[0])
-        for number in range(kept + 1, len(capture) + 1):
-            tree = dissect_frame(bytes(capture.frame(number)), capture.link_type(number), name_parts)
-            (sender, receiver), row = ends_of(tree), row_of.get(number)
-            found.append(
-                Row(
-                    number=self.count + number - kept,
-                    time_us=(int(capture.time_ns[number - 1]) - self._start_ns) / 1000,
-                    sender=sender,
-                    receiver=receiver,
-                    protocol=protocol_of(tree),
-                    length=int(capture.original_length[number - 1]),
-                    info=info_of(tree, segments, row),
-                    lanes=(self._lane_of(sender), self._lane_of(receiver)),
-                    judgements=judgements[number],
-                    payload=0 if row is None else int(segments.payload_length[row]),
-                )
-            )
+            self._start_ns = int(segments.capture.time_ns[0])
+        frames = list_frames(segments, kept + 1, self._start_ns)
+        for place, (shown, _, row) in enumerate(frames, 1):
+            shown |= {
+                "number": self.count + place,
+                "lanes": (self._lane_of(shown["from"]), self._lane_of(shown["to"])),
+                "judgements": judgements.get(str(kept + place), []),
+                "payload": 0 if row is None else int(segments.payload_length[row]),
+            }
+            found.append(shown)
         return found
 
     def frame(self, number: int) -> Data | None:
@@ -136,18 +106,7 @@ class Feed:
         if not 0 <= place < len(self._places):
             return None
         capture = parse_capture(self._header + self._bytes(*self._places[place]))
-        frame, book = bytes(capture.frame(1)), Book()
-        tree = book.tree(dissect_frame(frame, capture.link_type(1), name_parts))
-        shown = base64.b64encode(frame).decode()
-        data = {
-            "bytes": shown,
-            "lengths": [len(frame)],
-            "frames": {"tree": [tree]},
-            "records": [],
-            "inner": {},
-            "whole": {},
-        }
-        return data | book.lists()
+        return capture_data(source_of(self._path, capture), "")
 
     def known(self) -> Data:
         """Return what an eavesdropper knows of the connections in force. May be called in another thread."""

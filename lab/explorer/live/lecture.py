@@ -14,7 +14,8 @@ from itertools import islice
 from typing import Any
 
 from lab.chat.chat_log import Line
-from lab.explorer.live.feed import MOST_FRAMES, Feed, Row
+from lab.explorer.book import Data
+from lab.explorer.live.feed import MOST_FRAMES, Feed
 from lab.explorer.live.room import MODES, SERVERS, Room
 from lab.harness.scenarios.report import HOST_OF
 from lab.harness.script import Script
@@ -41,7 +42,7 @@ class Lecture:
     def __init__(self, room: Room, feed: Feed):
         self.room, self.feed = room, feed
         room.notice = self.notice
-        self.rows: deque[Row] = deque(maxlen=MOST_FRAMES)
+        self.rows: deque[Data] = deque(maxlen=MOST_FRAMES)
         self.lines: deque[tuple[int, str, Line]] = deque(maxlen=MOST_LINES)
         self.known: dict[int, dict[str, Any]] = {}  # by chapter
         self.newest = 0  # the newest frame with a payload
@@ -84,7 +85,7 @@ class Lecture:
         """Take what has been recorded; return whether there was something."""
         rows = self.feed.read()
         self.rows += rows
-        self.newest = max((row.number for row in rows if row.payload), default=self.newest)
+        self.newest = max((row["number"] for row in rows if row["payload"]), default=self.newest)
         if rows:
             self._heard.set()
             self._wake()
@@ -120,7 +121,7 @@ class Lecture:
         if waiting := min(self.feed.count - seen["frames"], len(self.rows)):
             first = len(self.rows) - waiting
             found["frames"] = list(islice(self.rows, first, first + FRAMES_AT_ONCE))
-            seen["frames"] = found["frames"][-1].number
+            seen["frames"] = found["frames"][-1]["number"]
         if self.newest > seen["newest"] and seen["frames"] == self.feed.count:
             seen["newest"] = self.newest
             found["newest"] = {"number": self.newest, "data": self.feed.frame(self.newest)}

@@ -37,9 +37,9 @@ export class Detail {
   }
 
   /** @param {import("./capture.js").Capture} capture @param {number} number of the frame; 0 for none */
-  show(capture, number) {
+  show(capture, number, title = `Frame ${number}`) {
     this.sources = number
-      ? [{ title: `Frame ${number}`, fields: capture.fields(number), bytes: capture.bytes(number) }]
+      ? [{ title, fields: capture.fields(number), bytes: capture.bytes(number) }]
       : [{ title: "", fields: [], bytes: new Uint8Array() }];
     this.sources.push(...capture.opened(number));
     this.tabs.replaceChildren(...this.sources.map((source, i) => makeButton(source.title, () => this.showSource(i))));

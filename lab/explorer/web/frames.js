@@ -62,11 +62,14 @@ export class FrameList {
   }
 
   get laneWidth() {
-    return parseFloat(getComputedStyle(this.element).getPropertyValue("--lane")) || 56;
+    return this.pixels("--lane");
   }
-
   get rowHeight() {
-    return parseFloat(getComputedStyle(this.element).getPropertyValue("--row")) || 26;
+    return this.pixels("--row");
+  }
+  /** A length of the style sheet. A list that is not on the page yet has none. */
+  pixels(name) {
+    return parseFloat(getComputedStyle(this.element).getPropertyValue(name)) || 30;
   }
 
   draw() {

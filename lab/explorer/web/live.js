@@ -6,13 +6,12 @@ import { make, makeButton, press } from "./elements.js";
 import { FrameList } from "./frames.js";
 
 const MACHINES = ["Brandon", "John", "Alice", "server"];
-const ROW = ["number", "time_us", "from", "to", "protocol", "length", "info", "lanes", "judgements"];
 const MOST_FRAMES = 20_000,
   FEWER_FRAMES = 15_000; // kept when there were more
 const MOST_DETAILS = 200,
   MOST_LINES = 300;
 
-/** The frames that the page holds, as list and detail ask for them: rows, and the fields of those that were asked for. */
+/** The frames that the page holds: rows for the list, and the details of those that were asked for. */
 class LiveFrames {
   rows = [];
   details = new Map();
@@ -22,25 +21,16 @@ class LiveFrames {
     return this.rows.length;
   }
   get last() {
-    return this.rows.at(-1)?.[0] ?? 0;
+    return this.rows.at(-1)?.number ?? 0;
   }
   cell(column, number) {
-    return this.rows[number - this.rows[0][0]][ROW.indexOf(column)];
+    return this.rows[number - this.rows[0].number][column];
   }
   judgements(number) {
     return this.cell("judgements", number);
   }
-  fields(number) {
-    return this.details.get(number).fields(1);
-  }
-  bytes(number) {
-    return this.details.get(number).bytes(1);
-  }
-  opened() {
-    return [];
-  }
   add(rows) {
-    for (const [, , from, to, , , , [sender, receiver]] of rows) this.machines.set(from, sender).set(to, receiver);
+    for (const { from, to, lanes } of rows) this.machines.set(from, lanes[0]).set(to, lanes[1]);
     this.rows.push(...rows);
     if (this.rows.length > MOST_FRAMES) this.rows.splice(0, this.rows.length - FEWER_FRAMES);
   }
@@ -61,7 +51,7 @@ class LiveList extends FrameList {
   }
   /** Take in what the frames hold by now, and show the end of it. */
   grow() {
-    const first = this.capture.rows[0][0];
+    const first = this.capture.rows[0].number;
     if (this.numbers[0] < first) this.show(this.numbers.filter(number => number >= first));
     for (let number = (this.numbers.at(-1) ?? 0) + 1; number <= this.capture.last; number++) this.numbers.push(number);
     this.element.setAttribute("aria-rowcount", String(this.numbers.length + 1));
@@ -192,8 +182,12 @@ class Live {
     this.wanted = number;
     this.list.select(number);
     if (isNewest) this.list.element.scrollTop = this.list.element.scrollHeight;
-    if (this.frames.details.has(number)) this.detail.show(this.frames, number);
+    if (this.frames.details.has(number)) this.showDetail();
     else this.send("frame", { number });
+  }
+
+  showDetail() {
+    this.detail.show(this.frames.details.get(this.wanted), 1, `Frame ${this.wanted}`); // each is a capture of one frame
   }
 
   // What the server sends
@@ -204,7 +198,7 @@ class Live {
     for (const one of [newest, frame]) if (one?.data) this.frames.addDetail(one.number, one.data);
     if (newest) this.newest = newest.number;
     if (newest && this.following) this.look(newest.number, true);
-    if (frame?.data && frame.number === this.wanted) this.detail.show(this.frames, frame.number);
+    if (frame?.data && frame.number === this.wanted) this.showDetail();
     for (const { who, kind, text } of lines ?? []) this.panels[who].add(kind, text);
     if (state) this.showState(state);
     for (const one of known ?? []) this.showChapter(one);
