@@ -106,14 +106,9 @@ def _run(notebook: Any, name: str, run_in: Path) -> None:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-    resources = {"metadata": {"path": str(run_in)}}
-    options: dict[str, Any] = {
-        "timeout": LONGEST_CELL_S,
-        "kernel_name": "python3",
-        "store_widget_state": False,
-    }
+    options: dict[str, Any] = {"resources": {"metadata": {"path": str(run_in)}}, "kernel_name": "python3"}
     try:
-        NotebookClient(notebook, resources=resources, **options).execute()
+        NotebookClient(notebook, timeout=LONGEST_CELL_S, store_widget_state=False, **options).execute()
     except CellExecutionError as error:
         raise NotebookError(f"{name} fails: {error.ename}: {error.evalue}") from error
     except CellTimeoutError as error:

@@ -44,15 +44,9 @@ class Lecture:
         room.notice = self.notice
         self.rows: deque[Data] = deque(maxlen=MOST_FRAMES)
         self.lines: deque[tuple[int, str, Line]] = deque(maxlen=MOST_LINES)
-        self.known: dict[int, dict[str, Any]] = {}  # by chapter
+        self.known: dict[int, Data] = {}  # by chapter
         self.newest = 0  # the newest frame with a payload
-        self.state: dict[str, Any] = {
-            "delay_ms": 0,
-            "loss_percent": 0,
-            "busy": "",
-            "trouble": "",
-            "ended": "",
-        }
+        self.state: Data = {"delay_ms": 0, "loss_percent": 0, "busy": "", "trouble": "", "ended": ""}
         self.versions = {"state": 1, "known": 1}
         self.views: list[View] = []
         self.opened = asyncio.Event()  # a tab is there
@@ -114,10 +108,10 @@ class Lecture:
         for view in self.views:
             view.wake.set()
 
-    def news(self, view: View) -> dict[str, Any]:
+    def news(self, view: View) -> Data:
         """Return the news that a tab has not been sent, or the first part of them, and note that it has."""
         seen = view.seen
-        found: dict[str, Any] = {}
+        found: Data = {}
         if waiting := min(self.feed.count - seen["frames"], len(self.rows)):
             first = len(self.rows) - waiting
             found["frames"] = list(islice(self.rows, first, first + FRAMES_AT_ONCE))
@@ -134,14 +128,14 @@ class Lecture:
                 found[name] = self._state_for(view) if name == "state" else list(self.known.values())
         return found
 
-    def _state_for(self, view: View) -> dict[str, Any]:
+    def _state_for(self, view: View) -> Data:
         room = self.room
         more = {"mode": room.mode, "server": room.server, "reasons": room.reasons()}
         return self.state | more | {"reads": room.alice_reads.is_set(), "drives": view is self.views[0]}
 
     # The actions
 
-    def act(self, wanted: dict[str, Any]) -> None:
+    def act(self, wanted: Data) -> None:
         """Start the action that a tab asks for. Raises KeyError, TypeError or ValueError for an invalid request."""
         actions: dict[str, Callable[..., Awaitable[None]]] = {
             "say": self.say, "switch": self.switch, "weather": self.weather, "lose": self.lose, "read": self.let_read,
@@ -176,7 +170,7 @@ class Lecture:
         if not (0 <= delay_ms <= MOST_DELAY_MS and 0 <= loss_percent <= MOST_LOSS_PERCENT):
             raise ValueError(f"The delay is at most {MOST_DELAY_MS} ms, the loss {MOST_LOSS_PERCENT} %")
         if self.room.lan:
-            rates: dict[str, Any] = {"delay_s": delay_ms / 1000, "loss": loss_percent / 100}
+            rates: Data = {"delay_s": delay_ms / 1000, "loss": loss_percent / 100}
             await asyncio.to_thread(partial(self.room.lan.condition, "server", **rates))
             self.change(delay_ms=delay_ms, loss_percent=loss_percent)
 

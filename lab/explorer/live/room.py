@@ -145,13 +145,8 @@ class Room:
         self._close_session()
         variant = MODES[mode] if server not in JSON_STAGES else Variant(wire="json")
         self.mode, self.server, log = mode, server, ConsoleLog()
-        session = asdict(variant) | {
-            "program": server,
-            "started_ns": time.time_ns(),
-            "users": [],
-            "events": [],
-        }
-        session["server"] = {"address": self.host.address, "port": self.port}
+        session = asdict(variant) | {"program": server, "users": [], "events": []}
+        session |= {"started_ns": time.time_ns(), "server": {"address": self.host.address, "port": self.port}}
         self.sessions.append(session)
         login = self._start_server(variant, log)
         for name in HOST_OF:

@@ -31,7 +31,7 @@ export class Capture {
     const records = data.records.map(([frame, type, isHidden, version, length, begins, kinds]) => {
       return { frame, type, isHidden, version, length, begins, kinds };
     });
-    this.recordsOf = groupBy(records, record => record.frame);
+    this.recordsOf = Map.groupBy(records, record => record.frame);
     this.beginnings = new Set(records.map(record => record.begins));
     this.placesOf = new Map();
   }
@@ -118,16 +118,6 @@ export class Capture {
     }
     return fields;
   }
-}
-
-/** @template T @param {T[]} items @param {(item: T) => any} key @returns {Map<any, T[]>} */
-export function groupBy(items, key) {
-  const groups = new Map();
-  for (const item of items) {
-    if (!groups.has(key(item))) groups.set(key(item), []);
-    groups.get(key(item)).push(item);
-  }
-  return groups;
 }
 
 /** @param {Field} field @param {number} byte @returns {boolean} whether the field covers a byte, or a part of it */

@@ -9,6 +9,7 @@ const MOST_PIECES = 2000; // shown of one flow
  * @param {(number: number) => void} onFrame @returns {HTMLElement} */
 export function drawStream(capture, flow, onFrame) {
   const { initiator, responder, closing, pieces, excluded } = capture.data.flows[flow];
+  const toFrame = frame => makeButton(`frame ${frame}`, () => onFrame(frame));
   const opened = capture.unlocked ? openedPieces(capture, flow) : [];
   const decoder = opened.length ? null : [new TextDecoder(), new TextDecoder()]; // a character may be cut between pieces
   const shown = opened.length ? opened : pieces;
@@ -19,13 +20,11 @@ export function drawStream(capture, flow, onFrame) {
     const gap = missing ? [make(`p.gap.way-${way}`, `${missing} bytes were not captured`)] : [];
     if (!frame) return gap;
     const name = make("span.only-read", `${way ? responder : initiator}: `);
-    const button = makeButton(`frame ${frame}`, () => onFrame(frame), { title: `Show frame ${frame}` });
-    return [...gap, make(`p.voice.way-${way}`, name, button, make("span", isReadable(text) ? text : inDots(data)))];
+    return [...gap, make(`p.voice.way-${way}`, name, toFrame(frame), make("span", isReadable(text) ? text : inDots(data)))];
   });
-  const repeated = excluded.map(([way, frame, length, reason]) => {
-    const button = makeButton(`frame ${frame}`, () => onFrame(frame));
-    return make("li", `${way ? responder : initiator}: ${length} bytes left out (${reason}), `, button);
-  });
+  const repeated = excluded.map(([way, frame, length, reason]) =>
+    make("li", `${way ? responder : initiator}: ${length} bytes left out (${reason}), `, toFrame(frame)),
+  );
   return make(
     "div.stream",
     make("p.ends", make("span.way-0", `${initiator} (opened the connection)`), make("span.way-1", responder)),
