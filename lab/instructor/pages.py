@@ -23,6 +23,7 @@ from lab.instructor.similarity import SHARE, Place, Similar
 from lab.instructor.submissions import Submission
 
 STORY_PART = re.compile(r"  (\S.{9}) (.*)")  # a label of Story.text, and its text
+SHARES = {DONE: 1, PARTLY: VISIBLE_ONLY}  # of a task's points, by state; none in any other
 STATES = {DONE: "\u2713 done", PARTLY: "\u00bd partly", WRONG: "\u2717 wrong"}
 MOST_PAIRS, MOST_PASSAGES, MOST_LINES, LONGEST_LINE = 100, 40, 60, 200  # shown of similar source code
 Results = dict[str, Result]  # by student
@@ -88,30 +89,33 @@ def _distribution(results: Results) -> list[tuple[str, int]]:
     return [(f"{10 * n} to {10 * n + 9 if n < 9 else 100} %", counts[n]) for n in range(10)]
 
 
-def _item_statistics(results: Results) -> dict[str, tuple[str, str]]:
-    """Return each task's difficulty and discrimination, as text: "n/a" where there is too little to compare.
+def item_statistics(results: Results) -> dict[str, tuple[str, str]]:
+    """Return each task's difficulty and discrimination, as text.
 
-    Difficulty is the mean share of the points (1: everybody has all). Discrimination is the correlation of that share
-    with the points for everything else: near 0 or below, those who are good at the rest are not at this task.
+    Difficulty is the mean share of the task's points (1: everybody has all of them). Discrimination is the correlation of
+    that share with the points for all other tasks, before anything is taken off for being late; "n/a" if one of the two
+    is the same for everybody.
     """
-    shares: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    shares: dict[str, list[float]] = defaultdict(list)
+    rests: dict[str, list[float]] = defaultdict(list)
     for result in results.values():
-        for mark in result.marks:
-            share = {DONE: 1, PARTLY: VISIBLE_ONLY}.get(mark.state, 0)
-            shares[f"{mark.sheet}: {mark.task}"].append((share, result.points - mark.points))
+        own = [SHARES.get(mark.state, 0) for mark in result.marks]
+        total = sum(share * mark.of for share, mark in zip(own, result.marks, strict=True))
+        for share, mark in zip(own, result.marks, strict=True):
+            shares[f"{mark.sheet}: {mark.task}"].append(share)
+            rests[f"{mark.sheet}: {mark.task}"].append(round(total - share * mark.of, 6))
     found = {}
-    for task, pairs in shares.items():
-        try:
-            discrimination = f"{statistics.correlation(*zip(*pairs, strict=True)):.2f}"
-        except statistics.StatisticsError:  # fewer than two, or all the same
-            discrimination = "n/a"
-        found[task] = f"{statistics.mean(share for share, _ in pairs):.2f}", discrimination
+    for task, share_of_each in shares.items():
+        discrimination = "n/a"
+        if min(len(set(share_of_each)), len(set(rests[task]))) > 1:
+            discrimination = f"{statistics.correlation(share_of_each, rests[task]):.2f}"
+        found[task] = f"{statistics.mean(share_of_each):.2f}", discrimination
     return found
 
 
 def _task_rows(results: Results) -> Iterator[tuple[str, list[int], tuple[str, str], str]]:
     """Yield each task, how often it came to which state, its statistics, and why it failed; the most failed first."""
-    numbers = _item_statistics(results)
+    numbers = item_statistics(results)
     states: dict[str, Counter[str]] = defaultdict(Counter)
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
     for mark in (mark for result in results.values() for mark in result.marks):
