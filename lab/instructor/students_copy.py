@@ -86,19 +86,24 @@ def _without_dead_links(page: Path, copy: Path) -> str:
 def files_for_students() -> Iterator[str]:
     """Yield the names (with /) of all files of the copy."""
     for name in sorted(files_of_the_kit()):
-        instructors = name.startswith((INSTRUCTORS + "/", "tests/")) and not name.startswith(CHECKS)
-        recorded_for_a_student = (ROOT / name).with_name("about.json").exists()  # a class, below captures/
-        if name.split("/")[0] in TOP_LEVEL and not instructors and not recorded_for_a_student:
+        if name.startswith(CHECKS) or not name.startswith((INSTRUCTORS + "/", "tests/")):
             yield name
 
 
 def files_of_the_kit() -> list[str]:
+    """Return the names (with /) of the kit's files, without those of a class that an instructor keeps beside them."""
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         names = subprocess.check_output(command, stderr=subprocess.DEVNULL, timeout=60).decode().split("\0")
     except (OSError, subprocess.SubprocessError):  # a copy without git
         names = [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*")]
-    return [name for name in names if (ROOT / name).is_file() and not MADE_BY_RUNNING & set(Path(name).parts)]
+    names = [name for name in names if name.split("/")[0] in TOP_LEVEL and (ROOT / name).is_file()]
+    of_a_student = {Path(name).parent for name in names if Path(name).name == "about.json"}  # below captures/
+    return [
+        name
+        for name in names
+        if not MADE_BY_RUNNING & set(Path(name).parts) and Path(name).parent not in of_a_student
+    ]
 
 
 def _lines(path: Path) -> list[str]:
