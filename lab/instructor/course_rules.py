@@ -47,8 +47,11 @@ def read_rules(path: Path) -> CourseRules:
     """Return the rules in a ``course.toml``. Raise RulesError."""
     try:
         with open(path, "rb") as file:
-            table: dict[str, Any] = tomllib.loads(file.read(LARGEST_FILE).decode())
-    except (OSError, ValueError) as error:  # TOMLDecodeError is a ValueError
+            data = file.read(LARGEST_FILE + 1)
+        if len(data) > LARGEST_FILE:
+            raise ValueError(f"larger than {LARGEST_FILE >> 10} kB")
+        table: dict[str, Any] = tomllib.loads(data.decode())
+    except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
         raise RulesError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     known = CourseRules.__dataclass_fields__
     wrong = [f"{name} is not a rule; there are {', '.join(known)}" for name in table if name not in known]

@@ -15,7 +15,7 @@ from typing import Any
 from lab.chat.events import printable
 from lab.instructor.copies import KINDS, Pair
 from lab.instructor.marking import DONE, Result
-from lab.instructor.platforms import is_worksheet
+from lab.instructor.platforms import is_worksheet, maximum_grade
 from lab.instructor.roster import Entry
 
 ASSIGNMENT = "Packet-capture lab"
@@ -75,7 +75,7 @@ def write_grades(
         rows.append([*student, entry.id, entry.email, *marks, *notes, *numbers])
         canvas.append([*student, grade])
         moodle.append([entry.id, entry.name, entry.email, grade, feedback])
-        scaled = grade * float(entry.row.get("Maximum Grade") or 100) / 100
+        scaled = grade * maximum_grade(entry) / 100
         graded = {"Grade": round(scaled, 2) if entry.id in results else entry.row.get("Grade")}
         worksheet.append([*(entry.row | graded | {"Feedback comments": feedback}).values()])
     names = [f"{sheet}: {task}" for sheet, task in tasks]

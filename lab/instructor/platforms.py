@@ -70,6 +70,16 @@ def handed_in(entry: Entry) -> datetime | None:
     raise RosterError(f"{entry.id} handed in at {text!r}: write it as 2026-12-01T23:59:00+01:00")
 
 
+def maximum_grade(entry: Entry) -> float:
+    """Return the points for full marks in Moodle's worksheet, and 100 in other class lists. Raise RosterError."""
+    text = entry.row.get("Maximum Grade") or "100"
+    try:
+        return float(text.replace(",", "."))  # a decimal comma, in some languages
+    except ValueError:
+        fix = "let Moodle grade by points, and export the worksheet again"
+        raise RosterError(f"{entry.id}: 'Maximum Grade' is {text!r}, not a number: {fix}") from None
+
+
 def is_worksheet(roster: Sequence[Entry]) -> bool:
     """Return whether the class list is a grading worksheet of Moodle's."""
     return all(name in roster[0].row for name in WORKSHEET)

@@ -72,7 +72,11 @@ def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[
     found: dict[str, Submission] = {}
     problems = []
     for path in sorted(folder.iterdir(), key=platforms.order):
-        if path.name.startswith((".", "__")) or not (path.is_dir() or path.suffix == ".zip"):
+        if path.name.startswith((".", "__")):
+            continue
+        if not (path.is_dir() or path.suffix == ".zip"):
+            if platforms.identified(path.name, roster):
+                problems.append(f"{path.name}: not a zip or a folder, and left out")
             continue
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             problems.append(f"{path.name}: not a folder or a file, and left out")

@@ -67,6 +67,8 @@ def test_in_time_nothing_changes():
         ("[dates]\n02_handshake = 1", "02_handshake must be like 2026-"),
         ("due = ", "Invalid value"),
         ("\xff", "Invalid"),
+        (f"# {'x' * (1 << 16)}\nlate = 1", "larger than 64 kB"),
+        (f"due = {'[' * 60_000}", "recursion"),
     ],
 )
 def test_a_bad_table_is_refused_in_one_line(tmp_path, text, fault):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.instructor import gradescope, platforms, sandbox, submissions
+from lab.instructor import gradescope, platforms, sandbox, students_copy, submissions
 from lab.instructor.commands import release
 from lab.instructor.marking import Mark, Result
 from lab.instructor.outputs import write_grades
@@ -104,6 +104,37 @@ def test_moodles_worksheet_comes_back_with_grades_and_nothing_else_changed(tmp_p
     for row in (*before, *after):
         del row["Grade"], row["Feedback comments"]
     assert before == after
+
+
+@pytest.mark.parametrize(("most", "grade"), [("50,00", "37.5"), ("", "75.0")])
+def test_full_marks_are_as_many_points_as_the_worksheet_says(tmp_path, most, grade):
+    """A Moodle in German writes a decimal comma."""
+    roster = class_list(tmp_path, WORKSHEET.replace("50.00", f'"{most}"'))
+    write_grades(
+        tmp_path, roster, {"s21": Result("s21", "", [Mark("02_handshake", "parse_tcp", "done", 3, 4)])}, []
+    )
+    first = next(csv.DictReader(io.StringIO((tmp_path / "moodle-worksheet.csv").read_text("utf-8"))))
+    assert first["Grade"] == grade
+
+
+def test_a_worksheet_with_a_scale_is_refused_before_anything_is_graded(tmp_path):
+    class_list(tmp_path, WORKSHEET.replace("50.00", "Very good"))
+    (tmp_path / "in").mkdir()
+    words = [str(tmp_path / "in"), "--roster", str(tmp_path / "roster.csv"), "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "lab", "grade", *words], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert "s21: 'Maximum Grade' is 'Very good', not a number" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_upload_that_is_not_a_zip_is_named(tmp_path):
+    roster = class_list(tmp_path, ADAS)
+    assert unpacked(tmp_path, {"lovelaceada_11_901_sheet_07_threads.py": "x", "README.txt": "x"}) == []
+    found, notes = submissions.find(tmp_path / "inbox", roster)
+    assert not found
+    assert notes == ["lovelaceada_11_901_sheet_07_threads.py: not a zip or a folder, and left out"]
 
 
 @pytest.mark.parametrize(
@@ -205,6 +236,27 @@ def test_gradescope_marks_as_the_grader_here(tmp_path):
     (base / "submission_metadata.json").write_text(json.dumps({"users": [user]}))
     done = subprocess.run(words, capture_output=True, text=True, timeout=110)
     assert done.returncode == 2 and "eve@x.edu is not on the roster" in done.stderr
+
+
+def test_the_autograder_has_nothing_but_the_kit(tmp_path, monkeypatch):
+    """Hand-ins, grades and recordings of a class may lie in the kit's folder, too."""
+    class_list(tmp_path, ADAS)
+    kit = tmp_path / "kit"
+    for name in (
+        "lab/server.py",
+        "inbox/s1.zip",
+        "grades.csv",
+        "captures/s1/about.json",
+        "captures/s1/plain.pcapng",
+    ):
+        (kit / name).parent.mkdir(parents=True, exist_ok=True)
+        (kit / name).write_text("x")
+    for module in (students_copy, gradescope):
+        monkeypatch.setattr(module, "ROOT", kit)
+    gradescope.make_autograder(tmp_path / "a.zip", tmp_path / "roster.csv", "a key")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        names = {name for name in archive.namelist() if name.startswith("kit/")}
+    assert names == {"kit/lab/server.py"}
 
 
 def test_gradescopes_metadata_is_read_with_care(tmp_path):

@@ -50,11 +50,15 @@ def main(argv: list[str] | None = None) -> int:
     add("--again", action="store_true", help="grade everything again, also what has not changed")
     add("--no-sandbox", action="store_true", help="limits only: a hand-in can read your files")
     options = parser.parse_args(argv)
-    from lab.instructor import cluster, course_rules, grading
+    from lab.instructor import cluster, course_rules, grading, platforms
     from lab.instructor.roster import RosterError, read_roster
 
     try:
         roster = read_roster(options.roster)
+        for one in roster:  # what the platform wrote is refused now, not after hours of grading
+            platforms.maximum_grade(one)
+            if options.rules:
+                platforms.handed_in(one)
         if not options.submissions.is_dir() and options.submissions.suffix != ".zip":
             raise RosterError(f"{options.submissions} is not a folder or a zip")
         options.rules = options.rules and course_rules.read_rules(options.rules)
