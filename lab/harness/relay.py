@@ -10,11 +10,24 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from lab.harness.forging import IPV4, Forger, arp_reply, mac_of
+from lab.harness.forging import IPV4, Forger, arp_reply, mac_of, parse_segment, with_checksums
 from lab.net.lan import Host
 
 POLL_S = 0.05  # how often the thread looks whether it is to end
 Change = Callable[[bytes], bytes]
+
+
+def word_changer(address: str, said: bytes, meant: bytes) -> Change:
+    """Return what changes a word in frames from an address, and back again in all others, so that nobody there notices."""
+
+    def change(frame: bytes) -> bytes:
+        seen = parse_segment(frame)
+        if seen is None or not seen.payload:
+            return frame
+        words = (said, meant) if seen.source[1] == address else (meant, said)
+        return with_checksums(frame.replace(*words))
+
+    return change
 
 
 class Relay:

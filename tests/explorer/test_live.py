@@ -144,6 +144,40 @@ def test_alice_stops_reading_and_her_window_closes_before_everyones_eyes(running
     tab.wait_for_selector("[aria-label='What Alice sees'] >> text=5 xx")
 
 
+@pytest.mark.maintainers
+def test_mallory_speaks_for_brandon_changes_a_word_and_ends_his_connection(tmp_path, show):
+    with lecture(tmp_path) as one:
+        tab = show(one)
+        tab.click("button:text-is('Speak as Brandon')")
+        tab.wait_for_selector("[aria-label='What John sees'] >> text=> I quit")
+        switch_to(tab, "TLS 1.3")
+        tab.click("button:text-is('Speak as Brandon')")
+        say(tab, "John", "who said that?")
+        tab.wait_for_selector("[aria-label='What Alice sees'] >> text=who said that?")
+        assert tab.inner_text("[aria-label='What John sees']").count("I quit") == 1, "over TLS nobody did"
+        switch_to(tab, "plaintext")
+        tab.click("button:text-is('Stand in the middle')")
+        tab.wait_for_selector("button[aria-pressed=true]:text-is('Stand in the middle')")
+        say(tab, "Brandon", "lunch at noon?")
+        tab.wait_for_selector("[aria-label='What John sees'] >> text=lunch at nine?")
+        tab.wait_for_selector("[aria-label='What Brandon sees'] >> text=lunch at noon?")
+        tab.click("button:text-is('Stand in the middle')")
+        tab.wait_for_selector("button[aria-pressed=false]:text-is('Stand in the middle')")
+        say(tab, "Brandon", "at noon, I said")
+        tab.wait_for_selector("[aria-label='What John sees'] >> text=at noon, I said")
+        tab.click("button:text-is('Reset Brandon')")
+        wait_for_info(tab, "RST")
+        say(tab, "Brandon", "hello?")
+        tab.wait_for_selector("[aria-label='What Brandon sees'] >> text=reset")
+        tab.click("button:text-is('Reset Brandon')")
+        tab.wait_for_selector("[role=status]:has-text('Brandon is not connected')")
+        one.end()
+    [entry] = json.loads((tmp_path / "manifest.json").read_text())["recordings"]
+    texts = [bytes(read_capture(one.capture).frame(number)) for number in entry["forged"]]
+    assert entry["forger"] == "Mallory" and any(text.endswith(b"I quit") for text in texts)
+    assert any(b"nine" in text for text in texts) and not any(b"I said" in text for text in texts)
+
+
 def test_pause_step_back_and_follow(running, show):
     tab = show(running)
     say(tab, "John", "before")

@@ -131,7 +131,12 @@ class Lecture:
     def _state_for(self, view: View) -> Data:
         room = self.room
         more = {"mode": room.mode, "server": room.server, "reasons": room.reasons()}
-        return self.state | more | {"reads": room.alice_reads.is_set(), "drives": view is self.views[0]}
+        between = bool(room.mallory and room.mallory.is_between)
+        return (
+            self.state
+            | more
+            | {"between": between, "reads": room.alice_reads.is_set(), "drives": view is self.views[0]}
+        )
 
     # The actions
 
@@ -139,6 +144,7 @@ class Lecture:
         """Start the action that a tab asks for. Raises KeyError, TypeError or ValueError for an invalid request."""
         actions: dict[str, Callable[..., Awaitable[None]]] = {
             "say": self.say, "switch": self.switch, "weather": self.weather, "lose": self.lose, "read": self.let_read,
+            "attack": self.attack,
         }  # fmt: skip
         action = actions[wanted.pop("do")]
         task = asyncio.ensure_future(self._carry_out(action(**wanted)))
@@ -177,6 +183,12 @@ class Lecture:
     async def lose(self) -> None:
         if self.room.lan:
             await asyncio.to_thread(self.room.lan.order, "drop the first data segment from server")
+
+    async def attack(self, how: str) -> None:
+        if how not in ("reset", "speak", "between"):
+            raise ValueError("unknown attack")
+        async with self._switching:
+            await asyncio.to_thread(self.room.attack, how)
 
     async def let_read(self, reads: bool) -> None:
         (self.room.alice_reads.set if reads else self.room.alice_reads.clear)()

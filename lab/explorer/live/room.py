@@ -22,10 +22,13 @@ from typing import Any
 from lab.chat.chat_log import ChatLog, Line
 from lab.chat.client import ANSWER_S, ChatClient
 from lab.chat.connection import ConnectionLost
-from lab.chat.events import Lost
+from lab.chat.events import Lost, Say
 from lab.chat.login import Login
 from lab.chat.tls import client_context
+from lab.explorer.live.mallory import FORGED_TEXT, Mallory
 from lab.harness import certificates
+from lab.harness.attack_lan import MALLORY
+from lab.harness.forging import frames_in_anothers_name
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import Entry, sha256_of
 from lab.harness.remote_chat import ConsoleLog, dial_from, remote_server
@@ -80,6 +83,7 @@ class Room:
         self.path = path
         self.notice: Notice = lambda who, line: None
         self.lan: Lan | None = None
+        self.mallory: Mallory | None = None  # on the loopback there is nobody else
         self.host: Any = LoopbackHost()
         self.alice_reads = threading.Event()
         self.mode, self.server = "plaintext", KITS_SERVER
@@ -102,10 +106,11 @@ class Room:
             self._start_on_loopback(obstacle)
             return
         plans = [replace(plan, sysctl=plan.sysctl | SMALL_BUFFERS.get(plan.name, {})) for plan in REPORT_LAN]
-        self.lan = self._stack.enter_context(Lan(plans))
+        self.lan = self._stack.enter_context(Lan([*plans, MALLORY]))
         self._tap: Recording | Tap = Recording(self.lan, ["server"], self.path, comment=COMMENT)
         self._stack.enter_context(self._tap)
         self.host, self.port = self.lan["server"], REPORT_PORT
+        self.mallory = self._stack.enter_context(Mallory(self.lan))
         for lane, name in {"server": "server", **HOST_OF}.items():
             one = self.lan[name]
             self._lanes |= dict.fromkeys((one.address, str(one.interfaces["eth0"])), lane)
@@ -220,6 +225,21 @@ class Room:
         except (KeyError, ConnectionLost):
             self.notice(who, Line("trouble", "*** Not connected ***", time.time()))
 
+    def attack(self, how: str) -> None:
+        """Let Mallory end Brandon's connection, speak for him, or go into the middle, or out of it."""
+        client = self._clients.get("Brandon")
+        if not self.mallory:
+            return
+        if how == "between":
+            self.mallory.stand_between(not self.mallory.is_between)
+        elif not client or not client.connection:
+            self.notice("Brandon", Line("trouble", "*** Not connected ***", time.time()))
+        elif how == "reset":
+            self.mallory.reset(client.connection.local[1], self.port)
+        else:
+            line, over_tls = client.wire.encode(Say(FORGED_TEXT)), self.sessions[-1]["tls"] != "none"
+            self.mallory.speak(client.connection.local[1], self.port, line, over_tls)
+
     def _note(self, who: str, action: str, text: str = "") -> None:
         event = {"time_ns": time.time_ns(), "who": who, "action": action}
         self.sessions[-1]["events"].append(event | ({"text": text} if text else {}))
@@ -260,6 +280,9 @@ class Room:
         about |= {"frames": self.frames, "interface": "server/eth0" if self.lan else "loopback"}
         if self.path.with_suffix(".keys").exists():
             about["key_log"] = self.path.with_suffix(".keys").name
+        if self.mallory and self.mallory.has_acted:
+            forger = self.mallory.card
+            about |= {"forger": MALLORY.name, "forged": frames_in_anothers_name(self.path, *forger)}
         more = {"certificate_names": list(CERTIFICATE_NAMES), "server_name": SERVER_NAME}
         sessions = [one | (more if one["tls"] != "none" else {}) for one in self.sessions]
         return about | (sessions[0] if len(sessions) == 1 else {"sessions": sessions})

@@ -103,6 +103,12 @@ class Live {
     const lose = makeButton("Lose the next copy", () => this.send("lose"));
     this.weather = make("div", number("delay", "Delay (ms)", 2000), number("loss", "Loss (%)", 50), lose);
     this.reading = makeButton("Alice stops reading", () => this.send("read", { reads: !this.state.reads }));
+    const attack = (label, how) => makeButton(label, () => this.send("attack", { how }));
+    this.attacks = [
+      attack("Reset Brandon", "reset"),
+      attack("Speak as Brandon", "speak"),
+      attack("Stand in the middle", "between"),
+    ];
     this.reasons = make("p.soft");
     return make(
       "div.switches",
@@ -110,6 +116,7 @@ class Live {
       make("div", make("label", { for: "server" }, "Server"), this.server),
       this.weather,
       this.reading,
+      make("div", { role: "group", "aria-label": "Mallory acts" }, make("span", "Mallory acts"), this.attacks),
       this.reasons,
       this.status,
     );
@@ -131,7 +138,8 @@ class Live {
     this.server.value = state.server;
     const [delay, loss, lose] = this.weather.querySelectorAll("input, button");
     [delay.value, loss.value] = [state.delay_ms, state.loss_percent];
-    for (const control of [delay, loss, lose]) control.disabled = off || Boolean(weather);
+    for (const control of [delay, loss, lose, ...this.attacks]) control.disabled = off || Boolean(weather);
+    press([this.attacks[2]], state.between ? 0 : -1);
     for (const control of [this.server, this.reading]) control.disabled = off;
     press([this.reading], state.reads ? -1 : 0);
     for (const [name, panel] of Object.entries(this.panels)) panel.set(off, name === "Alice" && !state.reads);

@@ -14,9 +14,9 @@ from lab.chat import events
 from lab.chat.report_wire import ReportWire
 from lab.harness.attack_lan import recorded_attack
 from lab.harness.bare_socket import BareSocket
-from lab.harness.forging import mac_of, parse_segment, with_checksums
+from lab.harness.forging import mac_of, parse_segment
 from lab.harness.lesson_lan import chat_server, join_chat, leave_chat
-from lab.harness.relay import Relay
+from lab.harness.relay import Relay, word_changer
 from lab.harness.scenarios import Truth, scenario
 from lab.net.lan import Host, Lan
 
@@ -32,13 +32,9 @@ def arp(path: Path) -> Truth:
     read: dict[tuple[str, int], str] = {}  # by sender and number: what is sent again is read once
 
     def change(frame: bytes) -> bytes:
-        seen = parse_segment(frame)
-        if seen is None or not seen.payload:
-            return frame
-        read[seen.source[1], seen.seq] = seen.payload.decode(errors="replace")
-        is_brandons = seen.source[1] == lan["PC1"].address
-        words = (TRUE_WORD, FALSE_WORD) if is_brandons else (FALSE_WORD, TRUE_WORD)
-        return with_checksums(frame.replace(*words))
+        if (seen := parse_segment(frame)) and seen.payload:
+            read[seen.source[1], seen.seq] = seen.payload.decode(errors="replace")
+        return word_changer(lan["PC1"].address, TRUE_WORD, FALSE_WORD)(frame)
 
     with (
         recorded_attack(path, "PC1", "server", "switch") as (lan, mallory, truth),
