@@ -34,6 +34,7 @@ ACCOUNT = {
     "hand-in platforms, late rules and item statistics": 370,
     "similar source code beside shared recordings": 150,
     "attacks: eight of them, forged frames, and what stops them": 1_200,
+    "an attack that learns, what cures cost, and bits on the exposure chart": 370,
     "what TLS still tells: typing notices, simulated authors, cures, traces": 400,
 }
 TABLE_OF_DATA = "# A table of data."

@@ -5,6 +5,7 @@ something on it. The band around 0.5 is what the permuted twin reaches: an attac
 """
 
 from collections.abc import Sequence
+from typing import get_args
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -81,8 +82,7 @@ def describe_cures(prices: Sequence[Price]) -> str:
         )
     low, high = prices[0].after.twin_interval
     sentences.append(f"The permuted twin reaches {low:.2f} to {high:.2f}.")
-    costs: tuple[Cost, ...] = ("bytes", "milliseconds")
-    for cost in costs:
+    for cost in get_args(Cost):
         names = ", ".join(_name(price) for price in frontier(prices, cost))
         sentences.append(f"On the frontier of {cost}: {names}.")
     return "\n".join(sentences)

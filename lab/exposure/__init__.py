@@ -6,6 +6,10 @@
 
 ``eavesdrop`` reads a capture file and nothing else: no keys, no manifest. ``score`` compares its claims with the
 manifest, and counts false claims against it.
+
+    Traces --run_experiment--> how well a classifier guesses, and how many bits that is --price_cures--> what hides it
+
+``traces``, ``classifier``, ``experiment`` and ``cures`` attack what TLS leaves: times, sizes and directions of records.
 """
 
 from lab.exposure.eavesdropper import eavesdrop, eavesdrop_flows

@@ -99,23 +99,18 @@ def run_experiment(
 def splits(traces: Sequence[Trace]) -> Iterator[tuple[Labels, Labels]]:
     """Yield (rows to learn from, rows to judge): each row is judged once, and no author and no seed is on both sides.
 
-    Where there is one author only, the seeds are dealt out. Raises ValueError where that leaves nothing to learn from.
+    Raises ValueError where that leaves some label out of what is learned from.
     """
-    several = len({trace.author for trace in traces}) > 1
-    groups = [trace.author if several else str(trace.seed) for trace in traces]
-    order = sorted(set(groups))
+    authors, seeds, labels = (
+        np.array([getattr(trace, name) for trace in traces]) for name in ("author", "seed", "label")
+    )
+    order = np.unique(authors)
     for fold in range(min(FOLDS, len(order))):
-        chosen = set(order[fold::FOLDS])
-        judged = [row for row, group in enumerate(groups) if group in chosen]
-        seeds = {traces[row].seed for row in judged}
-        known = [
-            row for row, group in enumerate(groups) if group not in chosen and traces[row].seed not in seeds
-        ]
-        if {traces[row].label for row in known} != {trace.label for trace in traces}:
-            raise ValueError(
-                "too few conversations: each label is needed from several authors, with seeds of their own"
-            )
-        yield np.array(known), np.array(judged)
+        judged = np.isin(authors, order[fold::FOLDS])
+        known = ~judged & ~np.isin(seeds, seeds[judged])
+        if set(labels[known]) != set(labels):
+            raise ValueError("too few conversations: each label is needed from several authors and seeds")
+        yield np.flatnonzero(known), np.flatnonzero(judged)
 
 
 def held_out_scores(rows: Rows, labels: Labels, folds: Sequence[tuple[Labels, Labels]], model: Model) -> Rows:

@@ -59,12 +59,6 @@ def test_no_author_and_no_seed_is_on_both_sides():
     assert sorted(judged) == list(range(len(traces)))
 
 
-def test_one_author_is_split_by_seed():
-    traces = [replace(trace, author="alone") for trace in made_up(0.3)]
-    for known, asked in splits(traces):
-        assert not {traces[row].seed for row in known} & {traces[row].seed for row in asked}
-
-
 def test_too_few_or_mixed_traces_are_refused():
     traces = list(made_up(1.0))
     with pytest.raises(ValueError, match="too few conversations"):
