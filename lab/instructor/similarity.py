@@ -155,10 +155,9 @@ def most_owners(hand_ins: int) -> int:
 
 def find_similar(students: Mapping[str, Fingerprints]) -> list[Similar]:
     """Return every pair of students whose source code is similar, the most similar first."""
-    held = {student: _places(found) for student, found in students.items()}
     owners: dict[int, list[str]] = defaultdict(list)
-    for student in sorted(held):
-        for digest in held[student]:
+    for student in sorted(students):
+        for digest in _places(students[student]):
             owners[digest].append(student)
     counted = {digest: who for digest, who in owners.items() if len(who) <= most_owners(len(students))}
     sizes = Counter(student for who in counted.values() for student in who)
@@ -167,8 +166,9 @@ def find_similar(students: Mapping[str, Fingerprints]) -> list[Similar]:
     for (first, second), count in shared.items():
         share = count / min(sizes[first], sizes[second])
         if count >= LEAST and share >= SHARE:
-            in_both = counted.keys() & held[first].keys() & held[second].keys()
-            passages = _join([(held[first][digest], held[second][digest]) for digest in in_both])
+            here, there = _places(students[first]), _places(students[second])
+            in_both = [digest for digest in here.keys() & there.keys() if digest in counted]
+            passages = _join([(here[digest], there[digest]) for digest in in_both])
             found.append(Similar(first, second, count, share, passages))
     return sorted(found, key=lambda one: (-one.share, one.first, one.second))
 
