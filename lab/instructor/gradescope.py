@@ -35,7 +35,10 @@ cd source/kit && exec .venv/bin/python -m lab.instructor.gradescope "$base"
 
 def make_autograder(path: Path, roster: Path, key: str) -> int:
     """Write the zip; return the number of files. Raise RosterError or OSError."""
-    read_roster(roster)
+    if unknown := [one.id for one in read_roster(roster) if not one.email]:
+        raise RosterError(
+            f"{roster} has no e-mail address of {', '.join(unknown[:5])}: Gradescope names students by it"
+        )
     names = students_copy.files_of_the_kit()
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -67,15 +70,14 @@ def run(base: Path) -> str:
 
 
 def find_owner(path: Path, roster: list[Entry]) -> Entry:
-    """Return the student who handed in, by e-mail address, or else by a name that nobody else has."""
+    """Return the student who handed in, by e-mail address: the name in an account is the student's to change."""
     try:
         with open(path, "rb") as file:
             user = json.loads(file.read(LARGEST_METADATA))["users"][0]
-        email, name = str(user["email"]).lower(), str(user["name"]).lower()
+        email = str(user["email"]).lower()
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise RosterError(f"{path} is not Gradescope's: {error!r:.100}") from error
-    by_email = [one for one in roster if one.email.lower() == email]
-    owners = by_email or [one for one in roster if one.name.lower() == name]
+    owners = [one for one in roster if one.email.lower() == email]
     if len(owners) != 1:
         raise RosterError(f"{outputs.readable(email)} is not on the roster: add it, and upload the zip again")
     return owners[0]

@@ -42,7 +42,7 @@ def read_roster(path: Path | str) -> list[Entry]:
     """Return the students of a roster, in its order. Raise RosterError."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, restval="")
             columns = {(name or "").strip().lower(): name for name in reader.fieldnames or []}
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -66,6 +66,7 @@ def read_roster(path: Path | str) -> list[Entry]:
             raise RosterError(f"{path}, line {number}: {error}") from None
         if one in entries:
             raise RosterError(f"{path}, line {number}: the ID {one} appears twice")
+        row.pop(None, None)  # cells beyond the heading
         entries[one] = Entry(one, first(row, NAME_COLUMNS), first(row, EMAIL_COLUMNS), row)
     if not entries:
         raise RosterError(f"{path} lists nobody")

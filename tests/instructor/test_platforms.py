@@ -117,6 +117,15 @@ def test_full_marks_are_as_many_points_as_the_worksheet_says(tmp_path, most, gra
     assert first["Grade"] == grade
 
 
+def test_lines_of_another_length_come_back_in_the_worksheets_columns(tmp_path):
+    heading, first, _ = WORKSHEET.splitlines()
+    roster = class_list(tmp_path, f"{heading}\n{first},beyond\nParticipant 22,Ada Lovelace,s22\n")
+    write_grades(tmp_path, roster, {}, [])
+    lines = list(csv.reader(io.StringIO((tmp_path / "moodle-worksheet.csv").read_text("utf-8"))))
+    assert lines[0] == heading.split(",") and {len(line) for line in lines} == {len(lines[0])}
+    assert "None" not in lines[2]
+
+
 def test_a_worksheet_with_a_scale_is_refused_before_anything_is_graded(tmp_path):
     class_list(tmp_path, WORKSHEET.replace("50.00", "Very good"))
     (tmp_path / "in").mkdir()
@@ -171,6 +180,9 @@ def test_a_hostile_file_in_a_download_costs_only_itself(tmp_path, monkeypatch):
     assert any("a" * 100 in line for line in left_out) and all(len(line) < 700 for line in left_out)
     assert {path.name for path in tmp_path.iterdir()} == {"download.zip", "inbox"}
     assert not Path("/tmp/absolute.zip").exists()
+    (tmp_path / "nameless.zip").write_bytes(zipped({"Z": "x"}).replace(b"Z", b"\0"))
+    assert submissions.unpack_download(tmp_path / "nameless.zip", tmp_path / "inbox") == []
+    (tmp_path / "nameless.zip").unlink()
     bombs = unpacked(tmp_path, {"bomb.zip": bytes(1000)}, zipfile.ZIP_LZMA)
     assert bombs == ["bomb.zip was left out: neither stored nor deflated"]
     monkeypatch.setattr(submissions, "MOST_ENTRIES", 3)
@@ -240,7 +252,7 @@ def test_gradescope_marks_as_the_grader_here(tmp_path):
 
 def test_the_autograder_has_nothing_but_the_kit(tmp_path, monkeypatch):
     """Hand-ins, grades and recordings of a class may lie in the kit's folder, too."""
-    class_list(tmp_path, ADAS)
+    class_list(tmp_path, "SID,Email\ns1,a@x\n")
     kit = tmp_path / "kit"
     for name in (
         "lab/server.py",
@@ -257,6 +269,21 @@ def test_the_autograder_has_nothing_but_the_kit(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         names = {name for name in archive.namelist() if name.startswith("kit/")}
     assert names == {"kit/lab/server.py"}
+
+
+def test_a_name_does_not_say_whose_a_hand_in_is_on_gradescope(tmp_path):
+    """Students can change the name in their account, and would be graded with a friend's recording."""
+    friend = {"email": "eve@x", "name": "Ada Lovelace"}
+    (tmp_path / "m.json").write_text(json.dumps({"users": [friend]}))
+    with pytest.raises(RosterError, match="eve@x is not on the roster"):
+        gradescope.find_owner(tmp_path / "m.json", [Entry("s1", "Ada Lovelace", "ada@x")])
+
+
+def test_an_autograder_needs_everyones_address(tmp_path, capsys):
+    class_list(tmp_path, "SID,Email\ns1,a@x\ns2,\n")
+    words = ["--gradescope", str(tmp_path / "a.zip"), "--roster", str(tmp_path / "roster.csv")]
+    assert release.main(words) == 2 and not (tmp_path / "a.zip").exists()
+    assert "has no e-mail address of s2" in capsys.readouterr().err
 
 
 def test_gradescopes_metadata_is_read_with_care(tmp_path):
