@@ -45,9 +45,11 @@ def find_xor_key(data: bytes) -> bytes | None:
     """Return the key that was repeated over ``data`` from its first byte on, or None where no crib fits."""
     data = data[:SEARCHED_BYTES]
     for crib in CRIBS:
-        for place in range(len(data) - len(crib) + 1):
-            stream = bytes(a ^ b for a, b in zip(data[place : place + len(crib)], crib, strict=True))
-            for period in range(1, min(LONGEST_KEY, len(crib) // 2) + 1):
+        length, known = len(crib), int.from_bytes(crib, "big")  # quicker than byte by byte
+        for place in range(len(data) - length + 1):
+            there = int.from_bytes(data[place : place + length], "big")
+            stream = (there ^ known).to_bytes(length, "big")
+            for period in range(1, min(LONGEST_KEY, length // 2) + 1):
                 if stream[period:] == stream[:-period]:
                     key = bytes(stream[(i - place) % period] for i in range(period))
                     return key if any(key) else None  # a key of zeros: nothing was disguised
