@@ -82,7 +82,7 @@ def run_notebook(notebook: "nbformat.NotebookNode", kit: Path) -> None:
     from nbclient import NotebookClient
 
     resources = {"metadata": {"path": str(kit / "notebooks")}}
-    NotebookClient(notebook, timeout=100, kernel_name="python3", resources=resources).execute()
+    NotebookClient(notebook, timeout=400, kernel_name="python3", resources=resources).execute()
 
 
 def copy_kit(folder: Path) -> Path:

@@ -27,6 +27,7 @@ def test_there_are_notebooks():
 
 
 @pytest.mark.maintainers
+@pytest.mark.timeout(500)  # notebook 09 records for more than a minute
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_with_a_recording_of_today(name, copy):
     notebook = read_notebook(ROOT / "notebooks" / name)
