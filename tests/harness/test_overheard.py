@@ -22,13 +22,10 @@ from lab.harness import paces
 from lab.harness.cures import CURES, PAD_BYTES, Sender
 from lab.harness.manifest import read_manifest, sha256_of
 from lab.harness.overheard import AT_ONCE, AUTHORS, Conversation, plan, record_batch
-from lab.harness.tap import may_record
 from tests.chat.rig import json_client, until
 from tests.support import CAPTURES, ROOT, needs_namespaces
 
 SHIPPED = CAPTURES / "traces"
-REFUSED = may_record()
-needs_recording = pytest.mark.skipif(REFUSED is not None, reason=str(REFUSED))
 
 
 class TestAuthors:
@@ -150,7 +147,7 @@ def talk(kind: str, label: str, cure: str, seed: int) -> Conversation:
     return Conversation(kind, label, author.name, seed, cure)
 
 
-@needs_recording
+@pytest.mark.records
 def test_conversations_at_once_are_recorded_apart(tmp_path):
     cures = ("none", *PAD_BYTES)
     batch = [talk("typing", text, cure, seed) for seed, text in enumerate(("or", "sad")) for cure in cures]
