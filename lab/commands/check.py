@@ -87,7 +87,7 @@ def _check_sheet(tasks: "list[Task]", folder: Path, time_s: float, stories: list
 
 def _attempt(task: "Task", student: "Student") -> tuple[str, str]:
     """Check one task; return what it came to, and its story."""
-    from lab.exercises.checks.child import NotAttempted
+    from lab.exercises.checks.failures import NotAttempted
     from lab.exercises.checks.story import Wrong
 
     try:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.exercises.checks.answers import AnswersError, read_answers
-from lab.exercises.checks.child import Died, Failed, NotAttempted, Raised, StudentCode, TimeUp
+from lab.exercises.checks.child import Call, StudentCode
+from lab.exercises.checks.failures import Died, Failed, NotAttempted, Raised, TimeUp
 from lab.exercises.checks.story import Story, Wrong
 from lab.exercises.checks.tasks import CHECKS, STUBS, Student, facts, load_tasks, module_name, sheet_names
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS, Question, profile, questions
@@ -38,6 +39,7 @@ DONE, PARTLY, WRONG, NOT_ATTEMPTED, MISSING = "done", "partly", "wrong", "not at
 STATES = (DONE, PARTLY, NOT_ATTEMPTED, MISSING, WRONG)
 WHY = {"result": "a wrong result", "raised": "an exception", "time": "no end in time"}
 WHY |= {"died": "the process ended", "file": "not there", "grader": "the grader failed"}
+_CALLS: dict[tuple[Callable[..., Any], int], list[Call]] = {}  # of a check that somebody passed, and its seed
 REASONS: dict[type, str] = {TimeUp: "time", Died: "died", Raised: "raised"}  # any other is a wrong result
 
 
@@ -216,17 +218,20 @@ def _run(check: Callable, code: StudentCode, seed: int) -> tuple[str, str, Excep
     """Run one check; return the state, the reason (a key of WHY), and what was raised.
 
     After a failure the process is ended, with whatever it has left running. One that had other sheets loaded is no
-    proof: then the check is run again, in a process with this sheet alone.
+    proof: then the check is run again, in a process with this sheet alone, one call at a time.
     """
+    foreseen: Sequence[Call] = _CALLS.get((check, seed), ())
     while True:
         code.allow(TASK_S)
+        code.foresee(foreseen)
         try:
             check(Student(code), seed)
+            _CALLS.setdefault((check, seed), code.made)
             return DONE, "", None
         except NotAttempted:
             return NOT_ATTEMPTED, "", None
         except Exception as error:
-            alone = code.alone
+            alone, foreseen = code.alone, ()
             code.close()
             if alone:
                 cause = error.__cause__ if isinstance(error, Wrong) else error

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from lab.exercises.checks.child import INVALID, Died, NotAttempted, Raised, StudentCode, TimeUp
+from lab.exercises.checks.child import AHEAD, INVALID, StudentCode
+from lab.exercises.checks.failures import Died, NotAttempted, Raised, TimeUp
 from lab.exercises.checks.story import difference
 
 FORGE = """
@@ -113,7 +114,47 @@ def test_answers_that_nobody_asked_for_end_it(code):
     with pytest.raises(Exception, match="None"):
         one.call("f")
     one.process.wait(10)  # it was killed: what it sent is not kept
-    assert time.monotonic() - began < 15 and one.lines.qsize() <= 3
+    assert time.monotonic() - began < 15 and one.lines.qsize() <= AHEAD + 2
+
+
+def outcomes(one: StudentCode, numbers) -> list:
+    """What each call returned, or why it did not."""
+    found = []
+    for number in numbers:
+        try:
+            found.append(one.call("f", number))
+        except (Died, Raised, TimeUp) as failure:
+            found.append(str(failure))
+    return found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return n + 1",
+        "return 1 // (n - 20)",
+        "os._exit(1) if n == 20 else 0\n    return n",
+        "return calls.append(n) or calls[:]",
+    ],
+    ids=["results", "an exception", "a death", "a memory"],
+)
+def test_foreseen_calls_end_as_others_do(code, body):
+    text = f"calls = []\ndef f(n):\n    {body}\n"
+    first = code(text)
+    expected = outcomes(first, range(3 * AHEAD))
+    second = code(text)
+    second.foresee(first.made)
+    assert outcomes(second, range(3 * AHEAD)) == expected
+
+
+def test_other_calls_than_were_foreseen_are_made_all_the_same(code):
+    first = code("def f(n):\n    return n + 1\ndef g(n):\n    return -n\n")
+    assert outcomes(first, range(20)) == [*range(1, 21)]
+    first.foresee(first.made)
+    assert outcomes(first, [0, 1, 2]) == [1, 2, 3] and first.call("g", 3) == -3
+    assert outcomes(first, [7, 8]) == [8, 9], "and what was sent ahead answers none of them"
+    first.foresee(first.made)
+    assert first.call("f", 5) == 6
 
 
 def test_a_request_that_nobody_reads_has_a_deadline(code):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.exercises.checks.child import NotAttempted, StudentCode
+from lab.exercises.checks.child import StudentCode
+from lab.exercises.checks.failures import NotAttempted
 from lab.exercises.checks.story import Wrong
 from lab.exercises.checks.tasks import CALLS_WORTH, ROOT, STUBS, Student, module_name
 

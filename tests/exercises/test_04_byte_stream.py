@@ -4,7 +4,7 @@ import json
 import random
 from functools import cache
 
-from lab.exercises.checks.child import Raised
+from lab.exercises.checks.failures import Raised
 from lab.exercises.checks.story import Story, Wrong, show
 from lab.exercises.checks.tasks import task
 from lab.exercises.checks.traffic import PLAIN, Case, Talk, Tape, line, near_wrap, shipped

@@ -27,7 +27,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lab.exercises.checks.child import Failed, StudentCode
+from lab.exercises.checks.child import StudentCode
+from lab.exercises.checks.failures import Failed
 from lab.instructor import sandbox, system_calls
 from tests.support import ROOT
 

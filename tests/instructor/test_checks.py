@@ -12,7 +12,8 @@ import sys
 import pytest
 
 from lab.exercises.checks import tasks as sheets
-from lab.exercises.checks.child import NotAttempted, StudentCode
+from lab.exercises.checks.child import StudentCode
+from lab.exercises.checks.failures import NotAttempted
 from lab.exercises.checks.tasks import STUBS, Student, module_name, sheet_names
 from lab.instructor import stubs
 from lab.instructor.marking import HIDDEN

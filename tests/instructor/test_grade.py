@@ -434,3 +434,21 @@ def test_a_worker_that_dies_costs_its_own_submission_alone(tmp_path):
     assert set(results) == {"s1", "s2", "s3"}
     assert "look at it by hand" in results["s2"].remarks[0]
     assert not results["s1"].remarks and len(results["s1"].marks) == len(results["s3"].marks) > 17
+
+
+@pytest.mark.maintainers
+def test_marks_do_not_depend_on_who_was_graded_before(tmp_path, refused):
+    """What one student's check asked is sent to the next ahead of its turn, and every story stays the same."""
+    if refused:
+        pytest.skip(f"no sandbox here: {refused}")
+    tmp_path.chmod(0o755)
+    right = {path.name: path.read_text(encoding="utf-8") for path in SOLUTIONS.glob("sheet_*.py")}
+    wrong = {name: text.replace("return ", "return 7 or ", 3) for name, text in right.items()}
+    found = []
+    for number, files in enumerate((wrong, right, wrong)):
+        folder = tmp_path / str(number)
+        (folder / "sheets").mkdir(parents=True)
+        for name, text in files.items():
+            (folder / "sheets" / name).write_text(text, encoding="utf-8")
+        found.append(mark("s1", folder, "k", hand_ins.way_here()).marks)
+    assert found[0] == found[2] != found[1] and {one.state for one in found[0]} > {"done", "wrong"}

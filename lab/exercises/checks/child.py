@@ -4,6 +4,9 @@ This is the calling side of ``runner``. ``StudentCode(path)`` starts the process
 it has died; ``close`` ends it. Each call has a time limit; each result and everything printed has a size limit. Every
 failure is a ``Failed`` whose text is one sentence.
 
+A check makes the same calls for everyone. ``foresee`` sends those that it made before, some ahead of their turn, since
+waiting for each answer by itself would take longer than most functions do.
+
 The code may do anything to its process, so the caller never waits for it without a deadline. One thread writes the
 requests and two read the outputs; the caller waits on a queue, and everything that arrives is limited before it is used.
 ``command`` turns the runner's argument list into the command to start: this is where the grader adds its sandbox.
@@ -18,11 +21,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from lab.exercises.checks import process_tree, runner
+from lab.exercises.checks.failures import Died, Failed, TimeUp, failure_of
 
 TIME_S = 10.0  # for one call; the solutions take milliseconds
 START_S = 30.0  # until Python has started, on a busy machine
@@ -30,6 +36,7 @@ MEMORY_BYTES = 1 << 30  # address space
 MOST_PRINTED = 1 << 20  # bytes
 LONGEST_ANSWER = 4 << 20  # bytes
 LONGEST_NUMBER = 400  # digits; Python itself limits them only since 3.10.7
+AHEAD = 16  # calls that are sent before the answer to the first: so many answers may have to be kept
 WATCH_S = 0.05  # between two checks of the memory
 SLACK_BYTES = 64 << 20  # for the processes between us and the code: the launcher and the first one inside
 INVALID = "the process sent an invalid response"
@@ -39,30 +46,13 @@ RUNNER = Path(runner.__file__)
 Calls = Sequence[tuple[str, Sequence[Any]]]  # methods and their arguments
 
 
-class Failed(Exception):
-    """The student's code returned no result; the text says why."""
+@dataclass(frozen=True)
+class Call:
+    """One call: what is asked for and with which arguments, and the same packed."""
 
-    loading = False  # whether it failed before anything was called: then every task of the sheet fails alike
-
-
-class NotAttempted(Failed):
-    """The stub's own NotImplementedError."""
-
-
-class Raised(Failed):
-    """The student's code raised an exception of this ``kind``."""
-
-    def __init__(self, text: str, kind: str):
-        super().__init__(text)
-        self.kind = kind
-
-
-class TimeUp(Failed):
-    """No answer in time: an endless loop, or a wait that never ends."""
-
-
-class Died(Failed):
-    """The process ended, flooded its output, took too much memory, or sent an invalid response."""
+    asked: dict[str, Any]
+    arguments: Sequence[Any]
+    packed: str
 
 
 def plain_command(arguments: Sequence[str]) -> list[str]:
@@ -89,6 +79,9 @@ class StudentCode:
         self._memory_bytes = memory_bytes
         self._command = command
         self.process: subprocess.Popen[bytes] | None = None
+        self.made: list[Call] = []  # since the last ``foresee``
+        self._next: deque[Call] = deque()  # what is foreseen
+        self._sent: deque[int] = deque()  # the numbers of those of them that were sent
         self._numbers = itertools.count(1)
         self._deadline: float | None = None
 
@@ -101,6 +94,12 @@ class StudentCode:
     def allow(self, seconds: float) -> None:
         """Limit the time of all calls from now on together, so that a task of many calls is limited too."""
         self._deadline = time.monotonic() + seconds
+
+    def foresee(self, calls: Iterable[Call]) -> None:
+        """Be prepared for these calls, in this order. Others can be made all the same, in a new process."""
+        if self._sent:
+            self.close()
+        self._next, self.made = deque(calls), []
 
     def call(self, function: str, *arguments: Any) -> Any:
         """Return the result of the student's function for these arguments. Raises Failed."""
@@ -116,21 +115,33 @@ class StudentCode:
             return [read(one) for one in outcomes]
 
         def read(one: Any) -> Any:
-            return _failure(one["error"], self.path) if "error" in one else runner.unpack(one["result"])
+            return failure_of(one["error"], self.path) if "error" in one else runner.unpack(one["result"])
 
         packed = [[method, runner.pack(list(given))] for method, given in calls]
         return self._ask({"make": cls, "calls": packed}, arguments, read_each)
 
     def _ask(self, request: dict[str, Any], arguments: Sequence[Any], read: Callable[[Any], Any]) -> Any:
-        self._start()
-        request |= {"id": next(self._numbers), "arguments": runner.pack(list(arguments))}
-        self._requests.put(json.dumps(request).encode() + b"\n")
+        if self._next and (self._next[0].asked, self._next[0].arguments) != (request, arguments):
+            if self._sent:
+                self.close()
+            self._next.clear()
+        if not self._sent:
+            self._start()
+        if not self._next:
+            packed = json.dumps(request | {"arguments": runner.pack(list(arguments))})
+            self._next.append(Call(request, arguments, packed))
+        while len(self._sent) < min(AHEAD, len(self._next)):
+            self._sent.append(next(self._numbers))
+            line = f'{{"id": {self._sent[-1]}, {self._next[len(self._sent) - 1].packed[1:]}\n'
+            self._requests.put(line.encode())
+        self.made.append(self._next.popleft())
+        number = self._sent.popleft()
         left_s = self.time_s if self._deadline is None else max(0.01, self._deadline - time.monotonic())
         answer = self._wait(min(self.time_s, left_s), "the call")
         try:
             if "error" in answer:
-                raise _failure(answer["error"], self.path)
-            if answer["id"] != request["id"]:
+                raise failure_of(answer["error"], self.path)
+            if answer["id"] != number:
                 raise ValueError
             return read(answer["result"])
         except INVALID_DATA:
@@ -147,8 +158,8 @@ class StudentCode:
         self.alone, self._loaded = True, self.path
         arguments = [str(RUNNER), str(self.path.resolve()), str(self._memory_bytes)]
         self._requests: queue.Queue[bytes | None] = queue.Queue()
-        # An answer, the end, and a message about the other output: more was not asked for.
-        self.lines: queue.Queue[bytes | str] = queue.Queue(3)
+        # Answers, the end, and a message about the other output: more was not asked for.
+        self.lines: queue.Queue[bytes | str] = queue.Queue(AHEAD + 2)
         process = self.process = subprocess.Popen(
             self._command(arguments),
             stdin=subprocess.PIPE,
@@ -210,6 +221,8 @@ class StudentCode:
 
     def close(self) -> None:
         """End the process and everything that it started. May be called twice."""
+        self._next.clear()
+        self._sent.clear()
         if self.process is None:
             return
         process, self.process = self.process, None
@@ -263,20 +276,3 @@ def _number(digits: str) -> int:
     if len(digits) > LONGEST_NUMBER:
         raise ValueError("the number is too long")
     return int(digits)
-
-
-def _failure(error: dict[str, Any], path: Path) -> Failed:
-    kind, text = (str(error.get(name))[: runner.LONGEST_TEXT] for name in ("kind", "text"))
-    line = error.get("line")
-    where = f" in line {line} of {path.name}" if isinstance(line, int) and 0 < line < 1 << 20 else ""
-    if error.get("not_attempted"):
-        return NotAttempted("not attempted")
-    if error.get("importing"):
-        failure = Raised(f"the file cannot be loaded: {kind}{where}: {text}", kind)
-        failure.loading = True
-        return failure
-    if kind == "SystemExit":
-        return Raised(f"it left the program (SystemExit{where}) instead of returning a result", kind)
-    if kind == "MemoryError":
-        return Raised(f"it needs more memory than one task may use (MemoryError{where})", kind)
-    return Raised(f"{kind}{where}: {text}", kind)

@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.exercises.checks.child import NotAttempted, StudentCode
+from lab.exercises.checks.child import StudentCode
+from lab.exercises.checks.failures import NotAttempted
 from lab.exercises.checks.story import Wrong
 from lab.exercises.checks.tasks import Student, load_tasks, module_name
 from lab.setup.paths import ROOT

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lab.exercises.checks.child import Calls, Failed, NotAttempted, StudentCode
+from lab.exercises.checks.child import Calls, StudentCode
+from lab.exercises.checks.failures import Failed, NotAttempted
 from lab.exercises.checks.runner import load
 from lab.exercises.checks.story import Difference, Story, Wrong, difference
 from lab.exercises.checks.traffic import Case
@@ -110,7 +111,7 @@ class Student:
     def session(
         self, cls: str, arguments: Sequence[Any], calls: Calls, given: str, rule: str, steps: Steps = ()
     ) -> list[Any]:
-        """Return the results of calls to a class's methods, in order; the last may be a ``child.Raised``."""
+        """Return the results of calls to a class's methods, in order; the last may be a ``failures.Raised``."""
         ask = functools.partial(self.code.session, cls, arguments, calls)
         return self._attempt(ask, Story(cls, given, "", rule, steps), None)
 
