@@ -65,9 +65,7 @@ class Result:
     marks: list[Mark] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     traces: dict[str, list[str]] = field(default_factory=dict)  # what identifies its recordings: see copies
-    code: dict[str, list[list[int]]] = field(
-        default_factory=dict
-    )  # what identifies its sheets: see similarity
+    code: dict[str, list[list[int]]] = field(default_factory=dict)  # fingerprints by sheet: see similarity
     sandbox: str = ""  # which one held: a line for people
     own_recording: bool | None = None  # whether the recording is this student's; None without one
     before: float | None = None  # points before what being late costs: see course_rules
@@ -90,9 +88,8 @@ class Result:
     def summary(self) -> str:
         """Return one line about the submission."""
         counts = Counter(mark.state for mark in self.marks)
-        return ", ".join(
-            [*(f"{counts[state]} {state}" for state in STATES if counts[state]), *self.deductions]
-        )
+        states = [f"{counts[state]} {state}" for state in STATES if counts[state]]
+        return ", ".join(states + self.deductions)
 
 
 @dataclass

@@ -23,10 +23,10 @@ CANVAS = re.compile(r"[^_]+(?P<late>_late)?_(?P<id>\d+)_\d+_", re.IGNORECASE)
 MOODLE = re.compile(r"[^_]+_(?P<id>\d+)_assignsubmission_file")
 SUBMITTED_COLUMNS = ("Last modified (submission)", "Submission Time", "Submitted at")
 TIMES = (
-    "%A, %d %B %Y, %I:%M %p",
-    "%A, %B %d, %Y, %I:%M %p",
-    "%Y-%m-%d %H:%M:%S %z",
-)  # Moodle's two, Gradescope's
+    "%A, %d %B %Y, %I:%M %p",  # Moodle
+    "%A, %B %d, %Y, %I:%M %p",  # Moodle in American English
+    "%Y-%m-%d %H:%M:%S %z",  # Gradescope
+)
 WORKSHEET = ("Identifier", "Grade", "Last modified (grade)")
 FEEDBACK = "feedback.html"
 

@@ -221,7 +221,6 @@ class StudentCode:
 
     def close(self) -> None:
         """End the process and everything that it started. May be called twice."""
-        self._next.clear()
         self._sent.clear()
         if self.process is None:
             return
