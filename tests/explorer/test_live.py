@@ -324,6 +324,21 @@ def test_however_it_ends_nothing_is_left(tmp_path, how):
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+@pytest.mark.maintainers
+def test_a_switch_that_is_under_way_is_carried_out_before_the_end(tmp_path):
+    with lecture(tmp_path) as one:
+        socket = one.open_socket()
+        ask(socket, "switch", mode="TLS 1.3", server="lab/server.py")
+        busy = (each["state"]["busy"] for each in news(socket) if "state" in each)
+        next(text for text in busy if text.startswith("Connecting"))
+        one.process.send_signal(signal.SIGINT)
+        next(text for text in busy if text.startswith("Ending"))
+        ask(socket, "read", reads=False)  # too late
+        assert one.end()[1] == "" and one.process.returncode == 0
+    [entry] = json.loads((tmp_path / "manifest.json").read_text())["recordings"]
+    assert [len(session["users"]) for session in entry["sessions"]] == [3, 3]
+
+
 def until_gone(mark: str) -> None:
     """Wait until the kernel has ended the LAN's processes."""
     for pid in [int(path) for path in os.listdir("/proc") if path.isdecimal()]:

@@ -52,7 +52,7 @@ class Lecture:
         self.opened = asyncio.Event()  # a tab is there
         self._loop = asyncio.get_running_loop()
         self._heard = asyncio.Event()
-        self._switching = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._said = 0
         # Each may have to wait for the server.
         self._voices = {name: ThreadPoolExecutor(1) for name in HOST_OF}
@@ -163,10 +163,15 @@ class Lecture:
         if text:
             await self._loop.run_in_executor(self._voices[who], self.room.say, who, text)
 
+    async def _in_turn(self, call: Callable[..., object], *arguments: Any) -> None:
+        """Call a method that acts on the room, in another thread and one at a time."""
+        async with self._turn:
+            await asyncio.to_thread(call, *arguments)
+
     async def switch(self, mode: str, server: str) -> None:
         if mode not in MODES or server not in SERVERS:
             raise ValueError("unknown mode or server")
-        async with self._switching:
+        async with self._turn:
             self.change(busy=f"Connecting: {mode}, {server} ...")
             self.feed.begin_chapter()
             await asyncio.to_thread(self.room.switch, mode, server)
@@ -177,21 +182,27 @@ class Lecture:
             raise ValueError(f"The delay is at most {MOST_DELAY_MS} ms, the loss {MOST_LOSS_PERCENT} %")
         if self.room.lan:
             rates: Data = {"delay_s": delay_ms / 1000, "loss": loss_percent / 100}
-            await asyncio.to_thread(partial(self.room.lan.condition, "server", **rates))
+            await self._in_turn(partial(self.room.lan.condition, "server", **rates))
             self.change(delay_ms=delay_ms, loss_percent=loss_percent)
 
     async def lose(self) -> None:
         if self.room.lan:
-            await asyncio.to_thread(self.room.lan.order, "drop the first data segment from server")
+            await self._in_turn(self.room.lan.order, "drop the first data segment from server")
 
     async def attack(self, how: str) -> None:
         if how not in ("reset", "speak", "between"):
             raise ValueError("unknown attack")
-        async with self._switching:
-            await asyncio.to_thread(self.room.attack, how)
+        await self._in_turn(self.room.attack, how)
 
     async def let_read(self, reads: bool) -> None:
-        (self.room.alice_reads.set if reads else self.room.alice_reads.clear)()
+        async with self._turn:
+            (self.room.alice_reads.set if reads else self.room.alice_reads.clear)()
+
+    async def end(self) -> None:
+        """End the room, after what is under way. Raises RecordingError where frames are missing."""
+        await self._turn.acquire()  # for good: nothing acts on a room that has ended
+        self.change(busy="Ending ...")
+        await asyncio.to_thread(self.room.end)
 
     async def play(self, script: Script) -> None:
         """Let a script speak, as soon as there is a tab."""
@@ -199,6 +210,6 @@ class Lecture:
         for step, pause_s in zip(script.steps, script.pauses_s, strict=True):
             if step.action == "say":
                 await asyncio.sleep(pause_s)
-                async with self._switching:
+                async with self._turn:
                     pass  # whoever speaks may have to wait for the server, but a switch does not wait for that
                 await self.say(step.who, step.text)

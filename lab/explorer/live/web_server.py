@@ -126,8 +126,7 @@ async def serve(room: Room, script: Script | None, announce: Callable[[str], Non
     announce(f"{origin}/{token}/")
     tasks += [asyncio.ensure_future(lecture.play(script))] if script else []
     await ended.wait()
-    lecture.change(busy="Ending ...")
-    await asyncio.to_thread(room.end)
+    await lecture.end()
     for task in tasks:
         if not task.cancel() and (error := task.exception()):
             raise error
