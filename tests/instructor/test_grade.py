@@ -23,6 +23,7 @@ from lab.instructor.marking import Mark, Result, mark, secret_seed
 from lab.instructor.roster import Entry
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench import submissions_of_a_class as bench
+from tests.browser import axe_findings
 from tests.instructor import hand_ins
 from tests.support import ROOT
 
@@ -135,6 +136,17 @@ def test_pages_stand_alone_and_close_what_they_open(graded):
     assert 'href="similar.html"' in text  # the bench hands in the solution several times
     similar = (folder / "out" / "similar.html").read_text(encoding="utf-8")
     assert "<h2>s0000 and s0001</h2>" in similar and "Similar does not mean copied" in similar
+
+
+@pytest.mark.maintainers
+@pytest.mark.parametrize("graded", [5], indirect=True)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(graded, tab, scheme):
+    out = graded[0] / "out"
+    tab.emulate_media(color_scheme=scheme)
+    for page in (out / "class.html", out / "feedback" / "s0001.html"):
+        tab.goto(page.as_uri())
+        assert axe_findings(tab) == [], page.name
 
 
 def test_what_has_not_changed_is_not_run_again(graded):
