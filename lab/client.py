@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from lab.chat import terminal
-from lab.chat.client import ChatClient
+from lab.chat.features.cures import CURES, client_for
 from lab.chat.options import PAD_HELP, LoginOptions, block_size, read_password, wire_name
 from lab.chat.tls import VERSIONS
 from lab.chat.wires import WIRES
@@ -21,6 +21,8 @@ NO_TKINTER = (
 )
 
 WIRE_HELP = "wire format (report: as in the report; json: framed, one message a line; default: %(default)s)"
+
+CURE_HELP = "send in a way that hides lengths or times (json wire; lab/chat/README.md explains each)"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -42,6 +44,7 @@ def arguments() -> argparse.ArgumentParser:
     key_log_help = "write the session's secrets there, so that a recording can be opened"
     tls("--key-log", metavar="FILE", help=key_log_help)
     tls("--pad", dest="pad_to", type=block_size, default=0, metavar="N", help=PAD_HELP)
+    tls("--cure", choices=CURES, default="none", help=CURE_HELP)
     return parser
 
 
@@ -52,11 +55,14 @@ def main(argv: list[str] | None = None) -> int:
         (options.ca_file, "--cafile"),
         (options.tls_version, "--tls-version"),
         (options.key_log, "--key-log"),
+        (options.cure != "none", "--cure"),
     ):
         if value and not options.tls:
             parser.error(f"{flag} is for --tls: add it, or the chat would go in plaintext")
-    if (options.password_file or options.pad_to or options.typing) and options.wire != "json":
-        parser.error("--password-file, --pad and --typing are for --wire json")
+    if options.wire != "json" and (
+        options.password_file or options.pad_to or options.typing or options.cure != "none"
+    ):
+        parser.error("--password-file, --pad, --typing and --cure are for --wire json")
     if options.terminal and not options.name:
         parser.error("--terminal needs --name")
     chosen = vars(options)
@@ -65,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
         password = read_password(password_file) if password_file else ""
         login_options = LoginOptions(password=password, **chosen)
         if in_terminal:
-            return terminal.run(ChatClient(login_options.login()))
+            return terminal.run(client_for(login_options.login()))
         try:
             from lab.chat import login_window
         except ImportError:

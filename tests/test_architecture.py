@@ -23,6 +23,7 @@ MAY_USE = {
         "lab.chat.events",
         "lab.chat.report_wire",
         "lab.chat.json_wire",
+        "lab.chat.features.cures",  # their names
     },
     "lab.exercises": {"lab.exercises", "lab.dissect", "lab.exposure", "lab.harness"},
     "lab.charts": {"lab.charts", "lab.exposure", "lab.dissect"},

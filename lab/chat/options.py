@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from lab.chat.connection import Tap
+from lab.chat.features.cures import PAD_BYTES, CuredLogin
 from lab.chat.login import Login
 from lab.chat.tls import client_context
 
@@ -30,13 +31,17 @@ class LoginOptions:
     ca_file: str | None = None
     tls_version: str | None = None
     key_log: str | None = None
+    cure: str = "none"
 
     def login(self, tap: Tap | None = None) -> Login:
         """Return the login; the report wire has neither passwords nor padding. Raises TlsError."""
         context = client_context(self.ca_file, self.tls_version, self.key_log) if self.tls else None
-        password, pad_to = (self.password or None, self.pad_to) if self.wire == "json" else (None, 0)
-        typing = self.typing and self.wire == "json"
-        return Login(self.name, self.host, self.port, context, self.wire, password, pad_to, typing, tap=tap)
+        is_json = self.wire == "json"
+        password = self.password or None if is_json else None
+        pad_to = (self.pad_to or PAD_BYTES.get(self.cure, 0)) if is_json else 0
+        typing = self.typing and is_json
+        login = Login(self.name, self.host, self.port, context, self.wire, password, pad_to, typing, tap=tap)
+        return login if self.cure == "none" else CuredLogin(**vars(login), cure=self.cure)
 
 
 def wire_name(text: str) -> str:

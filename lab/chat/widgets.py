@@ -14,7 +14,7 @@ from tkinter import font, ttk
 from typing import Any, TypeVar
 
 from lab.chat.chat_log import Line
-from lab.chat.client import ChatClient
+from lab.chat.features.cures import client_for
 from lab.chat.login import ChatError, Login
 
 POLL_MS = 40  # how often a queue is looked at: 25 times a second seems immediate
@@ -69,7 +69,7 @@ class Window(ttk.Frame):
 
         def connect() -> None:
             try:
-                inbox.put(ChatClient(login).connect())
+                inbox.put(client_for(login).connect())
             except ChatError as error:
                 inbox.put(error)
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
+from lab.chat.features.cures import CURES
 from lab.exposure.classifier import nearest_centroid
 from lab.exposure.experiment import Result, run_experiment
-from lab.exposure.traces import CURES, Trace
+from lab.exposure.traces import Trace
 
 Cost = Literal["bytes", "milliseconds"]
 

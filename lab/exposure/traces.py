@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from lab.chat.features.cures import CURES
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tls.records import APPLICATION_DATA, read_records
 
 KINDS = ("typing", "topic")
-CURES = ("none", "padding", "batching", "clock", "chaff")
 MAX_BYTES = 64 << 20  # of a file, unpacked: a hundred times the one that ships
 MAX_RECORDS = 100_000  # of a trace
 FAREWELL = 2 + 17  # bytes: the alert close_notify, and what TLS 1.3 adds to it

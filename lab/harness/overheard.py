@@ -21,13 +21,13 @@ from typing import Any
 
 from lab.chat import events
 from lab.chat.client import ChatClient
+from lab.chat.features.cures import CURES, PAD_BYTES, Sender
 from lab.chat.features.private import Private
 from lab.chat.features.restrictions import TlsOnly
 from lab.chat.features.typing_notices import TypingNotices
 from lab.chat.login import Login
 from lab.chat.server import ChatServer
 from lab.harness import paces
-from lab.harness.cures import CURES, PAD_BYTES, Sender
 from lab.harness.remote_chat import STEP_S
 from lab.harness.session import LOOPBACK
 from lab.harness.tap import RecordingError, Tap
@@ -120,7 +120,7 @@ def _play(conversation: Conversation, login: Login, began: float, stay_s: float)
             _receive(bob, "What should I know?")
         speaker, listener = (alice, bob) if conversation.kind == "typing" else (bob, alice)
         turn = time.monotonic() + dice.uniform(0.2, 1.0)
-        with Sender(speaker, conversation.cure, conversation.seed) as sender:
+        with Sender(speaker, conversation.cure, random.Random(f"chaff {conversation.seed}")) as sender:
             for pause_s, request in _requests(conversation):
                 turn += pause_s
                 _sleep_until(turn)

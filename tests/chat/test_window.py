@@ -18,6 +18,7 @@ from lab.chat.features.private import Private
 from lab.chat.features.typed_commands import TypedCommands
 from lab.chat.features.typing_notices import TypingNotices
 from lab.chat.server import ChatServer
+from lab.chat.tls import server_context
 from tests.chat import screen
 from tests.chat.report_peer import ReportClient
 from tests.chat.rig import BOUND_S, joined, json_client, say, until
@@ -459,6 +460,23 @@ def test_who_is_typing_stands_over_the_box_until_the_message_is_there(chat, serv
     john.leave()
 
 
+def test_a_cure_is_for_the_windows_too(chat, serve, ours, complaints):
+    server = serve(tls=server_context(ours.certificate, ours.key), features=[TypingNotices()])
+    brandon = chat(server.port, wire="json", tls=True, ca_file=str(ours.ca), cure="chaff")
+    brandon.login.wire.set("report")
+    brandon.login.connect_button.invoke()
+    screen.until(brandon.root, lambda: complaints)
+    assert "json wire over TLS" in complaints[0][1]
+    brandon.login.wire.set("json")
+    john = json_client("John", server)
+    brandon.connect()
+    brandon.window.message.set("hello")
+    brandon.window.send_button.invoke()
+    assert until(john, events.Said)[-1].text == "hello"
+    assert until(john, events.Typing)[-1] == events.Typing("Brandon", idle=True)
+    john.leave()
+
+
 def test_a_password_over_plaintext_is_asked_about(chat, serve, complaints):
     brandon = chat(serve().port, wire="json", password="sesame")
     brandon.login.connect_button.invoke()
@@ -467,7 +485,6 @@ def test_a_password_over_plaintext_is_asked_about(chat, serve, complaints):
 
 
 def test_a_key_log_stands_in_red(chat, serve, ours, tmp_path):
-    from lab.chat.tls import server_context
     from lab.chat.widgets import BAD
 
     server = serve(tls=server_context(ours.certificate, ours.key))

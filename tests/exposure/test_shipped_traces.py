@@ -2,10 +2,11 @@
 
 import pytest
 
+from lab.chat.features.cures import CURES
 from lab.exposure.classifier import logistic_regression, nearest_centroid
 from lab.exposure.cures import price_cures, read_waits, sweep_jitter
 from lab.exposure.experiment import run_experiment
-from lab.exposure.traces import CURES, read_traces
+from lab.exposure.traces import read_traces
 from tests.support import ROOT
 
 SHIPPED = ROOT / "captures" / "traces" / "traces.jsonl.gz"

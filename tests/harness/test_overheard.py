@@ -1,4 +1,4 @@
-"""Simulated typists and bots, the cures, and conversations recorded many at once."""
+"""Simulated typists and bots, and conversations recorded many at once."""
 
 import re
 import signal
@@ -11,18 +11,12 @@ from statistics import median
 import pytest
 
 from lab import dissect
-from lab.chat.connection import ConnectionLost
-from lab.chat.events import Joined, Said, SaidTo, Say, SayTo, Typing
-from lab.chat.features.private import Private
-from lab.chat.features.typing_notices import TypingNotices
-from lab.chat.server import ChatServer
+from lab.chat.features.cures import CURES, PAD_BYTES
 from lab.commands import traces as commands_traces
 from lab.exposure.traces import read_traces, trace_of
 from lab.harness import paces
-from lab.harness.cures import CURES, PAD_BYTES, Sender
 from lab.harness.manifest import read_manifest, sha256_of
 from lab.harness.overheard import AT_ONCE, AUTHORS, Conversation, plan, record_batch
-from tests.chat.rig import json_client, until
 from tests.support import CAPTURES, ROOT, needs_namespaces
 
 SHIPPED = CAPTURES / "traces"
@@ -88,58 +82,6 @@ class TestPlan:
     def test_the_seed_makes_it(self):
         assert plan(1) == plan(1) != plan(2)
         assert {one.label for one in plan(0, 2)} == {*paces.SENTENCES[:2], *paces.TOPICS[:2]}
-
-
-class TestCures:
-    """What two clients send each other through a real server, in the way of each cure."""
-
-    @pytest.fixture
-    def two(self):
-        with ChatServer(port=0, console=lambda line: None, features=[Private(), TypingNotices()]) as server:
-            clients = json_client("Alice", server), json_client("Bob", server)
-            until(clients[0], Joined("Bob"))
-            yield clients
-            for client in clients:
-                client.leave()
-
-    @pytest.mark.parametrize("cure", CURES)
-    def test_a_sentence_arrives_behind_its_keys(self, two, cure):
-        alice, bob = two
-        with Sender(alice, cure, seed=1) as sender:
-            for _ in range(5):
-                sender.send(Typing())
-            sender.send(Say("hello"))
-        *before, said = until(bob, Said)
-        assert said.text == "hello"
-        keys = [event for event in before if event == Typing("Alice")]
-        assert len(keys) == (1 if cure in ("batching", "clock") else 5)
-        assert (sender.waited_ms > 0) == (cure in ("batching", "clock"))
-
-    def test_tokens_that_wait_are_joined_up_to_a_block(self, two):
-        alice, bob = two
-        tokens = [f" token{number:03}" for number in range(40)]
-        with Sender(alice, "batching", seed=1) as sender:
-            for token in tokens:
-                sender.send(SayTo("Bob", token))
-        texts = []
-        while "".join(texts) != "".join(tokens):
-            texts.append(until(bob, SaidTo)[-1].text)
-        assert len(texts) == 3
-        assert max(map(len, texts)) + len(bob.wire.encode(SaidTo("Alice", "Bob", ""))) <= PAD_BYTES["clock"]
-
-    @pytest.mark.parametrize("cure", ["clock", "chaff"])
-    def test_idle_lines_come_while_nothing_is_said(self, two, cure):
-        alice, bob = two
-        with Sender(alice, cure, seed=1):
-            for _ in range(3):
-                assert until(bob, Typing)[-1] == Typing("Alice", idle=True)
-
-    def test_a_lost_connection_is_no_secret(self, two):
-        alice, _ = two
-        with pytest.raises(ConnectionLost):
-            with Sender(alice, "clock", seed=1) as sender:
-                alice.connection.close()
-                sender.send(Say("never sent"))
 
 
 def talk(kind: str, label: str, cure: str, seed: int) -> Conversation:
