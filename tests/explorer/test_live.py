@@ -148,8 +148,12 @@ def test_alice_stops_reading_and_her_window_closes_before_everyones_eyes(running
 def test_mallory_speaks_for_brandon_changes_a_word_and_ends_his_connection(tmp_path, show):
     with lecture(tmp_path) as one:
         tab = show(one)
+        say(tab, "Brandon", "is it noon?")
+        wait_for_info(tab, "is it noon?")
         tab.click("button:text-is('Speak as Brandon')")
         tab.wait_for_selector("[aria-label='What John sees'] >> text=> I quit")
+        tab.wait_for_selector("[aria-label='The eavesdropper'] :text('plaintext: 2 of 2 lines read')")
+        tab.wait_for_selector("[aria-label='The eavesdropper'] :text('Brandon: I quit')")
         switch_to(tab, "TLS 1.3")
         tab.click("button:text-is('Speak as Brandon')")
         say(tab, "John", "who said that?")

@@ -1,13 +1,14 @@
 """Mallory in the room of a lecture: she ends Brandon's connection, speaks for him, or stands in the middle.
 
-For the first two she needs the numbers of his connection. She asks the server itself: a SYN in Brandon's name draws a
-challenge ACK (RFC 5961 section 4.2), and the switch sends her a copy. All that she sends is on the LAN of the room.
+For the first two she needs the numbers of his connection. She asks the server itself: a segment in Brandon's name with
+numbers out of the window draws an ACK with the right ones (RFC 9293 section 3.10.7.4), and the switch sends her a copy.
+All that she sends is on the LAN of the room.
 """
 
 from contextlib import ExitStack
 
 from lab.harness.attack_lan import MALLORY
-from lab.harness.forging import ACK, PSH, RST, SYN, Forger, Seen, mac_of, segment
+from lab.harness.forging import ACK, PSH, RST, Forger, Seen, mac_of, segment
 from lab.harness.relay import Relay, word_changer
 from lab.harness.tap import RecordingError
 from lab.net.lan import Lan
@@ -58,9 +59,9 @@ class Mallory(ExitStack):
             return seen.source[1:] == server[1:] and seen.destination[1:] == brandon
 
         with Forger(self._lan[MALLORY.name]) as forger:
-            forger.send(segment(forger.mac, brandon, server, seq=0, flags=SYN))
+            forger.send(segment(forger.mac, brandon, server, seq=0, flags=ACK))
             answer = forger.see(is_answer)
-            if answer.flags & (SYN | RST):
+            if answer.flags & RST:
                 raise RecordingError(
                     "Brandon is not connected: switch the encryption to connect everybody again"
                 )
