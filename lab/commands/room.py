@@ -70,6 +70,7 @@ def headless(options: argparse.Namespace, orders: list[Order]) -> int:
     capture, manifest = options.out / CAPTURE, options.out / MANIFEST
     script = make_script(options.seed)
     with recording_into(options.out), Lan(REPORT_LAN) as lan:
+        _check_hosts(lan, options.at, orders)
         make_way(options.out, [CAPTURE], print)
         for order in orders:
             lan.order(order)
@@ -81,6 +82,14 @@ def headless(options: argparse.Namespace, orders: list[Order]) -> int:
     return 0
 
 
+def _check_hosts(lan: Lan, places: list[str], orders: list[Order]) -> None:
+    """Raise LanError for a place or a host that is not on the LAN, before an older capture is replaced."""
+    Recording(lan, places, CAPTURE)  # looks up the places; nothing is recorded until it is entered
+    for order in orders:
+        if order.host:
+            lan[order.host]
+
+
 def windows(options: argparse.Namespace, orders: list[Order]) -> int:
     """Open three clients with their windows; end when all are closed, or with Ctrl-C."""
     if obstacle := screen_obstacle():
@@ -88,6 +97,7 @@ def windows(options: argparse.Namespace, orders: list[Order]) -> int:
     interrupted = False
     capture = options.out / CAPTURE
     with recording_into(options.out), Lan(REPORT_LAN) as lan, attach.AttachPoint(lan) as way_in:
+        _check_hosts(lan, options.at, orders)
         make_way(options.out, [CAPTURE], print)
         with (
             Recording(lan, options.at, capture, comment="The lab room, used by hand.") as recording,

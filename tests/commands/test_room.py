@@ -188,9 +188,13 @@ def test_it_tells_what_the_switch_has_done(played):
 )
 def test_what_cannot_be_is_one_line(tmp_path, arguments, says, capsys, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
+    recorded = [tmp_path / "room.pcapng", tmp_path / "manifest.json"]
+    for path in recorded:
+        path.write_text("of an earlier room")
     assert room.main([*arguments, "--out", str(tmp_path)]) == 2
-    errors = capsys.readouterr().err
+    output, errors = capsys.readouterr()
     assert errors.startswith(says) and len(errors.splitlines()) == 1
+    assert "replacing" not in output and [path.read_text() for path in recorded] == ["of an earlier room"] * 2
 
 
 @pytest.mark.parametrize(
