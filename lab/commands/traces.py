@@ -14,14 +14,16 @@ from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING
 
+from lab import dissect
 from lab.commands import command_line, print_bar, refuse
+from lab.exposure.traces import Trace, TracesError, read_traces, trace_of, write_traces
+from lab.harness.manifest import MANIFEST, sha256_of, write_manifest
+from lab.harness.overheard import AT_ONCE, Conversation, plan, record_batch
+from lab.harness.session import recording_into
+from lab.harness.tap import may_record, nowhere_to_record
+from lab.net import namespace
 from lab.setup.paths import ROOT
-
-if TYPE_CHECKING:
-    from lab.exposure.traces import Trace
-    from lab.harness.overheard import Conversation
 
 FILE, BATCHES = "traces.jsonl.gz", "batches"
 Waited = list[float]  # how long the requests of each conversation waited for their turn, in ms on average
@@ -34,19 +36,11 @@ def main(argv: list[str] | None = None) -> int:
     add("--out", type=Path, default=ROOT / "captures" / "mine" / "traces", metavar="DIR", help=out)
     add("--seed", type=int, default=0, help="of all that is drawn (default: %(default)s)")
     add("--labels", type=int, metavar="N", help="only the first N sentences and topics (default: all)")
-    add(
-        "--afresh",
-        action="store_true",
-        help="record again what has been recorded; without it, a run that was cut off goes on",
-    )
+    afresh = "record again what has been recorded; without it, a run that was cut off goes on"
+    add("--afresh", action="store_true", help=afresh)
     options = parser.parse_args(argv)
     if options.labels is not None and options.labels < 1:
         parser.error("--labels must be 1 or more")
-
-    from lab.harness.overheard import plan
-    from lab.harness.session import recording_into
-    from lab.harness.tap import may_record, nowhere_to_record
-    from lab.net import namespace
 
     planned, path = plan(options.seed, options.labels), options.out / FILE
     try:
@@ -70,11 +64,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _record(planned: "list[Conversation]", folder: Path) -> "tuple[list[Trace], Waited]":
+def _record(planned: list[Conversation], folder: Path) -> tuple[list[Trace], Waited]:
     """Record batch after batch, unless it is in the folder; return all traces, in the order of the plan."""
-    from lab.exposure.traces import write_traces
-    from lab.harness.overheard import AT_ONCE, record_batch
-
     folder.mkdir(exist_ok=True)
     traces: list[Trace] = []
     waited: Waited = []
@@ -95,10 +86,8 @@ def _record(planned: "list[Conversation]", folder: Path) -> "tuple[list[Trace], 
     return traces, waited
 
 
-def _recorded(path: Path, planned: "list[Conversation]") -> "list[Trace]":
+def _recorded(path: Path, planned: list[Conversation]) -> list[Trace]:
     """Return the traces in a file if they are those of these conversations, or else none."""
-    from lab.exposure.traces import TracesError, read_traces
-
     try:
         found = read_traces(path)
     except (OSError, TracesError):
@@ -106,26 +95,20 @@ def _recorded(path: Path, planned: "list[Conversation]") -> "list[Trace]":
     return found if [asdict(one) for one in planned] == [_truth(trace) for trace in found] else []
 
 
-def _truth(trace: "Trace") -> dict[str, object]:
+def _truth(trace: Trace) -> dict[str, object]:
     """Return the fields of a trace that its conversation has, too."""
     return {name: value for name, value in asdict(trace).items() if not isinstance(value, list)}
 
 
-def _traces_in(capture: Path, batch: "list[Conversation]", ports: list[list[int]]) -> "list[Trace]":
+def _traces_in(capture: Path, batch: list[Conversation], ports: list[list[int]]) -> list[Trace]:
     """Return a trace for each conversation, of the flow between the two ports of its observed connection."""
-    from lab import dissect
-    from lab.exposure.traces import trace_of
-
     found = dissect.find_flows(dissect.read_segments(capture))
     flows = {(flow.initiator.port, flow.responder.port): flow for flow in found}
     return [trace_of(flows[pair[0], pair[1]], **asdict(one)) for pair, one in zip(ports, batch, strict=True)]
 
 
-def _finish(path: Path, traces: "list[Trace]", waited: Waited, about: dict[str, object]) -> None:
+def _finish(path: Path, traces: list[Trace], waited: Waited, about: dict[str, object]) -> None:
     """Write the file of all traces and its manifest, and remove the batches."""
-    from lab.exposure.traces import write_traces
-    from lab.harness.manifest import MANIFEST, sha256_of, write_manifest
-
     write_traces(path, traces)
     by_cure = defaultdict(list)
     for trace, waited_ms in zip(traces, waited, strict=True):
