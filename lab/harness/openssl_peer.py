@@ -16,7 +16,8 @@ server takes no other group, and so has to ask for one.
 import os
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar, cast
@@ -86,11 +87,12 @@ def openssl_version() -> str:
     return SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
 
 
+@dataclass
 class PeerContext:
     """A context whose connections must agree on ``group``; "": on any."""
 
-    def __init__(self, context: SSL.Context, group: str = ""):
-        self._context, self._group = context, group
+    context: SSL.Context
+    group: str = ""
 
     def wrap_bio(
         self,
@@ -99,28 +101,24 @@ class PeerContext:
         server_side: bool = False,
         server_hostname: str | None = None,
     ) -> "Peer":
-        connection = SSL.Connection(self._context, None)
+        connection = SSL.Connection(self.context, None)
         if server_side:
             connection.set_accept_state()
         else:
             connection.set_connect_state()
             connection.set_tlsext_host_name((server_hostname or "").encode())
-        return Peer(connection, incoming, outgoing, server_hostname, self._group)
+        return Peer(connection, incoming, outgoing, server_hostname, self.group)
 
 
+@dataclass
 class Peer:
     """One side of a connection, with those methods of ``ssl.SSLObject`` that ``lab.chat.tls`` calls."""
 
-    def __init__(
-        self,
-        connection: SSL.Connection,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
-        server_name: str | None,
-        group: str,
-    ):
-        self._connection, self._incoming, self._outgoing = connection, incoming, outgoing
-        self._server_name, self._group = server_name, group
+    _connection: SSL.Connection
+    _incoming: ssl.MemoryBIO
+    _outgoing: ssl.MemoryBIO
+    _server_name: str | None
+    _group: str
 
     def do_handshake(self) -> None:
         self._step(self._connection.do_handshake)
@@ -175,14 +173,9 @@ class Peer:
             reasons = [reason for *_, reason in error.args[0]] or ["unknown"]
             raise _ssl_error(ssl.SSLError, reasons[-1]) from error
         finally:
-            self._carry_out()
-
-    def _carry_out(self) -> None:
-        try:
-            while data := self._connection.bio_read(READ_BYTES):
-                self._outgoing.write(data)
-        except SSL.WantReadError:
-            pass  # everything is out
+            with suppress(SSL.WantReadError):  # everything is out
+                while data := self._connection.bio_read(READ_BYTES):
+                    self._outgoing.write(data)
 
 
 def _ssl_error(kind: type[ssl.SSLError], text: str) -> ssl.SSLError:

@@ -12,9 +12,8 @@ of its own. The recorded times are the kernel's, and nothing is sped up.
 import queue
 import random
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -114,7 +113,11 @@ def _play(conversation: Conversation, login: Login, began: float, stay_s: float)
     begin = began + dice.uniform(0, stay_s * SPREAD)
     _sleep_until(begin)
     with ExitStack() as stack:
-        alice, bob = (stack.enter_context(_joined(replace(login, name=name))) for name in ("Alice", "Bob"))
+        clients = []
+        for name in ("Alice", "Bob"):
+            clients.append(ChatClient(replace(login, name=name)).connect())
+            stack.callback(clients[-1].leave)
+        alice, bob = clients
         if conversation.kind == "topic":
             alice.request(events.SayTo("Bob", "What should I know?"))
             _receive(bob, "What should I know?")
@@ -129,16 +132,6 @@ def _play(conversation: Conversation, login: Login, began: float, stay_s: float)
         _receive(listener, "".join(getattr(request, "text", "") for _, request in _requests(conversation)))
         assert alice.connection
         return {"ports": [alice.connection.local[1], login.port], "waited_ms": sender.waited_ms}
-
-
-@contextmanager
-def _joined(login: Login) -> Iterator[ChatClient]:
-    """Yield a client in the room, which leaves at the end."""
-    client = ChatClient(login).connect()
-    try:
-        yield client
-    finally:
-        client.leave()
 
 
 def _requests(conversation: Conversation) -> list[tuple[float, events.Request]]:
