@@ -41,23 +41,14 @@ _PARTS = {
 }
 _EXCHANGE = KEY + "key_share_key_exchange"
 SHARE_LENGTH = Row("Public key length", _EXCHANGE + "_length", 16, "Bytes that follow.")
-SELECTED_GROUP = Row(
-    "Selected group",
-    KEY + "key_share_selected_group",
-    16,
-    "The group that the server asks for: {text}.",
-    _GROUP,
-)
+_SELECTED, _ASKED_FOR = KEY + "key_share_selected_group", "The group that the server asks for: {text}."
+SELECTED_GROUP = Row("Selected group", _SELECTED, 16, _ASKED_FOR, _GROUP)
 _COOKIE = "tls.handshake.extensions.cookie"
 
 
 def _share(cursor: Cursor, source: str) -> list[Field]:
     """Take one of a client's key shares."""
     return [group("Key share", _key_exchange(cursor, source, 0), source=source)]
-
-
-def _server_share(cursor: Cursor, source: str) -> list[Field]:
-    return _key_exchange(cursor, source, 1)
 
 
 def _key_exchange(cursor: Cursor, source: str, side: int) -> list[Field]:
@@ -73,9 +64,8 @@ def _key_exchange(cursor: Cursor, source: str, side: int) -> list[Field]:
     named_parts = []
     for name, size in parts:
         meaning = next(text for word, text in _PARTS.items() if word in name)
-        named_parts.append(
-            inner.run(size, name, meaning, source="FIPS 203 section 8" if "KEM" in name else source)
-        )
+        defined = "FIPS 203 section 8" if "KEM" in name else source
+        named_parts.append(inner.run(size, name, meaning, source=defined))
     text = " and ".join(f"{name} ({size} bytes)" for name, size in parts)
     return [*fields, group("Public key", named_parts, text, _HALF, key=_EXCHANGE, source=source, value=value)]
 
@@ -83,19 +73,15 @@ def _key_exchange(cursor: Cursor, source: str, side: int) -> list[Field]:
 # Encrypted Client Hello, as in the hello that everybody sees (RFC 9849 section 5).
 _ECH_KIND = "0: a hello that everybody sees, around an encrypted one; 1: the encrypted one itself."
 _CONFIG = "Which of the server's published keys was used; random in GREASE."
+_KEY_HALF = "Half of the agreement on the key that encrypts the inner hello."
+_INNER = "The inner hello with the real server name; or, in GREASE, random bytes."
 ECH_OUTER = (
     Row("Type", "", 8, _ECH_KIND),
     Row("Key derivation", "", 16, "1 is HKDF with SHA-256.", in_hex(4)),
     Row("Cipher", "", 16, "1 is AES-128-GCM, 3 is ChaCha20-Poly1305.", in_hex(4)),
     Row("Configuration", "", 8, _CONFIG),
-    Vector("Encapsulated key", 16, "", "", "Half of the agreement on the key that encrypts the inner hello."),
-    Vector(
-        "Encrypted hello",
-        16,
-        "",
-        "",
-        "The inner hello with the real server name; or, in GREASE, random bytes.",
-    ),
+    Vector("Encapsulated key", 16, meaning=_KEY_HALF),
+    Vector("Encrypted hello", 16, meaning=_INNER),
 )
 
 
@@ -123,7 +109,7 @@ CONTENTS = {
 # The server chooses one version and sends one key share, or asks for one of another group.
 CHOSEN: dict[int, dict[int, tuple[Row | Taker, str]]] = {
     CLIENT_HELLO: {ECH: (_ech, "RFC 9849 section 5")},
-    SERVER_HELLO: {43: (SUPPORTED_VERSION, VERSIONS), KEY_SHARE: (_server_share, SHARES)},
+    SERVER_HELLO: {43: (SUPPORTED_VERSION, VERSIONS), KEY_SHARE: (partial(_key_exchange, side=1), SHARES)},
     RETRY_REQUEST: {43: (SUPPORTED_VERSION, VERSIONS), KEY_SHARE: (SELECTED_GROUP, SHARES)},
 }
 
