@@ -27,7 +27,7 @@ TEXTS = [f"number {number}" for number in range(12)]
 @pytest.fixture(autouse=True)
 def at_a_quicker_pace(monkeypatch):
     monkeypatch.setattr(cures, "TICK_S", TICK_S)
-    monkeypatch.setattr(cures, "BATCH_S", 0.2)
+    monkeypatch.setattr(cures, "BATCH_S", TICK_S)
     monkeypatch.setattr(cures, "CHAFF_S", 0.01)
 
 
@@ -109,10 +109,10 @@ class TestOnTheWire:
     def sent(self, secured, options, tmp_path):
         """``sent(cure)``: the records (seconds since the login, bytes) of a client that says TEXTS and leaves at once."""
 
-        def record(cure: str) -> list[tuple[float, int]]:
+        def record(cure: str, **more) -> list[tuple[float, int]]:
             with Tap(tmp_path / f"{cure}.pcapng", secured.port) as tap:
                 bob = json_client("Bob", secured)
-                alice = client_for(options(cure).login()).connect()
+                alice = client_for(options(cure, **more).login()).connect()
                 for text in TEXTS:
                     alice.say(text)
                 alice.leave()
@@ -135,7 +135,7 @@ class TestOnTheWire:
 
     def test_by_the_clock_records_leave_in_their_turn_and_have_one_length(self, sent):
         assert self.by_the_clock(sent("clock"))
-        assert not self.by_the_clock(sent("none"))
+        assert not self.by_the_clock(sent("padding", pad_to=PAD_BYTES["clock"]))
 
     @pytest.mark.parametrize("cure", ["none", "padding", "chaff"])
     def test_all_lines_have_one_length(self, sent, cure):
@@ -146,6 +146,7 @@ class TestOnTheWire:
 class TestSwitch:
     """The switch as the programs have it."""
 
+    @pytest.mark.maintainers
     def test_the_terminal_loses_nothing_when_its_input_ends(self, ours):
         with server_program("--cert", ours.certificate, "--key", ours.key, "--typing") as (_, port):
             switches = ["--wire", "json", "--tls", "--cafile", str(ours.ca), "--cure", "clock"]

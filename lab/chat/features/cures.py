@@ -44,7 +44,7 @@ class Sender:
         self._waiting: deque[tuple[float, Request]] = deque()  # since when, and what
         self._sent, self._waited_s = 0, 0.0
         self._ending = False
-        self._queueing = threading.Lock()  # so that nothing is put behind the last request
+        self._queueing = threading.Lock()  # so that nothing is put into the queue behind its end
         self._failure: ConnectionLost | None = None
         self._thread = threading.Thread(target=self._run, name="cure", daemon=True)
 
@@ -89,9 +89,10 @@ class Sender:
             while True:
                 turn += self._pause_s()
                 time.sleep(max(0.0, turn - time.monotonic()))
+                is_ending = self._ending  # read first: from then on nothing more is put into the queue
                 if self._waiting:
                     self._send_waiting()
-                elif self._ending:
+                elif is_ending:
                     return  # so that the farewell, too, leaves in its turn
                 elif self.cure in IDLING:
                     self._send_idle()
@@ -99,13 +100,9 @@ class Sender:
             self._failure = error
 
     def _pause_s(self) -> float:
-        match self.cure:
-            case "batching":
-                return BATCH_S
-            case "clock":
-                return TICK_S
-            case _:
-                return self._dice.expovariate(1 / CHAFF_S)
+        if self.cure == "chaff":
+            return self._dice.expovariate(1 / CHAFF_S)
+        return BATCH_S if self.cure == "batching" else TICK_S
 
     def _send_waiting(self) -> None:
         """Send what waits; by the clock, one line of it."""
