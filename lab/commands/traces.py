@@ -1,9 +1,7 @@
 """``python3 lab traces``: record what TLS still shows of hundreds of conversations, as traces.
 
-Simulated typists and bots talk over real TLS connections, a hundred conversations at a time. Each batch is recorded into
-a capture and dissected into one trace a connection; the capture is not kept. After a run that was cut off, the command
-without ``--afresh`` goes on behind the last whole batch. At the end there are ``traces.jsonl.gz`` and a manifest with
-seed, cures and load.
+Each batch of conversations is recorded into a capture and dissected into one trace a connection; the capture is not kept.
+A run that was cut off goes on behind the last whole batch. At the end there are the traces and their manifest.
 """
 
 import json
@@ -113,10 +111,10 @@ def _finish(path: Path, traces: list[Trace], waited: Waited, about: dict[str, ob
     by_cure = defaultdict(list)
     for trace, waited_ms in zip(traces, waited, strict=True):
         by_cure[f"{trace.kind}, {trace.cure}"].append(waited_ms)
-    counts = {
-        name: {"conversations": len(all), "waited_ms": round(mean(all), 1)} for name, all in by_cure.items()
+    recorded = {
+        name: {"conversations": len(of), "waited_ms": round(mean(of), 1)} for name, of in by_cure.items()
     }
-    entry = {"file": path.name, "sha256": sha256_of(path), "recorded": counts}
+    entry = {"file": path.name, "sha256": sha256_of(path), "recorded": recorded}
     write_manifest(path.with_name(MANIFEST), [entry], "the loopback", made_by="python3 lab traces", **about)
     shutil.rmtree(path.with_name(BATCHES))
 

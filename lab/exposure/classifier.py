@@ -88,9 +88,8 @@ def logistic_regression(known: Rows, labels: Labels, asked: Rows) -> Rows:
     wanted = np.eye(labels.max() + 1)[labels]
     shares = (1 / wanted.sum(axis=0) / wanted.shape[1])[labels, None]  # of a row: each label counts alike
     weights: Rows = np.zeros((known.shape[1], wanted.shape[1]))
-    steepest = (
-        np.linalg.norm(known @ known.T, 2) / len(known) / 2 + PENALTY
-    )  # no slope of the loss changes faster
+    # No slope of the loss changes faster than this.
+    steepest = np.linalg.norm(known @ known.T, 2) / len(known) / 2 + PENALTY
     for _ in range(STEPS):
         slope = known.T @ (shares * (_probabilities(known @ weights) - wanted)) + PENALTY * weights
         weights -= slope / steepest

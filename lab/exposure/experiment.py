@@ -4,8 +4,8 @@
               |                                                                  ^
               +-- the permuted twin: the same with labels shuffled --> 0.5 ------+
 
-**Cross-validation by conversation.** A conversation is judged once, by a model that has met neither its author nor its seed.
-Were records of one conversation on both sides, the model would know the conversation and not the sentence.
+**Cross-validation by conversation** (``splits``). Were records of one conversation on both sides, the model would
+know the conversation and not the sentence.
 
 **AUC.** For one label: the chance that a conversation with it scores above one without it (Mann and Whitney 1947); 0.5 is a
 coin, 1 never errs. The mean over all labels counts. Its 95 % interval is the middle of bootstrap samples of conversations.

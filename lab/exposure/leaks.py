@@ -52,17 +52,14 @@ class Leak:
     unit: str = "message"
 
     def __str__(self) -> str:
+        each, sample = f"bits a {self.unit}", f"n = {self.count}"
         if self.count < 2:
-            return f"too few {self.unit}s to say how much (n = {self.count})"
+            return f"too few {self.unit}s to say how much ({sample})"
         if self.at_least:
-            return (
-                f"at least {self.low:.1f} bits a {self.unit} (all {self.count} differ: they cannot show more)"
-            )
+            return f"at least {self.low:.1f} {each} (all {self.count} differ: they cannot show more)"
         if not self.bits:
-            return f"0.0 bits a {self.unit} seen; up to {self.high:.1f} may have been missed (95 %; n = {self.count})"
-        return (
-            f"{self.bits:.1f} bits a {self.unit} (95 %: {self.low:.1f} to {self.high:.1f}; n = {self.count})"
-        )
+            return f"0.0 {each} seen; up to {self.high:.1f} may have been missed (95 %; {sample})"
+        return f"{self.bits:.1f} {each} (95 %: {self.low:.1f} to {self.high:.1f}; {sample})"
 
 
 def length_leak(lengths: Sequence[Hashable], seed: float = 0) -> Leak:
