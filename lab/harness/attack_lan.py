@@ -21,7 +21,8 @@ from lab.chat.tls import TlsConnection, client_context, server_context
 from lab.dissect.files.capture_file import read_capture
 from lab.harness.bare_socket import WAIT_S
 from lab.harness.certificates import issue
-from lab.harness.forging import Forger, arp_reply, frames_in_anothers_name, mac_of
+from lab.harness.forged_frames import frames_in_anothers_name
+from lab.harness.forging import Forger, arp_reply, mac_of
 from lab.harness.lan_tap import Recording
 from lab.harness.lesson_lan import comment_of
 from lab.harness.manifest import Entry, sha256_of
@@ -30,11 +31,11 @@ from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Host, Lan
 from lab.net.plan import REPORT_LAN, host
 
-SECOND_ADDRESS = "10.27.27.132"  # of the server, by which Mallory reaches it while the first one is hers
 SERVER, PC1, PC2 = REPORT_LAN[:3]
 MALLORY = host("Mallory", "10.27.27.66/24", mac="02:00:00:00:00:66")
 ATTACK_LAN = (
-    host(SERVER.name, *SERVER.nics[0].addresses, f"{SECOND_ADDRESS}/24", mac=SERVER.nics[0].mac),
+    # By its second address Mallory reaches the server while the first one is hers.
+    host(SERVER.name, *SERVER.nics[0].addresses, "10.27.27.132/24", mac=SERVER.nics[0].mac),
     PC1,
     PC2,
     MALLORY,

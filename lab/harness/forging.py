@@ -9,7 +9,7 @@ Nothing is read from the environment, so nothing there can change the answer. Wh
 
 ``segment`` and ``arp_reply`` make frames (RFC 9293 section 3.1, RFC 791 section 3.1, RFC 826);
 ``with_checksums`` completes one that was changed on its way. A forger never gives its card another MAC, so
-``frames_in_anothers_name`` can say of every frame of a recording whether it was forged.
+``forged_frames`` can say of every frame of a recording whether it was forged.
 """
 
 import fcntl
@@ -20,12 +20,9 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from lab.dissect.files.capture_file import read_capture
 from lab.harness.tap import RecordingError
 from lab.net.lan import Host
-from lab.net.port_guard import Station
 from lab.net.switch import ETH_P_ALL, PACKET_IGNORE_OUTGOING, SOL_PACKET
 
 SIOCGSKNS = 0x894C  # linux/sockios.h: the network namespace of a socket
@@ -95,11 +92,21 @@ class Forger:
             found.append(parse_segment(frame))
         return [seen for seen in found if seen]
 
-    def last_segment_from(self, address: str) -> Seen:
-        """Return the last of these from an address. Raises RecordingError where there is none."""
-        if found := [seen for seen in self.segments() if seen.source[1] == address]:
-            return found[-1]
-        raise RecordingError(f"no segment from {address} has reached the card")
+    def follow(self, source: Host, destination: Host, flags: int, payload: bytes = b"") -> Seen:
+        """Send what would come next after the last segment that was seen on this way; return the segment.
+
+        Raises RecordingError where there is none.
+        """
+        way = (source.address, destination.address)
+        seen = [one for one in self.segments() if (one.source[1], one.destination[1]) == way]
+        if not seen:
+            raise RecordingError(f"no segment from {source.name} to {destination.name} has reached the card")
+        last = seen[-1]
+        numbers = {"seq": last.next_seq, "ack": last.ack if flags & ACK else 0}
+        self.send(
+            segment(self.mac, last.source[1:], last.destination, **numbers, flags=flags, payload=payload)
+        )
+        return last
 
     def __enter__(self) -> "Forger":
         return self
@@ -202,16 +209,6 @@ def _checksum(data: bytes) -> bytes:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return (total ^ 0xFFFF).to_bytes(2, "big")
-
-
-def frames_in_anothers_name(path: Path, mac: bytes, address: str) -> list[int]:
-    """Return the numbers of the frames that a card sent as if they came from another host, by a recording.
-
-    ``mac`` and ``address`` are the card's own, and no other card of the LAN has this MAC.
-    """
-    capture, own = read_capture(path), Station(mac.hex(":"), [address])
-    frames = ((number, bytes(capture.frame(number))) for number in range(1, len(capture) + 1))
-    return [number for number, frame in frames if frame[6:12] == mac and not own.may_send(frame)]
 
 
 if __name__ == "__main__":

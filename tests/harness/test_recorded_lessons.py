@@ -17,7 +17,7 @@ from lab.dissect.tcp.flows import find_flow, find_flows
 from lab.dissect.tcp.segments import read_segments
 from lab.harness.attack_lan import MALLORY
 from lab.harness.bare_socket import BareSocket, BareSocketError
-from lab.harness.forging import frames_in_anothers_name
+from lab.harness.forged_frames import frames_in_anothers_name
 from lab.harness.lessons import record_lessons
 from lab.harness.manifest import read_manifest
 from lab.harness.scenarios import names, scenarios

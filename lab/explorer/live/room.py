@@ -28,7 +28,7 @@ from lab.chat.tls import client_context
 from lab.explorer.live.mallory import FORGED_TEXT, Mallory
 from lab.harness import certificates
 from lab.harness.attack_lan import MALLORY
-from lab.harness.forging import frames_in_anothers_name
+from lab.harness.forged_frames import frames_in_anothers_name
 from lab.harness.lan_tap import Recording
 from lab.harness.manifest import Entry, sha256_of
 from lab.harness.remote_chat import ConsoleLog, dial_from, remote_server

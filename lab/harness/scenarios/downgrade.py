@@ -5,48 +5,53 @@ things stop her: a server that takes TLS alone, and a client that was told to us
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from lab.chat import tls
 from lab.chat.client import ChatClient
 from lab.chat.login import ChatError, Login
-from lab.harness.attack_lan import SECOND_ADDRESS, in_the_servers_place, recorded_attack
+from lab.chat.tls import client_context
+from lab.harness.attack_lan import in_the_servers_place, recorded_attack
 from lab.harness.bare_socket import BareSocket
 from lab.harness.certificates import issue
 from lab.harness.lesson_lan import chat_server
-from lab.harness.remote_chat import dial_from
+from lab.harness.remote_chat import ConsoleLog, dial_from
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
 from lab.harness.tls_contexts import SERVER_NAME
 from lab.harness.variant import REPORT_PORT
-from lab.net.lan import Lan
+from lab.net.lan import Host, Lan
 
-PLACES = ("PC1", "server", "switch")
-NAME, SECRET = b"Brandon", b"the password is swordfish"
+SECRET = "the password is swordfish"
 NO_TLS = b"*** This server speaks plaintext ***"
 
 
 @scenario(notebook="10")
 def downgrade(path: Path) -> Truth:
     """A client with "TLS if possible" says all in plaintext, unless the server or the client insists; at PC 1."""
-    with tempfile.TemporaryDirectory() as folder, recorded_attack(path, *PLACES) as (lan, mallory, truth):
+    brandon = "Brandon"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        recorded_attack(path, "PC1", "server", "switch") as (lan, mallory, truth),
+        in_the_servers_place(lan, mallory, lan["PC1"]),
+    ):
         made = issue(folder, [SERVER_NAME])
-        context = tls.client_context(made.ca)
-        wants = Login(NAME.decode(), lan["server"].address, REPORT_PORT, context, "report")
-        wants = replace(wants, dial=dial_from(lan["PC1"]), server_name=SERVER_NAME)
-        options = ["--cert", str(made.certificate), "--key", str(made.key)]
-        with in_the_servers_place(lan, mallory, lan["PC1"]):
-            outcomes = {
-                "if possible": _fall_back(lan, wants, options),
-                "server with --tls-only": _fall_back(lan, wants, [*options, "--tls-only"]),
-            }
-            with _no_tls_at_mallorys(lan):
-                outcomes["client with --tls"] = {"refusal": _refusal(wants)}
-    return truth | {"secret": SECRET.decode(), "outcomes": outcomes}
+        tls = ["--cert", str(made.certificate), "--key", str(made.key)]
+        with chat_server(lan, options=tls) as log:
+            fallen = fall_back(lan, lan["PC1"], brandon, made.ca, log)
+        with chat_server(lan, options=[*tls, "--tls-only"]):
+            refused = fall_back(lan, lan["PC1"], brandon, made.ca)
+        with _no_tls_at_mallorys(lan):
+            insisting = {"refusal": _refusal(lan, lan["PC1"], brandon, made.ca)}
+    outcomes = {
+        "if possible": fallen,
+        "server with --tls-only": refused,
+        "client with --tls": insisting,
+    }
+    return truth | {"secret": SECRET, "outcomes": outcomes}
 
 
 @contextmanager
@@ -66,41 +71,43 @@ def _no_tls_at_mallorys(lan: Lan) -> Iterator[tuple[BareSocket, Future[None]]]:
         answered.result()
 
 
-def _refusal(login: Login) -> str:
+def _refusal(lan: Lan, client: Host, name: str, ca: Path) -> str:
     """Return why the kit's own client does not connect. It tries once, and never without TLS."""
+    login = Login(name, lan["server"].address, REPORT_PORT, client_context(ca), dial=dial_from(client))
     try:
-        ChatClient(login).connect()
+        ChatClient(replace(login, server_name=SERVER_NAME)).connect()
     except ChatError as error:
         return str(error)
     raise RecordingError("the client has connected over TLS, which Mallory does not have")
 
 
-def _fall_back(lan: Lan, wants: Login, options: Sequence[str]) -> Truth:
-    """Have a client fall back to plaintext; return what made it, what Mallory reads, and the server's answer."""
+def fall_back(
+    lan: Lan, client: Host, name: str, ca: Path, log: ConsoleLog | None = None, line: str = SECRET
+) -> Truth:
+    """Have a client fall back to plaintext; return what made it, what Mallory reads, and the server's answer.
+
+    ``log`` is the console of a server that lets her in; without one, the server must refuse her.
+    """
     with (
-        chat_server(lan, options=options) as log,
-        BareSocket(lan["PC1"]) as brandon,
+        BareSocket(client) as victim,
         BareSocket(lan["Mallory"]) as upstream,
         _no_tls_at_mallorys(lan) as (mallory, answered),
     ):
-        refusal = _refusal(wants)
+        refusal = _refusal(lan, client, name, ca)
         answered.result()  # or the end of that connection would close the next
-        brandon.connect(wants.host, REPORT_PORT, no_delay=True)  # without TLS then: this is the fault
+        victim.connect(lan["server"].address, REPORT_PORT, no_delay=True)  # without TLS: this is the fault
         mallory.accept()
-        upstream.connect(SECOND_ADDRESS, REPORT_PORT, no_delay=True)
-        brandon.say(NAME)
-        read = [mallory.hear(until=NAME)]
-        upstream.say(read[0])
-        if "--tls-only" in options:
-            answer = upstream.hear_to_the_end()
-        else:
-            log.wait_for(f"*** {wants.name} Connected ")
-            brandon.say(SECRET)
-            read.append(mallory.hear(until=SECRET))
-            upstream.say(read[1])
-            answer = upstream.hear(until=SECRET)
+        upstream.connect(lan["server"].addresses[1], REPORT_PORT, no_delay=True)
+        read = []
+        for said in (name, line) if log else (name,):
+            victim.say(said.encode())
+            read.append(mallory.hear(until=said.encode()).decode())
+            upstream.say(said.encode())
+            if log:
+                log.wait_for(f"*** {name} Connected ")
+        answer = upstream.hear(until=line.encode()) if log else upstream.hear_to_the_end()
         mallory.say(answer)
-        brandon.hear(until=answer)
-        for one in (brandon, mallory, upstream):
+        victim.hear(until=answer)
+        for one in (victim, mallory, upstream):
             one.leave()
-    return {"refusal": refusal, "read": [piece.decode() for piece in read], "answer": answer.decode()}
+    return {"refusal": refusal, "read": read, "answer": answer.decode()}

@@ -60,13 +60,11 @@ def _say_in_brandons_name(lan: Lan, mallory: Forger) -> list[str]:
 def _inject(lan: Lan, mallory: Forger, payload: bytes, both_ways: bool = False) -> None:
     """Send John a segment in the server's name; with ``both_ways`` also the server one in John's."""
     lan.settle()
-    seen = mallory.last_segment_from(lan["server"].address)  # not John's: his ACK may be delayed
-    server, john, numbers = seen.source, seen.destination, {"seq": seen.next_seq, "ack": seen.ack}
-    forged = [segment(mallory.mac, server[1:], john, **numbers, flags=PSH | ACK, payload=payload)]
+    last = mallory.follow(lan["server"], lan["PC2"], PSH | ACK, payload)  # not his: an ACK may be delayed
     if both_ways:
-        numbers = {"seq": seen.ack, "ack": seen.next_seq}
-        forged.append(segment(mallory.mac, john[1:], server, **numbers, flags=PSH | ACK, payload=payload))
-    mallory.send(*forged)
+        numbers = {"seq": last.ack, "ack": last.next_seq}
+        john, server = last.destination[1:], last.source
+        mallory.send(segment(mallory.mac, john, server, **numbers, flags=PSH | ACK, payload=payload))
 
 
 def _storm(lan: Lan, mallory: Forger, limit_ms: int) -> int:

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from lab.chat import tls
-from lab.harness.attack_lan import SECOND_ADDRESS, in_the_servers_place, recorded_attack
+from lab.harness.attack_lan import in_the_servers_place, recorded_attack
 from lab.harness.certificates import issue
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.scenarios.impostor import SECRET, VERSION, meet
@@ -42,7 +42,7 @@ def mitm(path: Path) -> Truth:
                 note(which, True, refusal, {"Mallory": read})
             refusal, read = meet(brandon, None, her, contexts["wrong authority"], server.address)
             # She says it in her turn.
-            _, heard = meet(her, trusted, server, contexts["right"], SECOND_ADDRESS)
+            _, heard = meet(her, trusted, server, contexts["right"], server.addresses[1])
             note("wrong authority", False, refusal, {"Mallory": read, "server": heard})
         refusal, heard = meet(brandon, trusted, server, contexts["right"])
         note("right", True, refusal, {"server": heard})

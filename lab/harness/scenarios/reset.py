@@ -40,19 +40,19 @@ def reset(path: Path) -> Truth:
                 server.say(b"hello")
                 client.hear(until=b"hello")
                 _end(lan, mallory)
-                ended["plaintext"] = _is_reset(client.hear_to_the_end)
+                ended["plaintext"] = is_reset(client.hear_to_the_end)
             with tls_connection(lan["server"], lan["PC1"]) as (ours, theirs):
                 ours.send(b"hello")
                 theirs.receive(100)
                 _end(lan, mallory)
-                ended["TLS"] = _is_reset(lambda: theirs.receive(100))
+                ended["TLS"] = is_reset(lambda: theirs.receive(100))
             lan.guard()
             with connection(lan) as (server, client):
                 server.say(b"hello")
                 client.hear(until=b"hello")
                 _end(lan, mallory)
                 server.say(b"still here")
-                ended["guarded switch"] = _is_reset(lambda: client.hear(until=b"still here"))
+                ended["guarded switch"] = is_reset(lambda: client.hear(until=b"still here"))
     forged = what_was_forged(mallory, path, *PLACES)
     forged["views"].append(view(mallory, guessed, "PC1"))
     return forged | {"ended": ended, "guesses": guesses}
@@ -61,13 +61,12 @@ def reset(path: Path) -> Truth:
 def _end(lan: Lan, mallory: Forger) -> None:
     """Send Brandon a RST in the server's name, with the number that he expects next."""
     lan.settle()
-    seen = mallory.last_segment_from(lan["server"].address)
-    forged = segment(mallory.mac, seen.source[1:], seen.destination, seq=seen.next_seq, flags=RST)
-    mallory.send(forged)
+    mallory.follow(lan["server"], lan["PC1"], RST)
     lan.settle()
 
 
-def _is_reset(receive: Callable[[], Any]) -> bool:
+def is_reset(receive: Callable[[], Any]) -> bool:
+    """Return whether the connection turns out to be reset where something is received."""
     try:
         receive()
     except OSError as error:
