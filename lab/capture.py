@@ -91,6 +91,8 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
         own("--roster", type=Path, metavar="CSV", help=everyone)
         own("--on", metavar="ADDRESS", help="with --roster: on a cluster (see: lab cluster --help)")
     parser.set_defaults(roster=None, on=None)
+    attack = "with an attack on one of the users, chosen by the id, as attack.pcapng (Linux)"
+    own("--attack", action="store_true", help=attack)
     key = "the course's key: another key means other conversations"
     own("--course", metavar="KEY", default="lab", help=key)
     own("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
@@ -137,8 +139,9 @@ def _check(options: argparse.Namespace, parser: argparse.ArgumentParser, is_own:
             parser.error("--student is for one, --roster for a class: leave out one of them")
         reason = "a student's conversation follows from the id and the course's key"
         leave_out(reason, *SESSION, "scenario", "shipped")
-    elif options.course != parser.get_default("course"):
-        parser.error("--course goes with --student or --roster")
+    elif options.attack or options.course != parser.get_default("course"):
+        name = "--attack" if options.attack else "--course"
+        parser.error(f"{name} goes with --student or --roster")
     if options.scenario != ["chat"]:
         leave_out("a scenario determines everything itself", *SESSION)
         if len(options.scenario) > 1 and {"chat", "all"} & set(options.scenario):
@@ -221,37 +224,43 @@ def _record(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
 
 
 def _record_own(options: argparse.Namespace, silent: bool) -> int:
-    from lab.harness import student_capture
+    from lab.harness.student_capture import record_student
+    from lab.harness.student_profile import check_id, profile
     from lab.harness.tap import RecordingError
 
     try:
         if options.roster is not None:
             return _record_class(options, silent)
-        name = student_capture.check_id(options.student)
-        profile = student_capture.profile(name, options.course)
+        name = check_id(options.student)
         say = (lambda line: None) if silent else print
-        about = student_capture.record_student(profile, options.out / name, say)
+        about = record_student(profile(name, options.course), options.out / name, say, options.attack)
     except (ValueError, RecordingError) as error:
         return refuse("capture", error)
     if options.json:
         print(json.dumps(about))
     elif not silent:
-        print(f"{options.out / name}: {', '.join(student_capture.FILES)}")
+        print(f"{options.out / name}: {_files(options)}")
     return 0
 
 
+def _files(options: argparse.Namespace) -> str:
+    from lab.harness.student_capture import ATTACK, FILES
+
+    return ", ".join([*FILES, ATTACK] if options.attack else FILES)
+
+
 def _record_class(options: argparse.Namespace, silent: bool) -> int:
-    from lab.harness import student_capture
     from lab.instructor import cluster, roster
 
     entries = roster.read_roster(options.roster)
     say = (lambda *_: None) if silent else print_bar
     record = partial(cluster.record, options.on) if options.on else roster.record_here
-    failed = roster.record_roster(entries, options.course, options.out, max(1, options.jobs), say, record)
+    jobs = max(1, options.jobs)
+    failed = roster.record_roster(entries, options.course, options.out, jobs, say, record, options.attack)
     if options.json:
         print(json.dumps({"failed": failed, "recorded": len(entries) - len(failed)}))
     elif not silent:
-        print(f"{options.out}: {', '.join(student_capture.FILES)} for each")
+        print(f"{options.out}: {_files(options)} for each")
     for name, reason in failed.items():
         print(f"capture: {name}: {reason}", file=sys.stderr)
     return 2 if failed else 0

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--captures", type=Path, metavar="DIR", help="where your recordings are (default: captures/mine/ID)")
     add("--out", type=Path, metavar="ZIP", help="the file to write (default: submission-ID.zip, here)")
     options = parser.parse_args(argv)
-    from lab.harness.student_capture import check_id
+    from lab.harness.student_profile import check_id
 
     try:
         student = check_id(options.student) if options.student else _only_student()
@@ -58,15 +58,18 @@ def gather_files(student: str, captures: Path) -> tuple[dict[str, Path], list[st
         if path.is_file():
             files[f"exercises/{path.name}"] = path
         remarks.append(_describe_sheet(path))
-    for name in ("plain.pcapng", "tls13.pcapng"):
+    answers = captures / "answers.toml"
+    if answers.is_file():
+        files[answers.name] = answers
+    asks_about_attack = answers.is_file() and b"attack.pcapng" in answers.read_bytes()
+    for name in ("plain.pcapng", "tls13.pcapng", "attack.pcapng"):
         path = captures / name
         if path.is_file():
             files[f"captures/{name}"] = path
-        remarks.append(f"there     {name}" if path.is_file() else f"MISSING   {name}: not in {captures}")
-    path = captures / "answers.toml"
-    if path.is_file():
-        files[path.name] = path
-    return files, [*remarks, _describe_answers(path, student)]
+            remarks.append(f"there     {name}")
+        elif name != "attack.pcapng" or asks_about_attack:  # not every course has an attack
+            remarks.append(f"MISSING   {name}: not in {captures}")
+    return files, [*remarks, _describe_answers(answers, student)]
 
 
 def _describe_sheet(path: Path) -> str:

@@ -2,6 +2,8 @@
 
 ``derive`` reads the student's two recordings as an analyst would, with ``lab.dissect``. The profile only says what the
 questions are about (whose connection, which word). ``wrong_conversation`` says whether it is this student's recording.
+``derive_attack`` takes from the profile how and whom, too: a recording in which that student's attacker, whose MAC nobody
+else's recording has, forges nothing has no right answers.
 """
 
 from dataclasses import dataclass
@@ -12,7 +14,9 @@ from lab.chat import events, report_wire
 from lab.dissect.tcp.flows import Flow, find_flows
 from lab.dissect.tcp.segments import FIN, read_segments
 from lab.dissect.tls.records import APPLICATION_DATA, Record, read_records
-from lab.harness.student_capture import PLAIN, TLS, Profile, questions
+from lab.harness.forged_frames import frames_in_anothers_name
+from lab.harness.student_capture import ATTACK, PLAIN, TLS, attack_words, questions
+from lab.harness.student_profile import Profile
 
 TLS13_OVERHEAD = 16 + 1  # tag and content type (RFC 8446 section 5.2)
 
@@ -86,6 +90,18 @@ def derive(folder: Path | str, one: Profile) -> dict[str, list[Any]]:
     }
     assert set(right) == {question.key for question in questions(one)}
     return right
+
+
+def derive_attack(folder: Path | str, one: Profile) -> dict[str, list[Any]]:
+    """Return the right answers to the questions about the attack, as ``derive`` does. Raise what it raises."""
+    attack = one.attack
+    mac, address = bytes.fromhex(attack.macs[1].replace(":", "")), f"{one.network}.{attack.number}"
+    forged = frames_in_anothers_name(Path(folder) / ATTACK, mac, address)
+    if not forged:
+        raise NoAnswer(f"{ATTACK} is not the recording of {one.id}, or its forged frames are missing")
+    attacked = f"{one.network}.{one.script.users.index(attack.user) + 11}"
+    right = {"attacked": [attacked, attack.user], "attack": attack_words(attack.kind)}
+    return {**right, "forged_frame": forged[:1]}
 
 
 def wrong_conversation(folder: Path | str, one: Profile) -> str | None:

@@ -17,7 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.harness.student_capture import ABOUT, profile, record_student
+from lab.harness.student_capture import ABOUT, ANSWERS, add_questions, record_student
+from lab.harness.student_profile import profile
 from lab.instructor import sandbox
 from lab.instructor.grading import Waiting, failed, work_folder
 from lab.instructor.marking import Result, mark, rules_fingerprint
@@ -73,23 +74,27 @@ def _sandbox() -> str:
     return way
 
 
-def record(address: str, students: list[str], jobs: int, key: str, out: Path) -> Iterator[tuple[str, Any]]:
+def record(
+    address: str, students: list[str], jobs: int, key: str, out: Path, attack: bool
+) -> Iterator[tuple[str, Any]]:
     """Record the students' conversations into folders of ``out``; yield each ID, and an exception or None."""
-    for student, outcome in spread(address, jobs, record_one, {one: (one, key) for one in students}):
+    tasks = {one: (one, key, attack) for one in students}
+    for student, outcome in spread(address, jobs, record_one, tasks):
         if isinstance(outcome, dict):
             (out / student).mkdir(parents=True, exist_ok=True)
+            add_questions(profile(student, key), out / student, attack)
             for name, data in outcome.items():
                 (out / student / name).write_bytes(data)
             outcome = None
         yield student, outcome
 
 
-def record_one(student: str, key: str) -> dict[str, bytes]:
-    """Record a student's conversation, on a worker; return the files, the one that completes them last."""
+def record_one(student: str, key: str, attack: bool) -> dict[str, bytes]:
+    """Record a student's conversation, on a worker; return the recordings, and last the file that completes them."""
     with tempfile.TemporaryDirectory() as folder:
-        record_student(profile(student, key), folder)
+        record_student(profile(student, key), folder, attack=attack)
         paths = sorted(Path(folder).iterdir(), key=lambda path: path.name == ABOUT)
-        return {path.name: path.read_bytes() for path in paths}
+        return {path.name: path.read_bytes() for path in paths if path.name != ANSWERS}
 
 
 def spread(

@@ -5,6 +5,7 @@
     due = 2026-12-01T23:59:00+01:00    # with its distance from UTC
     percent_a_day = 10                 # taken off for each day that has begun since
     days_at_most = 5                   # later than that, there are no points
+    attack = true                      # everyone was given an attack.pcapng: to leave it out costs its points
 
     [weights]                          # a sheet's points are multiplied by this; 0 leaves it out
     02_handshake = 2
@@ -19,7 +20,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from lab.instructor.marking import OWN, Result, all_exercises
+from lab.harness.student_capture import ATTACK
+from lab.harness.student_profile import TEXTS
+from lab.instructor.marking import MISSING, OWN, QUESTION_POINTS, Mark, Result, all_exercises
 
 try:
     import tomllib
@@ -28,6 +31,7 @@ except ImportError:  # before Python 3.11
 
 LARGEST_FILE = 1 << 16  # bytes
 ONE_DAY = timedelta(days=1)
+ATTACK_QUESTIONS = [question["key"] for question in TEXTS["questions"] if question["file"] == ATTACK]
 
 
 class RulesError(ValueError):
@@ -41,6 +45,7 @@ class CourseRules:
     days_at_most: float = 365
     weights: dict[str, float] = field(default_factory=dict)
     dates: dict[str, datetime] = field(default_factory=dict)
+    attack: bool = False
 
 
 def read_rules(path: Path) -> CourseRules:
@@ -58,6 +63,8 @@ def read_rules(path: Path) -> CourseRules:
     sheets = [*all_exercises(), OWN]
     for name in ("percent_a_day", "days_at_most", "due"):
         wrong += _faults(name, table.get(name, CourseRules().due if name == "due" else 0))
+    if not isinstance(table.get("attack", False), bool):
+        wrong.append(f"attack must be true or false, not {table['attack']!s:.40}")
     for name in ("weights", "dates"):
         part = table.get(name, {})
         if not isinstance(part, dict):
@@ -92,6 +99,10 @@ def days_late(due: datetime | None, handed_in: datetime | None, marked_late: boo
 
 def apply(rules: CourseRules, result: Result, handed_in: datetime | None, marked_late: bool) -> None:
     """Weigh the marks of a result, take off what being late costs, and note in ``result`` what was done."""
+    asked = {mark.task for mark in result.marks}
+    if rules.attack and not asked & set(ATTACK_QUESTIONS):
+        missing = (MISSING, 0, QUESTION_POINTS, "file", f"{ATTACK} was not handed in")
+        result.marks += [Mark(OWN, task, *missing) for task in ATTACK_QUESTIONS]
     for mark in result.marks:
         weight = rules.weights.get(mark.sheet, 1)
         mark.points, mark.of = mark.points * weight, mark.of * weight

@@ -25,7 +25,8 @@ from lab.exercises.checks.child import Call, StudentCode
 from lab.exercises.checks.failures import Died, Failed, NotAttempted, Raised, TimeUp
 from lab.exercises.checks.story import Story, Wrong
 from lab.exercises.checks.tasks import CHECKS, STUBS, Student, facts, load_tasks, module_name, sheet_names
-from lab.harness.student_capture import ANSWERS, PLAIN, TLS, Question, profile, questions
+from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS, Question, questions
+from lab.harness.student_profile import profile
 from lab.instructor import answer_key, recordings, sandbox, similarity
 
 HIDDEN = Path(__file__).with_name("hidden")
@@ -150,7 +151,7 @@ def mark(
             points = {one.name: one.points for one in exercises}
             marks = [mark for mark in visible if mark.sheet == sheet]
             _survive(result, sheet, points, partial(_mark_hidden_tasks, marks, code, secret_seed(key)))
-    answer_points: dict[str, float] = {one.key: QUESTION_POINTS for one in questions(profile(result.id, key))}
+    answer_points: dict[str, float] = {one.key: QUESTION_POINTS for one in asked_of(result.id, folder, key)}
     _survive(result, OWN, answer_points, partial(_mark_answers, result, folder, key))
     read = similarity.examine_apart(folder / "sheets")
     result.code = read["fingerprints"]
@@ -235,10 +236,15 @@ def _run(check: Callable, code: StudentCode, seed: int) -> tuple[str, str, Excep
                 return WRONG, REASONS.get(type(cause), "result"), error
 
 
+def asked_of(student: str, folder: Path, key: str) -> list[Question]:
+    """Return the questions to mark; those about the attack only where its recording was handed in."""
+    return questions(profile(student, key), attack=(folder / ATTACK).exists())
+
+
 def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:
     """Mark the questions about the student's capture; add to ``result`` what was found out about it."""
     one = profile(result.id, key)
-    asked = questions(one)
+    asked = asked_of(result.id, folder, key)
 
     def all_as(state: str, story: str) -> list[Mark]:
         return [Mark(OWN, question.key, state, 0, QUESTION_POINTS, "file", story) for question in asked]
@@ -263,10 +269,17 @@ def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:
     if found.no_key:
         result.remarks.append(f"no answer key from these recordings: {found.no_key}")
         return all_as(WRONG, f"the recordings do not hold what is asked about: {found.no_key}")
-    return [_mark_answer(question, answers, found.right) for question in asked]
+    if found.no_attack:
+        result.remarks.append(f"no answers about the attack: {found.no_attack}")
+    why = found.no_attack or f"{ATTACK} cannot be read"  # where the key lacks a question
+    return [_mark_answer(question, answers, found.right, why) for question in asked]
 
 
-def _mark_answer(question: Question, answers: dict[str, Any], right: dict[str, list[Any]]) -> Mark:
+def _mark_answer(
+    question: Question, answers: dict[str, Any], right: dict[str, list[Any]], no_key: str
+) -> Mark:
+    if question.key not in right:
+        return Mark(OWN, question.key, WRONG, 0, QUESTION_POINTS, "file", no_key)
     if question.key not in answers:
         return Mark(OWN, question.key, NOT_ATTEMPTED, 0, QUESTION_POINTS)
     if answer_key.is_right(answers[question.key], right[question.key]):

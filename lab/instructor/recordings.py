@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lab.dissect.files.capture_file import CaptureError, read_capture
-from lab.harness.student_capture import PLAIN, TLS, profile
+from lab.harness.student_capture import ATTACK, PLAIN, TLS
+from lab.harness.student_profile import profile
 from lab.instructor import answer_key, copies, limited_process
 
 MOST_FRAMES = 50_000  # of a recording
@@ -21,11 +22,12 @@ class Examined:
     right: dict[str, list] = field(default_factory=dict)  # the answer key; without one, the next two say why
     wrong_conversation: str = ""
     no_key: str = ""
+    no_attack: str = ""  # why there are no answers about the attack, where there is a recording
 
 
 def examine_apart(folder: Path, student: str, key: str) -> Examined:
     """Read the recordings in ``folder`` in a process of their own. Nothing in them makes this raise an exception."""
-    present = [name for name in (PLAIN, TLS) if (folder / name).exists()]
+    present = [name for name in (PLAIN, TLS, ATTACK) if (folder / name).exists()]
     if not present:
         return Examined()
     answer = limited_process.ask(__name__, str(folder.resolve()), student, key)
@@ -37,7 +39,7 @@ def examine_apart(folder: Path, student: str, key: str) -> Examined:
 
 def _examine(folder: Path, student: str, key: str) -> Examined:
     found = Examined()
-    for name in (PLAIN, TLS):
+    for name in (PLAIN, TLS, ATTACK):
         if (folder / name).exists():
             try:
                 with open(folder / name, "rb") as file:
@@ -49,7 +51,7 @@ def _examine(folder: Path, student: str, key: str) -> Examined:
                 found.readable.append(name)
             except (CaptureError, OSError, ValueError) as error:
                 found.remarks.append(f"{name}: {str(error).removeprefix(f'{folder / name}: ')}")
-    if len(found.readable) < 2:
+    if not {PLAIN, TLS} <= set(found.readable):
         return found
     one = profile(student, key)
     try:
@@ -58,6 +60,11 @@ def _examine(folder: Path, student: str, key: str) -> Examined:
             found.right = answer_key.derive(folder, one)
     except (answer_key.NoAnswer, CaptureError, OSError, ValueError, IndexError) as error:
         found.no_key = str(error)
+    if found.right and ATTACK in found.readable:
+        try:
+            found.right |= answer_key.derive_attack(folder, one)
+        except (answer_key.NoAnswer, CaptureError, OSError, ValueError) as error:
+            found.no_attack = str(error)
     return found
 
 

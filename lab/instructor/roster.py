@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab.harness.student_capture import check_id, is_complete, profile, record_student
+from lab.harness.student_capture import is_complete, record_student
+from lab.harness.student_profile import check_id, profile
 from lab.harness.tap import RecordingError
 
 ID_COLUMNS = ["id", "student id", "sis user id", "sis login id", "id number", "sid", "username", "login"]
@@ -73,11 +75,12 @@ def read_roster(path: Path | str) -> list[Entry]:
     return list(entries.values())
 
 
-def record_here(students: list[str], jobs: int, key: str, out: Path) -> Recorded:
+def record_here(students: list[str], jobs: int, key: str, out: Path, attack: bool) -> Recorded:
     """Record the students' conversations into folders of ``out``; yield each ID, and an exception or None."""
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="student")
+    record = partial(record_student, attack=attack)
     try:
-        running = {pool.submit(record_student, profile(one, key), out / one): one for one in students}
+        running = {pool.submit(record, profile(one, key), out / one): one for one in students}
         for future in as_completed(running):
             yield running[future], future.exception()
     finally:
@@ -90,16 +93,17 @@ def record_roster(
     out: Path,
     jobs: int,
     say: Callable[[int, int, str], None],
-    record: Callable[[list[str], int, str, Path], Recorded] = record_here,
+    record: Callable[[list[str], int, str, Path, bool], Recorded] = record_here,
+    attack: bool = False,
 ) -> dict[str, str]:
     """Record everyone who has no complete recording yet; return the reason for each that failed.
 
     ``say(done, total, what)`` is called after each one, from this thread.
     """
-    waiting = [entry.id for entry in entries if not is_complete(out / entry.id)]
+    waiting = [entry.id for entry in entries if not is_complete(out / entry.id, attack)]
     done, failed, started_s = len(entries) - len(waiting), {}, time.monotonic()
     say(done, len(entries), "already there" if done else "")
-    for new, (student, error) in enumerate(record(waiting, jobs, key, out), 1):
+    for new, (student, error) in enumerate(record(waiting, jobs, key, out, attack), 1):
         left = time_left(started_s, new, len(waiting) - new)
         say(done + new, len(entries), f"{student}: {error}" if error else f"{student}{left}")
         if isinstance(error, RecordingError | OSError | ValueError):

@@ -20,12 +20,12 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from lab.exercises.checks.answers import SUBMISSION_NOTE
-from lab.harness.student_capture import ANSWERS, PLAIN, TLS
+from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS
 from lab.instructor import platforms
 from lab.instructor.roster import Entry
 
 MOST_FILES = 2_000  # read of one submission, including those in its zips
-MOST_BYTES = 48 << 20  # kept of one submission: two recordings, and the rest is small
+MOST_BYTES = 48 << 20  # kept of one submission: up to three recordings, and the rest is small
 LARGEST_ZIP = 64 << 20
 MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
 MOST_ENTRIES, LARGEST_DOWNLOAD = 200_000, 32 << 30  # of a platform's zip with the hand-ins of a class; bytes
@@ -63,7 +63,7 @@ class Submission:
 
 
 def is_wanted(name: str) -> bool:
-    return bool(SHEET.fullmatch(name)) or name in (PLAIN, TLS, ANSWERS, SUBMISSION_NOTE)
+    return bool(SHEET.fullmatch(name)) or name in (PLAIN, TLS, ATTACK, ANSWERS, SUBMISSION_NOTE)
 
 
 def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[str]]:

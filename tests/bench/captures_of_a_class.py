@@ -16,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.dissect.files.capture_file import CaptureWriter, read_capture
-from lab.harness.student_capture import PLAIN, TLS, profile
+from lab.harness.student_capture import PLAIN, TLS
+from lab.harness.student_profile import profile
 from lab.instructor import answer_key, copies
 from lab.instructor.roster import Entry, record_roster
 from tests.bench import end_on_sigterm

@@ -15,7 +15,8 @@ import time
 import pytest
 
 from lab.exercises.checks.tasks import STUBS, load_tasks
-from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template, profile
+from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template
+from lab.harness.student_profile import profile
 from lab.instructor import grading, outputs, pages, sandbox, submissions
 from lab.instructor.copies import Pair
 from lab.instructor.grading import in_processes

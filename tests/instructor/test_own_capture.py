@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from lab.harness import student_capture
-from lab.harness.student_capture import ANSWERS, FILES, PLAIN, TLS, profile, questions
+from lab.harness.student_capture import ANSWERS, FILES, PLAIN, TLS, questions
+from lab.harness.student_profile import profile
 from lab.instructor import answer_key
 from lab.instructor.roster import RosterError, read_roster
 from tests.instructor.conftest import record_class
