@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab.exercises.checks.child import AHEAD, INVALID, StudentCode
+from lab.exercises.checks.child import INVALID, MOST_KEPT, StudentCode
 from lab.exercises.checks.failures import Died, NotAttempted, Raised, TimeUp
 from lab.exercises.checks.story import difference
 
@@ -114,7 +114,7 @@ def test_answers_that_nobody_asked_for_end_it(code):
     with pytest.raises(Exception, match="None"):
         one.call("f")
     one.process.wait(10)  # it was killed: what it sent is not kept
-    assert time.monotonic() - began < 15 and one.lines.qsize() <= AHEAD + 2
+    assert time.monotonic() - began < 15 and one.lines.qsize() <= MOST_KEPT
 
 
 def outcomes(one: StudentCode, numbers) -> list:
@@ -138,23 +138,40 @@ def outcomes(one: StudentCode, numbers) -> list:
     ],
     ids=["results", "an exception", "a death", "a memory"],
 )
-def test_foreseen_calls_end_as_others_do(code, body):
+def test_calls_made_again_end_as_others_do(code, body):
     text = f"calls = []\ndef f(n):\n    {body}\n"
-    first = code(text)
-    expected = outcomes(first, range(3 * AHEAD))
-    second = code(text)
-    second.foresee(first.made)
-    assert outcomes(second, range(3 * AHEAD)) == expected
+    first, second = code(text), code(text)
+    expected = outcomes(first, range(40))
+    answers = second.make_again(first.made)
+    assert (answers is None) == ("os._exit" in body)
+    if answers:
+        second.replay(first.made, answers)
+    assert outcomes(second, range(40)) == expected
 
 
-def test_other_calls_than_were_foreseen_are_made_all_the_same(code):
-    first = code("def f(n):\n    return n + 1\ndef g(n):\n    return -n\n")
-    assert outcomes(first, range(20)) == [*range(1, 21)]
-    first.foresee(first.made)
-    assert outcomes(first, [0, 1, 2]) == [1, 2, 3] and first.call("g", 3) == -3
-    assert outcomes(first, [7, 8]) == [8, 9], "and what was sent ahead answers none of them"
-    first.foresee(first.made)
-    assert first.call("f", 5) == 6
+def test_other_calls_than_were_made_again_are_made_all_the_same(code):
+    one = code("calls = []\ndef f(n):\n    calls.append(n)\n    return calls[:]\n")
+    assert one.call("f", 1) == [1] and one.call("f", 2) == [1, 2]
+    requests = one.made[:]
+    one.replay(requests, one.make_again(requests))
+    assert one.call("f", 1) == [1, 2, 1]
+    assert one.call("f", 3) == [3], "in a new process, which has not been asked for the second"
+    assert one.call("f", 2) == [3, 2]
+
+
+def test_equal_sets_are_equal_answers(code):
+    text = "def f():\n    return {str(n) for n in range(50)}\n"
+    assert code(text).make_again(['{"call": "f", "arguments": []}']) == code(text).make_again(
+        ['{"call": "f", "arguments": []}']
+    )
+
+
+@pytest.mark.parametrize("answers", [b"", b"{}", b"[1]", b"[" * 100_000, b'[{"result": {"b": 7}}]'])
+def test_forged_answers_to_all_calls_are_invalid(code, answers):
+    one = code("def f(): return 1\n")
+    with pytest.raises(Died, match=INVALID):
+        one.replay(['{"call": "f", "arguments": []}'], answers)
+        one.call("f")
 
 
 def test_a_request_that_nobody_reads_has_a_deadline(code):

@@ -4,8 +4,8 @@ This is the calling side of ``runner``. ``StudentCode(path)`` starts the process
 it has died; ``close`` ends it. Each call has a time limit; each result and everything printed has a size limit. Every
 failure is a ``Failed`` whose text is one sentence.
 
-A check makes the same calls for everyone. ``foresee`` sends those that it made before, some ahead of their turn, since
-waiting for each answer by itself would take longer than most functions do.
+A check makes the same calls for everyone, and waiting for each answer by itself takes longer than most functions do. So
+``make_again`` makes in one request the calls that were ``made`` for somebody else, and ``replay`` hands out their answers.
 
 The code may do anything to its process, so the caller never waits for it without a deadline. One thread writes the
 requests and two read the outputs; the caller waits on a queue, and everything that arrives is limited before it is used.
@@ -23,7 +23,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,7 +35,7 @@ MEMORY_BYTES = 1 << 30  # address space
 MOST_PRINTED = 1 << 20  # bytes
 LONGEST_ANSWER = 4 << 20  # bytes
 LONGEST_NUMBER = 400  # digits; Python itself limits them only since 3.10.7
-AHEAD = 16  # calls that are sent before the answer to the first: so many answers may have to be kept
+MOST_KEPT = 3  # of what arrives: the answer, the end, and a message about the other output
 WATCH_S = 0.05  # between two checks of the memory
 SLACK_BYTES = 64 << 20  # for the processes between us and the code: the launcher and the first one inside
 INVALID = "the process sent an invalid response"
@@ -44,15 +43,6 @@ INVALID_DATA = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
 RUNNER = Path(runner.__file__)
 
 Calls = Sequence[tuple[str, Sequence[Any]]]  # methods and their arguments
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call: what is asked for and with which arguments, and the same packed."""
-
-    asked: dict[str, Any]
-    arguments: Sequence[Any]
-    packed: str
 
 
 def plain_command(arguments: Sequence[str]) -> list[str]:
@@ -79,9 +69,8 @@ class StudentCode:
         self._memory_bytes = memory_bytes
         self._command = command
         self.process: subprocess.Popen[bytes] | None = None
-        self.made: list[Call] = []  # since the last ``foresee``
-        self._next: deque[Call] = deque()  # what is foreseen
-        self._sent: deque[int] = deque()  # the numbers of those of them that were sent
+        self.made: list[str] = []  # requests since the last ``allow``, as JSON without their numbers
+        self._replayed: deque[tuple[str, dict[str, Any]]] = deque()  # requests and their answers
         self._numbers = itertools.count(1)
         self._deadline: float | None = None
 
@@ -92,14 +81,39 @@ class StudentCode:
         self.close()
 
     def allow(self, seconds: float) -> None:
-        """Limit the time of all calls from now on together, so that a task of many calls is limited too."""
+        """Begin a task: limit the time of all its calls together, so that a task of many calls is limited too."""
         self._deadline = time.monotonic() + seconds
+        self.made = []
+        self._replayed.clear()
 
-    def foresee(self, calls: Iterable[Call]) -> None:
-        """Be prepared for these calls, in this order. Others can be made all the same, in a new process."""
-        if self._sent:
+    def make_again(self, requests: Iterable[str]) -> bytes | None:
+        """Make calls again in one request, up to the first that raises; return the answers as they arrived, for ``replay``.
+
+        Together they have the time and the size of one. If they need more, or the process sends something else, it is ended
+        and the result is None.
+        """
+        try:
+            self._start()
+            number = next(self._numbers)
+            self._requests.put(f'{{"id": {number}, "all": [{", ".join(requests)}]}}\n'.encode())
+            line = self._wait(self._left_s(), "a task")
+        except Failed:
+            return None
+        head, end = f'{{"id": {number}, "all": '.encode(), b"}\n"
+        if not (line.startswith(head) and line.endswith(end)):
             self.close()
-        self._next, self.made = deque(calls), []
+            return None
+        return line[len(head) : -len(end)]
+
+    def replay(self, requests: Iterable[str], answers: bytes) -> None:
+        """Answer the next calls with ``answers``, if they are these. Others are made, in a new process. Raises Died."""
+        try:
+            read = json.loads(answers, parse_int=_number)
+            if not isinstance(read, list) or not all(isinstance(one, dict) for one in read):
+                raise ValueError
+        except INVALID_DATA:
+            raise self._end(INVALID) from None
+        self._replayed.extend(zip(requests, read, strict=False))
 
     def call(self, function: str, *arguments: Any) -> Any:
         """Return the result of the student's function for these arguments. Raises Failed."""
@@ -121,31 +135,41 @@ class StudentCode:
         return self._ask({"make": cls, "calls": packed}, arguments, read_each)
 
     def _ask(self, request: dict[str, Any], arguments: Sequence[Any], read: Callable[[Any], Any]) -> Any:
-        if self._next and (self._next[0].asked, self._next[0].arguments) != (request, arguments):
-            if self._sent:
-                self.close()
-            self._next.clear()
-        if not self._sent:
-            self._start()
-        if not self._next:
-            packed = json.dumps(request | {"arguments": runner.pack(list(arguments))})
-            self._next.append(Call(request, arguments, packed))
-        while len(self._sent) < min(AHEAD, len(self._next)):
-            self._sent.append(next(self._numbers))
-            line = f'{{"id": {self._sent[-1]}, {self._next[len(self._sent) - 1].packed[1:]}\n'
-            self._requests.put(line.encode())
-        self.made.append(self._next.popleft())
-        number = self._sent.popleft()
-        left_s = self.time_s if self._deadline is None else max(0.01, self._deadline - time.monotonic())
-        answer = self._wait(min(self.time_s, left_s), "the call")
+        packed = json.dumps(request | {"arguments": runner.pack(list(arguments))})
+        answer = self._answer_again(packed) or self._answer(packed)
         try:
             if "error" in answer:
                 raise failure_of(answer["error"], self.path)
-            if answer["id"] != number:
-                raise ValueError
             return read(answer["result"])
         except INVALID_DATA:
             raise self._end(INVALID) from None
+
+    def _answer_again(self, packed: str) -> dict[str, Any] | None:
+        """Return the replayed answer to this request, or None."""
+        if not self._replayed:
+            return None
+        request, answer = self._replayed.popleft()
+        if request == packed:
+            return answer
+        self._replayed.clear()
+        self.close()  # it has made calls that this check does not make
+        return None
+
+    def _answer(self, packed: str) -> dict[str, Any]:
+        """Send a request and return its answer."""
+        self._start()
+        self.made.append(packed)
+        number = next(self._numbers)
+        self._requests.put(f'{{"id": {number}, {packed[1:]}\n'.encode())
+        answer = self._read(self._wait(self._left_s(), "the call"))
+        if "error" not in answer and answer.get("id") != number:
+            raise self._end(INVALID)
+        return answer
+
+    def _left_s(self) -> float:
+        """Return how long the next call may take."""
+        left_s = self.time_s if self._deadline is None else max(0.01, self._deadline - time.monotonic())
+        return min(self.time_s, left_s)
 
     def _start(self) -> None:
         if self.process and self.process.poll() is None:
@@ -158,8 +182,7 @@ class StudentCode:
         self.alone, self._loaded = True, self.path
         arguments = [str(RUNNER), str(self.path.resolve()), str(self._memory_bytes)]
         self._requests: queue.Queue[bytes | None] = queue.Queue()
-        # Answers, the end, and a message about the other output: more was not asked for.
-        self.lines: queue.Queue[bytes | str] = queue.Queue(AHEAD + 2)
+        self.lines: queue.Queue[bytes | str] = queue.Queue(MOST_KEPT)
         process = self.process = subprocess.Popen(
             self._command(arguments),
             stdin=subprocess.PIPE,
@@ -182,15 +205,15 @@ class StudentCode:
 
     def _wait_until_loaded(self) -> None:
         try:
-            ready = self._wait(min(START_S, self.time_s + START_S / 6), "loading the file")
+            ready = self._read(self._wait(min(START_S, self.time_s + START_S / 6), "loading the file"))
         except Failed as failure:
             failure.loading = True
             raise
         if ready != {"ready": True}:
             raise self._end(INVALID)
 
-    def _wait(self, limit_s: float, what: str) -> dict[str, Any]:
-        """Return the next answer; watch the memory until it comes."""
+    def _wait(self, limit_s: float, what: str) -> bytes:
+        """Return the next line; watch the memory until it comes."""
         deadline = time.monotonic() + limit_s
         line: bytes | str | None = None
         while line is None:
@@ -206,6 +229,9 @@ class StudentCode:
                     line = "it and the processes it started took more memory than one task may use"
         if isinstance(line, str):
             raise self._end(line)
+        return line
+
+    def _read(self, line: bytes) -> dict[str, Any]:
         try:
             answer = json.loads(line, parse_int=_number)
             if not isinstance(answer, dict):
@@ -221,7 +247,6 @@ class StudentCode:
 
     def close(self) -> None:
         """End the process and everything that it started. May be called twice."""
-        self._sent.clear()
         if self.process is None:
             return
         process, self.process = self.process, None

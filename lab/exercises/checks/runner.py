@@ -11,6 +11,8 @@ error, and its input is empty. What is right is not known here.
     {"id": 2, "make": "LineDecoder", "arguments": [], "calls": [["feed", [...]], ...]}
                                                            -> {"id": 2, "result": [{"result": ...}, ...]}
     the answer to either may be {"id": 1, "error": {"kind", "text", "line", "not_attempted"}}
+    {"id": 3, "all": [{"call": ...}, ...]}
+                                           -> {"id": 3, "all": [{"result": ...}, ...]}, up to the first error
 
 JSON has no bytes, tuples or sets, so ``pack`` marks them, and its inverse ``unpack`` restores them.
 """
@@ -100,7 +102,9 @@ def pack(value: Any) -> Any:
     if isinstance(value, tuple):
         return {"t": _pack_all(value)}
     if isinstance(value, (set, frozenset)):
-        return {"s": _pack_all(value)}
+        return {
+            "s": sorted(_pack_all(value), key=str)
+        }  # equal sets in the same order: it differs between processes
     raise TypeError(f"the result contains a {type(value).__name__}, which is not plain Python data")
 
 
@@ -196,6 +200,24 @@ def _outcomes(made: Any, calls: list[tuple[str, Any]], path: str) -> Iterator[di
             return
 
 
+def _answer(module: ModuleType | dict[str, Any], request: dict[str, Any], path: str) -> dict[str, Any]:
+    try:
+        return {"error": module} if isinstance(module, dict) else {"result": handle(module, request)}
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: exiting is not an answer
+        return {"error": describe_error(error, path)}
+
+
+def _answer_all(
+    module: ModuleType | dict[str, Any], requests: list[dict[str, Any]], path: str
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for request in requests:
+        found.append(_answer(module, request, path))
+        if "error" in found[-1]:
+            break
+    return found
+
+
 def limit_memory(size: int) -> None:
     try:
         import resource
@@ -222,14 +244,10 @@ def main(path: str, memory_bytes: str = "") -> None:
             module = load_or_describe(path)
             answers.write('{"ready": true}\n')
             continue
-        answer = {"id": request["id"]}
-        try:
-            if isinstance(module, dict):
-                answer["error"] = module
-            else:
-                answer["result"] = handle(module, request)
-        except BaseException as error:  # SystemExit and KeyboardInterrupt too: exiting is not an answer
-            answer["error"] = describe_error(error, path)
+        if "all" in request:
+            answer: dict[str, Any] = {"id": request["id"], "all": _answer_all(module, request["all"], path)}
+        else:
+            answer = {"id": request["id"], **_answer(module, request, path)}
         answers.write(json.dumps(answer) + "\n")
 
 
