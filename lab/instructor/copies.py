@@ -120,7 +120,7 @@ def find_pairs(students: Mapping[str, Iterable[str]]) -> list[Pair]:
         smaller = {kind: max(1, min(sizes[first][kind], sizes[second][kind])) for kind in ENOUGH}
         shares = [counts[kind] / smaller[kind] for kind, enough in ENOUGH.items() if counts[kind] >= enough]
         if shares:
-            pairs.append(Pair(first, second, dict(counts), max(shares)))
+            pairs.append(Pair(first, second, dict(sorted(counts.items())), max(shares)))
     return sorted(pairs, key=lambda pair: (-pair.strength, pair.first, pair.second))
 
 

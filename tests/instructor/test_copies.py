@@ -44,3 +44,9 @@ def test_chance_makes_no_pair():
         )
         == []
     )
+
+
+def test_a_pair_reads_the_same_in_every_process():
+    held = [f"{kind}:{n}" for n in range(9) for kind in ("random", "isn")]
+    [pair] = copies.find_pairs({"a": held, "b": held})
+    assert list(pair.shared) == ["isn", "random"]

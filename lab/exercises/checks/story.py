@@ -92,7 +92,8 @@ def show(value: Any) -> str:
     """Return a value as text for people, shortened if it is long."""
     if isinstance(value, (bytes, bytearray)):
         return f"{len(value)} bytes {bytes(value[:24]).hex(' ')}" + (" ..." if len(value) > 24 else "")
-    text = repr(value)
+    is_set = isinstance(value, (set, frozenset)) and value
+    text = f"{{{', '.join(sorted(map(repr, value)))}}}" if is_set else repr(value)  # always in the same order
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 4] + " ..."
 
 
