@@ -1,18 +1,15 @@
 // Making elements. Text is set as text and never as HTML, so what a capture holds cannot become markup.
 
-const DRAWN = ["svg", "line", "path"];
-
 /** @param {string} tag with its classes: "p.soft" @param {...any} rest attributes, if the first is a plain object, then
- * children; ``onclick`` and the like are listeners; false and null leave an attribute out */
+ * children; ``onclick`` and the like are listeners; ``style`` holds custom properties; false and null leave one out */
 export function make(tag, ...rest) {
   const [name, ...classes] = tag.split(".");
   const attributes = rest[0]?.constructor === Object ? rest.shift() : {};
-  const element = DRAWN.includes(name)
-    ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
+  const element = document.createElement(name);
   if (classes.length) element.classList.add(...classes);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key === "style") for (const each of Object.entries(value)) element.style.setProperty(...each);
     else if (value !== null && value !== false) element.setAttribute(key, value === true ? "" : value);
   }
   element.append(...rest.flat(2));

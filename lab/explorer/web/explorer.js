@@ -149,7 +149,6 @@ export class Explorer {
     this.current = i;
     press(this.files, i);
     this.holder.replaceChildren(this.list.element);
-    this.list.redraw();
     this.applyFilter(this.input.value);
     const names = flows.map(({ initiator, responder }, flow) => `${flow}: ${initiator} to ${responder}`);
     this.flow.replaceChildren(...names.map((name, flow) => make("option", { value: flow }, name)));
@@ -230,7 +229,7 @@ export class Explorer {
   toggleLarge() {
     const large = this.root.classList.toggle("large");
     this.large.setAttribute("aria-pressed", String(large));
-    this.list.redraw();
+    this.list.show(this.list.numbers);
     this.detail.redrawBytes();
   }
 

@@ -5,43 +5,30 @@ import { layerOf, make } from "./elements.js";
 
 const MOST_LANES = 6; // lifelines
 const SPARE_ROWS = 6; // made beyond the edges of what is in view
-const COLUMNS = ["No.", "Time (s)", "From", "To", "Protocol", "Length", "Info"];
+const COLUMNS = ["No.", "Time (s)", "From", "To", "Ladder", "Protocol", "Length", "Info"];
 
 export class FrameList {
-  /** @param {(number: number) => void} onSelect is called with the number of the frame that was chosen */
-  constructor(capture, onSelect) {
+  /** @param {(number: number) => void} onSelect is called with the number of the frame that was chosen
+   * @param {string[]} lanes who has a lifeline */
+  constructor(capture, onSelect, lanes = findLanes(capture)) {
     this.capture = capture;
     this.onSelect = onSelect;
+    this.lanes = lanes;
     this.selected = 0;
-    this.lanes = findLanes(capture);
     this.rows = make("div.rows", { role: "rowgroup" });
-    this.head = make("div.head", { role: "rowgroup" });
     const attributes = {
       role: "grid",
       tabindex: "0",
       "aria-label": "Frames",
-      "aria-colcount": COLUMNS.length + 1,
+      "aria-colcount": COLUMNS.length,
+      style: { "--count": capture.count, "--lanes": lanes.length },
       onkeydown: event => this.onKey(event),
       onscroll: () => this.draw(),
       onclick: event => this.onClick(event),
     };
-    this.element = make("div.frames", attributes, this.head, this.rows);
-    this.element.style.setProperty("--count", capture.count);
-    this.numbers = Array.from({ length: capture.count }, (_, i) => i + 1);
-    this.redraw();
+    this.element = make("div.frames", attributes, make("div.head", { role: "rowgroup" }, makeHead(lanes)), this.rows);
+    this.show(Array.from({ length: capture.count }, (_, i) => i + 1));
     new ResizeObserver(() => this.draw()).observe(this.element);
-  }
-
-  makeHead() {
-    const names = COLUMNS.map(name => make(`span.${className(name)}`, { role: "columnheader" }, name));
-    const labels = this.lanes.map((lane, i) => {
-      const label = make("span.lane", { title: lane }, shortName(lane, this.lanes));
-      label.style.left = `${i * this.laneWidth}px`;
-      return label;
-    });
-    const ladder = make("span.ladder", { role: "columnheader" }, make("span.only-read", "Ladder"), labels);
-    ladder.style.width = `${this.lanes.length * this.laneWidth}px`;
-    return make("div.row", { role: "row" }, names.slice(0, 4), ladder, names.slice(4));
   }
 
   /** @param {number[]} numbers of the frames that the list holds from now on */
@@ -55,21 +42,9 @@ export class FrameList {
     if (numbers.includes(this.selected)) this.select(this.selected);
   }
 
-  /** Draw everything anew: the type may have become larger. */
-  redraw() {
-    this.head.replaceChildren(this.makeHead());
-    this.show(this.numbers);
-  }
-
-  get laneWidth() {
-    return this.pixels("--lane");
-  }
+  /** In pixels. A list that is not on the page yet has none. */
   get rowHeight() {
-    return this.pixels("--row");
-  }
-  /** A length of the style sheet. A list that is not on the page yet has none. */
-  pixels(name) {
-    return parseFloat(getComputedStyle(this.element).getPropertyValue(name)) || 30;
+    return parseFloat(getComputedStyle(this.element).getPropertyValue("--row")) || 30;
   }
 
   draw() {
@@ -77,7 +52,7 @@ export class FrameList {
       shown = Math.ceil(this.element.clientHeight / height);
     const first = Math.max(0, Math.floor(this.element.scrollTop / height) - SPARE_ROWS);
     const last = Math.min(this.numbers.length, first + shown + 2 * SPARE_ROWS);
-    this.rows.style.height = `${this.numbers.length * height}px`;
+    this.rows.style.setProperty("--shown", this.numbers.length);
     for (const [place, row] of this.drawn) {
       if (place < first || place >= last) {
         row.remove();
@@ -86,56 +61,35 @@ export class FrameList {
     }
     for (let place = first; place < last; place++) {
       if (!this.drawn.has(place)) this.drawn.set(place, this.rows.appendChild(this.makeRow(place)));
-      this.drawn.get(place).style.transform = `translateY(${place * height}px)`;
     }
   }
 
   makeRow(place) {
     const { capture } = this,
       number = this.numbers[place];
-    const protocol = capture.cell("protocol", number),
-      layer = layerOf(protocol);
+    const [from, to, protocol, info] = ["from", "to", "protocol", "info"].map(name => capture.cell(name, number));
     const judgements = capture.judgements(number).map(name => name.replaceAll("_", " "));
-    const cell = (name, content) => make(`span.${className(name)}`, { role: "gridcell" }, content);
-    const info = capture.cell("info", number);
+    const layer = layerOf(protocol);
+    const cells = [
+      number,
+      (capture.cell("time_us", number) / 1e6).toFixed(6),
+      from,
+      to,
+      makeArrow(this.laneOf(from), this.laneOf(to), layer),
+      make(`span.badge.${layer}`, protocol),
+      capture.cell("length", number),
+      judgements.length ? `[${judgements.join(", ")}] ${info}` : info,
+    ];
     const attributes = {
       role: "row",
       id: `row-${number}`,
       "aria-rowindex": place + 2,
       "aria-selected": String(number === this.selected),
       "data-frame": number,
+      style: { "--place": place },
     };
-    return make(
-      judgements.length ? "div.row.judged" : "div.row",
-      attributes,
-      cell("No.", String(number)),
-      cell("Time (s)", (capture.cell("time_us", number) / 1e6).toFixed(6)),
-      cell("From", capture.cell("from", number)),
-      cell("To", capture.cell("to", number)),
-      cell("Ladder", this.drawArrow(number, layer)),
-      cell("Protocol", make(`span.badge.${layer}`, protocol)),
-      cell("Length", String(capture.cell("length", number))),
-      cell("Info", judgements.length ? `[${judgements.join(", ")}] ${info}` : info),
-    );
-  }
-
-  /** The arrow of one frame; the lifelines are the background of all rows. */
-  drawArrow(number, layer) {
-    const from = this.laneOf(this.capture.cell("from", number)),
-      to = this.laneOf(this.capture.cell("to", number));
-    const step = this.laneWidth,
-      x = lane => lane * step + step / 2;
-    const svg = make("svg", { width: this.lanes.length * step, height: "100%", "aria-hidden": "true" });
-    if (from < 0 || to < 0) return svg;
-    const middle = this.rowHeight / 2,
-      way = Math.sign(x(to) - x(from)) || 1;
-    const tip = x(to) - 2 * way,
-      tail = from === to ? x(from) - 20 : x(from);
-    svg.append(
-      make(`line.arrow.${layer}`, { x1: tail, x2: tip - 6 * way, y1: middle, y2: middle }),
-      make(`path.tip.${layer}`, { d: `M${tip} ${middle} l${-9 * way} -4.5 v9 z` }),
-    );
-    return svg;
+    const inColumns = cells.map((cell, i) => make(`span.${className(COLUMNS[i])}`, { role: "gridcell" }, cell));
+    return make(judgements.length ? "div.row.judged" : "div.row", attributes, inColumns);
   }
 
   laneOf(end) {
@@ -179,6 +133,21 @@ export class FrameList {
     event.preventDefault();
     this.onSelect(this.numbers[Math.min(last, Math.max(0, target))]);
   }
+}
+
+function makeHead(lanes) {
+  const labels = lanes.map((lane, place) => make("span.lane", { title: lane, style: { "--place": place } }, shortName(lane, lanes)));
+  const ladder = [make("span.only-read", "Ladder"), ...labels];
+  const heads = COLUMNS.map(name =>
+    make(`span.${className(name)}`, { role: "columnheader" }, name === "Ladder" ? ladder : name),
+  );
+  return make("div.row", { role: "row" }, heads);
+}
+
+/** The arrow of one frame between two lifelines, or nothing; the lifelines are the background of all rows. */
+function makeArrow(from, to, layer) {
+  if (from < 0 || to < 0) return [];
+  return make(`span.arrow.${layer}${to < from ? ".left" : ""}`, { style: { "--from": from, "--to": to } });
 }
 
 /** The ends that have a lifeline, in order of appearance: all, or the busiest and one for the others. */

@@ -42,10 +42,6 @@ class LiveFrames {
 
 /** The explorer's list, which grows; its ladder has a lifeline for each machine. */
 class LiveList extends FrameList {
-  constructor(frames, onSelect) {
-    super(frames, onSelect);
-    this.lanes = MACHINES;
-  }
   laneOf(end) {
     return MACHINES.indexOf(this.capture.machines.get(end));
   }
@@ -64,7 +60,7 @@ class Live {
   constructor(root, about) {
     this.about = about;
     this.frames = new LiveFrames();
-    this.list = new LiveList(this.frames, number => this.look(number));
+    this.list = new LiveList(this.frames, number => this.look(number), MACHINES);
     this.detail = new Detail();
     this.following = true;
     this.newest = this.wanted = 0; // the newest frame with a payload; the one whose fields are to be shown
@@ -76,7 +72,6 @@ class Live {
     const panels = Object.values(this.panels).map(panel => panel.element);
     const cable = make("section", { "aria-label": "The cable" }, this.makeSteps(), this.list.element, this.detail.element);
     root.append(this.makeSwitches(), make("div.panels", panels), make("div.seen", cable, this.known));
-    this.list.redraw(); // now that the style sheet says how wide a lane is
     this.socket = new WebSocket(`ws://${location.host}${location.pathname}socket`);
     this.socket.onmessage = event => this.take(JSON.parse(event.data));
     this.socket.onclose = () => this.state?.ended || (this.status.textContent = "lab live has gone.");
