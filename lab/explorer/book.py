@@ -19,35 +19,23 @@ SHAPE = ("depth", "first bit", "bits", "name", "key", "source")
 LONGEST_TEXT = 2_000  # characters of one field's text; the bytes are all there
 
 
-class Interned:
-    """A list without repetitions: ``place(item)`` returns its index, adding it if it is new."""
+class Places(dict[Any, int]):
+    """The place of each item in a list without repetitions; an item that is new is added to the list."""
 
-    def __init__(self) -> None:
-        self._places: dict[Any, int] = {}
-
-    def place(self, item: Any) -> int:
-        return self._places.setdefault(item, len(self._places))
-
-    def items(self) -> list[Any]:
-        return list(self._places)
+    def __missing__(self, item: Any) -> int:
+        return self.setdefault(item, len(self))
 
 
 class Book:
     """The texts and shapes that all frames of a page share."""
 
     def __init__(self) -> None:
-        self.words, self.shapes, self.phrases = Interned(), Interned(), Interned()
-        self._phrase, self._terms = cache(self._add_phrase), cache(self._add_terms)  # few of them differ
-
-    def word(self, text: str) -> int:
-        return self.words.place(text)
+        self.words, self.shapes, self.phrases = Places(), Places(), Places()
+        self._phrase = cache(self._add_phrase)  # few of them differ
 
     def _add_phrase(self, text: str, meaning: str) -> int:
         text = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " ..."
-        return self.phrases.place((self.word(printable(text)), self.word(printable(meaning))))
-
-    def _add_terms(self, *terms: str) -> tuple[int, ...]:
-        return tuple(map(self.word, terms))
+        return self.phrases[self.words[printable(text)], self.words[printable(meaning)]]
 
     def tree(self, root: Field) -> list[Any]:
         """Return [shape, phrases] of everything below a field, parents first."""
@@ -56,7 +44,7 @@ class Book:
 
         def add(one: Field, depth: int, inherited: str) -> None:
             meaning = one.meaning or inherited
-            terms = self._terms(one.name, one.key, one.source)
+            terms = self.words[one.name], self.words[one.key], self.words[one.source]
             shape.extend((depth, one.bit_start, one.bit_length, *terms))
             phrases.append(self._phrase(one.text, meaning))
             for child in one.children:
@@ -64,7 +52,7 @@ class Book:
 
         for child in root.children:
             add(child, 0, "")
-        return [self.shapes.place(tuple(shape)), phrases]
+        return [self.shapes[tuple(shape)], phrases]
 
     def lists(self) -> Data:
-        return {"words": self.words.items(), "shapes": self.shapes.items(), "phrases": self.phrases.items()}
+        return {"words": list(self.words), "shapes": list(self.shapes), "phrases": list(self.phrases)}

@@ -27,11 +27,6 @@ from lab.explorer.tour import make_tour
 from lab.exposure import Intercept, eavesdrop_flows
 from lab.exposure.chat_fields import name_parts
 
-END_NAMES = {
-    **dict.fromkeys(("eth", "ip", "ipv6"), ("src", "dst")),
-    **dict.fromkeys(("tcp", "udp"), ("srcport", "dstport")),
-}
-
 
 @dataclass
 class Source:
@@ -71,10 +66,9 @@ def capture_data(source: Source, label: str, key_logs: tuple[bytes, ...] = ()) -
     data = {
         "name": label,
         "notes": [capture.truncated, *problems] if capture.truncated else problems,
-        "frames": _frames(source.segments, book),
+        "frames": [row | {"tree": book.tree(tree)} for row, tree in list_frames(source.segments, flows)],
         "bytes": base64.b64encode(b"".join(raw)).decode(),
         "lengths": list(map(len, raw)),
-        "analysis": judgements_of(flows),
         "flows": [_flow_data(flow) for flow in flows],
         "said": _said(source.intercept, source.segments),
         "tour": make_tour(flows, source.intercept),
@@ -82,30 +76,22 @@ def capture_data(source: Source, label: str, key_logs: tuple[bytes, ...] = ()) -
     return data | tls_data(sessions, book) | book.lists()
 
 
-def _frames(segments: Segments, book: Book) -> Data:
-    """Return the frame list as columns; ``row`` has the numbers of a segment."""
-    columns: Data = defaultdict(list)
-    for shown, tree, row in list_frames(segments):
-        for column, value in shown.items():
-            columns[column].append(book.word(value) if isinstance(value, str) else value)
-        columns["tree"].append(book.tree(tree))
-        columns["row"].append(None if row is None else _segment(segments, row))
-    return dict(columns)
-
-
 def list_frames(
-    segments: Segments, first: int = 1, start_ns: int | None = None
-) -> Iterator[tuple[Data, Field, int | None]]:
-    """Yield what the list shows of each frame from ``first`` on, its tree, and its row among the segments.
+    segments: Segments, flows: list[Flow], first: int = 1, start_ns: int | None = None
+) -> Iterator[tuple[Data, Field]]:
+    """Yield the row in the frame list of each frame from ``first`` on, and its tree.
 
-    Times count from ``start_ns``, or from the first frame.
+    Times count from ``start_ns``, or from the first frame. ``segment`` is None for a frame that is not TCP.
     """
-    capture = segments.capture
+    capture, judgements = segments.capture, defaultdict(list)
+    since = int(capture.time_ns[0]) if start_ns is None and len(capture) else start_ns or 0
     rows = {number: row for row, number in enumerate(segments.number.tolist())}
+    for flow in flows:
+        for event in flow.events:
+            judgements[event.number].append(event.name)
     for number in range(first, len(capture) + 1):
         tree = dissect_frame(bytes(capture.frame(number)), capture.link_type(number), name_parts)
         (sender, receiver), row = _ends_of(tree), rows.get(number)
-        since = int(capture.time_ns[0]) if start_ns is None else start_ns
         shown = {
             "time_us": (int(capture.time_ns[number - 1]) - since) / 1000,
             "length": int(capture.original_length[number - 1]),
@@ -113,31 +99,35 @@ def list_frames(
             "to": receiver,
             "protocol": _protocol_of(tree),
             "info": _info_of(tree, segments, row),
+            "judgements": judgements[number],
+            "segment": None if row is None else _segment(segments, row),
         }
-        yield shown, tree, row
+        yield shown, tree
 
 
-def _segment(segments: Segments, row: int) -> list[int]:
-    start = segments.payload_offset[row] - segments.capture.offset[segments.number[row] - 1]
-    numbers = (segments.relative_seq, segments.relative_ack, segments.payload_length, segments.scaled_window)
-    return [int(segments.flow[row]), *(int(column[row]) for column in numbers), int(start)]
+def _segment(segments: Segments, row: int) -> dict[str, int]:
+    """Return the numbers of a segment; ``start`` is where its payload begins in the frame."""
+    return {
+        "flow": int(segments.flow[row]),
+        "seq": int(segments.relative_seq[row]),
+        "ack": int(segments.relative_ack[row]),
+        "length": int(segments.payload_length[row]),
+        "window": int(segments.scaled_window[row]),
+        "start": int(segments.payload_offset[row] - segments.capture.offset[segments.number[row] - 1]),
+    }
 
 
 def _ends_of(tree: Field) -> tuple[str, str]:
     """Return the innermost addresses of a frame, with ports where there are some."""
-    ends = ["", ""]
+    ends = "", ""
     for protocol in tree.children:
-        keys = [f"{protocol.key}.{end}" for end in END_NAMES.get(protocol.key, ())]
-        known = {field.key: field for field in protocol.children}
-        if not keys or any(key not in known for key in keys):
-            continue  # no addresses, or the frame was cut off before them
-        found = [known[key] for key in keys]
-        if protocol.key in ("tcp", "udp"):
-            hosts = (f"[{end}]" if ":" in end else end for end in ends)
-            ends = [f"{host}:{port.value}" for host, port in zip(hosts, found, strict=True)]
-        else:
-            ends = [field.text for field in found]
-    return ends[0], ends[1]
+        known = {field.key.removeprefix(f"{protocol.key}."): field for field in protocol.children}
+        if "src" in known and "dst" in known:
+            ends = known["src"].text, known["dst"].text
+        elif "srcport" in known and "dstport" in known:
+            sender, receiver = (f"[{end}]" if ":" in end else end for end in ends)
+            ends = f"{sender}:{known['srcport'].value}", f"{receiver}:{known['dstport'].value}"
+    return ends
 
 
 def _protocol_of(tree: Field) -> str:
@@ -158,15 +148,6 @@ def _info_of(tree: Field, segments: Segments, row: int | None) -> str:
 def _record_names(tls: Field) -> list[str]:
     messages = [one.name for record in tls.children for one in record.children if one.key == "tls.handshake"]
     return messages or [one.name for one in tls.children]
-
-
-def judgements_of(flows: list[Flow]) -> dict[str, list[str]]:
-    """Return Wireshark's judgements by the frame's number: ``retransmission``, ``duplicate_ack``, ..."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for flow in flows:
-        for event in flow.events:
-            found[str(event.number)].append(event.name)
-    return found
 
 
 def _flow_data(flow: Flow) -> Data:

@@ -1,7 +1,7 @@
 """The TLS of a capture: its records, what the keys open inside them, and messages that go over several frames.
 
-Bytes that do not stand in a frame as they are shown have a tree of their own, an *opening*: [title, shape, phrases,
-bytes in base64, handshake types, type of the record, way, flow], and of a message [first byte, frame] of each part.
+Bytes that do not stand in a frame as they are shown have a tree of their own, an *opening*. ``kinds`` are types of
+handshake messages; the ``parts`` of a message are [first byte, frame].
 """
 
 import base64
@@ -21,39 +21,48 @@ from lab.exposure.chat_fields import name_parts
 def tls_data(sessions: list[TlsSession | None], book: Book) -> Data:
     """Return the TLS records of a capture, and the openings by the number of the frame in which each is complete.
 
-    A record is [frame where it is complete, type on the wire, TLS 1.3 ciphertext?, version, length, frame where it
-    begins, handshake types]. ``inner`` needs keys; ``whole`` are messages in the clear, of several records or frames.
+    A record ``begins`` in one frame and is complete in ``frame``; TLS 1.3 has ``hidden`` its true type. ``inner``
+    needs keys; ``whole`` are messages in the clear, of several records or frames.
     """
-    records: list[Any] = []
-    inner: dict[str, list[Any]] = defaultdict(list)
-    whole: dict[str, list[Any]] = defaultdict(list)
+    records: list[Data] = []
+    inner: dict[str, list[Data]] = defaultdict(list)
+    whole: dict[str, list[Data]] = defaultdict(list)
     for number, session in enumerate(sessions):
         if session is None:
             continue
         again = _read_again(session.flow)
         for one in session.records:
             record, is_13 = one.record, session.version == TLS_13
-            shown = record.content_type, one.encrypted and is_13, record.version, record.length
-            kinds = [] if one.encrypted else _handshake_types(one)
+            on_wire = {
+                "type": record.content_type,
+                "hidden": one.encrypted and is_13,
+                "version": record.version,
+                "length": record.length,
+                "begins": record.frame_numbers[0],
+                "kinds": [] if one.encrypted else _handshake_types(one),
+            }
             frames = record.frame_number, *again[record.frame_number]
-            records += [[frame, *shown, record.frame_numbers[0], kinds] for frame in frames]
+            records += [on_wire | {"frame": frame} for frame in frames]
             if one.encrypted and one.plaintext is not None:
-                content, tree = _opened_tree(one, is_13)
                 there = inner[str(record.frame_number)]
+                content, tree = _opened_tree(one, is_13)
                 title = f"inside record {len(there) + 1}: {one.name}, {len(content)} bytes"
-                about = _handshake_types(one), one.content_type, 1 - one.from_initiator, number
-                there.append([title, *book.tree(tree), base64.b64encode(content).decode(), *about])
+                about = {"type": one.content_type, "kinds": _handshake_types(one)}
+                about |= {"flow": number, "way": 1 - one.from_initiator}
+                there.append(_opening(title, book.tree(tree), content, about))
         for message in session.messages:
             parts = _parts(message)
             if not message.encrypted and (len(message.places) > 1 or len(parts) > 1):
                 title = f"{message.name} of frames {', '.join(str(frame) for _, frame in parts)}"
                 tree = group("Handshake", [message.tree], meaning="One message, which several frames carry.")
-                shown_bytes = base64.b64encode(message.data).decode()
-                about = [message.kind], HANDSHAKE, 1 - message.from_initiator, number
-                whole[str(message.frame_number)].append(
-                    [title, *book.tree(group("", [tree])), shown_bytes, *about, parts]
-                )
+                about = {"type": HANDSHAKE, "kinds": [message.kind], "parts": parts}
+                opening = _opening(title, book.tree(group("", [tree])), message.data, about)
+                whole[str(message.frame_number)].append(opening)
     return {"records": records, "inner": inner, "whole": whole}
+
+
+def _opening(title: str, tree: list[Any], content: bytes, about: Data) -> Data:
+    return {"title": title, "tree": tree, "bytes": base64.b64encode(content).decode()} | about
 
 
 def _read_again(flow: Flow) -> dict[int, list[int]]:

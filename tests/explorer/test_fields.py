@@ -33,11 +33,9 @@ def leaves_of(data, shape, phrases):
 @pytest.mark.parametrize("path", some_of(SHIPPED, 6), ids=lambda path: path.name)
 def test_every_bit_of_every_frame_is_explained(path):
     data = data_of(path, keys_of(path))
-    trees = list(zip(data["frames"]["tree"], data["lengths"], strict=True))
+    trees = list(zip((frame["tree"] for frame in data["frames"]), data["lengths"], strict=True))
     for records in (*data["inner"].values(), *data["whole"].values()):
-        trees += [
-            ((shape, phrases), len(base64.b64decode(content))) for _, shape, phrases, content, *_ in records
-        ]
+        trees += [(one["tree"], len(base64.b64decode(one["bytes"]))) for one in records]
     for (shape, phrases), length in trees:
         bit = 0
         for first, bits, meaning in leaves_of(data, shape, phrases):
@@ -49,7 +47,7 @@ def test_every_bit_of_every_frame_is_explained(path):
 def test_the_keys_open_every_record_of_the_conversation():
     data = data_of(CHAT / "tls13.pcapng", keys_of(CHAT / "tls13.pcapng"))
     opened = sum(map(len, data["inner"].values()))
-    assert opened == sum(1 for _, kind, hidden, *_ in data["records"] if hidden and kind == 23)
+    assert opened == sum(1 for one in data["records"] if one["hidden"] and one["type"] == 23)
     assert data_of(CHAT / "tls13.pcapng")["inner"] == {}
 
 
@@ -96,18 +94,18 @@ def test_a_frame_that_was_cut_anywhere_has_a_page(tmp_path, version):
     (tmp_path / "cut.pcap").write_bytes(packets.pcap(cut))
     data = data_of(tmp_path / "cut.pcap")
     assert len(data["lengths"]) == len(frame)
-    last = data["words"][data["frames"]["from"][-1]]
+    last = data["frames"][-1]["from"]
     assert last == ("10.0.0.1:40000" if version == 4 else "[2001:db8::1]:40000")
 
 
 def test_every_message_of_a_record_is_read():
     """A server of TLS 1.2 puts its hello, certificate, key exchange and done into one record, or into a few."""
     data = data_of(CHAT / "tls12.pcapng", keys_of(CHAT / "tls12.pcapng"))
-    kinds = [kind for *_, some in data["records"] for kind in some]
+    kinds = [kind for record in data["records"] for kind in record["kinds"]]
     assert {1, 2, 11, 12, 14} <= set(kinds)
     opened = data_of(CHAT / "tls13.pcapng", keys_of(CHAT / "tls13.pcapng"))["inner"]
     assert {8, 11, 15, 20} <= {
-        kind for records in opened.values() for record in records for kind in record[4]
+        kind for records in opened.values() for record in records for kind in record["kinds"]
     }
 
 

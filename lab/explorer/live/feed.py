@@ -17,7 +17,7 @@ from lab.dissect.files.pcapng_packets import PACKET
 from lab.dissect.tcp.segments import ACK, SYN, Segments
 from lab.dissect.text import printable
 from lab.explorer.book import Data
-from lab.explorer.data import capture_data, judgements_of, list_frames, source_of
+from lab.explorer.data import capture_data, list_frames, source_of
 from lab.exposure import Intercept, eavesdrop
 
 READ_BYTES = 1 << 16  # of the file at a time: some 500 frames, half a second's work
@@ -86,19 +86,12 @@ class Feed:
 
     def _rows(self, segments: Segments, kept: int) -> list[Data]:
         """Return the rows of all frames but the first ``kept``."""
-        judgements, found = judgements_of(find_flows(segments)), []
         if self._start_ns is None:
             self._start_ns = int(segments.capture.time_ns[0])
-        frames = list_frames(segments, kept + 1, self._start_ns)
-        for place, (shown, _, row) in enumerate(frames, 1):
-            shown |= {
-                "number": self.count + place,
-                "lanes": (self._lane_of(shown["from"]), self._lane_of(shown["to"])),
-                "judgements": judgements.get(str(kept + place), []),
-                "payload": 0 if row is None else int(segments.payload_length[row]),
-            }
-            found.append(shown)
-        return found
+        rows = [row for row, _ in list_frames(segments, find_flows(segments), kept + 1, self._start_ns)]
+        for number, row in enumerate(rows, self.count + 1):
+            row |= {"number": number, "lanes": (self._lane_of(row["from"]), self._lane_of(row["to"]))}
+        return rows
 
     def frame(self, number: int) -> Data | None:
         """Return one frame in the form of ``capture_data``; None if it is unknown or too long ago."""

@@ -79,7 +79,10 @@ class Lecture:
         """Take what has been recorded; return whether there was something."""
         rows = self.feed.read()
         self.rows += rows
-        self.newest = max((row["number"] for row in rows if row["payload"]), default=self.newest)
+        self.newest = max(
+            (row["number"] for row in rows if row["segment"] and row["segment"]["length"]),
+            default=self.newest,
+        )
         if rows:
             self._heard.set()
             self._wake()

@@ -28,11 +28,8 @@ export class Capture {
     this.all = fromBase64(data.bytes);
     this.starts = [0];
     for (const length of data.lengths) this.starts.push(this.starts.at(-1) + length);
-    const records = data.records.map(([frame, type, isHidden, version, length, begins, kinds]) => {
-      return { frame, type, isHidden, version, length, begins, kinds };
-    });
-    this.recordsOf = Map.groupBy(records, record => record.frame);
-    this.beginnings = new Set(records.map(record => record.begins));
+    this.recordsOf = Map.groupBy(data.records, record => record.frame);
+    this.beginnings = new Set(data.records.map(record => record.begins));
     this.placesOf = new Map();
   }
 
@@ -41,31 +38,19 @@ export class Capture {
     return this.all.subarray(this.starts[number - 1], this.starts[number]);
   }
 
-  /** One cell of the frame list. @param {string} column @param {number} number */
-  cell(column, number) {
-    const value = this.data.frames[column][number - 1];
-    return ["from", "to", "protocol", "info"].includes(column) ? this.data.words[value] : value;
-  }
-
-  /** A TCP segment as [flow, relative seq, relative ack, payload length, scaled window, where its payload begins],
-   * or null. */
-  segment(number) {
-    return this.data.frames.row[number - 1];
-  }
-
-  /** @returns {string[]} Wireshark's judgements of a frame: "retransmission", ... */
-  judgements(number) {
-    return this.data.analysis[number] ?? [];
+  /** The row of a frame in the frame list. @param {number} number from 1 */
+  frame(number) {
+    return this.data.frames[number - 1];
   }
 
   /** @param {number} number @returns {Field[]} the fields of a frame, each behind the one that holds it */
   fields(number) {
-    return this.readTree(...this.data.frames.tree[number - 1]);
+    return this.readTree(this.frame(number).tree);
   }
 
   /** Where the fields with a key stand among the fields of a frame; far quicker than all of ``fields``. */
   places(number, key) {
-    const shape = this.data.frames.tree[number - 1][0],
+    const [shape] = this.frame(number).tree,
       known = `${shape} ${key}`;
     if (!this.placesOf.has(known)) {
       const { words, shapes } = this.data,
@@ -80,29 +65,20 @@ export class Capture {
 
   /** @returns {{text: string, firstBit: number, bits: number, bytes: Uint8Array}} one field by its place */
   fieldAt(number, place) {
-    const [shape, phrases] = this.data.frames.tree[number - 1];
+    const [shape, phrases] = this.frame(number).tree;
     const [, firstBit, bits] = this.data.shapes[shape].slice(place * NUMBERS_A_FIELD);
     return { text: this.data.words[this.data.phrases[phrases[place]][0]], firstBit, bits, bytes: this.bytes(number) };
   }
 
   /** @returns {Opened[]} messages that are complete in a frame and, while the page is unlocked, what its records hold */
   opened(number) {
-    const { inner, whole } = this.data,
-      found = [...(whole[number] ?? []), ...((this.unlocked && inner[number]) || [])];
-    return found.map(([title, shape, phrases, bytes, kinds, type, way, flow, parts]) => ({
-      title,
-      fields: this.readTree(shape, phrases),
-      bytes: fromBase64(bytes),
-      kinds,
-      type,
-      way,
-      flow,
-      parts,
-    }));
+    const { inner, whole } = this.data;
+    const found = [...(whole[number] ?? []), ...((this.unlocked && inner[number]) || [])];
+    return found.map(one => ({ ...one, fields: this.readTree(one.tree), bytes: fromBase64(one.bytes) }));
   }
 
   /** @returns {Field[]} */
-  readTree(shape, phrases) {
+  readTree([shape, phrases]) {
     const { words } = this.data,
       numbers = this.data.shapes[shape],
       fields = [],

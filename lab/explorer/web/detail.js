@@ -77,7 +77,7 @@ export class Detail {
       if (field.depth <= hiddenBelow) hiddenBelow = Infinity;
       const isHidden = field.depth > hiddenBelow;
       if (!isHidden && !field.isLeaf && !this.isOpen(field)) hiddenBelow = field.depth;
-      const item = make(
+      return make(
         field.depth === 0 ? `li.layer.${layerOf(field.name)}` : "li",
         {
           role: "treeitem",
@@ -88,12 +88,11 @@ export class Detail {
           "aria-expanded": field.isLeaf ? null : String(this.isOpen(field)),
           "aria-selected": String(place === this.chosen),
           "data-bits": `${field.firstBit} ${field.bits}`,
+          style: { "--depth": field.depth },
         },
         make("span.name", field.name),
         make("span.value", field.text),
       );
-      item.style.paddingInlineStart = `${0.5 + 1.1 * field.depth}rem`;
-      return item;
     });
     this.tree.replaceChildren(...items);
   }

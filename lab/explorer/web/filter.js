@@ -7,9 +7,10 @@
 import { FIELDS, inCharacters, readValues } from "./filter_fields.js";
 
 const TOKEN = /\s*(?:(\|\||&&|[!=]=|[<>]=?|!|[(){},])|"((?:[^"\\]|\\.)*)"|([A-Za-z0-9_.:\/-]+))/y;
-const WORDS = new Map(
-  Object.entries({ or: "||", and: "&&", not: "!", eq: "==", ne: "!=", gt: ">", lt: "<", ge: ">=", le: "<=" }),
-);
+const WORDS = new Map([
+  ...Object.entries({ or: "||", and: "&&", not: "!", eq: "==", ne: "!=", gt: ">", lt: "<", ge: ">=", le: "<=" }),
+  ...["contains", "in"].map(word => [word, word]),
+]);
 /** Whether a value fits, from the sign of the difference to what it is compared with. */
 const RELATIONS = {
   "==": sign => sign === 0,
@@ -108,17 +109,16 @@ export function readFilter(text) {
     const field = FIELDS[token.text];
     if (!field) throw new FilterError(`unknown field ${token.text}`, token.place);
     const values = (capture, number) => readValues(token.text, capture, number);
-    if (next().kind === "symbol" && next().text in RELATIONS) {
-      const relation = take().text;
+    const relation = next().text;
+    if (next().kind === "symbol" && relation in RELATIONS) {
+      take();
       return compare(values, relation, literal(field, take(), relation));
     }
-    if (next().kind === "word" && next().text === "contains") {
-      take();
+    if (accept("contains")) {
       const wanted = needle(field, take());
       return (capture, number) => values(capture, number).some(value => value.includes(wanted));
     }
-    if (next().kind === "word" && next().text === "in") {
-      take();
+    if (accept("in")) {
       expect("{");
       const wanted = [literal(field, take(), "==")];
       while (accept(",")) wanted.push(literal(field, take(), "=="));

@@ -24,38 +24,34 @@ const asInTheTree = Object.entries(AS_IN_THE_TREE).flatMap(([type, names]) =>
   names.split(/\s+/).map(name => [name, { type, keys: [name] }]),
 );
 const computed = (type, values) => ({ type, values });
-const ofSegment = place =>
-  computed("uint", (capture, number) => capture.segment(number)?.slice(place, place + 1) ?? []);
+const ofSegment = name =>
+  computed("uint", (capture, number) => [capture.frame(number).segment?.[name]].filter(value => value !== undefined));
+const isJudged = (one, name) => one === name || (name === "retransmission" && one.endsWith("_retransmission"));
 const judged = name =>
-  computed("none", (capture, number) =>
-    capture
-      .judgements(number)
-      .filter(one => one === name || (name === "retransmission" && one.endsWith("_retransmission"))),
-  );
+  computed("none", (capture, number) => capture.frame(number).judgements.filter(one => isJudged(one, name)));
 
 /** @type {Record<string, FilterField>} */
 export const FIELDS = Object.assign(Object.create(null), {
   ...Object.fromEntries(asInTheTree),
   frame: computed("bytes", (capture, number) => [inCharacters(capture.bytes(number))]),
   "frame.number": computed("uint", (capture, number) => [number]),
-  "frame.len": computed("uint", (capture, number) => [capture.cell("length", number)]),
+  "frame.len": computed("uint", (capture, number) => [capture.frame(number).length]),
   "frame.cap_len": computed("uint", (capture, number) => [capture.bytes(number).length]),
-  "frame.time_relative": computed("float", (capture, number) => [capture.cell("time_us", number) / 1e6]),
+  "frame.time_relative": computed("float", (capture, number) => [capture.frame(number).time_us / 1e6]),
   "eth.addr": { type: "mac", keys: ["eth.dst", "eth.src"] },
   "ip.addr": { type: "address", keys: ["ip.src", "ip.dst"] },
   "ip.hdr_len": { type: "uint", keys: ["ip.hdr_len"], scale: 4 },
   "ipv6.addr": { type: "address6", keys: ["ipv6.src", "ipv6.dst"] },
   "udp.port": { type: "uint", keys: ["udp.srcport", "udp.dstport"] },
   "tcp.port": { type: "uint", keys: ["tcp.srcport", "tcp.dstport"] },
-  "tcp.stream": ofSegment(0),
-  "tcp.seq": ofSegment(1),
-  "tcp.ack": ofSegment(2),
-  "tcp.len": ofSegment(3),
-  "tcp.window_size": ofSegment(4),
+  "tcp.stream": ofSegment("flow"),
+  "tcp.seq": ofSegment("seq"),
+  "tcp.ack": ofSegment("ack"),
+  "tcp.len": ofSegment("length"),
+  "tcp.window_size": ofSegment("window"),
   "tcp.hdr_len": { type: "uint", keys: ["tcp.hdr_len"], scale: 4 },
   "tcp.payload": computed("bytes", (capture, number) => {
-    const length = capture.segment(number)?.[3];
-    const start = capture.segment(number)?.[5];
+    const { start, length } = capture.frame(number).segment ?? {};
     return length ? [inCharacters(capture.bytes(number).subarray(start, start + length))] : [];
   }),
   ...Object.fromEntries(JUDGEMENTS.split(/\s+/).map(name => [`tcp.analysis.${name}`, judged(name)])),
@@ -64,11 +60,11 @@ export const FIELDS = Object.assign(Object.create(null), {
     records(capture, number).length || capture.beginnings.has(number) ? [number] : [],
   ),
   "tls.record.content_type": computed("uint", (capture, number) => [
-    ...records(capture, number).flatMap(one => (one.isHidden ? [] : [one.type])),
+    ...records(capture, number).flatMap(one => (one.hidden ? [] : [one.type])),
     ...hiddenOpened(capture, number).map(one => one.type),
   ]),
   "tls.record.opaque_type": computed("uint", (capture, number) =>
-    records(capture, number).flatMap(one => (one.isHidden ? [one.type] : [])),
+    records(capture, number).flatMap(one => (one.hidden ? [one.type] : [])),
   ),
   "tls.record.version": computed("uint", (capture, number) => records(capture, number).map(one => one.version)),
   "tls.record.length": computed("uint", (capture, number) => records(capture, number).map(one => one.length)),
@@ -76,7 +72,7 @@ export const FIELDS = Object.assign(Object.create(null), {
     [...records(capture, number), ...capture.opened(number)].flatMap(one => one.kinds),
   ),
   "chat.text": computed("string", (capture, number) => [
-    ...(capture.cell("protocol", number) === "Chat" ? partsOf(capture.fields(number), "Chat") : []),
+    ...(capture.frame(number).protocol === "Chat" ? partsOf(capture.fields(number), "Chat") : []),
     ...capture
       .opened(number)
       .filter(one => one.type === 23)
@@ -98,7 +94,7 @@ function records(capture, number) {
 
 /** What is inside the records whose true type the wire hides (TLS 1.3). */
 function hiddenOpened(capture, number) {
-  return records(capture, number).some(one => one.isHidden) ? capture.opened(number) : [];
+  return records(capture, number).some(one => one.hidden) ? capture.opened(number) : [];
 }
 
 /** One character a byte, so that texts and bytes are searched alike. */

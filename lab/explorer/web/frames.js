@@ -65,20 +65,19 @@ export class FrameList {
   }
 
   makeRow(place) {
-    const { capture } = this,
-      number = this.numbers[place];
-    const [from, to, protocol, info] = ["from", "to", "protocol", "info"].map(name => capture.cell(name, number));
-    const judgements = capture.judgements(number).map(name => name.replaceAll("_", " "));
+    const number = this.numbers[place];
+    const { time_us, from, to, protocol, length, info, judgements } = this.capture.frame(number);
+    const judged = judgements.map(name => name.replaceAll("_", " ")).join(", ");
     const layer = layerOf(protocol);
     const cells = [
       number,
-      (capture.cell("time_us", number) / 1e6).toFixed(6),
+      (time_us / 1e6).toFixed(6),
       from,
       to,
       makeArrow(this.laneOf(from), this.laneOf(to), layer),
       make(`span.badge.${layer}`, protocol),
-      capture.cell("length", number),
-      judgements.length ? `[${judgements.join(", ")}] ${info}` : info,
+      length,
+      judged ? `[${judged}] ${info}` : info,
     ];
     const attributes = {
       role: "row",
@@ -89,7 +88,7 @@ export class FrameList {
       style: { "--place": place },
     };
     const inColumns = cells.map((cell, i) => make(`span.${className(COLUMNS[i])}`, { role: "gridcell" }, cell));
-    return make(judgements.length ? "div.row.judged" : "div.row", attributes, inColumns);
+    return make(judged ? "div.row.judged" : "div.row", attributes, inColumns);
   }
 
   laneOf(end) {
@@ -154,7 +153,8 @@ function makeArrow(from, to, layer) {
 function findLanes(capture) {
   const counts = new Map();
   for (let number = 1; number <= capture.count; number++) {
-    for (const end of [capture.cell("from", number), capture.cell("to", number)]) {
+    const { from, to } = capture.frame(number);
+    for (const end of [from, to]) {
       if (end) counts.set(end, (counts.get(end) ?? 0) + 1);
     }
   }

@@ -23,11 +23,8 @@ class LiveFrames {
   get last() {
     return this.rows.at(-1)?.number ?? 0;
   }
-  cell(column, number) {
-    return this.rows[number - this.rows[0].number][column];
-  }
-  judgements(number) {
-    return this.cell("judgements", number);
+  frame(number) {
+    return this.rows[number - this.rows[0].number];
   }
   add(rows) {
     for (const { from, to, lanes } of rows) this.machines.set(from, lanes[0]).set(to, lanes[1]);

@@ -39,7 +39,7 @@ export function drawStream(capture, flow, onFrame) {
 function openedPieces(capture, flow) {
   const found = [];
   for (const [frame, records] of Object.entries(capture.data.inner)) {
-    if (!records.some(record => record[7] === flow)) continue;
+    if (!records.some(record => record.flow === flow)) continue;
     for (const one of capture.opened(Number(frame))) {
       const kind = one.fields.find(field => field.key === "tls.record.content_type");
       const bytes = one.bytes.subarray(0, kind ? kind.firstBit / 8 : one.bytes.length);
