@@ -115,10 +115,9 @@ class Feed:
 
 def _knowledge(intercept: Intercept, before: int) -> Data:
     """Return an eavesdropper's transcript, its last lines only; ``before`` frames are not in the intercept."""
-    endpoints = list(dict.fromkeys(endpoint for _, endpoint, _ in intercept.presence))  # by arrival
-    names = {endpoint: endpoint for endpoint in endpoints}
-    if len({endpoint.rpartition(":")[0] for endpoint in endpoints}) == len(endpoints):
-        names = {endpoint: endpoint.rpartition(":")[0] for endpoint in endpoints}
+    names = {endpoint: endpoint.rpartition(":")[0] for _, endpoint, _ in intercept.presence}  # by arrival
+    if len(set(names.values())) < len(names):  # several on one host
+        names = {endpoint: endpoint for endpoint in names}
     names |= {
         one.endpoint: printable(one.text) for one in intercept.messages if one.kind == "name" and one.text
     }

@@ -32,6 +32,7 @@ class View:
     """The place of one tab in the news: the numbers of the last ones that it was sent."""
 
     seen: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("frames", "newest", "lines"), 0))
+    outdated: set[str] = field(default_factory=lambda: {"state", "known"})
     wake: asyncio.Event = field(default_factory=asyncio.Event)  # there may be more
     complete: asyncio.Event = field(default_factory=asyncio.Event)  # the end has been sent
 
@@ -43,11 +44,10 @@ class Lecture:
         self.room, self.feed = room, feed
         room.notice = self.notice
         self.rows: deque[Data] = deque(maxlen=MOST_FRAMES)
-        self.lines: deque[tuple[int, str, Line]] = deque(maxlen=MOST_LINES)
+        self.lines: deque[Data] = deque(maxlen=MOST_LINES)
         self.known: dict[int, Data] = {}  # by chapter
         self.newest = 0  # the newest frame with a payload
         self.state: Data = {"delay_ms": 0, "loss_percent": 0, "busy": "", "trouble": "", "ended": ""}
-        self.versions = {"state": 1, "known": 1}
         self.views: list[View] = []
         self.opened = asyncio.Event()  # a tab is there
         self._loop = asyncio.get_running_loop()
@@ -65,15 +65,14 @@ class Lecture:
 
         def add() -> None:
             self._said += 1
-            self.lines.append((self._said, who, line))
+            self.lines.append({"number": self._said, "who": who, "kind": line.kind, "text": line.text})
             self._wake()
 
         self._loop.call_soon_threadsafe(add)
 
     def change(self, **state: Any) -> None:
         self.state |= state
-        self.versions["state"] += 1
-        self._wake()
+        self._wake("state")
 
     def read(self) -> bool:
         """Take what has been recorded; return whether there was something."""
@@ -103,12 +102,12 @@ class Lecture:
             self.known[known["chapter"]] = known
             for old in list(self.known)[:-MOST_CHAPTERS]:
                 del self.known[old]
-            self.versions["known"] += 1
-            self._wake()
+            self._wake("known")
             await asyncio.sleep(2 * (self._loop.time() - started))
 
-    def _wake(self) -> None:
+    def _wake(self, *outdated: str) -> None:
         for view in self.views:
+            view.outdated.update(outdated)
             view.wake.set()
 
     def news(self, view: View) -> Data:
@@ -122,24 +121,26 @@ class Lecture:
         if self.newest > seen["newest"] and seen["frames"] == self.feed.count:
             seen["newest"] = self.newest
             found["newest"] = {"number": self.newest, "data": self.feed.frame(self.newest)}
-        if lines := [one for one in self.lines if one[0] > seen["lines"]]:
-            seen["lines"] = lines[-1][0]
-            found["lines"] = [{"who": who, "kind": line.kind, "text": line.text} for _, who, line in lines]
-        for name in ("state", "known"):
-            if self.versions[name] > seen.get(name, 0):
-                seen[name] = self.versions[name]
-                found[name] = self._state_for(view) if name == "state" else list(self.known.values())
+        if lines := [one for one in self.lines if one["number"] > seen["lines"]]:
+            seen["lines"] = lines[-1]["number"]
+            found["lines"] = lines
+        if "state" in view.outdated:
+            found["state"] = self._state_for(view)
+        if "known" in view.outdated:
+            found["known"] = list(self.known.values())
+        view.outdated.clear()
         return found
 
     def _state_for(self, view: View) -> Data:
         room = self.room
-        more = {"mode": room.mode, "server": room.server, "reasons": room.reasons()}
-        between = bool(room.mallory and room.mallory.is_between)
-        return (
-            self.state
-            | more
-            | {"between": between, "reads": room.alice_reads.is_set(), "drives": view is self.views[0]}
-        )
+        return self.state | {
+            "mode": room.mode,
+            "server": room.server,
+            "reasons": room.reasons(),
+            "between": bool(room.mallory and room.mallory.is_between),
+            "reads": room.alice_reads.is_set(),
+            "drives": view is self.views[0],
+        }
 
     # The actions
 

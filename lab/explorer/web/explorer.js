@@ -56,9 +56,9 @@ export class Explorer {
   makeBar() {
     const pressed = { "aria-pressed": "false" };
     this.tabs = Object.keys(this.views).map(name =>
-      makeButton(VIEWS[name], () => this.showView(name), { "data-view": name, ...pressed }),
+      makeButton(VIEWS[name], () => this.showView(name), { "data-view": name }),
     );
-    this.files = this.captures.map((capture, i) => makeButton(capture.name, () => this.showCapture(i), pressed));
+    this.files = this.captures.map((capture, i) => makeButton(capture.name, () => this.showCapture(i)));
     const hasKeys = this.captures.some(one => one.hasKeys);
     this.lock = makeButton("Unlock", () => this.toggleLock(), { class: "lock", hidden: !hasKeys, ...pressed });
     this.tourButton = makeButton("Tour", () => this.showStep(this.step < 0 ? 0 : -1));
@@ -138,10 +138,14 @@ export class Explorer {
   showView(name) {
     for (const [other, view] of Object.entries(this.views)) view.hidden = other !== name;
     press(this.tabs, Object.keys(this.views).indexOf(name));
-    if (name === "streams") this.drawStream();
-    if (name === "twin")
-      this.views.twin.replaceChildren(drawTwin(this.captures, (side, frame) => this.goTo(side, frame)));
-    if (name === "frames") this.list.draw();
+    this.draw();
+  }
+
+  /** Draw what the view shows of the capture; the list of frames draws itself. */
+  draw() {
+    const { streams, twin } = this.views;
+    if (!streams.hidden) this.drawStream();
+    if (twin && !twin.hidden) twin.replaceChildren(drawTwin(this.captures, (side, frame) => this.goTo(side, frame)));
   }
 
   showCapture(i) {
@@ -152,7 +156,7 @@ export class Explorer {
     this.applyFilter(this.input.value);
     const names = flows.map(({ initiator, responder }, flow) => `${flow}: ${initiator} to ${responder}`);
     this.flow.replaceChildren(...names.map((name, flow) => make("option", { value: flow }, name)));
-    if (!this.views.streams.hidden) this.drawStream();
+    this.draw();
     this.showStep(-1);
     this.note.textContent = notes.join("; ");
     if (this.capture.count) this.select(this.list.selected || 1);
@@ -223,7 +227,7 @@ export class Explorer {
     this.lock.textContent = unlocked ? "Lock" : "Unlock";
     this.applyFilter(this.input.value);
     this.detail.show(this.capture, this.list.selected);
-    if (!this.views.streams.hidden) this.drawStream();
+    this.draw();
   }
 
   toggleLarge() {

@@ -2,7 +2,7 @@
 
 import { Capture } from "./capture.js";
 import { Detail } from "./detail.js";
-import { make, makeButton, press } from "./elements.js";
+import { make, makeButton, makeGroup, press } from "./elements.js";
 import { FrameList } from "./frames.js";
 
 const MACHINES = ["Brandon", "John", "Alice", "server"];
@@ -95,20 +95,16 @@ class Live {
     const lose = makeButton("Lose the next copy", () => this.send("lose"));
     this.weather = make("div", number("delay", "Delay (ms)", 2000), number("loss", "Loss (%)", 50), lose);
     this.reading = makeButton("Alice stops reading", () => this.send("read", { reads: !this.state.reads }));
-    const attack = (label, how) => makeButton(label, () => this.send("attack", { how }));
-    this.attacks = [
-      attack("Reset Brandon", "reset"),
-      attack("Speak as Brandon", "speak"),
-      attack("Stand in the middle", "between"),
-    ];
+    const attacks = { reset: "Reset Brandon", speak: "Speak as Brandon", between: "Stand in the middle" };
+    this.attacks = Object.entries(attacks).map(([how, label]) => makeButton(label, () => this.send("attack", { how })));
     this.reasons = make("p.soft");
     return make(
       "div.switches",
-      make("div", { role: "group", "aria-label": "Encryption" }, this.modes),
+      makeGroup("div", "Encryption", this.modes),
       make("div", make("label", { for: "server" }, "Server"), this.server),
       this.weather,
       this.reading,
-      make("div", { role: "group", "aria-label": "Mallory acts" }, make("span", "Mallory acts"), this.attacks),
+      makeGroup("div", "Mallory acts", make("span", "Mallory acts"), this.attacks),
       this.reasons,
       this.status,
     );
@@ -155,9 +151,9 @@ class Live {
       this.look(numbers[Math.max(0, Math.min(place, numbers.length - 1))]);
     };
     this.pause = makeButton("Pause", () => this.follow(!this.following), { "aria-pressed": "false" });
-    return make(
+    return makeGroup(
       "div.steps",
-      { role: "group", "aria-label": "Steps" },
+      "Steps",
       this.pause,
       makeButton("Step back", () => step(-1)),
       makeButton("Step on", () => step(1)),
