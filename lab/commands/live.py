@@ -61,7 +61,7 @@ def chosen_script(options: argparse.Namespace) -> Script | None:
 
 def hold(options: argparse.Namespace, script: Script | None) -> int:
     """Hold the lecture; leave the recording and its manifest. Raises OSError or LanError."""
-    from lab.explorer.live.room import Room
+    from lab.explorer.live.room import LiveRoom
     from lab.explorer.live.web_server import serve
     from lab.harness.manifest import MANIFEST, make_way, write_manifest
     from lab.harness.session import recording_into
@@ -75,7 +75,7 @@ def hold(options: argparse.Namespace, script: Script | None) -> int:
 
     with recording_into(options.out):
         make_way(options.out, [CAPTURE], print)
-        with Room(capture) as room:
+        with LiveRoom(capture) as room:
             shown = asyncio.run(serve(room, script, announce))
         where = "a LAN of the kit's own" if room.lan else "the machine's loopback"
         write_manifest(options.out / MANIFEST, [room.entry()], where, made_by="python3 lab live")

@@ -1,14 +1,12 @@
 """A guided tour of a capture: a few frames, each with a sentence, made from what the capture holds."""
 
-from typing import Any
-
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.segments import FIN, RST
 from lab.dissect.text import counted, printable
 from lab.exposure.intercept import Intercept
 
 LONGEST_QUOTE = 80  # characters
-Step = dict[str, Any]  # frame, title, text
+Step = tuple[int, str, str]  # frame, title, text
 
 
 def make_tour(flows: list[Flow], intercept: Intercept) -> list[Step]:
@@ -23,10 +21,6 @@ def make_tour(flows: list[Flow], intercept: Intercept) -> list[Step]:
     return steps
 
 
-def _step(frame: int, title: str, text: str) -> Step:
-    return {"frame": frame, "title": title, "text": text}
-
-
 def _handshake(flow: Flow) -> list[Step]:
     shake = flow.handshake
     assert shake is not None and shake.ack is not None
@@ -34,9 +28,9 @@ def _handshake(flow: Flow) -> list[Step]:
     answer = f"{flow.responder} acknowledges that number plus one, and sends its own."
     end = f"Both sides know both numbers. From here one round trip took {1e3 * (shake.rtt_s or 0):.3f} ms."
     return [
-        _step(shake.syn, "SYN: a connection is asked for", opening),
-        _step(shake.syn_ack, "SYN-ACK: the answer", answer),
-        _step(shake.ack, "ACK: established", end),
+        (shake.syn, "SYN: a connection is asked for", opening),
+        (shake.syn_ack, "SYN-ACK: the answer", answer),
+        (shake.ack, "ACK: established", end),
     ]
 
 
@@ -49,9 +43,9 @@ def _first_payload(flow: Flow) -> list[Step]:
     data = stream.data[: piece.length]
     if data[:2] == b"\x16\x03" and data[5:6] == b"\x01":
         text = f"A TLS ClientHello of {counted(len(data), 'byte')}: what the client supports, in the clear."
-        return [_step(piece.frame_number, "The first payload: a ClientHello", text)]
+        return [(piece.frame_number, "The first payload: a ClientHello", text)]
     text = f"{counted(len(data), 'byte')}, which anyone on the path can read: {_quote(data.decode(errors='replace'))}"
-    return [_step(piece.frame_number, "The first payload", text)]
+    return [(piece.frame_number, "The first payload", text)]
 
 
 def _first_line(intercept: Intercept) -> list[Step]:
@@ -66,11 +60,11 @@ def _first_line(intercept: Intercept) -> list[Step]:
         said = (
             f"{printable(speaker)} sends a line of {counted(message.length, 'byte')}, which cannot be read."
         )
-    steps = [_step(message.frame, "The first words", said)]
+    steps = [(message.frame, "The first words", said)]
     if message.recipients:
         to = ", ".join(message.recipients)
         text = f"The server sends a copy to {to}. Who hears whom is visible even where nothing can be read."
-        steps.append(_step(message.frame, "Who gets them", text))
+        steps.append((message.frame, "Who gets them", text))
     return steps
 
 
@@ -83,4 +77,4 @@ def _end(flow: Flow) -> list[Step]:
     ends = flow.rows[segments.flags[flow.rows] & (FIN | RST) != 0]
     if not len(ends):
         return []
-    return [_step(int(segments.number[ends[0]]), "The end", f"The connection was {flow.closing}.")]
+    return [(int(segments.number[ends[0]]), "The end", f"The connection was {flow.closing}.")]

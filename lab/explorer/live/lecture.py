@@ -16,7 +16,7 @@ from typing import Any
 from lab.chat.chat_log import Line
 from lab.explorer.book import Data
 from lab.explorer.live.feed import MOST_FRAMES, Feed
-from lab.explorer.live.room import MODES, SERVERS, Room
+from lab.explorer.live.room import MODES, SERVERS, LiveRoom
 from lab.harness.scenarios.report import HOST_OF
 from lab.harness.script import Script
 
@@ -40,7 +40,7 @@ class View:
 class Lecture:
     """The state that all tabs show, and the actions of the one that drives."""
 
-    def __init__(self, room: Room, feed: Feed):
+    def __init__(self, room: LiveRoom, feed: Feed):
         self.room, self.feed = room, feed
         room.notice = self.notice
         self.rows: deque[Data] = deque(maxlen=MOST_FRAMES)

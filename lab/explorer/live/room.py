@@ -76,7 +76,7 @@ class LoopbackHost:
     popen = LoopbackProgram
 
 
-class Room:
+class LiveRoom:
     """The room, recorded into ``path``. Methods block; one thread at a time may call ``start``, ``switch``, ``end``."""
 
     def __init__(self, path: Path):
@@ -253,7 +253,7 @@ class Room:
         self._note(client.name, "leave")
         client.leave()
 
-    def __enter__(self) -> "Room":
+    def __enter__(self) -> "LiveRoom":
         try:
             self.start()
         except BaseException:

@@ -19,7 +19,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from lab.explorer.live.feed import Feed
 from lab.explorer.live.lecture import Lecture, View
-from lab.explorer.live.room import KITS_SERVER, Room
+from lab.explorer.live.room import KITS_SERVER, LiveRoom
 from lab.explorer.page import WEB, as_json, join_modules, read_style, render
 from lab.harness.script import Script
 from lab.harness.session import LOOPBACK
@@ -90,7 +90,7 @@ class Tab(WebSocketHandler):
         self.lecture.change()  # the next one may drive now
 
 
-async def serve(room: Room, script: Script | None, announce: Callable[[str], None]) -> int:
+async def serve(room: LiveRoom, script: Script | None, announce: Callable[[str], None]) -> int:
     """Show a room, which has been started, until a signal ends it; return how many frames were read from the recording.
 
     Raises OSError, also where frames are missing.

@@ -1,6 +1,6 @@
 // A capture as the page holds it: lab/explorer/data.py says what the lists mean.
 
-/** @typedef {{depth: number, firstBit: number, bits: number, name: string, key: string, source: string,
+/** @typedef {{place: number, depth: number, firstBit: number, bits: number, name: string, key: string, source: string,
  *             text: string, meaning: string, isLeaf: boolean, path: string}} Field */
 /** @typedef {{title: string, fields: Field[], bytes: Uint8Array, kinds: number[], type: number, way: number,
  *             flow: number, parts?: [number, number][]}} Opened  what the keys show inside one TLS record, or a whole
@@ -30,7 +30,7 @@ export class Capture {
     for (const length of data.lengths) this.starts.push(this.starts.at(-1) + length);
     this.recordsOf = Map.groupBy(data.records, record => record.frame);
     this.beginnings = new Set(data.records.map(record => record.begins));
-    this.placesOf = new Map();
+    this.shapes = []; // those that have been read
   }
 
   /** @param {number} number from 1 @returns {Uint8Array} the captured bytes of a frame */
@@ -43,31 +43,10 @@ export class Capture {
     return this.data.frames[number - 1];
   }
 
-  /** @param {number} number @returns {Field[]} the fields of a frame, each behind the one that holds it */
-  fields(number) {
-    return this.readTree(this.frame(number).tree);
-  }
-
-  /** Where the fields with a key stand among the fields of a frame; far quicker than all of ``fields``. */
-  places(number, key) {
-    const [shape] = this.frame(number).tree,
-      known = `${shape} ${key}`;
-    if (!this.placesOf.has(known)) {
-      const { words, shapes } = this.data,
-        found = [];
-      for (let i = 0; i * NUMBERS_A_FIELD < shapes[shape].length; i++) {
-        if (words[shapes[shape][i * NUMBERS_A_FIELD + 4]] === key) found.push(i);
-      }
-      this.placesOf.set(known, found);
-    }
-    return this.placesOf.get(known);
-  }
-
-  /** @returns {{text: string, firstBit: number, bits: number, bytes: Uint8Array}} one field by its place */
-  fieldAt(number, place) {
-    const [shape, phrases] = this.frame(number).tree;
-    const [, firstBit, bits] = this.data.shapes[shape].slice(place * NUMBERS_A_FIELD);
-    return { text: this.data.words[this.data.phrases[phrases[place]][0]], firstBit, bits, bytes: this.bytes(number) };
+  /** @param {number} number @param {string} [key] @returns {Field[]} the fields of a frame, each behind the one that
+   * holds it; or only those with a key, which is far quicker */
+  fields(number, key) {
+    return this.readTree(this.frame(number).tree, key);
   }
 
   /** @returns {Opened[]} messages that are complete in a frame and, while the page is unlocked, what its records hold */
@@ -78,22 +57,30 @@ export class Capture {
   }
 
   /** @returns {Field[]} */
-  readTree([shape, phrases]) {
-    const { words } = this.data,
-      numbers = this.data.shapes[shape],
-      fields = [],
-      path = [];
-    for (let i = 0; i < phrases.length; i++) {
-      const [depth, firstBit, bits, ...terms] = numbers.slice(i * NUMBERS_A_FIELD, (i + 1) * NUMBERS_A_FIELD);
-      const places = [...terms, ...this.data.phrases[phrases[i]]];
-      const [name, key, source, text, meaning] = places.map(place => words[place]);
-      const isLeaf = !(numbers[(i + 1) * NUMBERS_A_FIELD] > depth);
-      path.length = depth;
-      path.push(name);
-      fields.push({ depth, firstBit, bits, name, key, source, text, meaning, isLeaf, path: path.join(" › ") });
-    }
-    return fields;
+  readTree([shape, phrases], key) {
+    const { words, phrases: known, shapes } = this.data;
+    this.shapes[shape] ??= readShape(shapes[shape], words);
+    const wanted = key ? this.shapes[shape].filter(field => field.key === key) : this.shapes[shape];
+    return wanted.map(field => {
+      const [text, meaning] = known[phrases[field.place]];
+      return { ...field, text: words[text], meaning: words[meaning] };
+    });
   }
+}
+
+/** The fields of a shape, without what differs from frame to frame. */
+function readShape(numbers, words) {
+  const fields = [],
+    path = [];
+  for (let i = 0; i < numbers.length; i += NUMBERS_A_FIELD) {
+    const [depth, firstBit, bits, ...terms] = numbers.slice(i, i + NUMBERS_A_FIELD);
+    const [name, key, source] = terms.map(place => words[place]);
+    const isLeaf = !(numbers[i + NUMBERS_A_FIELD] > depth);
+    path.length = depth;
+    path.push(name);
+    fields.push({ place: fields.length, depth, firstBit, bits, name, key, source, isLeaf, path: path.join(" › ") });
+  }
+  return fields;
 }
 
 /** @param {Field} field @param {number} byte @returns {boolean} whether the field covers a byte, or a part of it */

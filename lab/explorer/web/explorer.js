@@ -245,7 +245,7 @@ export class Explorer {
     this.tour.hidden = step < 0;
     this.tourButton.textContent = step < 0 ? "Tour" : "End the tour";
     if (step < 0) return;
-    const { frame, title, text } = steps[step];
+    const [frame, title, text] = steps[step];
     this.stepText.replaceChildren(make("h2", `${step + 1} of ${steps.length}: ${title}`), make("p", text));
     this.back.setAttribute("aria-disabled", String(step === 0)); // disabled, it would lose the focus
     this.next.setAttribute("aria-disabled", String(step === steps.length - 1));

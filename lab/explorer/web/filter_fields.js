@@ -117,12 +117,14 @@ export function readValues(name, capture, number) {
 
 /** The fields with a key. Those of TLS count where a record is complete, even if it began in an earlier frame. */
 function occurrences(capture, number, key) {
-  const own = capture.places(number, key).map(place => capture.fieldAt(number, place));
-  if (!key.startsWith("tls.")) return own;
-  const ofMessages = capture
-    .opened(number)
-    .flatMap(({ fields, bytes }) => fields.filter(field => field.key === key).map(field => ({ ...field, bytes })));
-  return records(capture, number).length ? [...own, ...ofMessages] : [];
+  const sources = [{ fields: capture.fields(number, key), bytes: capture.bytes(number) }];
+  if (key.startsWith("tls.")) {
+    if (!records(capture, number).length) return [];
+    sources.push(...capture.opened(number));
+  }
+  return sources.flatMap(({ fields, bytes }) =>
+    fields.filter(field => field.key === key).map(field => ({ ...field, bytes })),
+  );
 }
 
 /** @param {Uint8Array} bytes @returns {number} the ``bits`` bits from ``firstBit`` on, most significant first */

@@ -8,13 +8,11 @@ import { FrameList } from "./frames.js";
 const MACHINES = ["Brandon", "John", "Alice", "server"];
 const MOST_FRAMES = 20_000,
   FEWER_FRAMES = 15_000; // kept when there were more
-const MOST_DETAILS = 200,
-  MOST_LINES = 300;
+const MOST_LINES = 300;
 
-/** The frames that the page holds: rows for the list, and the details of those that were asked for. */
+/** The rows of the frames that the page holds; their fields are the server's. */
 class LiveFrames {
   rows = [];
-  details = new Map();
   machines = new Map(); // by address and port
 
   get count() {
@@ -30,10 +28,6 @@ class LiveFrames {
     for (const { from, to, lanes } of rows) this.machines.set(from, lanes[0]).set(to, lanes[1]);
     this.rows.push(...rows);
     if (this.rows.length > MOST_FRAMES) this.rows.splice(0, this.rows.length - FEWER_FRAMES);
-  }
-  addDetail(number, data) {
-    if (this.details.size >= MOST_DETAILS) this.details.delete(this.details.keys().next().value);
-    this.details.set(number, new Capture(data));
   }
 }
 
@@ -60,7 +54,7 @@ class Live {
     this.list = new LiveList(this.frames, number => this.look(number), MACHINES);
     this.detail = new Detail();
     this.following = true;
-    this.newest = this.wanted = 0; // the newest frame with a payload; the one whose fields are to be shown
+    this.newest = null; // the newest frame with a payload
     this.panels = {};
     for (const [name, where] of Object.entries(about.where)) this.panels[name] = makePanel(this, name, where);
     this.chapters = new Map();
@@ -164,26 +158,28 @@ class Live {
   follow(following) {
     this.following = following;
     press([this.pause], following ? -1 : 0);
-    if (following && this.frames.count) {
-      this.list.grow();
-      this.look(this.newest, true);
-    }
+    if (following && this.frames.count) this.list.grow();
+    if (following && this.newest) this.showNewest();
     this.showStatus();
   }
 
-  /** Show a frame's fields and bytes; unless it is the newest one, stop following. */
-  look(number, isNewest = false) {
+  /** Select a frame and ask for its fields and bytes; stop following. */
+  look(number) {
     if (!number) return;
-    if (!isNewest && this.following) this.follow(false);
-    this.wanted = number;
+    if (this.following) this.follow(false);
     this.list.select(number);
-    if (isNewest) this.list.element.scrollTop = this.list.element.scrollHeight;
-    if (this.frames.details.has(number)) this.showDetail();
-    else this.send("frame", { number });
+    this.send("frame", { number });
   }
 
-  showDetail() {
-    this.detail.show(this.frames.details.get(this.wanted), 1, `Frame ${this.wanted}`); // each is a capture of one frame
+  showNewest() {
+    this.list.select(this.newest.number);
+    this.list.element.scrollTop = this.list.element.scrollHeight;
+    this.show(this.newest);
+  }
+
+  /** Show a frame, which comes as a capture of its own, if it is still the selected one. */
+  show({ number, data }) {
+    if (data && number === this.list.selected) this.detail.show(new Capture(data), 1, `Frame ${number}`);
   }
 
   // What the server sends
@@ -191,10 +187,9 @@ class Live {
   take({ frames, newest, frame, lines, state, known }) {
     if (frames) this.frames.add(frames);
     if (frames && this.following) this.list.grow();
-    for (const one of [newest, frame]) if (one?.data) this.frames.addDetail(one.number, one.data);
-    if (newest) this.newest = newest.number;
-    if (newest && this.following) this.look(newest.number, true);
-    if (frame?.data && frame.number === this.wanted) this.showDetail();
+    if (newest) this.newest = newest;
+    if (newest && this.following) this.showNewest();
+    if (frame) this.show(frame);
     for (const { who, kind, text } of lines ?? []) this.panels[who].add(kind, text);
     if (state) this.showState(state);
     for (const one of known ?? []) this.showChapter(one);
