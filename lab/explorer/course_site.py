@@ -53,9 +53,8 @@ def _write_pages(folder: Path, find_entry: FindEntry, say: Say) -> None:
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
         for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
             say(f"  running {path.name}")
-            body, found = render_notebook(path, Path(copy) / "notebooks")
+            title, body, found = render_notebook(path, Path(copy) / "notebooks")
             linked |= found
-            title = title_of(path)
             notebooks.append((f"notebooks/{path.stem}.html", title))
             _write(folder / "notebooks" / f"{path.stem}.html", "site.html", title=title, body=body)
     for path in captures:
@@ -73,8 +72,11 @@ def _write_pages(folder: Path, find_entry: FindEntry, say: Say) -> None:
     _write(folder / "index.html", "index.html", outcomes=_outcomes(), lists=lists)
 
 
-def render_notebook(path: Path, run_in: Path) -> tuple[markupsafe.Markup, set[Path]]:
-    """Run a notebook and return it as HTML, with the files of the kit that it links to. Raises NotebookError."""
+def render_notebook(path: Path, run_in: Path) -> tuple[str, markupsafe.Markup, set[Path]]:
+    """Run a notebook; return its title, itself as HTML, and the files of the kit that it links to.
+
+    Raises NotebookError.
+    """
     import nbformat
     from nbconvert import HTMLExporter
 
@@ -99,7 +101,8 @@ def render_notebook(path: Path, run_in: Path) -> tuple[markupsafe.Markup, set[Pa
         return f'href="../{source_page(target)}"'
 
     body = body.replace("<th></th>", "<td></td>")  # of a pandas table: a heading must not be empty
-    return markupsafe.Markup(LINK.sub(follow, body)), linked
+    title = notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
+    return title, markupsafe.Markup(LINK.sub(follow, body)), linked
 
 
 def _run(notebook: Any, name: str, run_in: Path) -> None:
@@ -125,11 +128,6 @@ def source_page(path: Path) -> str:
 def capture_page(path: Path) -> str:
     """Return where the explorer's page of a recording stands in the site."""
     return path.relative_to(ROOT).with_suffix(".html").as_posix()
-
-
-def title_of(notebook: Path) -> str:
-    found = re.search(r'"# (.*?)(\\n)?"', notebook.read_text(encoding="utf-8"))
-    return found[1] if found else notebook.stem
 
 
 def _outcomes() -> markupsafe.Markup:

@@ -31,14 +31,11 @@ FAREWELL_S = 5  # until the tabs must have taken the last frames
 class Page(RequestHandler):
     """The page; its script and its style are in it."""
 
-    def initialize(self, origin: str, page: str) -> None:
-        self.origin, self.page = origin, page
-
     def get(self) -> None:
-        self.finish(self.page)
+        self.finish(self.settings["page"])
 
     def prepare(self) -> None:
-        if f"http://{self.request.host}" != self.origin:  # another name for this address
+        if f"http://{self.request.host}" != self.settings["origin"]:  # another name for this address
             raise HTTPError(403)
 
     def set_default_headers(self) -> None:
@@ -50,12 +47,12 @@ class Page(RequestHandler):
 class Tab(WebSocketHandler):
     """A tab's connection."""
 
-    def initialize(self, origin: str, lecture: Lecture) -> None:
-        self.origin, self.lecture = origin, lecture
+    def initialize(self) -> None:
+        self.lecture: Lecture = self.settings["lecture"]
         self.view = View()
 
     def check_origin(self, origin: str) -> bool:
-        return origin == self.origin
+        return bool(origin == self.settings["origin"])
 
     def open(self, *_: str) -> None:
         self.lecture.views.append(self.view)
@@ -112,12 +109,9 @@ async def serve(room: LiveRoom, script: Script | None, announce: Callable[[str],
     style, script_text = read_style() + (WEB / "live.css").read_text("utf-8"), join_modules("live.js")
     about = as_json(room.about())
     page = render("live.html", address=address, about=about, style=style, script=script_text)
-    handlers: list[Any] = [
-        (f"/{token}/", Page, {"origin": origin, "page": page}),
-        (f"/{token}/socket", Tab, {"origin": origin, "lecture": lecture}),
-    ]
-    limits: dict[str, Any] = {"log_function": lambda _: None, "websocket_max_message_size": LONGEST_MESSAGE}
-    server = HTTPServer(Application(handlers, **limits))
+    settings: dict[str, Any] = {"origin": origin, "page": page, "lecture": lecture}
+    settings |= {"log_function": lambda _: None, "websocket_max_message_size": LONGEST_MESSAGE}
+    server = HTTPServer(Application([(f"/{token}/", Page), (f"/{token}/socket", Tab)], **settings))
     server.add_sockets(sockets)
     tasks = [asyncio.ensure_future(one) for one in (lecture.follow(), lecture.eavesdrop())]
     for task in tasks:
