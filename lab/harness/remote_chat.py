@@ -24,7 +24,7 @@ from lab.net.lan import Host
 from lab.net.namespace import Program
 from lab.setup.paths import ROOT
 
-STOP_S = 10
+START_S, STOP_S = 30, 10
 STEP_S = 10  # until a line must have been printed, or a step be over
 ACKNOWLEDGE_S = 20  # until what was sent must be acknowledged
 POLL_S = 0.005
@@ -64,8 +64,14 @@ def remote_server(
     # In a session of its own, because Ctrl-C is for the caller.
     with host.popen(command, **pipes, text=True, start_new_session=True) as process:
         assert process.stdout and process.stderr
-        if not _read(process.stdout, console, "Listening on "):
-            raise ServerError(process.stderr.read().strip() or "the server ended without an error message")
+        overdue = threading.Timer(START_S, process.kill)
+        overdue.daemon = True
+        overdue.start()
+        listens = _read(process.stdout, console, "Listening on ")
+        overdue.cancel()
+        if not listens:
+            silence = f"the server neither listened within {START_S} s nor said why"
+            raise ServerError(process.stderr.read().strip() or silence)
         reader = threading.Thread(target=_read, args=[process.stdout, console], daemon=True)
         reader.start()
         try:
