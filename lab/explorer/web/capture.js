@@ -23,6 +23,7 @@ export class Capture {
     this.data = data;
     this.name = data.name;
     this.count = data.lengths.length;
+    this.numbers = data.lengths.map((_, i) => i + 1);
     this.unlocked = false;
     this.hasKeys = Object.keys(data.inner).length > 0;
     this.all = fromBase64(data.bytes);

@@ -213,26 +213,22 @@ export class Explorer {
     }
     this.input.removeAttribute("aria-invalid");
     const { capture } = this,
-      all = Array.from({ length: capture.count }, (_, i) => i + 1),
-      shown = all.filter(number => filter(capture, number));
-    const frames = all.length === 1 ? "1 frame" : `${all.length} frames`;
+      shown = capture.numbers.filter(number => filter(capture, number));
+    const frames = capture.count === 1 ? "1 frame" : `${capture.count} frames`;
     this.answer.textContent = text.trim() ? `${shown.length} of ${frames}` : frames;
     this.list.show(shown);
   }
 
   toggleLock() {
     for (const capture of this.captures) capture.unlocked = capture.hasKeys && !capture.unlocked;
-    const unlocked = this.captures.some(capture => capture.unlocked);
-    this.lock.setAttribute("aria-pressed", String(unlocked));
-    this.lock.textContent = unlocked ? "Lock" : "Unlock";
+    press([this.lock], this.captures.some(capture => capture.unlocked) ? 0 : -1);
     this.applyFilter(this.input.value);
     this.detail.show(this.capture, this.list.selected);
     this.draw();
   }
 
   toggleLarge() {
-    const large = this.root.classList.toggle("large");
-    this.large.setAttribute("aria-pressed", String(large));
+    press([this.large], this.root.classList.toggle("large") ? 0 : -1);
     this.list.show(this.list.numbers);
     this.detail.redrawBytes();
   }

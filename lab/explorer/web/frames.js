@@ -27,7 +27,7 @@ export class FrameList {
       onclick: event => this.onClick(event),
     };
     this.element = make("div.frames", attributes, make("div.head", { role: "rowgroup" }, makeHead(lanes)), this.rows);
-    this.show(Array.from({ length: capture.count }, (_, i) => i + 1));
+    this.show([...capture.numbers]);
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
 
@@ -152,7 +152,7 @@ function makeArrow(from, to, layer) {
 /** The ends that have a lifeline, in order of appearance: all, or the busiest and one for the others. */
 function findLanes(capture) {
   const counts = new Map();
-  for (let number = 1; number <= capture.count; number++) {
+  for (const number of capture.numbers) {
     const { from, to } = capture.frame(number);
     for (const end of [from, to]) {
       if (end) counts.set(end, (counts.get(end) ?? 0) + 1);

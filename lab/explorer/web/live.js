@@ -13,6 +13,7 @@ const MOST_LINES = 300;
 /** The rows of the frames that the page holds; their fields are the server's. */
 class LiveFrames {
   rows = [];
+  numbers = []; // that the list begins with
   machines = new Map(); // by address and port
 
   get count() {
