@@ -116,7 +116,7 @@ def test_is_retry(student, seed):
             3, numbers(0x0303) + value + b"\0\x13\x01\0\0\0" * (len(value) >= 32)
         )
         right = kind == 2 and value == RETRY_RANDOM
-        given = f"{name}, made up for this check: {message[:40].hex(' ')} ..."
+        given = f"{name}, made up for this check"
         student.expect("is_retry", message, right=right, given=given, rules={"": rule})
 
 
@@ -181,5 +181,5 @@ def test_ja4(student, seed):
     }
     made_up |= {f"number {number}": some_hello(dice) for number in range(30)}
     for name, hello in made_up.items():
-        given = f"a hello made up for this check, {name}: {len(hello)} bytes, {hello[38:80].hex(' ')} ..."
+        given = f"a hello made up for this check, {name}: {len(hello)} bytes"
         student.expect("ja4", hello, right=right_ja4(hello), given=given, rules={"": rule})

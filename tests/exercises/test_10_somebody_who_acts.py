@@ -119,7 +119,7 @@ def test_is_downgrade(student, seed):
     )
     dice = random.Random(f"is_downgrade {seed}")
     one, other, server = "10.0.0.2", "10.0.0.3", "10.0.0.1:9898"
-    tls, alert = (head + dice.randbytes(40) for head in (b"\x16\x03\x01\x00\x80", b"\x15\x03\x01\x00\x02"))
+    tls, alert = (head + dice.randbytes(4) for head in (b"\x16\x03\x01\x00\x80", b"\x15\x03\x01\x00\x02"))
     text, line_ = b"*** no TLS here ***", line(dice).encode()
     cases = [
         ("the hello is answered with text", (one, server, tls, text), (one, server, line_, b""), True),

@@ -39,6 +39,8 @@ def failure_of(error: dict[str, Any], path: Path) -> Failed:
     where = f" in line {line} of {path.name}" if isinstance(line, int) and 0 < line < 1 << 20 else ""
     if error.get("not_attempted"):
         return NotAttempted("not attempted")
+    if kind == "ModuleNotFoundError":
+        text += "; a sheet uses the standard library only"
     if error.get("importing"):
         failure = Raised(f"the file cannot be loaded: {kind}{where}: {text}", kind)
         failure.loading = True

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LONGEST_SHOWN = 160  # characters of a value
+LONGEST_CALL = 500  # characters: five ARP messages, or a few rows of numbers
 WIDTH = 110  # of a story, in characters
 
 
@@ -24,7 +25,7 @@ class Wrong(AssertionError):
 
 @dataclass
 class Story:
-    """One failure, ready to print. ``frame`` is a frame number, ``file`` the capture to open."""
+    """One failure, ready to print. ``frame`` is a frame number, ``file`` the capture to open, ``call`` the call in Python."""
 
     task: str
     given: str
@@ -34,13 +35,14 @@ class Story:
     frame: int | None = None
     filter: str = ""
     file: str = ""
+    call: str = ""
 
     def __str__(self) -> str:
         return self.text()
 
     def text(self, width: int = WIDTH) -> str:
         """Return the story, wrapped at ``width`` characters, or with one line for each part if that is 0."""
-        parts = [("given", self.given)]
+        parts = [("given", self.given), ("call", self.call)]
         parts += [(f"step {number}", step) for number, step in enumerate(self.steps, 1)]
         parts += [("came back", self.came_back), ("frame", "" if self.frame is None else str(self.frame))]
         parts += [("rule", self.rule), ("Wireshark", self.filter), ("open", self.file)]
@@ -80,12 +82,28 @@ class Difference:
         if self.kind == "extra":
             return f"{subject} should not exist: {show(self.got)}"
         if self.kind == "type":
-            name = "None" if self.got is None else type(self.got).__name__
-            article = "" if self.got is None else "an " if name[0] in "aeiou" else "a "
-            return f"{subject} is {article}{name}: {show(self.got)}"
+            if self.got is None and not self.path:
+                return "your function returned nothing (None); is a return missing?"
+            # That None is expected would be the answer.
+            expected = "" if self.right is None else f", but {_type_name(self.right)} is expected"
+            shown = "" if self.got is None else f": {show(self.got)}"
+            return f"{subject} is {_type_name(self.got)}{expected}{shown}"
+        if self.kind == "count" and not self.got:
+            return f"{subject} is an empty {type(self.got).__name__}"
         if self.kind == "count":
             return f"{subject} has too {'few' if len(self.got) < len(self.right) else 'many'} items: {len(self.got)}"
         return f"{subject} is {show(self.got)}"
+
+
+def _type_name(value: Any) -> str:
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def show_call(function: str, arguments: Sequence[Any]) -> str:
+    """Return a call in Python, to be tried out; a long one is cut off."""
+    text = f"{function}({', '.join(map(repr, arguments))})"
+    return text if len(text) <= LONGEST_CALL else text[: LONGEST_CALL - 4] + " ..."
 
 
 def show(value: Any) -> str:

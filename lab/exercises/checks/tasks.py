@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from lab.exercises.checks.child import Calls, StudentCode
 from lab.exercises.checks.failures import Failed, NotAttempted
 from lab.exercises.checks.runner import load
-from lab.exercises.checks.story import Difference, Story, Wrong, difference
+from lab.exercises.checks.story import Difference, Story, Wrong, difference, show_call
 from lab.exercises.checks.traffic import Case
 from lab.setup.paths import ROOT
 
@@ -102,9 +102,11 @@ class Student:
 
     def __init__(self, code: StudentCode, keep_cases: bool = False):
         self.code, self.keep_cases = code, keep_cases
+        self._arguments: Sequence[Any] | None = None  # of the last call
 
     def call(self, function: str, *arguments: Any, case: Case | None = None, **about: Any) -> Any:
         """Return the result of the student's function. Raises NotAttempted, or Wrong if it has none."""
+        self._arguments = arguments
         ask = functools.partial(self.code.call, function, *arguments)
         return self._attempt(ask, Story(function, came_back="", **about), case)
 
@@ -112,6 +114,7 @@ class Student:
         self, cls: str, arguments: Sequence[Any], calls: Calls, given: str, rule: str, steps: Steps = ()
     ) -> list[Any]:
         """Return the results of calls to a class's methods, in order; the last may be a ``failures.Raised``."""
+        self._arguments = None  # the story's steps show the calls
         ask = functools.partial(self.code.session, cls, arguments, calls)
         return self._attempt(ask, Story(cls, given, "", rule, steps), None)
 
@@ -153,11 +156,13 @@ class Student:
             raise self._wrong(story, case, found.right, found.got)
 
     def _wrong(self, story: Story, case: Case | None, right: Any = None, got: Any = None) -> Wrong:
-        """Return the error with this story; add where to look in Wireshark."""
+        """Return the error with this story; add where to look in Wireshark, or the call if there is no capture."""
         if story.frame is not None:
             story.filter = f"frame.number == {story.frame}"
         if case:
             story.file = self._file_of(case, story.task)
+        elif self._arguments is not None:
+            story.call = show_call(story.task, self._arguments)
         return Wrong(story, right, got)
 
     def _file_of(self, case: Case, function: str) -> str:
