@@ -134,7 +134,7 @@ def _draw_bars(scores: Scores, labels: list[str], title: str, ax: Axes | None) -
 
 def _draw_table(scores: Scores, labels: list[str], title: str, ax: Axes | None) -> Axes:
     headings = [_two_lines(variant) for variant in scores]
-    explained = f"{RECOVERED}; the darker, the more"
+    explained = f"per cent: {RECOVERED} (darker is more)"
     if any(score.wrong for of_variant in scores.values() for score in of_variant):
         explained += "\nfalse: claimed by the eavesdropper, but not true"
     explained = _below(scores, explained)

@@ -54,7 +54,7 @@ class Intercept:
     name_lengths: dict[str, int] = field(default_factory=dict)  # under TLS: bytes of a name, by endpoint
     server_name: str | None = None  # asked for in the ClientHello
     certificate_names: tuple[str, ...] = ()
-    carried_bytes: int = 0  # payload of all segments, both directions
+    carried_bytes: int = 0  # of the streams of both directions, each byte once
     read_bytes: int = 0  # of these, what could be read as conversation
 
     def others_present(self, message: Message) -> frozenset[str]:

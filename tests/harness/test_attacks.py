@@ -318,6 +318,7 @@ def story(entry: dict) -> dict:
 
 
 @pytest.mark.maintainers
+@pytest.mark.timeout(600)  # each is recorded many times
 @pytest.mark.parametrize("name", [name for name, one in scenarios().items() if one.notebook == "10"])
 def test_it_gives_the_same_story_each_time(name, tmp_path):
     stories = []
