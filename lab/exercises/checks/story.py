@@ -25,7 +25,10 @@ class Wrong(AssertionError):
 
 @dataclass
 class Story:
-    """One failure, ready to print. ``frame`` is a frame number, ``file`` the capture to open, ``call`` the call in Python."""
+    """One failure, ready to print.
+
+    ``frame`` is a frame number, ``file`` the capture to open, ``call`` the call in Python.
+    """
 
     task: str
     given: str
