@@ -1,9 +1,9 @@
 """Lay out ``facts`` with Rich, to the console's width: what ``lab dissect`` shows in a terminal."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.segment import Segment
 from rich.segment import Segments as Styled
 from rich.style import Style
@@ -47,15 +47,16 @@ def segment_table(console: Console, rows: list[Facts], start_ns: int) -> Table:
 
 
 def flow_table(console: Console, flows: list[Facts]) -> Table:
-    """Return a line a flow, with as much as fits; addresses are shortened before a port is lost."""
+    """Return a line a flow, with as much as fits; where both ends do not, they stand one below the other."""
     unlimited = console.options.update(max_width=9999)
     for count in range(len(LEFT_OUT) + 1):
-        table = _flows_as_table(flows, LEFT_OUT[:count], None)
-        excess = console.measure(table, options=unlimited).maximum - console.width
-        if excess <= 0:
+        table = _flows_as_table(flows, LEFT_OUT[:count])
+        if console.measure(table, options=unlimited).maximum <= console.width:
             return table
-    longest = (max(len(flow[end]) for flow in flows) for end in ("initiator", "responder"))
-    return _flows_as_table(flows, LEFT_OUT, (sum(longest) - excess) // 2)
+    table = _flows_as_table(flows, LEFT_OUT, ["initiator, responder"])
+    for column in table.columns[:2]:  # the flow's number and its ends give way to nothing else
+        column.min_width = console.measure(Group(*column.cells), options=unlimited).maximum
+    return table
 
 
 def turns_text(console: Console, turns: list[Turn], as_hex: bool) -> Styled:
@@ -80,50 +81,51 @@ def _table(title: str, names: list[str]) -> Table:
     return table
 
 
-def _flows_as_table(flows: list[Facts], left_out: tuple[str, ...], room: int | None) -> Table:
-    """Return the table without the columns ``left_out``; an endpoint takes at most ``room`` characters."""
-    rows = [_flow_cells(flow, "details" not in left_out, room) for flow in flows]
-    names = ["flow", "initiator", "responder", "segments", "bytes →", "bytes ←", "seconds", "TLS", "closing"]
+def _flows_as_table(
+    flows: list[Facts], left_out: tuple[str, ...], ends: Sequence[str] = ("initiator", "responder")
+) -> Table:
+    """Return the table without the columns ``left_out``, and under it what its bytes do not count."""
+    rows = [_flow_cells(flow, "details" not in left_out) for flow in flows]
+    names = ["flow", *ends, "segments", "bytes →", "bytes ←", "seconds", "TLS", "closing"]
     empty = left_out if any(row["TLS"] for row in rows) else (*left_out, "TLS")
     names = [name for name in names if name not in empty]
     table = _table("Flows", names)
     for row in rows:
         table.add_row(*(Text(row[name]) for name in names))
+    table.caption = Text("\n".join(note for flow in flows for note in _notes(flow)))
+    table.caption_justify = "left"
     return table
 
 
-def _flow_cells(flow: Facts, details: bool, room: int | None) -> dict[str, str]:
+def _flow_cells(flow: Facts, details: bool) -> dict[str, str]:
     tls = ""
     if flow["tls"]:
         name = flow["tls"]["server_name"] if details else ""
         tls = printable(" ".join(filter(None, [flow["tls"]["version"] or "TLS", name])))
+    initiator = flow["initiator"] + ("" if flow["initiator_known"] else "?")
     return {
         "flow": str(flow["flow"]),
-        "initiator": _shortened(flow["initiator"], room) + ("" if flow["initiator_known"] else "?"),
-        "responder": _shortened(flow["responder"], room),
+        "initiator": initiator,
+        "responder": flow["responder"],
+        "initiator, responder": f"{initiator}\n{flow['responder']}",
         "segments": str(flow["segments"]),
-        "bytes →": _bytes_text(flow["from_initiator"]),
-        "bytes ←": _bytes_text(flow["from_responder"]),
+        "bytes →": str(flow["from_initiator"]["bytes"]),
+        "bytes ←": str(flow["from_responder"]["bytes"]),
         "seconds": f"{flow['duration_s']:.6f}",
         "TLS": tls,
         "closing": flow["closing"] if details else flow["closing"].split(":")[0],
     }
 
 
-def _bytes_text(stream: Facts) -> str:
-    missing = sum(gap["length"] for gap in stream["gaps"])
-    excluded = sum(one["bytes"] for reason, one in stream["excluded"].items() if reason != DUPLICATE)
-    notes = ([f"+{missing} missing"] if missing else []) + ([f"{excluded} not in it"] if excluded else [])
-    return f"{stream['bytes']}" + (f" ({', '.join(notes)})" if notes else "")
-
-
-def _shortened(endpoint: str, room: int | None) -> str:
-    """Return an endpoint in ``room`` characters: a part of the address is left out, never of the port."""
-    if room is None or len(endpoint) <= room:
-        return endpoint
-    address, _, port = endpoint.rpartition(":")
-    room = max(room - len(port) - 1, 3)
-    return f"{address[: room // 2]}…{address[len(address) - (room - 1) // 2 :]}:{port}"
+def _notes(flow: Facts) -> Iterator[str]:
+    """Yield a line for each direction in which bytes are missing, or seen but not in the stream."""
+    for arrow, stream in (("→", flow["from_initiator"]), ("←", flow["from_responder"])):
+        missing = sum(gap["length"] for gap in stream["gaps"])
+        excluded = sum(one["bytes"] for reason, one in stream["excluded"].items() if reason != DUPLICATE)
+        notes = [f"{counted(missing, 'byte')} missing"] if missing else []
+        notes += [f"{counted(excluded, 'byte')} not in the stream"] if excluded else []
+        if notes:
+            yield f"Flow {flow['flow']} {arrow}: {', '.join(notes)}"
 
 
 def file_text(file: Facts) -> Text:

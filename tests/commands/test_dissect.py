@@ -109,7 +109,7 @@ def test_follow_keeps_the_order_of_the_stream_and_says_what_it_leaves_out(tmp_pa
     facts = as_json(capsys, path, "--follow", 0)
     assert [turn["text"] for turn in facts["turns"]] == ["abcdefg"]
     assert facts["excluded"][0]["before the beginning"] == {"bytes": 3, "frames": [5]}
-    assert "7 (6 not in it)" in run(capsys, path, "--flows").out
+    assert "Flow 0 →: 6 bytes not in the stream" in run(capsys, path, "--flows").out
 
 
 def test_follow_says_the_same_in_colour(files, capsys, monkeypatch):
@@ -190,25 +190,34 @@ def crowd(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["crowd.pcap", "short.pcap"])
-@pytest.mark.parametrize("width", [80, 100, 120, 200])
-def test_a_line_a_flow_and_the_ports_always(crowd, name, width, capsys, monkeypatch):
+FLOWS = [
+    ("10.0.0.1:55000", "10.0.0.2:9898"),
+    ("192.168.100.101:55001", "192.168.100.102:9898"),
+    ("[2001:db8:1111:2222:3333:4444:5555:6666]:55002", "[2001:db8:1111:2222:3333:4444:5555:7777]:9898"),
+]
+
+
+@pytest.mark.parametrize(
+    "name, width",
+    [
+        ("short.pcap", 60),
+        *((name, width) for name in ("crowd.pcap", "short.pcap") for width in (80, 100, 120, 200)),
+    ],
+)
+def test_flow_numbers_and_endpoints_are_whole_and_on_one_line_where_they_fit(
+    crowd, name, width, capsys, monkeypatch
+):
     monkeypatch.setenv("COLUMNS", str(width))
     for switch in ([], ["--flows"]):
         out, _ = run(capsys, crowd / name, *switch)
         assert all(len(line) <= width for line in out.splitlines())
         flows = out[out.index("Flows") :].splitlines()[2:]
-        assert "closi…" not in out
-        for number in range(3 if name == "crowd.pcap" else 2):
-            words = flows[number].split()
-            assert (
-                words[0] == str(number)
-                and words[1].endswith(f":{55_000 + number}")
-                and words[2].endswith(":9898")
-            )
-            assert "reset" in words or "reset:" in words
-            if number < 2:  # the addresses of IPv4 are whole, unless those of IPv6 need the room
-                assert name == "crowd.pcap" or "…" not in flows[number]
+        assert "…" not in out or width == 60
+        lines = 1 if width > (120 if name == "crowd.pcap" else 60) else 2  # a flow
+        for number, (initiator, responder) in enumerate(FLOWS[: 3 if name == "crowd.pcap" else 2]):
+            words = " ".join(flows[lines * number : lines * (number + 1)]).split()
+            assert words[0] == str(number) and (width == 60 or {"reset", "reset:"} & set(words))
+            assert {initiator, responder} <= set(words), "whole"
 
 
 def test_segments_at_80_columns_keep_ports_flow_and_info(crowd, capsys, monkeypatch):
