@@ -101,15 +101,19 @@ def record_student(
 ) -> Entry:
     """Record a student's two sessions into ``folder``, and with ``attack`` a third; return what ``about.json`` holds.
 
-    ``about.json`` is written last: a folder that has it is complete. Recordings that are already there are
-    replaced, which ``say`` is called with; the answers are kept. Where only the attack is missing, only the attack is
-    recorded. Raises RecordingError.
+    ``about.json`` is written last: a folder that has it is complete. Recordings of the same course that are already
+    there are replaced, which ``say`` is called with; the answers are kept. Where only the attack is missing, only the
+    attack is recorded. Raises RecordingError.
     """
     from lab.harness.session import recording_into  # a grader reads profiles and never records
+    from lab.harness.tap import RecordingError
 
     folder = Path(folder)
     with recording_into(folder):
         about = _read_about(folder)
+        if (folder / ABOUT).exists() and about.get("course") != one.course:
+            fix = "keep it if your instructor handed it out, and record elsewhere with --out"
+            raise RecordingError(f"{folder} holds a recording made with another key: {fix}")
         names = [PLAIN, TLS, ATTACK] if attack else [PLAIN, TLS]
         if attack and is_complete(folder) and not is_complete(folder, attack):
             names = [ATTACK]
@@ -126,7 +130,7 @@ def record_student(
             _on_loopback(one, folder, "1.3")
         add_questions(one, folder, attack)
         sums = {name: sha256_of(folder / name) for name in (PLAIN, TLS, ATTACK) if (folder / name).exists()}
-        about = {"format": 1, "student": one.id, "where": about.get("where"), "sha256": sums}
+        about |= {"format": 1, "student": one.id, "course": one.course, "sha256": sums}
         (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         return about
 

@@ -41,6 +41,7 @@ class Profile:
     """One student's conversation. Most questions are about ``subject``; ``word`` is said only once."""
 
     id: str
+    course: str  # tells courses apart without giving their key away
     script: Script
     secret: str
     word: str
@@ -86,6 +87,7 @@ def profile(student_id: str, key: str = DEFAULT_KEY) -> Profile:
     script = Script(int(digest[:8], 16), tuple(steps))
     return Profile(
         id=student_id,
+        course=hmac.new(key.encode(), f"course {student_id}".encode(), hashlib.sha256).hexdigest()[:16],
         script=script,
         secret=secret,
         word=word,

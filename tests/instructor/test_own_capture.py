@@ -109,6 +109,16 @@ def test_who_has_answered_is_not_written_over(recorded_twice):
     assert (second / PLAIN).read_bytes() != (first / PLAIN).read_bytes()
 
 
+def test_what_an_instructor_handed_out_is_not_replaced(recorded_twice, tmp_path):
+    """The class was recorded with a key that its students do not know."""
+    shutil.copytree(recorded_twice[1], tmp_path / "s1")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "s1").iterdir()}
+    for more in ([], ["--attack"]):
+        done = capture("--student", "s1", "--out", tmp_path, *more)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and "--out" in done.stderr, done.stderr
+        assert {path.name: path.read_bytes() for path in (tmp_path / "s1").iterdir()} == before
+
+
 def test_an_answer_of_another_kind_is_told_before_it_is_handed_in():
     right = {"student": "s1", "users": ["Ada"], "secret": "x", "client_isn": 5}
     assert student_capture.mistakes(right) == []
