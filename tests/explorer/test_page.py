@@ -226,6 +226,7 @@ def test_it_fits_a_narrow_screen(open_page, width):
     for view in ("frames", "streams", "twin", "summary"):
         tab.click(f"[data-view={view}]")
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, view
+    assert axe_findings(tab) == [], "the summary's tables can be scrolled by keyboard"
 
 
 def test_without_a_script_the_summary_is_there(chromium, tmp_path):
