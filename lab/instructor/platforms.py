@@ -4,6 +4,7 @@ A name begins with the platform's own IDs, which are in the class list that it e
 
     Canvas    NAME[_late]_USER_FILE_own-name.zip       the column ID holds USER
     Moodle    Full name_NUMBER_assignsubmission_file/  the column Identifier holds "Participant NUMBER"
+              Full name_NUMBER_assignsubmission_onlinetext/    what the student typed in Moodle
 
 Sources: Canvas's ``Assignment#infer_comment_context_from_filename`` reads feedback back by USER and FILE; Moodle's
 ``mod/assign/feedback/file/importziplib.php`` by NUMBER, and ``feedback/offline/importgradeslib.php`` takes grades from its
@@ -20,7 +21,7 @@ from pathlib import Path
 from lab.instructor.roster import Entry, RosterError
 
 CANVAS = re.compile(r"[^_]+(?P<late>_late)?_(?P<id>\d+)_\d+_", re.IGNORECASE)
-MOODLE = re.compile(r"[^_]+_(?P<id>\d+)_assignsubmission_file")
+MOODLE = re.compile(r"[^_]+_(?P<id>\d+)_assignsubmission_(file|(?P<text>onlinetext))")
 SUBMITTED_COLUMNS = ("Last modified (submission)", "Submission Time", "Submitted at")
 TIMES = (
     "%A, %d %B %Y, %I:%M %p",  # Moodle
@@ -45,16 +46,29 @@ def marked_late(name: str) -> bool:
     return bool(match and match["late"])
 
 
+def is_online_text(name: str) -> bool:
+    match = MOODLE.match(name)
+    return bool(match and match["text"])
+
+
+def is_zip(name: str) -> bool:
+    return name.lower().endswith(".zip")
+
+
+def without_zip(name: str) -> str:
+    return name[:-4] if is_zip(name) else name
+
+
 def order(path: Path) -> list[tuple[int, str]]:
     """Return the key by which the names of one student's hand-ins are in order of time: numbers count as such."""
-    name = re.sub(r"_late(?=_\d)", "", path.name.removesuffix(".zip"), flags=re.IGNORECASE)
+    name = re.sub(r"_late(?=_\d)", "", without_zip(path.name), flags=re.IGNORECASE)
     parts = re.split(r"(\d+)", name)
     return [(int(part[:18]), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def first_upload(path: Path) -> str:
     """Return the name without what Canvas adds to a second upload of the same: ``lab-s1-1.zip`` was ``lab-s1.zip``."""
-    return re.sub(r"-\d+$", "", path.name.removesuffix(".zip"))
+    return re.sub(r"-\d+$", "", without_zip(path.name))
 
 
 def handed_in(entry: Entry) -> datetime | None:

@@ -1,6 +1,7 @@
 """Open what was handed in: folders, zips, or a mix, as learning platforms export them.
 
-A zip is untrusted: only files of known names and limited sizes are written, as plain files, wherever they are in it. The
+A zip is untrusted: only files of known names and limited sizes are written, as plain files, wherever they are in it. A
+name with what a browser adds to a second download, such as ``answers (1).toml``, is read where the plain one is not there. The
 owner is the student whom the platform names first in the name of the zip or folder, by ID or full name. The note inside
 was written by a student: it counts only if the name identifies nobody, and never against a submission that is named.
 """
@@ -20,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from lab.exercises.checks.answers import SUBMISSION_NOTE
+from lab.exercises.checks.tasks import module_name, sheet_names
 from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS
 from lab.instructor import platforms
 from lab.instructor.roster import Entry
@@ -34,6 +36,11 @@ LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 2
 Loader = Callable[..., bytes]  # returns at most ``most`` bytes of a file
 Found = tuple[str, int, Loader]  # a file's name, the size that it claims, and how to read it
 SHEET = re.compile(r"sheet_\d\d_\w{1,40}\.py")
+NUMBERED = re.compile(r" ?\(\d{1,3}\)(?=\.\w+$)")  # of a second download
+PERHAPS_WORK = re.compile(
+    r"[^.].*\.(rar|7z|tar|tgz|[gx]z|zip)|(?!\.).*sheet.*\.(py|ipynb)\b.*", re.IGNORECASE
+)
+CURE = "make the zip with: python3 lab submit"
 
 
 @dataclass
@@ -45,6 +52,13 @@ class Submission:
     files: dict[str, bytes] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     named: bool = False  # its id is from its name, not from the note inside
+
+    def rank(self) -> tuple[bool, bool, bool]:
+        """Return the key by which one of a student's hand-ins counts before another; of equal ones, the last by name."""
+        return self.named, self.is_gradable(), not platforms.is_online_text(self.source.name)
+
+    def is_gradable(self) -> bool:
+        return bool(self.files.keys() - {SUBMISSION_NOTE})
 
     def fingerprint(self) -> str:
         """Return a digest of all files that count."""
@@ -66,24 +80,39 @@ def is_wanted(name: str) -> bool:
     return bool(SHEET.fullmatch(name)) or name in (PLAIN, TLS, ATTACK, ANSWERS, SUBMISSION_NOTE)
 
 
+def plain_name(path: str) -> str:
+    """Return the name at the end of a path, without the number of a second download."""
+    return NUMBERED.sub("", PurePosixPath(path).name)
+
+
+def _is_numbered(path: str) -> bool:
+    return plain_name(path) != PurePosixPath(path).name
+
+
+def _may_be_work(path: str) -> bool:
+    """Return whether a file whose name is unknown may be what the student wanted to hand in."""
+    *folders, name = PurePosixPath(path).parts
+    by_a_program = any(part.startswith((".", "__")) for part in folders)  # __MACOSX, .ipynb_checkpoints
+    return bool(PERHAPS_WORK.fullmatch(name)) and not is_wanted(name) and not by_a_program
+
+
 def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[str]]:
-    """Return the submissions in ``folder``, one for each student (the last by name), and a line about each other one."""
+    """Return the submissions in ``folder``, one for each student, and a line about each other entry."""
     roster = list(roster)
     found: dict[str, Submission] = {}
     problems = []
     for path in sorted(folder.iterdir(), key=platforms.order):
-        if path.name.startswith((".", "__")):
-            continue
-        if not (path.is_dir() or path.suffix == ".zip"):
-            if platforms.identified(path.name, roster):
-                problems.append(f"{path.name}: not a zip or a folder, and left out")
+        if path.name.startswith((".", "__MACOSX")):  # the system's own
             continue
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             problems.append(f"{path.name}: not a folder or a file, and left out")
             continue
+        if not (path.is_dir() or platforms.is_zip(path.name)):
+            problems.append(f"{path.name}: not a zip or a folder, and left out")
+            continue
         submission = read(path)
         named = platforms.identified(path.name, roster)
-        for name in (path.name.removesuffix(".zip"), platforms.first_upload(path)):
+        for name in (platforms.without_zip(path.name), platforms.first_upload(path)):
             named = named or named_by_platform(name, roster)
         claimed = _claimed(submission, roster)
         if named and claimed not in (None, named):
@@ -93,12 +122,12 @@ def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[
             problems.append(f"{path.name}: whose is it? Neither its name nor its note is of the roster")
             continue
         submission.id, submission.named = owner, named is not None
-        before = found.get(owner)
-        if before and before.named and not named:
-            problems.append(f"{path.name}: its note says {owner}, whose {before.source.name} counts")
-            continue
-        if before:
-            problems.append(f"{path.name}: {owner} has handed in {before.source.name} too; this one counts")
+        if owner in found:
+            left_out, submission = sorted((found[owner], submission), key=Submission.rank)
+            source = "name" if left_out.named else "note"
+            problems.append(
+                f"{left_out.source.name}: its {source} says {owner}, whose {submission.source.name} counts"
+            )
         found[owner] = submission
     return list(found.values()), problems
 
@@ -128,6 +157,11 @@ def read(path: Path) -> Submission:
     """Return the known files of one zip or folder. Whatever is wrong with it becomes a remark, not an exception."""
     submission = Submission("", path)
     _read(path, submission, MOST_FILES)
+    known = [f"{module_name(sheet)}.py" for sheet in sheet_names()]
+    unknown = [name for name in submission.files if SHEET.fullmatch(name) and name not in known]
+    submission.remarks += [f"{name} is not the name of a sheet" for name in unknown]
+    if not submission.is_gradable():
+        submission.remarks.append(f"nothing to grade in {path.name}; {CURE}")
     kept, more = submission.remarks[:MOST_REMARKS], submission.remarks[MOST_REMARKS:]
     submission.remarks = [one[:LONGEST_REMARK] for one in kept]
     if more:
@@ -144,13 +178,15 @@ def _read(path: Path, submission: Submission, most_files: int) -> int:
                 remarks.append(f"more than {MOST_FILES} files; the others were not read")
                 break
             most_files -= 1
-            plain = PurePosixPath(name).name
-            if path.is_dir() and plain.endswith(".zip") and size <= LARGEST_ZIP:
+            own, plain = PurePosixPath(name).name, plain_name(name)
+            if path.is_dir() and platforms.is_zip(own) and size <= LARGEST_ZIP:
                 most_files = _read(path / name, submission, most_files)
             elif is_wanted(plain) and plain not in submission.files:
                 _keep(submission, plain, size, load)
+            elif _may_be_work(name):
+                remarks.append(f"{own} was left out: nothing of this name is read; {CURE}")
     except Exception as error:  # zlib.error, struct.error, ...: a damaged zip raises many kinds
-        remarks.append(f"{path.name} cannot be opened: {type(error).__name__}: {error}")
+        remarks.append(f"{path.name} cannot be opened: {type(error).__name__}: {error}; {CURE}")
     return most_files
 
 
@@ -168,7 +204,7 @@ def _keep(submission: Submission, name: str, size: int, load: Loader) -> None:
 
 
 def _in_folder(path: Path) -> Iterator[Found]:
-    for file in sorted(path.rglob("*")):
+    for file in sorted(path.rglob("*"), key=lambda file: (_is_numbered(file.name), file)):
         inside = [file, *(parent for parent in file.parents if path in parent.parents)]
         if file.is_file() and not any(one.is_symlink() for one in inside):
             load = functools.partial(_load, open, file, "rb")
@@ -188,12 +224,12 @@ def _in_zip(path: Path, remarks: list[str]) -> Iterator[Found]:
     if path.stat().st_size > LARGEST_ZIP:
         raise zipfile.BadZipFile(f"larger than {LARGEST_ZIP >> 20} MB")
     with _ZipFile(path) as file, zipfile.ZipFile(file) as archive:
-        for info in archive.infolist():
+        for info in sorted(archive.infolist(), key=lambda info: _is_numbered(info.filename)):
             if info.is_dir() or (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
                 continue
             if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 yield info.filename, info.file_size, functools.partial(_load, archive.open, info)
-            elif is_wanted(name := PurePosixPath(info.filename).name):  # zipfile has no bound for other types
+            elif is_wanted(name := plain_name(info.filename)):  # zipfile has no bound for other types
                 remarks.append(f"{name} was left out: neither stored nor deflated; pack it as a plain zip")
 
 

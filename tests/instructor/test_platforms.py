@@ -76,6 +76,19 @@ def test_moodle_tells_students_of_one_name_apart_by_its_numbers(tmp_path):
     assert (one.id, one.files, notes) == ("s22", {SHEET: b"22"}, [])
 
 
+def test_an_online_text_does_not_take_the_place_of_a_file(tmp_path):
+    """Moodle puts it into a folder of its own, which comes after that of the files."""
+    roster = class_list(tmp_path, WORKSHEET)
+    names = [f"Ada Lovelace_22_assignsubmission_{kind}" for kind in ("file", "onlinetext")]
+    files = {f"{names[0]}/lab.zip": zipped({SHEET: "22"}), f"{names[1]}/onlinetext.html": "see my file"}
+    typed_only = "Ada Lovelace_21_assignsubmission_onlinetext"
+    assert unpacked(tmp_path, files | {f"{typed_only}/onlinetext.html": "no file"}) == []
+    found, notes = submissions.find(tmp_path / "inbox", roster)
+    assert {one.id: one.source.name for one in found} == {"s21": typed_only, "s22": names[0]}
+    assert notes == [f"{names[1]}: its name says s22, whose {names[0]} counts"]
+    assert found[0].remarks == [f"nothing to grade in {typed_only}; make the zip with: python3 lab submit"]
+
+
 @pytest.mark.parametrize(
     "name", ["lovelaceada_LATE_12_902_lab.zip", "Ada Lovelace_12_assignsubmission_file_", "mine.zip"]
 )
@@ -140,10 +153,61 @@ def test_a_worksheet_with_a_scale_is_refused_before_anything_is_graded(tmp_path)
 
 def test_an_upload_that_is_not_a_zip_is_named(tmp_path):
     roster = class_list(tmp_path, ADAS)
-    assert unpacked(tmp_path, {"lovelaceada_11_901_sheet_07_threads.py": "x", "README.txt": "x"}) == []
+    names = ["README.txt", "lovelaceada_11_901_sheet_07_threads.py", "lovelaceada_12_902_lab.rar"]
+    assert unpacked(tmp_path, dict.fromkeys([*names, ".DS_Store"], "x")) == []
     found, notes = submissions.find(tmp_path / "inbox", roster)
     assert not found
-    assert notes == ["lovelaceada_11_901_sheet_07_threads.py: not a zip or a folder, and left out"]
+    assert notes == [f"{name}: not a zip or a folder, and left out" for name in names]
+
+
+def test_capitals_in_the_name_of_a_zip_change_nothing(tmp_path):
+    roster = class_list(tmp_path, ADAS)
+    for name in ("lovelaceada_11_901_LAB.ZIP", "lovelaceada_11_902_LAB.Zip"):
+        (tmp_path / name).write_bytes(zipped({SHEET: name}))
+    (tmp_path / "12").mkdir()
+    (tmp_path / "12" / "LAB.ZIP").write_bytes(zipped({SHEET: "12"}))
+    (tmp_path / "roster.csv").unlink()
+    found, _ = submissions.find(tmp_path, roster)
+    assert {one.id: one.files for one in found} == {
+        "11": {SHEET: b"lovelaceada_11_902_LAB.Zip"},
+        "12": {SHEET: b"12"},
+    }
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_a_number_that_a_browser_adds_to_a_name_changes_nothing(tmp_path, as_zip):
+    files = {
+        SHEET: "plain",
+        SHEET.replace(".", " (1)."): "again",
+        "answers (2).toml": "a",
+        "plain(1).pcapng": "p",
+    }
+    if as_zip:
+        (tmp_path / "s1.zip").write_bytes(zipped(dict(reversed(files.items()))))
+    else:
+        hand_in(tmp_path, "s1", files)
+    [one], _ = submissions.find(tmp_path, [Entry("s1")])
+    assert one.files == {SHEET: b"plain", "answers.toml": b"a", "plain.pcapng": b"p"}
+    again = "sheet_07_threads (1).py was left out: nothing of this name is read"
+    assert one.remarks == [f"{again}; make the zip with: python3 lab submit"]
+
+
+def test_work_under_another_name_is_named_and_counts_for_nothing(tmp_path):
+    lost = [
+        "sheet_07_threads copy.py",
+        "Sheet 7.py.txt",
+        "mine\\sheet_07_threads.py",
+        "work.rar",
+        "again.zip",
+    ]
+    others = ["._sheet_07_threads.py", "__MACOSX/sheet_07_threads-1.py", "notes.txt"]
+    (tmp_path / "s1.zip").write_bytes(zipped(dict.fromkeys([*lost, *others, "sheet_07_thread.py"], "x")))
+    (tmp_path / "s1-1.zip").write_bytes(zipped({"notes.txt": "x"}))
+    (tmp_path / "s1-2.zip").write_bytes(b"Rar!")
+    [one], notes = submissions.find(tmp_path, [Entry("s1")])
+    assert [remark.partition(" was left out")[0] for remark in one.remarks[:-1]] == lost
+    assert one.remarks[-1] == "sheet_07_thread.py is not the name of a sheet"
+    assert notes == [f"s1-{n}.zip: its name says s1, whose s1.zip counts" for n in (1, 2)]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
             platforms.maximum_grade(one)
             if options.rules:
                 platforms.handed_in(one)
-        if not options.submissions.is_dir() and options.submissions.suffix != ".zip":
+        if not options.submissions.is_dir() and not platforms.is_zip(options.submissions.name):
             raise RosterError(f"{options.submissions} is not a folder or a zip")
         options.rules = options.rules and course_rules.read_rules(options.rules)
         with grading.work_folder() as work:
