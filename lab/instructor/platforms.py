@@ -4,7 +4,8 @@ A name begins with the platform's own IDs, which are in the class list that it e
 
     Canvas    NAME[_late]_USER_FILE_own-name.zip       the column ID holds USER
     Moodle    Full name_NUMBER_assignsubmission_file/  the column Identifier holds "Participant NUMBER"
-              Full name_NUMBER_assignsubmission_onlinetext/    what the student typed in Moodle
+
+``_onlinetext`` in the place of ``_file``: what the student typed in Moodle.
 
 Sources: Canvas's ``Assignment#infer_comment_context_from_filename`` reads feedback back by USER and FILE; Moodle's
 ``mod/assign/feedback/file/importziplib.php`` by NUMBER, and ``feedback/offline/importgradeslib.php`` takes grades from its
