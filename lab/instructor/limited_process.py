@@ -1,15 +1,22 @@
 """Read what a student handed in, in a process with limits: a file can be made to cost much, or to crash Python.
 
-``ask`` starts ``python -m MODULE``, which hands one of its functions to ``answer``. That process runs none of the student's
-code. An ordinary hand-in takes a tenth of CPU_S and MEMORY_BYTES.
+    ask ──> helper (``python -m lab.instructor.limited_process``) ──> a fork with limits, for one question
+
+The helper imports a module once, which takes longer than most answers. It reads a line of JSON for each question: a module
+of this folder, and the arguments of its function ``examine``. It writes a line with what that returned, or null. None of
+them runs the student's code. An ordinary hand-in takes a tenth of CPU_S and MEMORY_BYTES.
 """
 
+import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import IO, Any
 
 from lab.setup.paths import ROOT
 
@@ -17,30 +24,80 @@ CPU_S, WAIT_S = 6, 60
 MEMORY_BYTES = 448 << 20
 BOUNDS = f"{CPU_S} s or {MEMORY_BYTES >> 20} MB"
 LONGEST_REPORT = 32 << 20  # bytes
+CAN_FORK = sys.platform.startswith("linux")  # elsewhere a helper answers one question, within WAIT_S
+
+_helpers: list["subprocess.Popen[bytes]"] = []  # at most one
+_asking = threading.Lock()
 
 
 def ask(module: str, *arguments: str) -> dict[str, Any] | None:
-    """Return what ``module`` answers to these arguments, or None if it exceeds a limit or crashes."""
-    command = [sys.executable, "-m", module]
-    asked = json.dumps(arguments).encode()
+    """Return what ``examine`` of a module returns for these arguments, or None if it exceeds a limit or crashes."""
+    question = json.dumps([module, arguments]).encode() + b"\n"
+    with _asking:
+        helper = _helpers.pop() if _helpers else None
+        if helper is None or helper.poll() is not None:
+            helper = _start()
+        assert helper.stdin and helper.stdout
+        try:
+            helper.stdin.write(question)
+            helper.stdin.flush()
+            answer = json.loads(helper.stdout.readline())
+        except (OSError, ValueError):  # it has ended
+            helper.kill()
+            answer = None
+        if CAN_FORK and helper.poll() is None:
+            _helpers.append(helper)
+        else:
+            helper.communicate()
+        return answer
+
+
+def _start() -> "subprocess.Popen[bytes]":
+    """Start a helper, which ends when its input does: with this process."""
+    command = [sys.executable, "-m", __name__]
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # each of its threads reserves address space
-    try:
-        done = subprocess.run(command, input=asked, capture_output=True, cwd=ROOT, env=env, timeout=WAIT_S)
-    except subprocess.TimeoutExpired:
-        return None
-    if done.returncode or len(done.stdout) > LONGEST_REPORT:
-        return None
-    return json.loads(done.stdout)
+    pipe, null = subprocess.PIPE, subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=null, cwd=ROOT, env=env)
 
 
-def answer(examine: Callable[..., dict[str, Any]]) -> None:
-    """Limit this process, call ``examine`` with the arguments from standard input, and write the result as JSON."""
-    try:
-        import resource
-    except ImportError:
-        pass  # Windows: WAIT_S is the bound
-    else:
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    json.dump(examine(*json.load(sys.stdin)), sys.stdout)
+def main(questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer questions until there are no more."""
+    for question in questions:
+        module, arguments = json.loads(question)
+        examine = partial(importlib.import_module(module).examine, *arguments)
+        if CAN_FORK:
+            answer = _in_a_fork(examine)
+        else:
+            limit = threading.Timer(WAIT_S, os._exit, [1])
+            limit.daemon = True
+            limit.start()
+            answer = json.dumps(examine()).encode()
+        answers.write(answer + b"\n")
+        answers.flush()
+
+
+def _in_a_fork(examine: Callable[[], dict[str, Any]]) -> bytes:
+    """Return what ``examine`` returns in a process with limits, as JSON, or null if it fails."""
+    import resource
+
+    reader, writer = os.pipe()
+    if not (child := os.fork()):
+        try:
+            resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            signal.alarm(WAIT_S)
+            with open(writer, "wb") as file:
+                file.write(json.dumps(examine()).encode())
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        report = file.read(LONGEST_REPORT + 1)
+    _, status = os.waitpid(child, 0)
+    return report if status == 0 and len(report) <= LONGEST_REPORT else b"null"
+
+
+if __name__ == "__main__":
+    main(sys.stdin.buffer, sys.stdout.buffer)

@@ -5,8 +5,7 @@ visible checks run first, in a process that has never seen a hidden one. The hid
 from the course's key, and those in ``lab/instructor/hidden``. A task whose visible check alone passes, as for hard-wired
 answers, has ``VISIBLE_ONLY`` of its points.
 
-A student's sheets share a process, since starting one costs more than most checks. A failure ends it, so that a broken task
-costs that task; and it counts only in a process with that sheet alone.
+A student's sheets share a process, since starting one costs more than most checks: see ``attempts``.
 """
 
 import hashlib
@@ -24,16 +23,17 @@ from lab.exercises.checks.answers import AnswersError, read_answers
 from lab.exercises.checks.child import StudentCode
 from lab.exercises.checks.failures import Died, Failed, NotAttempted, Raised, TimeUp
 from lab.exercises.checks.story import Story, Wrong
-from lab.exercises.checks.tasks import CHECKS, STUBS, Student, facts, load_tasks, module_name, sheet_names
+from lab.exercises.checks.tasks import CHECKS, STUBS, facts, load_tasks, module_name, sheet_names
 from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS, Question, questions
 from lab.harness.student_profile import profile
 from lab.instructor import answer_key, recordings, sandbox, similarity
+from lab.instructor.attempts import attempt
 
 HIDDEN = Path(__file__).with_name("hidden")
 VISIBLE_ONLY = 0.5  # share of the points
 MINUTES_PER_POINT = 5
 QUESTION_POINTS = 1
-CALL_S, TASK_S = 3.0, 8.0
+CALL_S = 3.0
 OWN = "own capture"
 
 DONE, PARTLY, WRONG, NOT_ATTEMPTED, MISSING = "done", "partly", "wrong", "not attempted", "missing"
@@ -90,17 +90,6 @@ class Result:
         counts = Counter(mark.state for mark in self.marks)
         states = [f"{counts[state]} {state}" for state in STATES if counts[state]]
         return ", ".join(states + self.deductions)
-
-
-@dataclass
-class Passed:
-    """How a check was passed: its requests, and the digests of all answers to them with which it passes."""
-
-    requests: list[str]
-    answers: set[bytes] = field(default_factory=set)
-
-
-_PASSED: dict[tuple[Callable[..., Any], int], Passed] = {}  # by check and seed
 
 
 @dataclass
@@ -223,40 +212,14 @@ def _mark_hidden(mark: Mark, checks: Sequence[Callable], code: StudentCode, seed
 
 
 def _run(check: Callable, code: StudentCode, seed: int) -> tuple[str, str, Exception | None]:
-    """Run one check; return the state, the reason (a key of WHY), and what was raised.
-
-    A check depends on the answers and the seed alone. So once somebody has passed it, its calls are made in one request;
-    if the answers are known to pass, that is all, and otherwise the check judges them.
-
-    After a failure the process is ended, with whatever it has left running. One that had other sheets loaded is no
-    proof: then the check is run again, in a process with this sheet alone, one call at a time.
-    """
-    code.allow(TASK_S)
-    passed, digest = _PASSED.get((check, seed)), b""
-    answers = code.make_again(passed.requests) if passed else None
-    if passed and answers:
-        digest = hashlib.sha256(answers).digest()
-        if digest in passed.answers:
-            return DONE, "", None
-    while True:
-        try:
-            if passed and answers:
-                code.replay(passed.requests, answers)
-            check(Student(code), seed)
-            if not passed:
-                _PASSED[check, seed] = Passed(code.made)
-            elif not code.made:  # all that it asked for was in the answers
-                passed.answers.add(digest)
-            return DONE, "", None
-        except NotAttempted:
-            return NOT_ATTEMPTED, "", None
-        except Exception as error:
-            alone, answers = code.alone, None
-            code.close()
-            if alone:
-                cause = error.__cause__ if isinstance(error, Wrong) else error
-                return WRONG, REASONS.get(type(cause), "result"), error
-            code.allow(TASK_S)
+    """Run one check; return the state, the reason (a key of WHY), and what was raised."""
+    error = attempt(check, code, seed)
+    if error is None:
+        return DONE, "", None
+    if isinstance(error, NotAttempted):
+        return NOT_ATTEMPTED, "", None
+    cause = error.__cause__ if isinstance(error, Wrong) else error
+    return WRONG, REASONS.get(type(cause), "result"), error
 
 
 def asked_of(student: str, folder: Path, key: str) -> list[Question]:

@@ -1,7 +1,8 @@
-"""Read a student's recordings, in a process with limits (``python -m lab.instructor.recordings``)."""
+"""Read a student's recordings, in a process with limits (``limited_process``)."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab.dissect.files.capture_file import CaptureError, read_capture
 from lab.harness.student_capture import ATTACK, PLAIN, TLS
@@ -37,6 +38,11 @@ def examine_apart(folder: Path, student: str, key: str) -> Examined:
     return Examined(**answer)
 
 
+def examine(folder: str, student: str, key: str) -> dict[str, Any]:
+    """Return what ``examine_apart`` does, as a dict, in this process."""
+    return asdict(_examine(Path(folder), student, key))
+
+
 def _examine(folder: Path, student: str, key: str) -> Examined:
     found = Examined()
     for name in (PLAIN, TLS, ATTACK):
@@ -66,7 +72,3 @@ def _examine(folder: Path, student: str, key: str) -> Examined:
         except (answer_key.NoAnswer, CaptureError, OSError, ValueError) as error:
             found.no_attack = str(error)
     return found
-
-
-if __name__ == "__main__":
-    limited_process.answer(lambda folder, student, key: asdict(_examine(Path(folder), student, key)))

@@ -10,7 +10,7 @@ Winnowing (Schleimer, Wilkerson, Aiken: Winnowing, SIGMOD 2003) over syntax tree
                   not count: a class has its idioms, and short tasks have few good solutions
 
 The threshold is for whole hand-ins: one copied sheet of eight makes no pair. A person judges. The sources are parsed in
-a process with limits (``python -m lab.instructor.similarity``).
+a process with limits (``limited_process``).
 """
 
 import ast
@@ -194,7 +194,3 @@ def _touch(one: Place, other: Place) -> bool:
 
 def _span(one: Place, other: Place) -> Place:
     return one[0], min(one[1], other[1]), max(one[2], other[2])
-
-
-if __name__ == "__main__":
-    limited_process.answer(examine)

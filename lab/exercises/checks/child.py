@@ -87,10 +87,9 @@ class StudentCode:
         self._replayed.clear()
 
     def make_again(self, requests: Iterable[str]) -> bytes | None:
-        """Make calls again in one request, up to the first that raises; return the answers as they arrived, for ``replay``.
+        """Make calls again in one request; return the answers up to the first error as they arrived, for ``replay``.
 
-        Together they have the time and the size of one. If they need more, or the process sends something else, it is ended
-        and the result is None.
+        Return None, and end the process, if they need more than the time or size of one call, or are invalid.
         """
         try:
             self._start()
@@ -100,10 +99,10 @@ class StudentCode:
         except Failed:
             return None
         head, end = f'{{"id": {number}, "all": '.encode(), b"}\n"
-        if not (line.startswith(head) and line.endswith(end)):
-            self.close()
-            return None
-        return line[len(head) : -len(end)]
+        if line.startswith(head) and line.endswith(end):
+            return line[len(head) : -len(end)]
+        self.close()
+        return None
 
     def replay(self, requests: Iterable[str], answers: bytes) -> None:
         """Answer the next calls with ``answers``, if they are these. Others are made, in a new process. Raises Died."""
@@ -146,13 +145,12 @@ class StudentCode:
 
     def _answer_again(self, packed: str) -> dict[str, Any] | None:
         """Return the replayed answer to this request, or None."""
-        if not self._replayed:
-            return None
-        request, answer = self._replayed.popleft()
-        if request == packed:
-            return answer
-        self._replayed.clear()
-        self.close()  # it has made calls that this check does not make
+        if self._replayed:
+            request, answer = self._replayed.popleft()
+            if request == packed:
+                return answer
+            self._replayed.clear()
+            self.close()  # it has made calls that this check does not make
         return None
 
     def _answer(self, packed: str) -> dict[str, Any]:
