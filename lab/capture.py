@@ -262,7 +262,7 @@ def _record_class(options: argparse.Namespace, silent: bool) -> int:
     elif not silent:
         print(f"{options.out}: {_files(options)} for each")
     for name, reason in failed.items():
-        print(f"capture: {name}: {reason}", file=sys.stderr)
+        print(f"lab capture: {name}: {reason}", file=sys.stderr)
     return 2 if failed else 0
 
 
@@ -274,5 +274,5 @@ if __name__ == "__main__":
     except SetupError as error:
         sys.exit(refuse("capture", error))
     except KeyboardInterrupt:
-        print("\ncapture: interrupted; if something was recorded, it can be opened", file=sys.stderr)
+        print("\nlab capture: interrupted; if something was recorded, it can be opened", file=sys.stderr)
         sys.exit(130)

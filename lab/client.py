@@ -15,7 +15,7 @@ from lab.chat.tls import VERSIONS
 from lab.chat.wires import WIRES
 
 NO_TKINTER = (
-    "client: this Python has no tkinter, so it has no windows: use --terminal, or install it "
+    "lab client: this Python has no tkinter, so it has no windows: use --terminal, or install it "
     "(Debian, Ubuntu: sudo apt install python3-tk; Fedora: sudo dnf install python3-tkinter; "
     "macOS: brew install python-tk)"
 )
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
             return 2
         return login_window.run(login_options)
     except OSError as error:  # ChatError and TlsError are OSErrors, with a text for people
-        print(f"client: {error}", file=sys.stderr)
+        print(f"lab client: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

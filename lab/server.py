@@ -165,7 +165,7 @@ def main(argv: list[str] | None = None) -> int:
             while not ended.wait(0.5):  # a wait without an end would keep Ctrl-C waiting on Windows
                 pass
     except (WireError, OSError) as error:  # ServerError and TlsError are OSErrors, with a text for people
-        print(f"server: {error}", file=sys.stderr)
+        print(f"lab server: {error}", file=sys.stderr)
         return 2
     return 0
 

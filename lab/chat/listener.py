@@ -3,6 +3,7 @@
 A listener knows nothing of the chat: it calls a function with each connection.
 """
 
+import errno
 import socket
 import threading
 import time
@@ -42,9 +43,10 @@ class Listener:
                 (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both
             )
         except (OSError, OverflowError) as error:
-            where = f"{host or 'every interface'} port {port}"
-            what_next = "try another --port or --host"
-            raise ServerError(f"cannot listen on {where}: {reason(error)}; {what_next}") from error
+            problem = f"cannot listen on {host or 'every interface'} port {port}: {reason(error)}"
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                problem = f"port {port} is taken (another server may still be running)"
+            raise ServerError(f"{problem}: try another --port or --host") from error
         self._accepter.start()
         taken: int = self._socket.getsockname()[1]
         return taken

@@ -180,7 +180,7 @@ def run(options: LoginOptions) -> int:
     try:
         root = tk.Tk()
     except tk.TclError as error:
-        print(f"client: no window can be opened ({error}): use --terminal instead", file=sys.stderr)
+        print(f"lab client: no window can be opened ({error}): use --terminal instead", file=sys.stderr)
         return 2
     LoginWindow(root, options)
     root.mainloop()

@@ -26,6 +26,12 @@ from lab.chat.private_file import make_private
 
 TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection (RFC 8446 section 5.1)
 NO_TLS_HERE = bytes([0x15, 3, 1, 0, 2, 2, 70])  # an alert: fatal, protocol_version (RFC 8446 section 6)
+UNKNOWN_AUTHORITY = (
+    18,
+    19,
+    20,
+    21,
+)  # OpenSSL's X509_V_ERR_*: self-signed, or its issuer is not among the trusted
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -49,7 +55,7 @@ def client_context(
 ) -> ssl.SSLContext:
     """Return a client's context, which trusts ``ca_file`` alone, or without one the system's authorities. Raises TlsError."""
     context = _context(ssl.PROTOCOL_TLS_CLIENT, version)  # checks certificate and host name
-    with _explained(f"read the CA file {ca_file}", "it should be the ca.pem of the server's maker"):
+    with _explained(f"read the CA file {ca_file}", "use the ca.pem that `lab certs` wrote beside server.pem"):
         if ca_file:
             context.load_verify_locations(ca_file)
         else:
@@ -204,7 +210,9 @@ class TlsConnection(Connection):
 def explain_tls_error(error: ssl.SSLError) -> str:
     """Return one line for a TLS failure, with what to do about it."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the server's certificate is not trusted: {error.verify_message.rstrip('.')}"
+        problem = f"the server's certificate is not trusted: {error.verify_message.rstrip('.')}"
+        unknown = error.verify_code in UNKNOWN_AUTHORITY
+        return f"{problem}; name its authority, such as --cafile my-certs/ca.pem" if unknown else problem
     if isinstance(error, ssl.SSLEOFError):
         return "the other side closed the connection in the middle of TLS"
     failure = (error.reason or str(error)).replace("_", " ").lower()

@@ -11,7 +11,7 @@ def command_line(command: str, about: str) -> argparse.ArgumentParser:
 
 def refuse(command: str, reason: object) -> int:
     """Print on one line why a command cannot do what was asked; return its exit code."""
-    print(f"{command}: {reason}", file=sys.stderr)
+    print(f"lab {command}: {reason}", file=sys.stderr)
     return 2
 
 

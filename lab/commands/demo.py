@@ -95,7 +95,7 @@ def _recordings(out: Path, seed: int, say: Callable[[str], None]) -> tuple[Path,
         return out, record(out, variants, seed, say=lambda line: say("  " + line)), None
     except RecordingRefused as error:
         instead = f"continuing with the captures that ship with the kit, in {_short(SHIPPED)}"
-        print(f"demo: {error}\ndemo: {instead}", file=sys.stderr)
+        print(f"lab demo: {error}\nlab demo: {instead}", file=sys.stderr)
         manifest = read_manifest(SHIPPED / MANIFEST)
         names = [f"{variant.name}.pcapng" for variant in variants]
         manifest["recordings"] = [entry for entry in manifest["recordings"] if entry["file"] in names]

@@ -38,11 +38,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         _Dissection(options).run()
     except (CaptureError, InputError) as error:
-        return refuse("lab dissect", error)
+        return refuse("dissect", error)
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         sys.stderr.close()
     except OSError as error:
-        return refuse("lab dissect", file_fault(error, options.file))
+        return refuse("dissect", file_fault(error, options.file))
     return 0
 
 

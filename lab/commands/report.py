@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         return refuse("report", f"{options.out} is one of the files to read: choose another --out")
     try:
         for note in write_page(options.captures, options.out, options.keys):
-            print(f"report: note: {note}", file=sys.stderr)
+            print(f"lab report: note: {note}", file=sys.stderr)
     except CaptureError as error:
         return refuse("report", error)
     except OSError as error:
@@ -64,11 +64,15 @@ def write_page(captures: list[Path], output: Path, keys: Path | None = None) -> 
 
 
 def read_keys(path: Path) -> bytes:
-    """Return a key log. Raises OSError, also for a file that is too long to be one."""
+    """Return a key log. Raises OSError, also for a file that is not one."""
+    from lab.dissect.tls.key_schedule import parse_key_log
+
     with path.open("rb") as file:
         keys = file.read(LARGEST_KEY_LOG + 1)
     if len(keys) > LARGEST_KEY_LOG:
         raise OSError(0, f"longer than {LARGEST_KEY_LOG >> 20} MiB, which no key log is", str(path))
+    if not parse_key_log(keys):
+        raise OSError(0, "this is not a key log", str(path))
     return keys
 
 

@@ -78,7 +78,7 @@ def _install_browser_packages() -> None:
     try:
         install.install_ranges(Path(sys.executable), BROWSER_PACKAGES)
     except install.SetupError as error:
-        print(f"test: the tests in a browser are skipped: {error}", file=sys.stderr)
+        print(f"lab test: the tests in a browser are skipped: {error}", file=sys.stderr)
 
 
 def _workers(arguments: list[str]) -> list[str]:

@@ -117,7 +117,7 @@ def spread(
                 fix = "is it running? Start it with: python3 lab cluster; what is finished is kept"
                 raise ClusterError(f"no scheduler answers at {address}: {fix}") from error
             deadline = deadline or now + BACK_S
-            print(f"cluster: the scheduler {address} is lost; waiting for it", file=sys.stderr)
+            print(f"lab cluster: the scheduler {address} is lost; waiting for it", file=sys.stderr)
 
 
 def _client(address: str, jobs: int) -> "Client":

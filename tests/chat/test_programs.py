@@ -77,7 +77,11 @@ def test_a_reader_who_leaves_is_no_traceback(program):
 @pytest.mark.parametrize(
     "program, arguments, says",
     [
-        ("server", ["--port", "{busy}"], "cannot listen"),
+        (
+            "server",
+            ["--port", "{busy}"],
+            "is taken (another server may still be running): try another --port",
+        ),
         ("server", ["--host", "203.0.113.1", "--port", "0"], "cannot listen"),
         ("server", ["--host", "no.such.host.invalid"], "cannot listen"),
         ("server", ["--port", "70000"], "port"),

@@ -63,7 +63,8 @@ class TestMustFail:
 
     def test_another_authority(self, serve, certificates, ours, version):
         server = serve(tls=server_context(ours.certificate, ours.key))
-        assert "not trusted" in refused(server, client_context(certificates().ca, version))
+        complaint = refused(server, client_context(certificates().ca, version))
+        assert "not trusted" in complaint and "such as --cafile my-certs/ca.pem" in complaint
         assert "unknown ca" in server.said.wait_for("Refused")
 
     def test_the_systems_authorities(self, serve, ours, version):

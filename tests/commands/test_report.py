@@ -143,6 +143,12 @@ def test_keys_that_open_nothing_are_noted(tmp_path, capsys):
     assert "the keys open nothing" not in capsys.readouterr().err
 
 
+def test_a_file_of_keys_that_is_not_a_key_log_is_refused(tmp_path, capsys):
+    page, keys = tmp_path / "page.html", CHAT / "plain.pcapng"
+    assert report.main([str(CHAT / "tls12.pcapng"), "--keys", str(keys), "-o", str(page)]) == 2
+    assert capsys.readouterr().err == f"lab report: {keys}: this is not a key log\n" and not page.exists()
+
+
 def test_what_was_recovered_and_the_bits_of_a_better_guess_are_both_on_the_page():
     made = page_of(CHAT / "tls13.pcapng")
     assert "0 of 17 content (0 %" in made and "bits a line (95 %" in made

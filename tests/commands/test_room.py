@@ -177,13 +177,16 @@ def test_it_tells_what_the_switch_has_done(played):
 @pytest.mark.parametrize(
     "arguments, says",
     [
-        (["--headless", "--order", "eat the cable"], "room: cannot read the order 'eat the cable'"),
-        (["--headless", "--order", "drop the SYN from Mars"], "room: no host 'Mars': there are server, PC1"),
-        (["--headless", "--at", "Mars"], "room: no host 'Mars'"),
-        (["--headless", "--at", "switch/PC9"], "room: no port 'PC9' on the switch"),
-        (["--headless", "--at", "PC1/eth7"], "room: PC1 has no card 'eth7'"),
-        (["--shell", "Mars"], "room: no host 'Mars'"),
-        ([], "room: there is no screen here"),
+        (["--headless", "--order", "eat the cable"], "lab room: cannot read the order 'eat the cable'"),
+        (
+            ["--headless", "--order", "drop the SYN from Mars"],
+            "lab room: no host 'Mars': there are server, PC1",
+        ),
+        (["--headless", "--at", "Mars"], "lab room: no host 'Mars'"),
+        (["--headless", "--at", "switch/PC9"], "lab room: no port 'PC9' on the switch"),
+        (["--headless", "--at", "PC1/eth7"], "lab room: PC1 has no card 'eth7'"),
+        (["--shell", "Mars"], "lab room: no host 'Mars'"),
+        ([], "lab room: there is no screen here"),
     ],
 )
 def test_what_cannot_be_is_one_line(tmp_path, arguments, says, capsys, monkeypatch):
@@ -200,8 +203,8 @@ def test_what_cannot_be_is_one_line(tmp_path, arguments, says, capsys, monkeypat
 @pytest.mark.parametrize(
     "display, says",
     [
-        ("elsewhere:10.0", "room: the screen elsewhere:10.0 is reached over a network"),
-        (":4711", "room: the screen :4711 has no Unix socket"),
+        ("elsewhere:10.0", "lab room: the screen elsewhere:10.0 is reached over a network"),
+        (":4711", "lab room: the screen :4711 has no Unix socket"),
     ],
 )
 def test_a_screen_that_no_host_can_reach_is_refused(tmp_path, display, says, capsys, monkeypatch):

@@ -378,7 +378,7 @@ def test_where_nothing_may_be_recorded_it_is_refused_in_one_line(tmp_path):
     process = namespace.popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     output, errors = process.communicate(timeout=BOUND_S)
     assert (process.returncode, output) == (2, "")
-    assert errors.startswith("live: this user may not record on lo") and len(errors.splitlines()) == 1
+    assert errors.startswith("lab live: this user may not record on lo") and len(errors.splitlines()) == 1
 
 
 def test_a_script_of_strangers_is_refused(tmp_path, capsys):
@@ -387,4 +387,4 @@ def test_a_script_of_strangers_is_refused(tmp_path, capsys):
     errors = capsys.readouterr().err
     assert errors.endswith(
         "talk.txt: Eve has no host here; Brandon, John, Alice have\n"
-    ) and errors.startswith("live: ")
+    ) and errors.startswith("lab live: ")

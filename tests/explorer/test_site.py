@@ -81,8 +81,8 @@ def kit(tmp_path):
 @pytest.mark.parametrize(
     ("source", "line"),
     [
-        ("1 / 0", "site: one.ipynb fails: ZeroDivisionError: division by zero"),
-        ("import os; os._exit(1)", "site: one.ipynb cannot be run: Kernel died"),
+        ("1 / 0", "lab site: one.ipynb fails: ZeroDivisionError: division by zero"),
+        ("import os; os._exit(1)", "lab site: one.ipynb cannot be run: Kernel died"),
     ],
 )
 def test_a_notebook_that_fails_leaves_one_line_and_no_site(kit, source, line):

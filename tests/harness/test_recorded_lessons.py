@@ -124,7 +124,7 @@ def test_where_namespaces_are_refused_it_says_what_to_do(tmp_path, monkeypatch, 
     with pytest.raises(RecordingRefused, match=": "):
         record_lessons(tmp_path, ["glued"], say=lambda line: None)
     assert capture.main(["--scenario", "glued", "--out", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith("capture: ")
+    assert capsys.readouterr().err.startswith("lab capture: ")
     assert not (tmp_path / "manifest.json").exists(), "no truth without a recording"
 
 

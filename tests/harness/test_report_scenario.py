@@ -211,6 +211,6 @@ def test_where_namespaces_are_refused_it_says_how_to_get_them(tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr == (
-        "capture: network namespaces are switched off (their number is limited to 0): "
+        "lab capture: network namespaces are switched off (their number is limited to 0): "
         "sudo sysctl -w user.max_net_namespaces=10000\n"
     )

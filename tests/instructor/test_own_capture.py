@@ -195,7 +195,7 @@ def test_tls_and_plain_are_the_same_conversation(recorded_twice):
         (["--student", "ann", "--tls", "1.3"], "leave out --tls"),
         (["--student", "ann", "--shipped"], "leave out --shipped"),
         (["--student", "ann", "--roster", "r.csv"], "leave out one of them"),
-        (["--student", ""], "capture: "),
+        (["--student", ""], "lab capture: "),
         (["--course", "k"], "--course goes with"),
         (["--shipped", "--seed", "3"], "leave out --seed"),
     ],

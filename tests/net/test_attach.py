@@ -53,7 +53,7 @@ def test_a_room_that_does_not_answer_is_one_line(address, monkeypatch, capsys, s
         for one in visitors:
             one.close()
     printed = capsys.readouterr()
-    assert printed.err == f"room: {attach.NO_ANSWER}\n" and printed.out == ""
+    assert printed.err == f"lab room: {attach.NO_ANSWER}\n" and printed.out == ""
 
 
 def test_a_room_that_hangs_up_is_one_line(address, capsys):

@@ -40,5 +40,8 @@ def main(argv: list[str] | None = None) -> int:
         settings += ["--no-dashboard", "--local-directory", folder]
         while True:  # until Ctrl-C: workers end with their scheduler, which may come back
             subprocess.run([*dask, options.address, *settings], env=environ)
-            print(f"cluster: the workers have ended; once more in {RETRY_S} s (Ctrl-C ends)", file=sys.stderr)
+            print(
+                f"lab cluster: the workers have ended; once more in {RETRY_S} s (Ctrl-C ends)",
+                file=sys.stderr,
+            )
             time.sleep(RETRY_S)
