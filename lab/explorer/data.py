@@ -142,7 +142,16 @@ def _info_of(tree: Field, segments: Segments, row: int | None) -> str:
         return printable(" | ".join(one.text for one in last.children)[:LONGEST_TEXT])
     if last.key == "tls":
         return ", ".join(_record_names(last))
+    if last.get("arp.src.proto_ipv4"):
+        return _question_of(last)
     return printable(segments.info(row)) if row is not None else last.text or last.name
+
+
+def _question_of(arp: Field) -> str:
+    asks, card, asked = (
+        arp.find(f"arp.{what}").text for what in ("src.proto_ipv4", "src.hw_mac", "dst.proto_ipv4")
+    )
+    return f"{asks} is at {card}" if arp.get("arp.opcode") == 2 else f"Who has {asked}? Tell {asks}"
 
 
 def _record_names(tls: Field) -> list[str]:

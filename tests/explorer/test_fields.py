@@ -134,3 +134,10 @@ def test_a_stream_is_shown_in_its_own_order(tmp_path):
     (tmp_path / "x.pcap").write_bytes(packets.pcap(frames))
     [flow] = data_of(tmp_path / "x.pcap")["flows"]
     assert [frame for _, frame, *_ in flow["pieces"]] == [2, 4, 3]
+
+
+def test_a_question_of_arp_and_its_answer_are_said_in_words():
+    rows = data_of(CAPTURES / "lessons" / "arp.pcapng")["frames"]
+    said = {row["info"] for row in rows if row["protocol"] == "ARP"}
+    address, card = "10.27.27.131", "02:00:00:00:00:66"
+    assert f"Who has {address}? Tell 10.27.27.206" in said and f"{address} is at {card}" in said, said

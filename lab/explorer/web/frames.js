@@ -167,11 +167,14 @@ function findLanes(capture) {
   return [...lanes.filter(end => busiest.includes(end)), "others"];
 }
 
+const MAC = /^(..:){5}..$/;
+
 /** Ends on one address differ in their ports alone. */
 function shortName(lane, lanes) {
   const [address, port] = split(lane);
   const alike = lanes.every(other => other === "others" || split(other)[0] === address);
-  return port && alike ? `:${port}` : port ? `${address.split(".").at(-1)}:${port}` : lane;
+  if (port) return alike ? `:${port}` : `.${address.split(".").at(-1)}\n:${port}`;
+  return MAC.test(lane) ? `…${lane.slice(-5)}` : lane;
 }
 
 function split(end) {
