@@ -10,13 +10,14 @@ from tests import house
 from tests.support import ROOT
 
 # A room, and the rooms that it may stand on, besides lab.setup. Front doors (modules right below lab/) may use anything.
+READING = {"lab.dissect.files", "lab.dissect.fields.checksums"}  # what writing and forging share with it
 MAY_USE = {
     "lab.chat": {"lab.chat"},
     "lab.dissect": {"lab.dissect"},
     "lab.setup": {"lab.setup"},  # which everybody may use
     "lab.net": {"lab.net"},
     "lab.stages": {"lab.stages", "lab.chat.events", "lab.chat.report_wire", "lab.chat.json_wire"},
-    "lab.harness": {"lab.harness", "lab.stages", "lab.net", "lab.chat", "lab.dissect.files"},
+    "lab.harness": {"lab.harness", "lab.stages", "lab.net", "lab.chat", *READING},
     "lab.exposure": {
         "lab.exposure",
         "lab.dissect",

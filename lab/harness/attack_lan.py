@@ -9,13 +9,14 @@ at once, a file each, because an attack looks different from each of them.
 import fcntl
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
+from typing import Any
 
 from lab.chat.tls import TlsConnection, client_context, server_context
 from lab.dissect.files.capture_file import read_capture
@@ -73,8 +74,9 @@ def recorded_at(lan: Lan, path: Path, *places: str) -> Iterator[None]:
 
 
 @contextmanager
-def tls_connection(server: Host, client: Host) -> Iterator[tuple[TlsConnection, TlsConnection]]:
-    """Yield the server's end and the client's of a connection over TLS 1.3, with a certificate that is trusted."""
+def tls_connection(lan: Lan, name: str, greeting: bytes) -> Iterator[TlsConnection]:
+    """Yield a host's end of a connection to the server over TLS 1.3, with a trusted certificate, when it was greeted."""
+    server, client = lan["server"], lan[name]
     with (
         TemporaryDirectory() as folder,
         server.listen(REPORT_PORT) as listener,
@@ -89,7 +91,9 @@ def tls_connection(server: Host, client: Host) -> Iterator[tuple[TlsConnection, 
         theirs = TlsConnection(sock, client_context(made.ca, "1.3"), SERVER_NAME, WAIT_S)
         ours = accepting.result()
         try:
-            yield ours, theirs
+            ours.send(greeting)
+            theirs.receive(len(greeting))
+            yield theirs
         finally:
             # At once: what the ends disagree about would be sent again for minutes.
             for end in (ours, theirs):
@@ -114,6 +118,15 @@ def in_the_servers_place(lan: Lan, mallory: Forger, client: Host) -> Iterator[No
         _take_address(lan["Mallory"], "0.0.0.0")
         mallory.send(arp_reply(mallory.mac, server.address, mac_of(server), mac_of(client)))
         lan.settle()
+
+
+def is_reset(receive: Callable[[], Any]) -> bool:
+    """Return whether the connection turns out to be reset where something is received."""
+    try:
+        receive()
+    except OSError as error:
+        return "reset by peer" in str(error)
+    return False
 
 
 def set_kernel(host: Host, name: str, value: object) -> None:

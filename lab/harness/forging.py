@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lab.dissect.fields.checksums import ones_sum, pseudo_header
 from lab.harness.tap import RecordingError
 from lab.net.lan import Host
 from lab.net.switch import ETH_P_ALL, PACKET_IGNORE_OUTGOING, SOL_PACKET
@@ -42,7 +43,6 @@ class ForgingRefused(RecordingError):
 class Seen:
     """A TCP segment that a forger has seen. ``source`` and ``destination`` are (MAC, IPv4 address, port)."""
 
-    frame: bytes
     source: tuple[bytes, str, int]
     destination: tuple[bytes, str, int]
     seq: int
@@ -152,7 +152,6 @@ def parse_segment(frame: bytes) -> Seen | None:
     source_port, port, seq, ack, offset, flags = struct.unpack_from("!HHIIBB", frame, at)
     end = 14 + int.from_bytes(frame[16:18], "big")
     return Seen(
-        frame,
         source=(frame[6:12], socket.inet_ntoa(frame[26:30]), source_port),
         destination=(frame[:6], socket.inet_ntoa(frame[30:34]), port),
         seq=seq,
@@ -198,17 +197,13 @@ def with_checksums(frame: bytes) -> bytes:
     end = 14 + int.from_bytes(frame[16:18], "big")
     ip = frame[14:24] + b"\0\0" + frame[26:start]
     tcp = frame[start : start + 16] + b"\0\0" + frame[start + 18 : end]
-    pseudo_header = frame[26:34] + struct.pack("!HH", TCP, len(tcp))
+    addresses = pseudo_header(frame[26:30], frame[30:34], TCP, len(tcp))
     ip = ip[:10] + _checksum(ip) + ip[12:]
-    return frame[:14] + ip + tcp[:16] + _checksum(pseudo_header + tcp) + tcp[18:] + frame[end:]
+    return frame[:14] + ip + tcp[:16] + _checksum(addresses + tcp) + tcp[18:] + frame[end:]
 
 
 def _checksum(data: bytes) -> bytes:
-    data += b"\0" * (len(data) % 2)
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return (total ^ 0xFFFF).to_bytes(2, "big")
+    return (ones_sum(data) ^ 0xFFFF).to_bytes(2, "big")
 
 
 if __name__ == "__main__":

@@ -47,12 +47,17 @@ def chat_server(
 
 
 @contextmanager
-def connection(lan: Lan, host: str = "PC1", **options: Any) -> Iterator[tuple[BareSocket, BareSocket]]:
-    """Yield the server's end of a connection and that of a host, which connects with these options."""
+def connection(
+    lan: Lan, host: str = "PC1", greeting: bytes = b"", **options: Any
+) -> Iterator[tuple[BareSocket, BareSocket]]:
+    """Yield the server's end of a connection and that of a host, which connects with these options and is greeted."""
     with BareSocket(lan["server"]) as server, BareSocket(lan[host]) as client:
         server.listen(REPORT_PORT)
         client.connect(lan["server"].address, REPORT_PORT, **options)
         server.accept()
+        if greeting:
+            server.say(greeting)
+            client.hear(until=greeting)
         yield server, client
 
 

@@ -8,26 +8,27 @@ each forged frame that reached a user. Nothing in the file names the attacker or
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.chat import events, tls
+from lab.chat.login import Login
 from lab.chat.report_wire import ReportWire
-from lab.harness.attack_lan import in_the_servers_place
+from lab.harness.attack_lan import in_the_servers_place, is_reset
 from lab.harness.bare_socket import BareSocket
 from lab.harness.certificates import issue
 from lab.harness.forging import ACK, PSH, RST, Forger
 from lab.harness.lan_tap import Recording
 from lab.harness.lesson_lan import chat_server, join_chat, leave_chat
 from lab.harness.relay import Relay, word_changer
-from lab.harness.remote_chat import ConsoleLog
+from lab.harness.remote_chat import ConsoleLog, dial_from
 from lab.harness.scenarios.arp import FALSE_WORD, SAID, TRUE_WORD
 from lab.harness.scenarios.downgrade import fall_back
 from lab.harness.scenarios.impostor import VERSION, meet
-from lab.harness.scenarios.reset import is_reset
 from lab.harness.student_profile import Profile
 from lab.harness.tap import RecordingError
 from lab.harness.tls_contexts import SERVER_NAME
+from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Host, Lan
 from lab.net.plan import HostPlan, host
 
@@ -35,7 +36,7 @@ FORGED_TEXT = "I quit"
 
 
 @dataclass
-class Room:
+class Scene:
     """A room in which somebody is attacked. ``others`` are in the room all the time."""
 
     lan: Lan
@@ -71,15 +72,15 @@ def record_attack(one: Profile, path: Path) -> None:
             if name != one.attack.user
         }
         lines = [text for _, text in one.script.lines]
-        room = Room(lan, log, mallory, one.attack.user, lan[computers[one.attack.user]], others, lines)
+        scene = Scene(lan, log, mallory, one.attack.user, lan[computers[one.attack.user]], others, lines)
         for name, other in others.items():
-            room.join(name, other)
+            scene.join(name, other)
         for other in others.values():
-            room.say(other)
-        ATTACKS[one.attack.kind](room)
+            scene.say(other)
+        ATTACKS[one.attack.kind](scene)
         lan.settle()
         for other in others.values():
-            room.say(other)
+            scene.say(other)
         for other in others.values():
             leave_chat(other, ReportWire.encode)
 
@@ -94,63 +95,65 @@ def _plans(one: Profile) -> list[HostPlan]:
     ]
 
 
-def _reset(room: Room) -> None:
-    room.lan.mirror("Mallory")
-    with BareSocket(room.victim) as victim:
-        room.join(room.name, victim)
-        room.say(victim)
-        room.lan.settle()
-        room.mallory.follow(room.lan["server"], room.victim, RST)
+def _reset(scene: Scene) -> None:
+    scene.lan.mirror("Mallory")
+    with BareSocket(scene.victim) as victim:
+        scene.join(scene.name, victim)
+        scene.say(victim)
+        scene.lan.settle()
+        scene.mallory.follow(scene.lan["server"], scene.victim, RST)
         if not is_reset(victim.hear_to_the_end):
             raise RecordingError("the forged RST has not ended the connection")
 
 
-def _inject(room: Room) -> None:
-    room.lan.mirror("Mallory")
-    forged = f"<{next(iter(room.others))}> {FORGED_TEXT}".encode()
-    with BareSocket(room.victim) as victim:
-        room.join(room.name, victim)
-        room.say(victim)
-        room.lan.settle()
-        room.mallory.follow(room.lan["server"], room.victim, PSH | ACK, forged)
+def _inject(scene: Scene) -> None:
+    scene.lan.mirror("Mallory")
+    forged = f"<{next(iter(scene.others))}> {FORGED_TEXT}".encode()
+    with BareSocket(scene.victim) as victim:
+        scene.join(scene.name, victim)
+        scene.say(victim)
+        scene.lan.settle()
+        scene.mallory.follow(scene.lan["server"], scene.victim, PSH | ACK, forged)
         victim.hear(until=forged)
-        room.lan.settle()
+        scene.lan.settle()
         victim.vanish()  # gracefully it cannot leave: the two ends disagree
 
 
-def _arp(room: Room) -> None:
-    change = word_changer(room.victim.address, TRUE_WORD, FALSE_WORD)
-    with BareSocket(room.victim) as victim:
-        room.join(room.name, victim)
-        room.say(victim)
-        with Relay(room.mallory, [room.victim, room.lan["server"]], change):
-            room.lan.settle()
+def _arp(scene: Scene) -> None:
+    change = word_changer(scene.victim.address, TRUE_WORD, FALSE_WORD)
+    with BareSocket(scene.victim) as victim:
+        scene.join(scene.name, victim)
+        scene.say(victim)
+        with Relay(scene.mallory, [scene.victim, scene.lan["server"]], change):
+            scene.lan.settle()
             victim.say(ReportWire.encode(events.Say(SAID)))
-            for other in room.others.values():
+            for other in scene.others.values():
                 other.hear(until=FALSE_WORD)
             victim.hear(until=TRUE_WORD)
-            room.lan.settle()
-        room.lan.settle()
-        room.say(victim)
+            scene.lan.settle()
+        scene.lan.settle()
+        scene.say(victim)
         leave_chat(victim, ReportWire.encode)
 
 
-def _mitm(room: Room) -> None:
+def _mitm(scene: Scene) -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = issue(folder, [SERVER_NAME])
         context = tls.server_context(made.certificate, made.key, VERSION)
-        with in_the_servers_place(room.lan, room.mallory, room.victim):
-            meet(room.victim, None, room.lan["Mallory"], context, room.lan["server"].address)
+        with in_the_servers_place(scene.lan, scene.mallory, scene.victim):
+            meet(scene.victim, None, scene.lan["Mallory"], context, scene.lan["server"].address)
 
 
-def _downgrade(room: Room) -> None:
+def _downgrade(scene: Scene) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        ca = issue(folder, [SERVER_NAME]).ca
-        with in_the_servers_place(room.lan, room.mallory, room.victim):
-            fall_back(room.lan, room.victim, room.name, ca, room.log, room.lines.pop(0))
+        context = tls.client_context(issue(folder, [SERVER_NAME]).ca)
+        login = Login(scene.name, scene.lan["server"].address, REPORT_PORT, context)
+        login = replace(login, dial=dial_from(scene.victim), server_name=SERVER_NAME)
+        with in_the_servers_place(scene.lan, scene.mallory, scene.victim):
+            fall_back(scene.lan, scene.victim, login, scene.lines.pop(0), scene.log)
 
 
-ATTACKS: dict[str, Callable[[Room], None]] = {  # by their names in the texts
+ATTACKS: dict[str, Callable[[Scene], None]] = {  # by their names in the texts
     "reset": _reset,
     "inject": _inject,
     "arp": _arp,

@@ -16,7 +16,7 @@ from lab.harness.lesson_lan import connection
 from lab.harness.scenarios import Truth, scenario
 from lab.net.lan import Lan
 
-FORGED = b"<Brandon> I quit"
+GREETING, FORGED = b"welcome", b"<Brandon> I quit"
 REAL = (b"<Brandon> hi", b"<Brandon> lunch at noon?")  # shorter than what was forged, and then more
 # The same as a TLS record of 40 bytes (RFC 8446 section 5.1).
 RECORD = b"\x17\x03\x03\x00\x28" + FORGED.ljust(40)
@@ -39,22 +39,20 @@ def inject(path: Path) -> Truth:
 
 def _say_in_brandons_name(lan: Lan, mallory: Forger) -> list[str]:
     """Put a line into John's stream, between two that are real; return all that John has heard."""
-    with connection(lan, "PC2") as (server, john):
+    with connection(lan, "PC2", GREETING) as (server, john):
         server.switch_nagle_off()
-        server.say(b"welcome")
-        heard = [john.hear(until=b"welcome")]
         _inject(lan, mallory, FORGED)
-        heard.append(john.hear(until=FORGED))
+        injected = john.hear(until=FORGED)
         lan.settle()
         server.say(REAL[0])
         for _ in range(2):  # once, and again, because no ACK is accepted
             mallory.see(lambda seen: seen.payload == REAL[0])
         server.say(REAL[1])
-        heard.append(john.hear(until=REAL[1][-5:]))
+        rest = john.hear(until=REAL[1][-5:])
         john.leave()
         server.hear_to_the_end()
         server.leave()
-    return [piece.decode() for piece in heard]
+    return [piece.decode() for piece in (GREETING, injected, rest)]
 
 
 def _inject(lan: Lan, mallory: Forger, payload: bytes, both_ways: bool = False) -> None:
@@ -71,9 +69,7 @@ def _storm(lan: Lan, mallory: Forger, limit_ms: int) -> int:
     """Forge a segment each way; return how many frames pass within ``STORM_S``, at most ``STORM_FRAMES``."""
     for name in ("PC2", "server"):
         set_kernel(lan[name], "net.ipv4.tcp_invalid_ratelimit", limit_ms)
-    with connection(lan, "PC2") as (server, john):
-        server.say(b"welcome")
-        john.hear(until=b"welcome")
+    with connection(lan, "PC2", GREETING) as (server, john):
         _inject(lan, mallory, FORGED, both_ways=True)
         count, deadline = 0, time.monotonic() + STORM_S
         while count < STORM_FRAMES and (left_s := deadline - time.monotonic()) > 0:
@@ -86,11 +82,9 @@ def _storm(lan: Lan, mallory: Forger, limit_ms: int) -> int:
 
 def _say_it_over_tls(lan: Lan, mallory: Forger) -> str:
     """Put the same line, as a record, into a TLS connection; return how John's end took it."""
-    with tls_connection(lan["server"], lan["PC2"]) as (ours, theirs):
-        ours.send(b"welcome")
-        theirs.receive(100)
+    with tls_connection(lan, "PC2", GREETING) as john:
         _inject(lan, mallory, RECORD)
         try:
-            return f"received {theirs.receive(100)!r}"
+            return f"received {john.receive(100)!r}"
         except OSError as error:
             return str(error)

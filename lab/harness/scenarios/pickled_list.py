@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 from lab.chat.client import ChatClient
@@ -48,8 +47,8 @@ def pickled_list(path: Path) -> Truth:
         with in_the_servers_place(lan, mallory, lan["PC2"]):
             shown = _kits_client(lan, data)
         written = {file.name: file.read_text() for file in Path(folder).iterdir()}
-    seen = {"printed": printed, "written": written, "shown": shown, "instructions": instructions(data)}
-    return truth | {"program": PROGRAM, "list": data.hex()} | seen
+    truth |= {"program": PROGRAM, "list": data.hex(), "instructions": instructions(data)}
+    return truth | {"printed": printed, "written": written, "shown": shown}
 
 
 def _report_client(lan: Lan, data: bytes, folder: str) -> list[str]:
@@ -60,8 +59,7 @@ def _report_client(lan: Lan, data: bytes, folder: str) -> list[str]:
     with BareSocket(lan["Mallory"]) as mallory:
         mallory.listen(REPORT_PORT)
         with lan["PC1"].popen(confined, cwd=ROOT, text=True, **pipes) as process:
-            _send_list(mallory, data)
-            mallory.half_close()
+            _answer(mallory, data)
             printed, _ = process.communicate(timeout=WAIT_S)
     return list(printed.split("\n"))
 
@@ -73,32 +71,32 @@ def _kits_client(lan: Lan, data: bytes) -> str:
         mallory.listen(REPORT_PORT)
         john = ChatClient(login).connect()
         john.request(ListUsers(everyone=True))
-        _send_list(mallory, data)
+        _answer(mallory, data)
         shown = john.events.get(timeout=WAIT_S)
-        mallory.half_close()
         john.leave()
     assert isinstance(shown, Text)
     return shown.text
 
 
-def _send_list(mallory: BareSocket, data: bytes) -> None:
+def _answer(mallory: BareSocket, data: bytes) -> None:
+    """Send the list to the client that asks for it, and nothing more."""
     mallory.accept()
     mallory.hear(until=ReportWire.encode(ListUsers(everyone=True)))
     mallory.say(data)
+    mallory.half_close()
 
 
 def instructions(data: bytes) -> list[dict[str, object]]:
     """Return each instruction of a pickle, its argument, and whether the kit's reader refuses it, which is tried."""
     found = list(pickletools.genops(data))
-    starts = [start or 0 for _, _, start in found] + [len(data)]
+    ends = [start for _, _, start in found[1:]] + [len(data)]
     tried = []
-    for (opcode, argument, _), (start, end) in zip(found, pairwise(starts), strict=True):
+    for (opcode, argument, start), end in zip(found, ends, strict=True):
         refusal = ""
         try:
             read_users(data[start:end])
         except WireError as error:  # by itself none is a list: only the reason says whether it is known
             refusal = str(error)
-        tried.append(
-            {"name": opcode.name, "argument": argument, "refused": f"opcode {opcode.name}" in refusal}
-        )
+        is_refused = f"opcode {opcode.name}" in refusal
+        tried.append({"name": opcode.name, "argument": argument, "refused": is_refused})
     return tried

@@ -7,14 +7,11 @@ one window at a time, and then still does not know the number.
 """
 
 import random
-from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from lab.harness.attack_lan import attack_lan, recorded_at, tls_connection, view, what_was_forged
+from lab.harness.attack_lan import attack_lan, is_reset, recorded_at, tls_connection, view, what_was_forged
 from lab.harness.bare_socket import WAIT_S
-from lab.harness.forging import ACK, RST, Forger, mac_of, parse_segment, segment
+from lab.harness.forging import ACK, RST, Forger, Seen, mac_of, segment
 from lab.harness.lesson_lan import connection
 from lab.harness.remote_chat import wait_until
 from lab.harness.scenarios import Truth, scenario
@@ -31,28 +28,22 @@ NUMBERS, STEP, BATCH = 2**32, 64_000, 100  # a step is a little less than the wi
 def reset(path: Path) -> Truth:
     """One RST ends Brandon's connection, over TLS too; guesses do not, nor one that the switch drops; at PC 1."""
     ended = {}
+    guessed = path.with_stem(f"{path.stem}-guessed")
     with attack_lan() as (lan, mallory):
-        guessed = path.with_stem(f"{path.stem}-guessed")
         guesses = _guess(lan, mallory, guessed)
         with recorded_at(lan, path, *PLACES):
             lan.mirror("Mallory")
-            with connection(lan) as (server, client):
-                server.say(b"hello")
-                client.hear(until=b"hello")
+            with connection(lan, greeting=b"hello") as (_, brandon):
                 _end(lan, mallory)
-                ended["plaintext"] = is_reset(client.hear_to_the_end)
-            with tls_connection(lan["server"], lan["PC1"]) as (ours, theirs):
-                ours.send(b"hello")
-                theirs.receive(100)
+                ended["plaintext"] = is_reset(brandon.hear_to_the_end)
+            with tls_connection(lan, "PC1", b"hello") as over_tls:
                 _end(lan, mallory)
-                ended["TLS"] = is_reset(lambda: theirs.receive(100))
+                ended["TLS"] = is_reset(lambda: over_tls.receive(100))
             lan.guard()
-            with connection(lan) as (server, client):
-                server.say(b"hello")
-                client.hear(until=b"hello")
+            with connection(lan, greeting=b"hello") as (server, brandon):
                 _end(lan, mallory)
                 server.say(b"still here")
-                ended["guarded switch"] = is_reset(lambda: client.hear(until=b"still here"))
+                ended["guarded switch"] = is_reset(lambda: brandon.hear(until=b"still here"))
     forged = what_was_forged(mallory, path, *PLACES)
     forged["views"].append(view(mallory, guessed, "PC1"))
     return forged | {"ended": ended, "guesses": guesses}
@@ -65,48 +56,34 @@ def _end(lan: Lan, mallory: Forger) -> None:
     lan.settle()
 
 
-def is_reset(receive: Callable[[], Any]) -> bool:
-    """Return whether the connection turns out to be reset where something is received."""
-    try:
-        receive()
-    except OSError as error:
-        return "reset by peer" in str(error)
-    return False
-
-
 def _guess(lan: Lan, mallory: Forger, path: Path) -> Truth:
     """Send the server RSTs in Brandon's name, a window apart, until one draws a challenge ACK; count them."""
     source = (lan["PC1"].address, SOURCE_PORT)
     destination = (mac_of(lan["server"]), lan["server"].address, REPORT_PORT)
     start = random.randrange(NUMBERS)
-    guessed = iter((start + STEP * number) % NUMBERS for number in range(NUMBERS // STEP + 1))
+    numbers = [(start + step) % NUMBERS for step in range(0, NUMBERS, STEP)]
+    answers: list[Seen] = []
     with recorded_at(lan, path, "PC1"), connection(lan, source_port=SOURCE_PORT) as (server, client):
         client.say(b"hello")
         server.hear(until=b"hello")
         lan.settle()
         before = _sent_to_the_server(lan)
         with Forger(lan["PC1"]) as brandon:  # only to see what reaches him
-            while batch := list(islice(guessed, BATCH)):
-                resets = [segment(mallory.mac, source, destination, seq=seq, flags=RST) for seq in batch]
-                mallory.send(*resets)
-                # So that none waits for room at the switch and is lost.
+            for first in range(0, len(numbers), BATCH):
+                for seq in numbers[first : first + BATCH]:
+                    mallory.send(segment(mallory.mac, source, destination, seq=seq, flags=RST))
+                # So that none waits for room at the switch and is lost (``lan.settle`` would take five times as long).
                 all_have_left = lambda: _sent_to_the_server(lan) >= before + len(mallory.sent)  # noqa: E731
                 wait_until(all_have_left, WAIT_S, "guesses were lost on their way")
                 if answers := brandon.segments():
                     break
-            else:
-                raise RecordingError("no guess was in the window")
         client.say(b"still here")
         server.hear(until=b"still here")
-    challenge = answers[0]
-    if challenge.flags != ACK:
-        raise RecordingError("the answer to a guess is not a challenge ACK")
-    sent = (parse_segment(frame) for frame in mallory.sent)
-    is_inside = [seen is not None and (seen.seq - challenge.ack) % NUMBERS < STEP for seen in sent]
-    if True not in is_inside:
-        raise RecordingError("a challenge ACK came, although no guess was in the window")
-    counted = is_inside.index(True) + 1
-    return {"step": STEP, "most": NUMBERS // STEP + 1, "until_challenge_ack": counted, "exact": NUMBERS}
+    if not answers or answers[0].flags != ACK:
+        raise RecordingError("no guess has drawn a challenge ACK")
+    expected = answers[0].ack
+    count = next(n for n, seq in enumerate(numbers, 1) if (seq - expected) % NUMBERS < STEP)
+    return {"step": STEP, "most": len(numbers), "until_challenge_ack": count, "exact": NUMBERS}
 
 
 def _sent_to_the_server(lan: Lan) -> int:
