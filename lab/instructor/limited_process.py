@@ -42,13 +42,13 @@ def ask(module: str, *arguments: str) -> dict[str, Any] | None:
             helper.stdin.write(question)
             helper.stdin.flush()
             answer = json.loads(helper.stdout.readline())
+            if CAN_FORK:
+                _helpers.append(helper)
+                return answer
         except (OSError, ValueError):  # it has ended
             helper.kill()
             answer = None
-        if CAN_FORK and helper.poll() is None:
-            _helpers.append(helper)
-        else:
-            helper.communicate()
+        helper.communicate()
         return answer
 
 

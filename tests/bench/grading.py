@@ -16,8 +16,11 @@ import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from math import comb
+from multiprocessing import get_context
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from lab.instructor.roster import Entry, record_roster
 from tests.bench import end_on_sigterm
@@ -51,15 +54,20 @@ def size_mb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
-def adopt_orphans() -> None:
-    """Make this process the parent of those whose parents end, so that their time is counted (prctl(2))."""
+def measure(folder: Path, roster: Path, jobs: int) -> tuple[CompletedProcess, float, float, float]:
+    """Grade; return what the command printed, its time and processor time in seconds, and its largest process in MB.
+
+    To be called in a process without other children. It adopts those whose parents end, so that their time is counted.
+    """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-
-
-def wait_for_orphans() -> None:
+    started = time.monotonic()
+    done = grade(folder, roster, "--jobs", str(jobs), "--course", COURSE, timeout=24 * 3600)
+    wall_s = time.monotonic() - started
     with contextlib.suppress(ChildProcessError):
         while True:
             os.wait()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return done, wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def processor() -> str:
@@ -81,17 +89,12 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="lab-class-") as temporary:
         folder = Path(temporary)
         roster = make(folder, count, different, options.jobs)
-        adopt_orphans()
-        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        done = grade(folder, roster, "--jobs", str(options.jobs), "--course", COURSE, timeout=24 * 3600)
-        wall_s = time.monotonic() - started
-        wait_for_orphans()
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            done, wall_s, cpu_s, largest_mb = pool.submit(measure, folder, roster, options.jobs).result()
         sizes = size_mb(folder / "in"), size_mb(folder / "out")
     if done.returncode:
         print(done.stderr)
         return 1
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     larger, rest = divmod(count, different)
     pairs = rest * comb(larger + 1, 2) + (different - rest) * comb(larger, 2)
     summary = f"{count} graded, 0 on the roster handed in nothing, {pairs} pairs share a recording"
@@ -100,9 +103,7 @@ def main(argv: list[str] | None = None) -> int:
     print(
         f"{wall_s:.0f} s with {options.jobs} jobs, {cpu_s:.0f} s of processor time ({cpu_s / count:.2f} s a hand-in)"
     )
-    print(
-        f"largest process {after.ru_maxrss / 1024:.0f} MB; hand-ins {sizes[0]:.0f} MB, grades {sizes[1]:.0f} MB"
-    )
+    print(f"largest process {largest_mb:.0f} MB; hand-ins {sizes[0]:.0f} MB, grades {sizes[1]:.0f} MB")
     a_minute = 60 * count / cpu_s
     print(f"{a_minute:.0f} hand-ins a minute and core. Extrapolated:")
     for many in LARGER:

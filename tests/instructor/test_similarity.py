@@ -6,7 +6,7 @@ import pytest
 from markupsafe import escape
 
 from lab.exercises.checks.tasks import STUBS, module_name
-from lab.instructor import pages
+from lab.instructor import limited_process, pages
 from lab.instructor.similarity import examine, examine_apart, find_similar
 from lab.instructor.submissions import Submission
 from tests.bench.misconceptions import all_tasks, run
@@ -141,3 +141,11 @@ def test_a_process_that_exceeds_its_limits_is_ended_and_named(tmp_path):
     sheets = {path.name: b"a = b\n" * 40_000 for path in STUBS.glob("sheet_*.py")}  # a hand-in's largest
     found = read(tmp_path / "sheets", sheets)
     assert found["fingerprints"] == {} and len(found["remarks"]) == 1
+
+
+def test_a_question_that_fails_costs_itself_alone(tmp_path):
+    before = examine_apart(tmp_path)
+    assert limited_process.ask("lab.instructor.similarity") is None, "its process fails"
+    assert examine_apart(tmp_path) == before
+    assert limited_process.ask("json") is None, "the helper fails"
+    assert examine_apart(tmp_path) == before
