@@ -93,9 +93,14 @@ def test_demo(tmp_path):
         assert part in done.stdout
     for file in files:
         assert f"out{os.sep}{file}" in done.stdout
-    assert "18 of 18" in done.stdout and "0 of 18" in done.stdout
+    assert "(d) How much of each class" in done.stdout and "The chat had no private messages." in done.stdout
+    [content] = [line.split() for line in done.stdout.splitlines() if line.startswith(" content ")]
+    assert " ".join(content).endswith("17 of 17 80 to 100 % 0 of 17 0 to 20 %")
     *_, found, meaning = done.stdout.splitlines()
-    assert found == "An eavesdropper reads 18 of 18 lines in plaintext and 0 of 18 lines over TLS 1.3."
+    assert (
+        "18 of 18" in done.stdout
+        and found == "An eavesdropper reads 18 of 18 lines in plaintext and 0 of 18 lines over TLS 1.3."
+    )
     assert meaning.startswith("TLS hides what is said;") and "more; --all-rows shows them." in done.stdout
 
 

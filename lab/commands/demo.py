@@ -75,6 +75,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if not silent:
         _print_facts(facts, None if options.all_rows else SHOWN_ROWS)
+        _print_scores(scores)
     print("\n".join(_short(file) for file in files))
     if not silent:
         print(WHAT_NEXT.format(page=_short(page), capture=_short(captures[0])))
@@ -167,7 +168,29 @@ def _print_facts(facts: dict[str, Any], rows: int | None) -> None:
         which = f"{session['label']} session ({session['cipher']})"
         title = f"(c) The same lines in the {which}: records, and no text"
         _print_messages(title, session, f"first {SHOWN_BYTES} bytes of the record's content", "hex", rows)
-    print(f"\n{facts['text']}\n")
+
+
+def _print_scores(scores: "dict[str, list[Score]]") -> None:
+    """Print what was recovered of each class in each session; a class with nothing in any of them has no row."""
+    from lab.charts.exposure import LABELS
+
+    rows, columns = [], ["class", "what it is"]
+    for label in scores:
+        columns += [label, "95 %"]
+    for of_kind in zip(*scores.values(), strict=True):
+        name, meaning = LABELS[of_kind[0].kind].split("\n")
+        row = [name, meaning]
+        for one in of_kind:
+            low, high = (f"{100 * end:.0f}" for end in one.interval)
+            row += [f"{one.right} of {one.total}", f"{low} to {high} %"] if one.total else ["none", ""]
+        if any(one.total for one in of_kind):
+            rows.append(row)
+    _print_table("(d) How much of each class an eavesdropper recovers exactly", columns, rows)
+    false = [f"{sum(one.wrong for one in found)} in {label}" for label, found in scores.items()]
+    print(f"    95 %: the confidence interval of the share. Claims that are false: {', '.join(false)}.")
+    if not any(one.total for found in scores.values() for one in found if one.kind == "private"):
+        print("    The chat had no private messages.")
+    print()
 
 
 def _print_handshake(handshake: list[dict[str, Any]]) -> None:
