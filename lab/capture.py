@@ -233,6 +233,8 @@ def _record_own(options: argparse.Namespace, silent: bool) -> int:
             return _record_class(options, silent)
         name = check_id(options.student)
         say = (lambda line: None) if silent else print
+        if name != options.student:
+            say(f"IDs are written in small letters: {options.student} becomes {name}")
         about = record_student(profile(name, options.course), options.out / name, say, options.attack)
     except (ValueError, RecordingError) as error:
         return refuse("capture", error)

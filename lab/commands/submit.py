@@ -24,6 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--captures", type=Path, metavar="DIR", help="where your recordings are (default: captures/mine/ID)")
     add("--out", type=Path, metavar="ZIP", help="the file to write (default: submission-ID.zip, here)")
     options = parser.parse_args(argv)
+    from lab.dissect.text import counted
     from lab.harness.student_profile import check_id
 
     try:
@@ -36,7 +37,13 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         return refuse("submit", f"cannot write {file_fault(error, options.out)}")
     print(f"{out}, for {student}:", *remarks, sep="\n  ")
-    print("Hand in this one file.")
+    missing = sum(line.startswith("MISSING") for line in remarks)
+    if missing:
+        print(
+            f"Not complete ({counted(missing, 'file')} missing): add them, or hand in this one file as it is."
+        )
+    else:
+        print("Hand in this one file.")
     return 0
 
 

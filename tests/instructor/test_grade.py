@@ -326,6 +326,7 @@ def test_submit_then_grade(own, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "not attempted in it: parse_ethernet" in done.stdout and "there     plain.pcapng" in done.stdout
     assert "answers.toml, 0 answered" in done.stdout and "MISSING" not in done.stdout
+    assert done.stdout.endswith("Hand in this one file.\n")
     found, problems = submissions.find(tmp_path, [Entry("s1")])
     assert problems == [] and [one.id for one in found] == ["s1"]
     assert {PLAIN, TLS, ANSWERS, "submission.json", "sheet_02_handshake.py"} <= set(found[0].files)
@@ -341,6 +342,7 @@ def test_submit_says_what_is_missing_and_refuses_in_one_line(tmp_path):
         text=True,
     )
     assert done.returncode == 0 and done.stdout.count("MISSING") == 3
+    assert "Not complete (3 files missing): " in done.stdout and "Hand in" not in done.stdout
     (tmp_path / ANSWERS).write_text('student = "s3"\nserver_port = 5\n')
     done = subprocess.run(
         [*command, "--student", "s2", "--captures", str(tmp_path)],

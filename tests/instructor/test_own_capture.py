@@ -114,7 +114,8 @@ def test_what_an_instructor_handed_out_is_not_replaced(recorded_twice, tmp_path)
     shutil.copytree(recorded_twice[1], tmp_path / "s1")
     before = {path.name: path.read_bytes() for path in (tmp_path / "s1").iterdir()}
     for more in ([], ["--attack"]):
-        done = capture("--student", "s1", "--out", tmp_path, *more)
+        done = capture("--student", "S1", "--out", tmp_path, *more)
+        assert "S1 becomes s1" in done.stdout
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and "--out" in done.stderr, done.stderr
         assert {path.name: path.read_bytes() for path in (tmp_path / "s1").iterdir()} == before
 
