@@ -88,7 +88,7 @@ def ja4(hello):
     - ``_`` and the same of the extensions, without 0 and 16; then, if there are signature algorithms (extension 13: 2 bytes
       of length, then 2 bytes each), ``_`` and these, in the order of the hello. Without suites or extensions: 12 zeros
 
-    Time: 45 minutes. Source: RFC 8701 section 2. Notebook: 08_tls_of_today.
+    Time: 45 minutes. Source: FoxIO's JA4, RFC 8701 section 2. Notebook: 08_tls_of_today.
     """
     # Question: why are suites and extensions sorted, and signature algorithms not?
     raise NotImplementedError("ja4")

@@ -45,7 +45,8 @@ def test_stubs_are_generated_from_the_solutions_byte_for_byte():
 def test_every_task_says_how_long_it_takes_where_to_read_and_which_notebook(task):
     facts = sheets.facts(STUBS / f"{module_name(task.sheet)}.py")[task.name]
     assert 5 <= facts.minutes <= 60
-    assert "RFC" in facts.source and facts.notebook == task.sheet
+    assert "RFC" in facts.source or facts.source.startswith("no standard: ")
+    assert facts.notebook == task.sheet
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.id)

@@ -57,7 +57,7 @@ def nearest_centroid(known, asked):
     same length. A centroid is the mean of a label's rows, column by column. The distance is the sum of the squared
     differences of all columns. Of labels that are equally near, return the first one in alphabetical order.
 
-    Time: 20 minutes. Source: RFC 8446 appendix E.3. Notebook: 09_what_tls_still_tells.
+    Time: 20 minutes. Source: no standard: a textbook classifier. Notebook: 09_what_tls_still_tells.
     """
 
     # Question: one column is in bytes, another in seconds. Which of them decides, and what would you do about it?
