@@ -75,7 +75,7 @@ def _payload(cursor: Cursor, layers: list[Field], application: Application | Non
         fields = [_part_field(cursor, part) for part in parts if cursor.left]
         if cursor.left:
             fields.append(cursor.rest("Data", "Bytes that the application did not name."))
-        layers.append(group(name, fields))
+        layers.append(group(name, fields, meaning="What the application says in this segment."))
 
 
 def _part_field(cursor: Cursor, part: Part) -> Field:
