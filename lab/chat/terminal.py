@@ -39,6 +39,8 @@ def run(client: ChatClient, lines: Iterable[str] | None = None, output: TextIO |
     secured = connection.tls_version or "plaintext: everyone can read it"
     me = client.name  # as of the event that is printed: the client itself may be ahead
     print_line(f"Connected as {me} from {host} port {port} ({secured})", output)
+    texts = "; /quit, /msg and the like go to everyone, unless the server reads commands"
+    print_line(f"Ctrl-D or Ctrl-C leaves{'' if client.wire.has_commands else texts}", output)
     leaving = threading.Lock()  # for one thread at a time
     threading.Thread(target=_send_lines, args=[client, lines, output, leaving], daemon=True).start()
     try:

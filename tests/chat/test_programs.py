@@ -27,7 +27,8 @@ def test_a_scripted_conversation(start):
         assert done.returncode == 0, done.stderr
         lines = done.stdout.splitlines()
         assert lines[0].startswith("Connected as Brandon from ") and "plaintext" in lines[0]
-        assert lines[1:] == [
+        assert lines[1].startswith("Ctrl-D or Ctrl-C leaves; /quit, /msg and the like go to everyone")
+        assert lines[2:] == [
             "*** Brandon Connected ***",
             "Users: Brandon",
             "<Brandon> hello",
