@@ -252,8 +252,11 @@ def _files(options: argparse.Namespace) -> str:
 
 
 def _record_class(options: argparse.Namespace, silent: bool) -> int:
+    from lab.harness.student_profile import DEFAULT_KEY
     from lab.instructor import cluster, roster
 
+    if options.course == DEFAULT_KEY and not silent:
+        print(roster.DEFAULT_KEY_REMARK)
     entries = roster.read_roster(options.roster)
     say = (lambda *_: None) if silent else print_bar
     record = partial(cluster.record, options.on) if options.on else roster.record_here

@@ -30,6 +30,7 @@ except ImportError:  # before Python 3.11
     import tomli as tomllib  # type: ignore[no-redef, import-not-found, unused-ignore]
 
 LARGEST_FILE = 1 << 16  # bytes
+DATE = "2026-12-01T23:59:00+01:00"  # an example
 ONE_DAY = timedelta(days=1)
 ATTACK_QUESTIONS = [question["key"] for question in TEXTS["questions"] if question["file"] == ATTACK]
 
@@ -57,7 +58,8 @@ def read_rules(path: Path) -> CourseRules:
             raise ValueError(f"larger than {LARGEST_FILE >> 10} kB")
         table: dict[str, Any] = tomllib.loads(data.decode())
     except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
-        raise RulesError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        example = f" (a date is written as {DATE})" if "Invalid value" in str(error) else ""
+        raise RulesError(f"{path}: {getattr(error, 'strerror', None) or error}{example}") from error
     known = CourseRules.__dataclass_fields__
     wrong = [f"{name} is not a rule; there are {', '.join(known)}" for name in table if name not in known]
     sheets = [*all_exercises(), OWN]
@@ -83,7 +85,7 @@ def _faults(name: str, value: object, date: bool = False) -> list[str]:
     """Return what is wrong with the value of a rule."""
     if date or name == "due":
         good = value is None or isinstance(value, datetime) and value.tzinfo is not None
-        return [] if good else [f"{name} must be like 2026-12-01T23:59:00+01:00, not {value!s:.40}"]
+        return [] if good else [f"{name} must be like {DATE}, not {value!s:.40}"]
     good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1000
     return [] if good else [f"{name} must be a number from 0 to 1000, not {value!s:.40}"]
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -64,13 +65,18 @@ def mark_all(found: list[Submission], options: Namespace, grade: Grade) -> dict[
             waiting.append((submission, fingerprint))
     total, unchanged, started_s = len(found), len(results), time.monotonic()
     print_bar(unchanged, total, "unchanged since the last time" if results else "")
-    for result in grade(waiting, max(1, options.jobs), options.course):
-        partial = kept / f"{result.id}.part"
-        partial.write_text(json.dumps(asdict(result)), encoding="utf-8")
-        partial.replace(kept / f"{result.id}.json")
-        results[result.id] = result
-        left = time_left(started_s, len(results) - unchanged, total - len(results))
-        print_bar(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}{left}")
+    try:
+        for result in grade(waiting, max(1, options.jobs), options.course):
+            partial = kept / f"{result.id}.part"
+            partial.write_text(json.dumps(asdict(result)), encoding="utf-8")
+            partial.replace(kept / f"{result.id}.json")
+            results[result.id] = result
+            left = time_left(started_s, len(results) - unchanged, total - len(results))
+            print_bar(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}{left}")
+    except KeyboardInterrupt:
+        goes_on = "the same command goes on from there"
+        print(f"\n{len(results)} of {total} results are kept in {kept}: {goes_on}", file=sys.stderr)
+        raise
     return {one.id: results[one.id] for one in found if one.id in results}
 
 

@@ -82,7 +82,8 @@ def handed_in(entry: Entry) -> datetime | None:
     for form in TIMES:
         with contextlib.suppress(ValueError):
             return datetime.strptime(text, form)
-    raise RosterError(f"{entry.id} handed in at {text!r}: write it as 2026-12-01T23:59:00+01:00")
+    fix = "write it as 2026-12-01T23:59:00+01:00, or set Moodle to English and export again"
+    raise RosterError(f"{entry.id} handed in at {text!r}: {fix}")
 
 
 def maximum_grade(entry: Entry) -> float:

@@ -21,7 +21,9 @@ ID_COLUMNS = ["id", "student id", "sis user id", "sis login id", "id number", "s
 ID_COLUMNS += ["student"]
 NAME_COLUMNS = ("name", "student name", "full name", "student")
 EMAIL_COLUMNS = ("email", "email address", "e-mail")
-
+DEFAULT_KEY_REMARK = (
+    "the default key is in use: students can work out what is said in their recordings (see --course)"
+)
 
 Recorded = Iterator[tuple[str, BaseException | None]]
 

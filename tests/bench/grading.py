@@ -22,6 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from lab.dissect.text import counted
 from lab.instructor.roster import Entry, record_roster
 from tests.bench import end_on_sigterm
 from tests.bench.submissions_of_a_class import grade
@@ -97,7 +98,9 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     larger, rest = divmod(count, different)
     pairs = rest * comb(larger + 1, 2) + (different - rest) * comb(larger, 2)
-    summary = f"{count} graded, 0 on the roster handed in nothing, {pairs} pairs share a recording"
+    summary = (
+        f"{count} graded, 0 on the roster handed in nothing, {counted(pairs, 'pair')} with the same recording"
+    )
     print(f"{processor()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the end")
     print(*(line for line in done.stdout.splitlines() if " graded, " in line), sep="\n")
     print(

@@ -66,6 +66,7 @@ def test_in_time_nothing_changes():
         ("[weights]\n01_no_such_sheet = 1", "01_no_such_sheet is not a sheet; there are 02_handshake"),
         ("[dates]\n02_handshake = 1", "02_handshake must be like 2026-"),
         ("due = ", "Invalid value"),
+        ("due = tomorrow", r"Invalid value.* \(a date is written as 2026-12-01T23:59:00\+01:00\)"),
         ("\xff", "Invalid"),
         (f"# {'x' * (1 << 16)}\nlate = 1", "larger than 64 kB"),
         (f"due = {'[' * 60_000}", "recursion"),

@@ -18,6 +18,7 @@ from lab.exercises.checks.tasks import STUBS, load_tasks
 from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template
 from lab.harness.student_profile import profile
 from lab.instructor import grading, outputs, pages, sandbox, submissions
+from lab.instructor.commands import grade
 from lab.instructor.copies import Pair
 from lab.instructor.grading import in_processes
 from lab.instructor.marking import Mark, Result, mark, secret_seed
@@ -163,7 +164,8 @@ def test_what_has_not_changed_is_not_run_again(graded):
     }
 
 
-def test_cut_off_and_gone_on_with(tmp_path, refused):
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.maintainers)])
+def test_cut_off_and_gone_on_with(tmp_path, refused, how):
     if refused:
         pytest.skip(f"no sandbox here: {refused}")
     roster, expected = bench.make(tmp_path, 4)
@@ -179,15 +181,19 @@ def test_cut_off_and_gone_on_with(tmp_path, refused):
         "1",
     ]
     process = subprocess.Popen(
-        [sys.executable, *words], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     for line in process.stdout:
-        if line.startswith("[") and " 1 of 4" in line:
-            os.killpg(process.pid, signal.SIGKILL)
-            break
-    process.stdout.close()
-    process.wait()
+        if line.startswith("[") and " 0 of 4" not in line:
+            os.killpg(process.pid, how)
+    said = process.communicate()[1]
     kept = len(list((tmp_path / "out" / "results").glob("*.json")))
+    if how == signal.SIGINT:
+        assert process.returncode == 130 and f"{kept} of 4 results are kept in {tmp_path / 'out'}" in said
     assert 1 <= kept < 4
     done = bench.grade(tmp_path, roster, timeout=110)
     assert f"[{'#' * (30 * kept // 4)}" in done.stdout and "unchanged since the last time" in done.stdout
@@ -281,22 +287,23 @@ def test_answers_are_held_against_the_own_recording(own, tmp_path):
 
 @pytest.fixture
 def wrong_course(own, tmp_path):
-    """The roster of a class that hands in, beside nothing, s1's recording twice."""
-    (tmp_path / "in" / "s1").mkdir(parents=True)
-    for name in (PLAIN, TLS):
-        shutil.copy(own / name, tmp_path / "in" / "s1")
-    shutil.copytree(tmp_path / "in" / "s1", tmp_path / "in" / "s2")
+    """The roster of a class that hands in, beside nothing, s1's recording three times."""
+    for student in ("s1", "s2", "s4"):
+        hand_ins.hand_in(tmp_path / "in", student, {name: (own / name).read_bytes() for name in (PLAIN, TLS)})
     (tmp_path / "in" / "s3").mkdir()
-    roster = tmp_path / "roster.csv"
-    roster.write_text("id\ns1\ns2\ns3\n")
-    return roster
+    hand_ins.roster(tmp_path, ["s1", "s2", "s3", "s4"])
+    return tmp_path / "roster.csv"
 
 
 def test_a_wrong_course_stops_before_grades_are_written(wrong_course, tmp_path):
     roster = wrong_course
     done = bench.grade(tmp_path, roster, "--no-sandbox", "--course", "another", timeout=110)
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "'another'" in done.stderr
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "0 of 3 recordings fit the course 'another': use --course KEY" in done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["results"]
+    done = bench.grade(tmp_path, roster, "--no-sandbox", "--course", "k", timeout=110)
+    assert done.returncode == 2 and "1 of 3 recordings fit the course 'k'" in done.stderr
+    shutil.rmtree(tmp_path / "in" / "s4")
     done = bench.grade(tmp_path, roster, "--no-sandbox", "--course", "k", timeout=110)  # one fits: s1's own
     assert done.returncode == 0 and "s2: plain.pcapng is not the recording of s2" in done.stdout, done.stderr
 
@@ -409,6 +416,27 @@ def test_names_cannot_become_formulas_or_markup(tmp_path):
     assert row["Student"].startswith("'=") and row["Same recording as"] == "s2"
     page = pages.student_page(entry, result) + pages.class_page([entry], {"s1": result}, [], [], ["<script>"])
     assert "<script" not in page and "<img" not in page and "<b>" not in page
+
+
+def test_an_inbox_with_nothing_to_grade_writes_nothing(tmp_path):
+    """Zeros for a whole class would be in its platform before anyone looks."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "s1.rar").write_bytes(b"Rar!")
+    hand_ins.roster(tmp_path, ["s1"])
+    done = bench.grade(tmp_path, tmp_path / "roster.csv", "--no-sandbox", timeout=60)
+    assert done.returncode == 2 and done.stderr == f"grade: nothing to grade in {tmp_path / 'in'}\n"
+    assert "look: s1.rar: not a zip or a folder, and left out" in done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_option_is_named_before_a_missing_one(tmp_path, capsys):
+    for words, fault in (
+        (["--rooster", "x"], "unrecognized arguments: --rooster x"),
+        ([], "--roster CSV is required"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            grade.main([str(tmp_path), *words])
+        assert ended.value.code == 2 and fault in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["nowhere", "--roster", "r.csv"], [".", "--roster", "none.csv"]])

@@ -226,7 +226,9 @@ def test_the_time_of_a_hand_in_is_read_as_platforms_write_it(text, when):
 
 
 def test_a_time_that_cannot_be_read_is_said():
-    with pytest.raises(RosterError, match="s1 handed in at 'Dienstag': write it as 2026-"):
+    with pytest.raises(
+        RosterError, match="s1 handed in at 'Dienstag': write it as 2026-.* set Moodle to English"
+    ):
         platforms.handed_in(Entry("s1", row={"Submitted at": "Dienstag"}))
 
 
@@ -277,7 +279,7 @@ def test_a_platforms_zip_is_graded_as_a_folder_is(tmp_path):
 
 @pytest.mark.as_root
 @pytest.mark.maintainers
-def test_gradescope_marks_as_the_grader_here(tmp_path):
+def test_gradescope_marks_as_the_grader_here(tmp_path, capsys):
     """In the folders that Gradescope makes; its container has no namespaces."""
     if reason := sandbox.probe(sandbox.LANDLOCK, tmp_path):
         pytest.skip(f"no Landlock here: {reason}")
@@ -285,7 +287,7 @@ def test_gradescope_marks_as_the_grader_here(tmp_path):
     roster = tmp_path / "roster.csv"
     roster.write_text("Name,SIS User ID,Email\nAda,s1,Ada@x.edu\nJohn,s2,john@x.edu\n")
     options = ["--gradescope", str(tmp_path / "a.zip"), "--roster", str(roster), "--course", key]
-    assert release.main(options) == 0
+    assert release.main(options) == 0 and "the default key" not in capsys.readouterr().out
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         archive.extractall(base / "source")
         assert archive.getinfo("run_autograder").external_attr >> 16 == 0o755
@@ -314,7 +316,7 @@ def test_gradescope_marks_as_the_grader_here(tmp_path):
     assert done.returncode == 2 and "eve@x.edu is not on the roster" in done.stderr
 
 
-def test_the_autograder_has_nothing_but_the_kit(tmp_path, monkeypatch):
+def test_the_autograder_has_nothing_but_the_kit(tmp_path, monkeypatch, capsys):
     """Hand-ins, grades and recordings of a class may lie in the kit's folder, too."""
     class_list(tmp_path, "SID,Email\ns1,a@x\n")
     kit = tmp_path / "kit"
@@ -329,7 +331,10 @@ def test_the_autograder_has_nothing_but_the_kit(tmp_path, monkeypatch):
         (kit / name).write_text("x")
     for module in (students_copy, gradescope):
         monkeypatch.setattr(module, "ROOT", kit)
-    gradescope.make_autograder(tmp_path / "a.zip", tmp_path / "roster.csv", "a key")
+    assert (
+        release.main(["--gradescope", str(tmp_path / "a.zip"), "--roster", str(tmp_path / "roster.csv")]) == 0
+    )
+    assert capsys.readouterr().out.startswith("the default key is in use: ")
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         names = {name for name in archive.namelist() if name.startswith("kit/")}
     assert names == {"kit/lab/server.py"}

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 from lab.commands import command_line, file_fault, refuse
+from lab.harness.student_profile import DEFAULT_KEY
 
 if TYPE_CHECKING:
     from lab.instructor.course_rules import CourseRules
@@ -34,8 +35,8 @@ def main(argv: list[str] | None = None) -> int:
         "a folder of submissions: folders, zips, or both; or one zip of them, as Canvas and Moodle send it"
     )
     add("submissions", type=Path, help=inbox)
-    add("--roster", type=Path, required=True, metavar="CSV", help="the class list")
-    add("--course", metavar="KEY", default="lab", help="the course's key, as given to lab capture")
+    add("--roster", type=Path, metavar="CSV", help="the class list (required)")
+    add("--course", metavar="KEY", default=DEFAULT_KEY, help="the course's key, as given to lab capture")
     add("--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)")
     add("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
     add(
@@ -46,10 +47,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     on = "grade on a cluster: its scheduler, or local (see: lab cluster --help)"
     add("--on", metavar="ADDRESS", help=on)
-    add("--any-course", action="store_true", help="write grades where nobody's recording fits the course")
+    add("--any-course", action="store_true", help="write grades where few recordings fit the course")
     add("--again", action="store_true", help="grade everything again, also what has not changed")
     add("--no-sandbox", action="store_true", help="limits only: a hand-in can read your files")
     options = parser.parse_args(argv)
+    if not options.roster:  # not required=True, which hides an option that is misspelt
+        parser.error("--roster CSV is required")
     from lab.instructor import cluster, course_rules, grading, platforms
     from lab.instructor.roster import RosterError, read_roster
 
@@ -73,7 +76,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> int:
+    from lab.dissect.text import counted
     from lab.instructor import cluster, copies, grading, outputs, pages, platforms, sandbox, similarity
+    from lab.instructor.roster import DEFAULT_KEY_REMARK
 
     if options.on:
         grade = partial(cluster.grade, options.on, not options.no_sandbox)
@@ -84,15 +89,18 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
         instead = "".join(f" ({other}: {refused})" for other, refused in refusals.items())
         print(f"each submission is graded {sandbox.describe(way)}{instead}")
         grade = partial(grading.grade_here, work, way)
-    options.out.mkdir(parents=True, exist_ok=True)
     found, notes = _find(options.submissions, roster, work / "inbox")
+    if not found:
+        _print_notes(notes)
+        return refuse("grade", f"nothing to grade in {options.submissions}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.course == DEFAULT_KEY:
+        print(DEFAULT_KEY_REMARK)
     if options.no_sandbox:
         notes.append(f"graded {sandbox.describe(sandbox.LIMITS)}")
     results = grading.mark_all(found, options, grade)
-    theirs = [result.own_recording for result in results.values() if result.own_recording is not None]
-    if theirs and not any(theirs) and not options.any_course:
-        fix = "use --course KEY with the key it was recorded with, or --any-course to write the grades anyway"
-        return refuse("grade", f"nobody's recording is of the course {options.course!r}: {fix}")
+    if misfit := _misfit(options, results):
+        return refuse("grade", misfit)
     if options.rules:
         notes += _apply_rules(options.rules, roster, found, results)
     notes += [f"{one}: {remark}" for one, result in results.items() for remark in result.remarks]
@@ -109,17 +117,20 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
     feedback = {one.source.name: options.out / "feedback" / f"{one.id}.html" for one in found}
     if again := platforms.write_feedback(options.out / "feedback.zip", feedback):
         written.append(again)
-    for note in notes:
-        print(f"  look: {outputs.readable(note)}")
+    _print_notes(notes)
     for pair in pairs:
         print(f"  same recording: {pair}")
-    missing = f"{len(roster) - len(results)} on the roster handed in nothing"
-    print(
-        f"{len(results)} graded, {missing}, {len(pairs)} pairs share a recording, {len(similar)} have similar source code",
-        *written,
-        sep="\n",
-    )
+    graded = f"{len(results)} graded, {len(roster) - len(results)} on the roster handed in nothing"
+    copied = f"{counted(len(pairs), 'pair')} with the same recording, {counted(len(similar), 'pair')} with similar code"
+    print(f"{graded}, {copied}", *written, sep="\n")
     return 0
+
+
+def _print_notes(notes: list[str]) -> None:
+    from lab.instructor import outputs
+
+    for note in notes:
+        print(f"  look: {outputs.readable(note)}")
 
 
 def _find(inbox: Path, roster: "list[Entry]", folder: Path) -> "tuple[list[Submission], list[str]]":
@@ -132,6 +143,15 @@ def _find(inbox: Path, roster: "list[Entry]", folder: Path) -> "tuple[list[Submi
     left_out = submissions.unpack_download(inbox, folder)
     found, notes = submissions.find(folder, roster)
     return found, left_out + notes
+
+
+def _misfit(options: argparse.Namespace, results: "dict[str, Result]") -> str | None:
+    """Return why the course's key seems to be a wrong one, or None."""
+    fits = [result.own_recording for result in results.values() if result.own_recording is not None]
+    if options.any_course or 2 * sum(fits) >= len(fits):
+        return None
+    fix = "use --course KEY with the key they were recorded with, or --any-course to write the grades anyway"
+    return f"{sum(fits)} of {len(fits)} recordings fit the course {options.course!r}: {fix}"
 
 
 def _apply_rules(

@@ -6,8 +6,9 @@
 from pathlib import Path
 
 from lab.commands import command_line, file_fault, refuse
+from lab.harness.student_profile import DEFAULT_KEY
 from lab.instructor import gradescope, students_copy
-from lab.instructor.roster import RosterError
+from lab.instructor.roster import DEFAULT_KEY_REMARK, RosterError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -16,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     add("dest", type=Path, nargs="?", metavar="DEST", help="a folder that is not there yet")
     add("--gradescope", type=Path, metavar="ZIP", help="write the autograder; it contains the course's key")
     add("--roster", type=Path, metavar="CSV", help="the class list, with e-mail addresses (for --gradescope)")
-    add("--course", metavar="KEY", default="lab", help="the course's key (for --gradescope)")
+    add("--course", metavar="KEY", default=DEFAULT_KEY, help="the course's key (for --gradescope)")
     options = parser.parse_args(argv)
     if bool(options.dest) == bool(options.gradescope) or bool(options.roster) != bool(options.gradescope):
         parser.error("give DEST, or --gradescope ZIP and --roster CSV")
@@ -24,6 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if options.gradescope:
             count = gradescope.make_autograder(options.gradescope, options.roster, options.course)
+            if options.course == DEFAULT_KEY:
+                print(DEFAULT_KEY_REMARK)
             print(f"{options.gradescope}: {count} files; upload it as the assignment's autograder")
             return 0
         count = students_copy.release(options.dest)
