@@ -58,8 +58,8 @@ def answers_template(one: Profile, attack: bool = False) -> str:
     """Return ``answers.toml`` with every question and no answer."""
     lines = [
         f"# Questions about the recordings of {one.id}, in this folder.",
-        "# Take the # away before a question's last line and answer behind its =: numbers bare, text in quotes, names as",
-        '# ["A", "B"]. Leave those that you do not know as they are.',
+        "# To answer a question, delete the # at the start of its last line and write the answer after the =: numbers as",
+        '# they are, text in quotes, names as ["A", "B"]. Leave those that you do not know as they are.',
         f'student = "{one.id}"',
     ]
     for number, question in enumerate(questions(one, attack), 1):

@@ -9,7 +9,8 @@ A recording is full of numbers that the kernel and the clock chose: they are its
     rhythm   the intervals between several frames in a row: they remain if all times were shifted
 
 and ``find_pairs`` counts what two students share. Names, formats, addresses, ports and checksums are ignored. The
-thresholds are far above chance. A person judges: two students who worked at one screen share a recording too.
+thresholds are far above chance. The instructor decides: two students who worked at one screen share a
+recording too.
 """
 
 import hashlib

@@ -16,7 +16,17 @@ import jinja2
 from markupsafe import Markup
 
 from lab.instructor.copies import Pair
-from lab.instructor.marking import DONE, NOT_ATTEMPTED, PARTLY, VISIBLE_ONLY, WHY, WRONG, Mark, Result
+from lab.instructor.marking import (
+    DONE,
+    MISSING,
+    NOT_ATTEMPTED,
+    PARTLY,
+    VISIBLE_ONLY,
+    WHY,
+    WRONG,
+    Mark,
+    Result,
+)
 from lab.instructor.outputs import readable
 from lab.instructor.roster import Entry
 from lab.instructor.similarity import SHARE, Place, Similar
@@ -114,7 +124,10 @@ def item_statistics(results: Results) -> dict[str, tuple[str, str]]:
 
 
 def _task_rows(results: Results) -> Iterator[tuple[str, list[int], tuple[str, str], str]]:
-    """Yield each task, how often it came to which state, its statistics, and why it failed; the most failed first."""
+    """Yield each task, how often it came to which state, its statistics, and why it failed; the most failed first.
+
+    That is the share that failed of those who tried: not where a file could not be read, or is another student's.
+    """
     numbers = item_statistics(results)
     states: dict[str, Counter[str]] = defaultdict(Counter)
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
@@ -122,10 +135,16 @@ def _task_rows(results: Results) -> Iterator[tuple[str, list[int], tuple[str, st
         task = f"{mark.sheet}: {mark.task}"
         states[task][mark.state] += 1
         if mark.state in (WRONG, PARTLY):
-            reasons[task][WHY.get(mark.why, "a wrong result")] += 1
-    for task, count in sorted(states.items(), key=lambda item: -(item[1][WRONG] + item[1][PARTLY])):
-        how = ", ".join(f"{number} {why}" for why, number in reasons[task].most_common(3))
-        yield task, [count[state] for state in (DONE, PARTLY, WRONG, NOT_ATTEMPTED)], numbers[task], how
+            reasons[task][mark.why] += 1
+
+    def share_failed(task: str) -> float:
+        failed = sum(count for why, count in reasons[task].items() if why != "file")
+        return failed / max(1, failed + states[task][DONE])
+
+    for task in sorted(states, key=share_failed, reverse=True):
+        ways = (f"{number} {WHY.get(why, WHY['result'])}" for why, number in reasons[task].most_common(3))
+        counts = [states[task][state] for state in (DONE, PARTLY, WRONG, NOT_ATTEMPTED, MISSING)]
+        yield task, counts, numbers[task], ", ".join(ways)
 
 
 def write_pages(

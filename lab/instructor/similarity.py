@@ -9,7 +9,7 @@ Winnowing (Schleimer, Wilkerson, Aiken: Winnowing, SIGMOD 2003) over syntax tree
     pairs         those who share SHARE of the smaller hand-in's fingerprints. What many have does
                   not count: a class has its idioms, and short tasks have few good solutions
 
-The threshold is for whole hand-ins: one copied sheet of eight makes no pair. A person judges. The sources are parsed in
+The threshold is for whole hand-ins: one copied sheet of eight makes no pair. The instructor decides. The sources are parsed in
 a process with limits (``limited_process``).
 """
 

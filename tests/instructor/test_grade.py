@@ -309,11 +309,14 @@ def test_a_wrong_course_stops_before_grades_are_written(wrong_course, tmp_path):
 
 
 @pytest.mark.maintainers
-def test_any_course_is_graded_if_asked_for(wrong_course, tmp_path):
-    done = bench.grade(
-        tmp_path, wrong_course, "--no-sandbox", "--course", "another", "--any-course", timeout=110
-    )
-    assert done.returncode == 0 and (tmp_path / "out" / "grades.csv").exists(), done.stderr
+def test_any_course_is_graded_if_asked_for_and_again_with_the_same_pages(wrong_course, tmp_path):
+    pages = []
+    for _ in range(2):
+        more = ("--no-sandbox", "--course", "another", "--any-course", "--again")
+        done = bench.grade(tmp_path, wrong_course, *more, timeout=110)
+        assert done.returncode == 0 and (tmp_path / "out" / "grades.csv").exists(), done.stderr
+        pages.append([path.read_bytes() for path in sorted((tmp_path / "out").rglob("*.html"))])
+    assert pages[0] == pages[1] and b"initial sequence numbers" in b"".join(pages[0])
 
 
 def test_submit_then_grade(own, tmp_path):
@@ -424,7 +427,7 @@ def test_an_inbox_with_nothing_to_grade_writes_nothing(tmp_path):
     (tmp_path / "in" / "s1.rar").write_bytes(b"Rar!")
     hand_ins.roster(tmp_path, ["s1"])
     done = bench.grade(tmp_path, tmp_path / "roster.csv", "--no-sandbox", timeout=60)
-    assert done.returncode == 2 and done.stderr == f"grade: nothing to grade in {tmp_path / 'in'}\n"
+    assert done.returncode == 2 and done.stderr == f"lab grade: nothing to grade in {tmp_path / 'in'}\n"
     assert "look: s1.rar: not a zip or a folder, and left out" in done.stdout
     assert not (tmp_path / "out").exists()
 

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from lab.instructor.course_rules import CourseRules, apply
-from lab.instructor.marking import DONE, PARTLY, WRONG, Mark, Result
-from lab.instructor.pages import class_page, item_statistics
+from lab.instructor.marking import DONE, MISSING, NOT_ATTEMPTED, PARTLY, WRONG, Mark, Result
+from lab.instructor.pages import _task_rows, class_page, item_statistics
 from lab.instructor.roster import Entry
 
-SHARES = {DONE: 1, PARTLY: 0.5, WRONG: 0}
+SHARES = {DONE: 1, PARTLY: 0.5, WRONG: 0, NOT_ATTEMPTED: 0, MISSING: 0}
 STATES = {"s1": (DONE, DONE, DONE), "s2": (PARTLY, DONE, DONE), "s3": (WRONG, DONE, WRONG)}
 
 
@@ -56,3 +56,24 @@ def test_the_page_says_how_many_the_numbers_are_from():
     assert "n = 3" in text and "n/a" in text
     bars = [line for line in text.splitlines() if "90 to 100 %" in line]
     assert len(bars) == 1 and '<td class="number">1</td>' in bars[0] and "width:33%" in bars[0]
+
+
+def test_every_hand_in_is_in_one_column_and_who_did_not_try_makes_no_task_a_hard_one():
+    """A file of answers that cannot be read is wrong in every question, and says nothing about them."""
+    results = a_class(
+        {"s1": (DONE, WRONG, WRONG), "s2": (MISSING, NOT_ATTEMPTED, WRONG), "s3": (DONE, DONE, WRONG)}
+    )
+    for result in results.values():
+        result.marks[2].why = "file"
+    rows = [(task.split()[-1], counts) for task, counts, _, _ in _task_rows(results)]
+    assert rows == [("2", [1, 0, 1, 1, 0]), ("1", [2, 0, 0, 0, 1]), ("3", [0, 0, 3, 0, 0])]
+    assert "<th>missing</th>" in class_page([], results, [], [], [])
+
+
+def test_the_table_of_tasks_is_not_cut_on_a_screen_of_1100_pixels(tab, tmp_path):
+    (tmp_path / "class.html").write_text(class_page([], a_class(), [], [], []), encoding="utf-8")
+    tab.set_viewport_size({"width": 1100, "height": 900})
+    tab.goto((tmp_path / "class.html").as_uri())
+    assert tab.evaluate(
+        "[...document.querySelectorAll('.wide')].every(one => one.scrollWidth <= one.clientWidth)"
+    )
