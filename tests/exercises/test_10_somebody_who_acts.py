@@ -131,7 +131,7 @@ def test_is_downgrade(student, seed):
             (one, server, b"\x16" + line_, b""),
             True,
         ),
-        ("TLS was to be had", (one, server, tls, tls), (one, server, line_, b""), False),
+        ("the hello is answered with TLS", (one, server, tls, tls), (one, server, line_, b""), False),
         ("TLS once more", (one, server, tls, text), (one, server, tls, tls), False),
         ("plaintext all along", (one, server, line_, text), (one, server, line_, b""), False),
         ("another client", (one, server, tls, text), (other, server, line_, b""), False),
