@@ -10,7 +10,7 @@ import pytest
 
 from lab.harness import student_capture
 from lab.harness.student_capture import ANSWERS, FILES, PLAIN, TLS, questions
-from lab.harness.student_profile import profile
+from lab.harness.student_profile import DEFAULT_KEY, profile
 from lab.instructor import answer_key
 from lab.instructor.roster import RosterError, read_roster
 from tests.instructor.conftest import record_class
@@ -156,6 +156,10 @@ def test_a_class_is_recorded_and_goes_on_where_it_was_cut_off(a_class, tmp_path)
     changed = {path.parent.name for path, time in before.items() if path.stat().st_mtime_ns != time}
     assert changed == {"s2"}
     assert answer_key.wrong_conversation(tmp_path / "class" / "s2", profile("s2", "k")) is None
+    assert "the default key" not in printed
+    assert record_class(tmp_path, DEFAULT_KEY).stdout.startswith(
+        "the default key is in use: students can work out"
+    )
 
 
 @pytest.mark.parametrize(
