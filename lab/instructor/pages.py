@@ -87,7 +87,7 @@ def class_page(
     known |= {
         "notes": notes,
         "median": median,
-        "tasks": list(_task_rows(results)),
+        "tasks": list(task_rows(results)),
         "shares": _distribution(results),
     }
     return _templates().get_template("class.html").render(known)
@@ -123,7 +123,7 @@ def item_statistics(results: Results) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _task_rows(results: Results) -> Iterator[tuple[str, list[int], tuple[str, str], str]]:
+def task_rows(results: Results) -> Iterator[tuple[str, list[int], tuple[str, str], str]]:
     """Yield each task, how often it came to which state, its statistics, and why it failed; the most failed first.
 
     That is the share that failed of those who tried: not where a file could not be read, or is another student's.

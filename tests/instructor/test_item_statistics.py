@@ -6,7 +6,7 @@ import pytest
 
 from lab.instructor.course_rules import CourseRules, apply
 from lab.instructor.marking import DONE, MISSING, NOT_ATTEMPTED, PARTLY, WRONG, Mark, Result
-from lab.instructor.pages import _task_rows, class_page, item_statistics
+from lab.instructor.pages import task_rows, class_page, item_statistics
 from lab.instructor.roster import Entry
 
 SHARES = {DONE: 1, PARTLY: 0.5, WRONG: 0, NOT_ATTEMPTED: 0, MISSING: 0}
@@ -65,7 +65,7 @@ def test_every_hand_in_is_in_one_column_and_who_did_not_try_makes_no_task_a_hard
     )
     for result in results.values():
         result.marks[2].why = "file"
-    rows = [(task.split()[-1], counts) for task, counts, _, _ in _task_rows(results)]
+    rows = [(task.split()[-1], counts) for task, counts, _, _ in task_rows(results)]
     assert rows == [("2", [1, 0, 1, 1, 0]), ("1", [2, 0, 0, 0, 1]), ("3", [0, 0, 3, 0, 0])]
     assert "<th>missing</th>" in class_page([], results, [], [], [])
 
