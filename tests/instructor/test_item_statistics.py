@@ -6,7 +6,7 @@ import pytest
 
 from lab.instructor.course_rules import CourseRules, apply
 from lab.instructor.marking import DONE, MISSING, NOT_ATTEMPTED, PARTLY, WRONG, Mark, Result
-from lab.instructor.pages import task_rows, class_page, item_statistics
+from lab.instructor.pages import class_page, item_statistics, task_rows
 from lab.instructor.roster import Entry
 
 SHARES = {DONE: 1, PARTLY: 0.5, WRONG: 0, NOT_ATTEMPTED: 0, MISSING: 0}
