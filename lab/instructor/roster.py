@@ -1,10 +1,12 @@
 """Read a class list, and make a recording for everyone on it.
 
-A roster is a CSV file with a heading. The IDs are in the first column that is named like one of ``ID_COLUMNS`` (as
-Canvas, Moodle and Gradescope export them), in capital or small letters; names and e-mail addresses are optional.
+A roster is a CSV file with a heading, in UTF-8, with commas, semicolons or tabs. The IDs are in the first column that is
+named like one of ``ID_COLUMNS`` (as Canvas, Moodle and Gradescope export them), in capital or small letters; names and
+e-mail addresses are optional.
 """
 
 import csv
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,14 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lab.chat.events import printable
 from lab.harness.student_capture import is_complete, record_student
 from lab.harness.student_profile import check_id, profile
 from lab.harness.tap import RecordingError
 
 ID_COLUMNS = ["id", "student id", "sis user id", "sis login id", "id number", "sid", "username", "login"]
-ID_COLUMNS += ["student"]
-NAME_COLUMNS = ("name", "student name", "full name", "student")
 EMAIL_COLUMNS = ("email", "email address", "e-mail")
+ID_COLUMNS += ["student", *EMAIL_COLUMNS]
+NAME_COLUMNS = ("name", "student name", "full name", "student")
+NOT_STUDENTS = ("", "Points Possible", "Student, Test")  # lines that Canvas adds
 DEFAULT_KEY_REMARK = (
     "the default key is in use: students can work out what is said in their recordings (see --course)"
 )
@@ -43,37 +47,45 @@ class Entry:
 
 
 def read_roster(path: Path | str) -> list[Entry]:
-    """Return the students of a roster, in its order. Raise RosterError."""
+    """Return the students of a roster, in its order, and print who has no ID. Raise RosterError."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
+            heading = file.readline()
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=max(",;\t", key=heading.count), restval="")
             columns = {(name or "").strip().lower(): name for name in reader.fieldnames or []}
             rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise RosterError(f"cannot read the roster {path}: save it as CSV UTF-8") from error
+    except (OSError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise RosterError(f"cannot read the roster {path}: {reason}") from error
     id_column = next((columns[name] for name in ID_COLUMNS if name in columns), None)
     if id_column is None:
-        names = ", ".join(map(repr, ID_COLUMNS[:4]))
-        raise RosterError(f"{path} has no column of IDs: name one {names}")
+        raise RosterError(f"{path} has no column of IDs; it may be called {', '.join(map(repr, ID_COLUMNS))}")
 
     def first(row: dict[str, Any], names: tuple[str, ...]) -> str:
-        return next(((row[columns[name]] or "").strip() for name in names if name in columns), "")
+        return next((row[columns[name]].strip() for name in names if name in columns), "")
 
     entries: dict[str, Entry] = {}
+    without: list[str] = []
     for number, row in enumerate(rows, 2):
-        if not (text := (row[id_column] or "").strip()):
-            continue  # Canvas exports a line of "points possible" without an ID
+        name, email = first(row, NAME_COLUMNS), first(row, EMAIL_COLUMNS)
+        if not row[id_column].strip():
+            without += [printable(one) for one in [name or email] if one not in NOT_STUDENTS]
+            continue
         try:
-            one = check_id(text)
+            one = check_id(row[id_column])
         except ValueError as error:
             raise RosterError(f"{path}, line {number}: {error}") from None
         if one in entries:
             raise RosterError(f"{path}, line {number}: the ID {one} appears twice")
         row.pop(None, None)  # cells beyond the heading
-        entries[one] = Entry(one, first(row, NAME_COLUMNS), first(row, EMAIL_COLUMNS), row)
+        entries[one] = Entry(one, name, email, row)
     if not entries:
-        raise RosterError(f"{path} lists nobody")
+        raise RosterError(f"{path} lists nobody with an ID in the column {id_column!r}")
+    if without:
+        print(f"{path}: left out, since {id_column!r} is empty: {', '.join(without)}", file=sys.stderr)
     return list(entries.values())
 
 

@@ -12,7 +12,7 @@ from lab.harness import student_capture
 from lab.harness.student_capture import ANSWERS, FILES, PLAIN, TLS, questions
 from lab.harness.student_profile import DEFAULT_KEY, profile
 from lab.instructor import answer_key
-from lab.instructor.roster import RosterError, read_roster
+from lab.instructor.roster import ID_COLUMNS, RosterError, read_roster
 from tests.instructor.conftest import record_class
 from tests.support import ROOT
 
@@ -176,6 +176,36 @@ def test_a_roster_that_cannot_be_used(tmp_path, text, reason):
     (tmp_path / "r.csv").write_text(text)
     with pytest.raises(RosterError, match=reason):
         read_roster(tmp_path / "r.csv")
+
+
+@pytest.mark.parametrize(
+    ("data", "ids"),
+    [
+        ("id;name\ns1;Zoë\n".encode(), ["s1"]),
+        ("id\tname\ns1\tZoë\n".encode(), ["s1"]),
+        (b"Identifier,Full name,Email address,Status\nParticipant 2,Ada,Ada@x.edu,-\n", ["ada@x.edu"]),
+    ],
+)
+def test_a_class_list_as_spreadsheets_and_moodle_write_it(tmp_path, data, ids):
+    (tmp_path / "r.csv").write_bytes(data)
+    assert [one.id for one in read_roster(tmp_path / "r.csv")] == ids
+
+
+def test_an_encoding_and_columns_that_would_do_are_named(tmp_path):
+    (tmp_path / "r.csv").write_bytes("id;name\ns1;Zoë\n".encode("latin-1"))
+    with pytest.raises(RosterError, match="save it as CSV UTF-8"):
+        read_roster(tmp_path / "r.csv")
+    (tmp_path / "r.csv").write_text("a,b\n")
+    with pytest.raises(RosterError) as refused:
+        read_roster(tmp_path / "r.csv")
+    assert all(repr(name) in str(refused.value) for name in ID_COLUMNS)
+
+
+def test_who_has_no_id_is_named(tmp_path, capsys):
+    rows = '    Points Possible,,\nAda,1,s1\nBob,,s2\n,,\n"Student, Test",,\nEve,,s3\n'
+    (tmp_path / "r.csv").write_text(f"Student,ID,SIS User ID\n{rows}")
+    assert [one.id for one in read_roster(tmp_path / "r.csv")] == ["1"]
+    assert capsys.readouterr().err == f"{tmp_path / 'r.csv'}: left out, since 'ID' is empty: Bob, Eve\n"
 
 
 def test_the_command_refuses_in_one_line(tmp_path):
