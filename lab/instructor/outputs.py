@@ -66,7 +66,7 @@ def write_grades(
         grade = result.percent
         feedback = result.summary() if entry.id in results else "nothing was handed in"
         points = {(mark.sheet, mark.task): mark.points for mark in result.marks}
-        ids = [entry.row.get("ID") or "", *(entry.row.get(name) or entry.id for name in CANVAS_IDS[1:])]
+        ids = [entry.row.get("ID") or "", *(entry.row.get(name, entry.id) for name in CANVAS_IDS[1:])]
         student = [entry.name or entry.id, *ids, entry.row.get("Section") or ""]
         notes = [feedback, "; ".join(result.remarks), " ".join(sorted(shared[entry.id])), result.sandbox]
         numbers = [points.get(task, 0) for task in tasks]

@@ -151,6 +151,13 @@ def test_a_worksheet_with_a_scale_is_refused_before_anything_is_graded(tmp_path)
     assert not (tmp_path / "out").exists()
 
 
+def test_an_empty_cell_of_a_gradebook_stays_empty(tmp_path):
+    roster = class_list(tmp_path, ADAS + '"Student, Test",99,\n')
+    write_grades(tmp_path, roster, {}, [])
+    with open(tmp_path / "canvas.csv", encoding="utf-8") as file:
+        assert [row["SIS User ID"] for row in csv.DictReader(file)] == ["s11", "s12", "s13", ""]
+
+
 def test_an_upload_that_is_not_a_zip_is_named(tmp_path):
     roster = class_list(tmp_path, ADAS)
     names = ["README.txt", "lovelaceada_11_901_sheet_07_threads.py", "lovelaceada_12_902_lab.rar"]
