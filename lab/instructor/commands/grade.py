@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     on = "grade on a cluster: its scheduler, or local (see: lab cluster --help)"
     add("--on", metavar="ADDRESS", help=on)
-    add("--any-course", action="store_true", help="write grades where few recordings fit the course")
+    add("--any-course", action="store_true", help="write grades even if few recordings were made with this key")
     add("--again", action="store_true", help="grade everything again, also what has not changed")
     add("--no-sandbox", action="store_true", help="limits only: a hand-in can read your files")
     options = parser.parse_args(argv)
@@ -150,7 +150,7 @@ def _misfit(options: argparse.Namespace, results: "dict[str, Result]") -> str | 
     fits = [result.own_recording for result in results.values() if result.own_recording is not None]
     if options.any_course or 2 * sum(fits) >= len(fits):
         return None
-    fix = "use --course KEY with the key they were recorded with, or --any-course to write the grades anyway"
+    fix = f"use the KEY and the IDs that they were recorded with (an ID here is {next(iter(results))!r}), or --any-course"
     return f"{sum(fits)} of {len(fits)} recordings fit the course {options.course!r}: {fix}"
 
 
