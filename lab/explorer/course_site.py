@@ -24,7 +24,7 @@ LEFT_OUT = (".*", "mine", "demo", "__pycache__", "dist")  # of the copy that the
 SHIPPED = ("", "chat", "lessons", "paced", "today")  # folders of captures/
 LONGEST_CELL_S = 100
 WIDGET = "application/vnd.jupyter.widget-view+json"
-Say = Callable[[str], None]
+Say = Callable[[int, int, str], None]  # called with what is done, the total, and what is next
 FindEntry = Callable[[Path], Entry | None]  # a capture's entry in the manifest beside it
 
 
@@ -48,21 +48,24 @@ def make_site(folder: Path, find_entry: FindEntry, say: Say) -> None:
 def _write_pages(folder: Path, find_entry: FindEntry, say: Say) -> None:
     captures = [path for name in SHIPPED for path in sorted((ROOT / "captures" / name).glob("*.pcapng"))]
     linked: set[Path] = set((ROOT / "lab" / "exercises").glob("sheet_*.py"))
-    notebooks = []
+    sources = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    total = len(sources) + len(captures)
+    notebooks: list[tuple[str, str]] = []
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
-        for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-            say(f"  running {path.name}")
+        for path in sources:
+            say(len(notebooks), total, f"running {path.name}")
             title, body, found = render_notebook(path, Path(copy) / "notebooks")
             linked |= found
             notebooks.append((f"notebooks/{path.stem}.html", title))
             _write(folder / "notebooks" / f"{path.stem}.html", "site.html", title=title, body=body)
-    for path in captures:
-        say(f"  a page for {path.name}")
+    for done, path in enumerate(captures, len(notebooks)):
+        say(done, total, f"a page for {path.name}")
         keys = path.with_suffix(".keys")  # those of a shipped recording are public
         key_logs = (keys.read_bytes(),) if keys.exists() else ()
         page, _ = explorer_page([(path, find_entry(path))], key_logs)
         _write_text(folder / capture_page(path), page)
+    say(total, total, "pages")
     for path in linked:
         text = path.read_text(encoding="utf-8")
         _write(folder / source_page(path), "source.html", title=path.name, text=text)
@@ -110,6 +113,7 @@ def _run(notebook: Any, name: str, run_in: Path) -> None:
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
     options: dict[str, Any] = {"resources": {"metadata": {"path": str(run_in)}}, "kernel_name": "python3"}
+    options["extra_arguments"] = ["--log-level=ERROR"]  # or each warns of TCP, on this machine alone
     try:
         NotebookClient(notebook, timeout=LONGEST_CELL_S, store_widget_state=False, **options).execute()
     except CellExecutionError as error:
