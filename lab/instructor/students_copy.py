@@ -43,6 +43,8 @@ def release(dest: Path) -> int:
     """Make the copy and return the number of files. Raise ReleaseError; then nothing is there."""
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
         raise ReleaseError(f"{dest} is there already: choose a folder that is not")
+    if zip_path(dest).exists():
+        raise ReleaseError(f"{zip_path(dest)} is there already: choose another folder")
     dest.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=dest.parent, prefix=f".{dest.name}-") as temporary:
         copy = Path(temporary) / dest.name

@@ -10,6 +10,7 @@ import zipfile
 import pytest
 
 from lab.instructor import stubs, students_copy
+from lab.instructor.commands import release
 from tests.bench.misconceptions import all_tasks
 from tests.support import ROOT, only, read_notebook, run_notebook
 
@@ -180,6 +181,22 @@ def test_it_refuses_to_write_over_something(tmp_path):
     )
     assert done.returncode == 2 and "there already" in done.stderr
     assert (tmp_path / "there" / "file").read_text() == "mine" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("words", [["there"], ["--gradescope", "there.zip", "--roster", "r.csv"]])
+def test_it_refuses_to_replace_a_zip(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r.csv").write_text("id,email\ns1,a@x\n")
+    (tmp_path / "there.zip").write_text("mine")
+    assert release.main(words) == 2 and "there.zip is there already" in capsys.readouterr().err
+    assert (tmp_path / "there.zip").read_text() == "mine" and not (tmp_path / "there").exists()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert release.main([str(tmp_path / "file" / "copy")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"release: cannot write {tmp_path / 'file' / 'copy'}: ") and "choose" in error
 
 
 def test_a_sheet_that_the_instructor_has_worked_on_is_handed_out_as_new(tmp_path, monkeypatch):

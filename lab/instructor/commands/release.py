@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from lab.commands import command_line, file_fault, refuse
+from lab.commands import command_line, refuse
 from lab.harness.student_profile import DEFAULT_KEY
 from lab.instructor import gradescope, students_copy
 from lab.instructor.roster import DEFAULT_KEY_REMARK, RosterError
@@ -24,6 +24,8 @@ def main(argv: list[str] | None = None) -> int:
     written = options.dest or options.gradescope
     try:
         if options.gradescope:
+            if written.exists():
+                return refuse("release", f"{written} is there already: choose a file that is not")
             count = gradescope.make_autograder(options.gradescope, options.roster, options.course)
             if options.course == DEFAULT_KEY:
                 print(DEFAULT_KEY_REMARK)
@@ -33,8 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     except (students_copy.ReleaseError, RosterError) as error:
         return refuse("release", error)
     except OSError as error:
-        return refuse("release", f"cannot write {file_fault(error, written)}")
+        return refuse("release", f"cannot write {written}: {error.strerror or error}; choose another folder")
     print(f"{options.dest}: {count} files, without solutions, hidden checks, answer keys and the grader")
     print(f"{students_copy.zip_path(options.dest)}: the same as one file")
-    print("In there, python3 lab check reads 'not attempted' for every exercise.")
+    print("There, `python3 lab check` reports 'not attempted' for every exercise.")
     return 0
