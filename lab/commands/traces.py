@@ -45,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
         if not options.afresh and _recorded(path, planned):
             print(f"{path}: recorded already; --afresh records it again")
             return 0
+        with recording_into(options.out):  # root of a namespace may write where this user may not
+            pass
         if refused := may_record():
             if obstacle := namespace.refusal():
                 raise nowhere_to_record(refused, obstacle)

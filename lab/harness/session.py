@@ -8,6 +8,7 @@ each session inside a namespace of the kit's (``lab.net.namespace``), where it m
 """
 
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
@@ -81,6 +82,9 @@ def recording_into(out: Path) -> Iterator[None]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         with folder_lock(out):
+            tempfile.TemporaryFile(
+                dir=out
+            ).close()  # a folder that cannot be written is refused before the session
             yield
     except RecordingError:
         raise
@@ -130,11 +134,10 @@ def _recorder(record_one: RecordOne, popen: Popen) -> RecordOne:
             return record_one(out, script, variant, port, key_log)
         from lab.harness import openssl_peer
 
-        with openssl_peer.environment(variant) as environment:
-            with _agent(partial(popen, env=environment)) as agent:
-                if popen is namespace.popen:
-                    agent.call("make_loopback_like_ethernet")
-                return _record_by(agent, out, script, variant, port, key_log)
+        with openssl_peer.environment(variant) as env, _agent(partial(popen, env=env)) as agent:
+            if popen is namespace.popen:
+                agent.call("make_loopback_like_ethernet")
+            return _record_by(agent, out, script, variant, port, key_log)
 
     return record_any
 

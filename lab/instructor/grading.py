@@ -20,10 +20,11 @@ from pathlib import Path
 
 from lab.commands import print_bar
 from lab.instructor.marking import Mark, Result, mark, rules_fingerprint
-from lab.instructor.roster import time_left
+from lab.instructor.roster import RosterError, time_left
 from lab.instructor.submissions import Submission
 from lab.setup.folder_lock import folder_lock
 
+RESULTS = "results"  # a folder of --out
 WORK = "lab-grade-"  # how its temporary folders are named
 Waiting = list[tuple[Submission, str]]  # submissions and their fingerprints
 Grade = Callable[[Waiting, int, str], Iterator[Result]]  # called with jobs and the course's key
@@ -49,10 +50,18 @@ def work_folder() -> Iterator[Path]:
         yield work
 
 
+def make_results(out: Path) -> None:
+    """Make the folder of the results. Raise RosterError where it cannot be written."""
+    try:
+        (out / RESULTS).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out / RESULTS).close()
+    except OSError as error:
+        raise RosterError(f"cannot write into {out}: {error.strerror}; choose another --out") from error
+
+
 def mark_all(found: list[Submission], options: Namespace, grade: Grade) -> dict[str, Result]:
     """Return a Result for each submission, from ``results/`` where nothing has changed since; ``grade`` does the rest."""
-    kept = options.out / "results"
-    kept.mkdir(exist_ok=True)
+    kept = options.out / RESULTS
     results: dict[str, Result] = {}
     rules = f"{rules_fingerprint(options.course)}-{not options.no_sandbox}"
     waiting = []

@@ -1,5 +1,6 @@
 """Simulated typists and bots, and conversations recorded many at once."""
 
+import os
 import re
 import signal
 import subprocess
@@ -116,6 +117,19 @@ def test_who_may_not_record_does_so_in_a_namespace(tmp_path, monkeypatch):
     monkeypatch.setattr("lab.harness.tap.may_record", lambda: "this user may not record on lo: refused")
     assert commands_traces.main(["--labels", "1", "--out", str(tmp_path)]) == 0
     assert len(read_traces(tmp_path / "traces.jsonl.gz")) == 107
+
+
+@needs_namespaces
+def test_a_folder_that_this_user_may_not_write_is_refused(tmp_path):
+    """In a namespace the user would be root, who may."""
+    (tmp_path / "out").mkdir(0o500)
+    command = [sys.executable, "lab", "traces", "--labels", "1", "--out", str(tmp_path / "out")]
+    if os.geteuid() == 0:
+        command = ["setpriv", "--bounding-set=-all,+setfcap", *command]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "another --out" in done.stderr, (
+        done.stderr
+    )
 
 
 @pytest.mark.parametrize("taken, words", [(["--labels", "0"], "1 or more"), (["--seed", "x"], "invalid int")])

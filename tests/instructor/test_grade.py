@@ -308,6 +308,14 @@ def test_a_wrong_course_stops_before_grades_are_written(wrong_course, tmp_path):
     assert done.returncode == 0 and "s2: plain.pcapng is not the recording of s2" in done.stdout, done.stderr
 
 
+def test_a_folder_that_cannot_be_written_is_refused(wrong_course, tmp_path):
+    done = bench.grade(tmp_path, wrong_course, "--no-sandbox", "--out", wrong_course / "out", timeout=110)
+    assert done.returncode == 2 and done.stderr.startswith(
+        f"lab grade: cannot write into {wrong_course}/out: "
+    )
+    assert done.stderr.endswith("; choose another --out\n") and done.stderr.count("\n") == 1
+
+
 @pytest.mark.maintainers
 def test_any_course_is_graded_if_asked_for_and_again_with_the_same_pages(wrong_course, tmp_path):
     pages = []

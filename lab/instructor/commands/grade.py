@@ -93,7 +93,7 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
     if not found:
         _print_notes(notes)
         return refuse("grade", f"nothing to grade in {options.submissions}")
-    options.out.mkdir(parents=True, exist_ok=True)
+    grading.make_results(options.out)
     if options.course == DEFAULT_KEY:
         print(DEFAULT_KEY_REMARK)
     if options.no_sandbox:
