@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lab.chat.options import wire_name
 from lab.commands import print_bar, refuse
@@ -32,8 +32,15 @@ SESSION = ["tls", "wire", "pad", "disguise", "seed", "script", "pace", "port", "
 SLOWEST_PACE_S = 60
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that prints an error without its dozen lines of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"lab capture: {message} (--help lists the options)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lab/capture.py", description="Record scripted chat sessions.")
+    parser = Parser(prog="lab/capture.py", description="Record scripted chat sessions.")
     add, names = parser.add_argument, scenarios.names()
     out = "folder for the recordings and manifest.json (default: captures/mine)"
     add("--out", type=Path, default=ROOT / "captures" / "mine", metavar="DIR", help=out)
@@ -61,11 +68,11 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
     add("--wire", nargs="+", type=wire_name, choices=WIRES, default=["report"], help=wires)
     add("--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes")
     add("--disguise", nargs="+", choices=DISGUISES, default=[], help="and badly disguised")
-    groups = "over TLS 1.3, one recording for each group that a client may offer: X25519, X25519MLKEM768, A:B for both"
+    groups = "with --tls 1.3: one recording for each group that a client may offer: X25519, X25519MLKEM768, A:B for both"
     add("--groups", nargs="+", metavar="NAME", default=[], help=groups)
-    retry = "and once more for each of --groups, with a server that asks for another one (HelloRetryRequest)"
+    retry = "with --groups: once more for each, with a server that asks for another one (HelloRetryRequest)"
     add("--retry", action="store_true", help=retry)
-    records = "and once more over TLS 1.3 with records filled up to blocks of N bytes"
+    records = "with --tls 1.3: once more with records filled up to blocks of N bytes"
     add("--pad-records", type=int, default=0, metavar="N", help=records)
     add("--seed", type=int, default=0, help="which conversation (default: %(default)s)")
     pace = "pause for S seconds on average before each step, as people do (default: no pauses)"
@@ -252,6 +259,7 @@ def _files(options: argparse.Namespace) -> str:
 
 
 def _record_class(options: argparse.Namespace, silent: bool) -> int:
+    from lab.harness.session import recording_into
     from lab.harness.student_profile import DEFAULT_KEY
     from lab.instructor import cluster, roster
 
@@ -261,10 +269,11 @@ def _record_class(options: argparse.Namespace, silent: bool) -> int:
     say = (lambda *_: None) if silent else print_bar
     record = partial(cluster.record, options.on) if options.on else roster.record_here
     jobs = max(1, options.jobs)
-    failed = roster.record_roster(entries, options.course, options.out, jobs, say, record, options.attack)
+    with recording_into(options.out):
+        failed = roster.record_roster(entries, options.course, options.out, jobs, say, record, options.attack)
     if options.json:
         print(json.dumps({"failed": failed, "recorded": len(entries) - len(failed)}))
-    elif not silent:
+    elif not silent and not failed:
         print(f"{options.out}: {_files(options)} for each")
     for name, reason in failed.items():
         print(f"lab capture: {name}: {reason}", file=sys.stderr)

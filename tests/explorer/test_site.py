@@ -112,7 +112,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     assert site.main([str(tmp_path / "file" / "course")]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"site: cannot write {tmp_path / 'file' / 'course'}: ") and "choose" in error
+    assert error.startswith(f"lab site: cannot write {tmp_path / 'file' / 'course'}: ") and "choose" in error
 
 
 def test_what_an_interrupted_run_left_is_named(tmp_path, capsys):

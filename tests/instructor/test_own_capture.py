@@ -214,6 +214,13 @@ def test_the_command_refuses_in_one_line(tmp_path):
         assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_recorded(tmp_path):
+    (tmp_path / "r.csv").write_text("id\ns1\ns2\n")
+    done = capture("--roster", tmp_path / "r.csv", "--out", tmp_path / "r.csv" / "class", "--course", "k")
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert "another --out" in done.stderr
+
+
 def test_tls_and_plain_are_the_same_conversation(recorded_twice):
     one, first, _ = recorded_twice
     from lab.dissect.tcp.flows import find_flows

@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").write_text("mine")
     assert release.main([str(tmp_path / "file" / "copy")]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"release: cannot write {tmp_path / 'file' / 'copy'}: ") and "choose" in error
+    assert error.startswith(f"lab release: cannot write {tmp_path / 'file' / 'copy'}: ") and "choose" in error
 
 
 def test_a_sheet_that_the_instructor_has_worked_on_is_handed_out_as_new(tmp_path, monkeypatch):

@@ -47,7 +47,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     on = "grade on a cluster: its scheduler, or local (see: lab cluster --help)"
     add("--on", metavar="ADDRESS", help=on)
-    add("--any-course", action="store_true", help="write grades even if few recordings were made with this key")
+    add(
+        "--any-course",
+        action="store_true",
+        help="write grades even if few recordings were made with this key",
+    )
     add("--again", action="store_true", help="grade everything again, also what has not changed")
     add("--no-sandbox", action="store_true", help="limits only: a hand-in can read your files")
     options = parser.parse_args(argv)
