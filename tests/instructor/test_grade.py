@@ -300,6 +300,7 @@ def test_a_wrong_course_stops_before_grades_are_written(wrong_course, tmp_path):
     done = bench.grade(tmp_path, roster, "--no-sandbox", "--course", "another", timeout=110)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert "0 of 3 recordings fit the course 'another': use --course KEY" in done.stderr
+    assert "the IDs as at recording (here 's1', ...)" in done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["results"]
     done = bench.grade(tmp_path, roster, "--no-sandbox", "--course", "k", timeout=110)
     assert done.returncode == 2 and "1 of 3 recordings fit the course 'k'" in done.stderr

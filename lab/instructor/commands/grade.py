@@ -154,7 +154,7 @@ def _misfit(options: argparse.Namespace, results: "dict[str, Result]") -> str | 
     fits = [result.own_recording for result in results.values() if result.own_recording is not None]
     if options.any_course or 2 * sum(fits) >= len(fits):
         return None
-    fix = f"use the KEY and the IDs that they were recorded with (an ID here is {next(iter(results))!r}), or --any-course"
+    fix = f"use --course KEY and the IDs as at recording (here {next(iter(results))!r}, ...), or --any-course"
     return f"{sum(fits)} of {len(fits)} recordings fit the course {options.course!r}: {fix}"
 
 
