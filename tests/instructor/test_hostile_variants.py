@@ -109,5 +109,5 @@ def test_hostile_code_costs_its_own_task(graded, student):
 @pytest.mark.parametrize("student", FILES)
 def test_files_of_every_kind_are_a_remark(graded, student):
     found = marks(graded[0], student)
-    assert (student == "nested") == (not found["remarks"]) and len(found["remarks"]) <= 11, found["remarks"]
+    assert 1 <= len(found["remarks"]) <= 11, found["remarks"]
     assert not any(str(graded[0]) in remark for remark in found["remarks"])
