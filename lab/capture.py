@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that prints an error without its dozen lines of usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"lab capture: {message} (--help lists the options)\n")
+        self.exit(2, f"lab capture: {message}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

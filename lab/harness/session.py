@@ -82,9 +82,7 @@ def recording_into(out: Path) -> Iterator[None]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         with folder_lock(out):
-            tempfile.TemporaryFile(
-                dir=out
-            ).close()  # a folder that cannot be written is refused before the session
+            tempfile.TemporaryFile(dir=out).close()  # to find out before the session
             yield
     except RecordingError:
         raise
