@@ -160,7 +160,7 @@ def read(path: Path) -> Submission:
     known = [f"{module_name(sheet)}.py" for sheet in sheet_names()]
     unknown = [name for name in submission.files if SHEET.fullmatch(name) and name not in known]
     submission.remarks += [f"{name} is not the name of a sheet" for name in unknown]
-    if not submission.is_gradable():
+    if not (submission.is_gradable() or submission.remarks):
         submission.remarks.append(f"nothing to grade in {path.name}; {CURE}")
     kept, more = submission.remarks[:MOST_REMARKS], submission.remarks[MOST_REMARKS:]
     submission.remarks = [one[:LONGEST_REMARK] for one in kept]

@@ -181,7 +181,7 @@ grader.wait()
     assert folder.stat().st_mode & 0o777 == 0o700
     (tmp_path / "empty").mkdir()
     words = [*command(tmp_path)[:3], str(tmp_path / "empty"), *command(tmp_path)[4:]]
-    assert watched(tmp_path, words)["code"] == 0
+    assert watched(tmp_path, words)["code"] == 2, "nothing to grade"
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
