@@ -26,12 +26,7 @@ from lab.chat.private_file import make_private
 
 TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection (RFC 8446 section 5.1)
 NO_TLS_HERE = bytes([0x15, 3, 1, 0, 2, 2, 70])  # an alert: fatal, protocol_version (RFC 8446 section 6)
-UNKNOWN_AUTHORITY = (
-    18,
-    19,
-    20,
-    21,
-)  # OpenSSL's X509_V_ERR_*: self-signed, or its issuer is not among the trusted
+UNKNOWN_AUTHORITY = (18, 19, 20, 21)  # X509_V_ERR_* of OpenSSL: self-signed, or its issuer is not trusted
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
