@@ -14,7 +14,8 @@ OPTIONS = [
 ]
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: Playwright keeps an event loop running, and no other one can run beside it.
+@pytest.fixture(scope="module")
 def chromium():
     if BROWSER is None:
         pytest.skip("no Chromium is installed")
