@@ -48,6 +48,8 @@ def test_it_is_thin_and_ships_without_output(path):
         lines = [line for line in cell["source"].splitlines() if line.strip()]
         assert len(lines) <= MOST_LINES, cell["source"]
         assert max(map(len, lines)) <= 100
+        if "to_png(" in cell["source"]:  # each figure has a text twin
+            assert "alt=" in cell["source"] and "describe_" in cell["source"]
         assert str(os.sep + "home") not in cell["source"]
 
 

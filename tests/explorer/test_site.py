@@ -54,10 +54,12 @@ def test_it_holds_outcomes_figures_and_no_answers(course):
 
 
 @pytest.mark.maintainers
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(course, tab, scheme):
+@pytest.mark.parametrize(("scheme", "notebooks"), [("light", "0[05-9]*"), ("dark", "05*")])
+def test_axe_finds_nothing(course, tab, scheme, notebooks):
     tab.emulate_media(color_scheme=scheme)
-    for page in [course / "index.html", *course.glob("notebooks/*.html"), *course.glob("sources/*02*.html")]:
+    pages = [*course.glob(f"notebooks/{notebooks}.html"), *course.glob("sources/*02*.html")]
+    assert len(pages) > 1
+    for page in [course / "index.html", *pages]:
         tab.goto(page.as_uri())
         assert axe_findings(tab) == [], page.name
 

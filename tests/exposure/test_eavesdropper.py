@@ -150,7 +150,7 @@ def test_times_leak_to_a_fraction_of_the_session(sessions):
 @pytest.mark.maintainers
 @pytest.mark.records
 @pytest.mark.parametrize(
-    "first", range(2, 100, 14)
+    "first", range(2, 100, 28)
 )  # fourteen in one namespace: it costs as much as a session
 def test_all_of_this_for_many_more_conversations(first, tmp_path):
     for seed in range(first, first + 7):

@@ -16,7 +16,7 @@ from lab.harness.scenarios.pickled_list import instructions
 from tests.support import needs_namespaces
 
 pytestmark = needs_namespaces
-TIMES = 20
+TIMES = 6
 
 
 def record(folder: Path, name: str) -> None:
