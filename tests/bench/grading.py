@@ -62,7 +62,8 @@ def measure(folder: Path, roster: Path, jobs: int) -> tuple[CompletedProcess, fl
     """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     started = time.monotonic()
-    done = grade(folder, roster, "--jobs", str(jobs), "--course", COURSE, timeout=24 * 3600)
+    options = ["--jobs", str(jobs), "--course", COURSE, "--any-course"]  # most have somebody else's recording
+    done = grade(folder, roster, *options, timeout=24 * 3600)
     wall_s = time.monotonic() - started
     with contextlib.suppress(ChildProcessError):
         while True:
