@@ -114,7 +114,7 @@ class Sender:
         ChatClient.request(self._client, request)  # not a CuredClient's own, which would let it wait again
 
     def _send_idle(self) -> None:
-        """Send an idle line, for which nobody waits: so it is no request."""
+        """Send an idle line past ``request``, since nobody waits for an answer to it."""
         assert self._client.connection
         try:
             self._client.connection.send(self._client.wire.encode(IDLE))
