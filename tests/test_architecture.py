@@ -28,7 +28,7 @@ MAY_USE = {
     },
     "lab.exercises": {"lab.exercises", "lab.dissect", "lab.exposure", "lab.harness"},
     "lab.charts": {"lab.charts", "lab.exposure", "lab.dissect"},
-    "lab.explorer": {"lab.explorer", "lab.charts", "lab.exposure", "lab.dissect"},
+    "lab.explorer": {"lab.explorer", "lab.exposure", "lab.dissect"},
 }
 LIVE = "lab.explorer.live"  # the explorer's one part that also plays what it shows
 MAY_USE[LIVE] = MAY_USE["lab.explorer"] | {"lab.harness", "lab.net", "lab.stages", "lab.chat"}

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from lab.charts.figure import blank_axes, counted, draw_box, text_width, write
+from lab.charts.figure import blank_axes, draw_box, text_width, write
 from lab.charts.inks import BLACK, BLUE, BODY, GREY, PURPLE, SMALL, VERMILLION, Style
 from lab.dissect.tcp.flow_rows import plain_text
+from lab.dissect.text import counted
 from lab.exposure.readers import Span, payload_spans
 
 

@@ -15,8 +15,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from lab.charts.figure import counted, draw_box, scaled_axes, write
+from lab.charts.figure import draw_box, scaled_axes, write
 from lab.charts.inks import BLACK, BODY, GREY, PALE, SERIES, SMALL, Style
+from lab.dissect.text import counted
 from lab.exposure.leaks import BYTE_VALUES, byte_entropy_bits, random_entropy_bits
 
 FEW = 2560  # bytes: a sample with less than ten for each value is called small

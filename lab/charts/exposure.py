@@ -14,28 +14,13 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from lab.charts.figure import counted, draw_box, new_axes, scaled_axes, set_title, text_width
+from lab.charts.figure import draw_box, new_axes, scaled_axes, set_title, text_width
 from lab.charts.inks import BLACK, BODY, GREY, PALE, SERIES, SMALL, TITLE, VERMILLION, Style
-from lab.exposure.scoring import Score
+from lab.dissect.text import counted
+from lab.exposure.scoring import LABELS, Score, guessed
 
 MOST_BARS = 3  # variants; with more, bars side by side are too many to compare
 BAR_TEXT = 11  # points
-LABELS = {
-    "identities": "identities\nnames of the users",
-    "content": "content\nlines read, with speaker",
-    "secrets": "secrets\npasswords, secret words",
-    "presence": "presence\njoins and leaves",
-    "public": "relations, public\nwho speaks to all, who gets it",
-    "private": "relations, private\nwho speaks to one user",
-    "times": "times\nwhich lines, whose, how many",
-    "lengths": "lengths\nof the lines",
-    "hosts": "hosts\naddresses and ports",
-    "TLS names": "TLS names\nversion, server, certificate",
-    "sentence": "sentence\nwhich one was typed",
-    "topic": "topic\nof a bot's answer",
-    "inferred": "inferred\nvotes, lengths of names, wire",
-    "integrity": "integrity\nbits that can be changed unnoticed",
-}
 TITLE_TEXT = "What an eavesdropper learns from the same chat"
 RECOVERED = "recovered exactly by someone who only listens"
 BITS = "bits: guessed better than chance, read or not"
@@ -43,15 +28,6 @@ SKILL = "skill: the share beyond what presence alone shows; n/a: nothing is beyo
 SHADES = LinearSegmentedColormap.from_list("exposed", ["#FFFFFF", "#F6CDA8", VERMILLION])
 
 Scores = Mapping[str, Sequence[Score]]
-
-
-def percent(score: Score) -> str:
-    """Return the share in whole per cent, never rounded to all or to nothing; "n/a" if there was nothing to recover."""
-    if not score.total:
-        return "n/a"
-    if 0 < score.right < score.total:
-        return f"{min(99, max(1, round(100 * score.share)))} %"
-    return f"{100 * score.share:.0f} %"
 
 
 def detail(score: Score) -> list[str]:
@@ -66,17 +42,6 @@ def detail(score: Score) -> list[str]:
     return parts + ([f"{score.wrong} false"] if score.wrong else [])
 
 
-def guessed(scores: Scores) -> list[str]:
-    """Return a sentence for each variant whose content is not read, while its votes are known."""
-    sentences = []
-    for variant, of_variant in scores.items():
-        unread = any(score.kind == "content" and score.total and not score.right for score in of_variant)
-        right, total = next((score.votes for score in of_variant if score.votes[1]), (0, 0))
-        if unread and total:
-            sentences.append(f"{variant}: 0 % read; {right} of {counted(total, 'vote')} guessed")
-    return sentences
-
-
 def _below(scores: Scores, first: str) -> str:
     """Return the text below the chart."""
     given = [score for of_variant in scores.values() for score in of_variant]
@@ -89,7 +54,7 @@ def draw_exposure(scores: Scores, *, title: str = TITLE_TEXT, ax: Axes | None = 
 
     ``scores``: variant ("plaintext", "TLS 1.3", ...) -> its scores, all of the same classes, in the order drawn.
     """
-    labels = [LABELS.get(kind, kind) for kind in _classes(scores)]
+    labels = ["\n".join(LABELS.get(kind, (kind,))) for kind in _classes(scores)]
     return (_draw_bars if len(scores) <= MOST_BARS else _draw_table)(scores, labels, title, ax)
 
 
@@ -117,7 +82,7 @@ def _draw_bars(scores: Scores, labels: list[str], title: str, ax: Axes | None) -
         for place, share, score in zip(places, shares, of_variant, strict=True):
             # The numbers name their variant too: a legend would be far from a bar of no length.
             counts = f"  ({'; '.join(detail(score))})" if detail(score) else " (there were none)"
-            text = f"{variant}: {percent(score)}{counts}"
+            text = f"{variant}: {score.percent}{counts}"
             _write_beside(ax, share, place, text, 6, 0, va="center", fontsize=BAR_TEXT, ground="white")
             widest = max(widest, text_width(text, BAR_TEXT))
     ax.set_yticks(range(len(labels)), labels, fontsize=BAR_TEXT)
@@ -176,7 +141,7 @@ def _draw_cell(ax: Axes, column: int, row: int, score: Score, name: str) -> None
     lift = 5.5 * small.count("\n")
     va, up = ("bottom", 2 + lift) if small else ("center", 0)
     _write_beside(
-        ax, x, y, percent(score), 0, up, ha="center", va=va, fontsize=12, weight=weight, ground=ground
+        ax, x, y, score.percent, 0, up, ha="center", va=va, fontsize=12, weight=weight, ground=ground
     )
     if small:
         _write_beside(ax, x, y, small, 0, lift, ha="center", va="top", fontsize=SMALL, ground=ground)
@@ -220,7 +185,7 @@ def describe_exposure(scores: Scores) -> str:
 
 
 def _name(score: Score) -> str:
-    return LABELS.get(score.kind, score.kind).split("\n")[0]
+    return LABELS.get(score.kind, (score.kind,))[0]
 
 
 def _sentence(score: Score) -> str:
@@ -229,5 +194,5 @@ def _sentence(score: Score) -> str:
     skill += f"; {score.leak}" if score.leak else ""
     return (
         f"{score.right} of {score.total} {_name(score)} "
-        f"({percent(score)}, 95 %: {100 * low:.0f} to {100 * high:.0f} %{skill})"
+        f"({score.percent}, 95 %: {100 * low:.0f} to {100 * high:.0f} %{skill})"
     )

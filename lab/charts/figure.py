@@ -153,11 +153,6 @@ def fit_text(text: str, size: float, width: float, *, family: str = "sans-serif"
     return text
 
 
-def counted(number: int, what: str) -> str:
-    """Return "1 segment", "2,000 segments"."""
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
 def spread(wanted: Sequence[float], distance: float, low: float, high: float) -> list[float]:
     """Return places for labels: as near as may be to those ``wanted`` (rising), and at least ``distance`` apart.
 

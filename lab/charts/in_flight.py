@@ -6,11 +6,12 @@ the line touches it), the network (then it falls after a loss), or the sender, w
 
 from matplotlib.axes import Axes
 
-from lab.charts.figure import counted, draw_key, draw_limit, draw_marks, time_axes, whole_numbers, write_note
+from lab.charts.figure import draw_key, draw_limit, draw_marks, time_axes, whole_numbers, write_note
 from lab.charts.inks import BLUE, VERMILLION, Style
 from lab.dissect.tcp.flow_rows import time_unit
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.one_way import in_flight, one_way
+from lab.dissect.text import counted
 
 NEAR = 1.3  # the scale ends at this multiple of the most that was in flight, even if the window is larger
 

@@ -15,10 +15,11 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lab.charts.figure import blank_axes, counted, fit_text, spread, text_width, write
+from lab.charts.figure import blank_axes, fit_text, spread, text_width, write
 from lab.charts.inks import BLACK, BLUE, BODY, GREEN, GREY, PURPLE, SMALL, VERMILLION, LineStyle, Style
 from lab.dissect.tcp.flow_rows import MOST_ROWS, LadderRow, LeftOut, PayloadText, ladder_rows, time_unit
 from lab.dissect.tcp.flows import Flow
+from lab.dissect.text import counted
 
 
 class SegmentLook(NamedTuple):

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from lab.charts.figure import counted, draw_key, draw_marks, scaled_axes, whole_numbers
+from lab.charts.figure import draw_key, draw_marks, scaled_axes, whole_numbers
 from lab.charts.inks import GREY, SERIES, Style
+from lab.dissect.text import counted
 
 
 def draw_length_leak(

@@ -10,11 +10,12 @@ from statistics import median
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from lab.charts.figure import counted, draw_key, draw_marks, time_axes, write_note
+from lab.charts.figure import draw_key, draw_marks, time_axes, write_note
 from lab.charts.inks import SERIES
 from lab.dissect.tcp.flow_rows import time_unit
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.one_way import DIRECTIONS, one_way, round_trips
+from lab.dissect.text import counted
 
 WIDE = 50  # from a spread of this factor on, the axis is logarithmic
 

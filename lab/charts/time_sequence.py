@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
 
-from lab.charts.figure import counted, draw_key, draw_limit, draw_marks, time_axes, whole_numbers, write_note
+from lab.charts.figure import draw_key, draw_limit, draw_marks, time_axes, whole_numbers, write_note
 from lab.charts.inks import BLACK, BLUE, BODY, GREEN, GREY, ORANGE, PURPLE, VERMILLION, Style
 from lab.dissect.tcp.flow_rows import time_unit
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.one_way import OneWay, Sent, burst_times, densest_burst, one_way
+from lab.dissect.text import counted
 
 SEQUENCE = "relative sequence number, bytes"
 MOST_SENTENCES = 12  # of one kind, in the text twin

@@ -28,7 +28,7 @@ MEANINGS = (
 )
 WHAT_NEXT = """
 What next:
-  open {page} in a browser: handshake, transcript and charts on one page
+  open {page} in a browser: handshake, ladder, transcript and scores on one page
   open {capture} in Wireshark, display filter: tcp.flags.push == 1 && tcp.len > 0
   python3 lab notebooks           the course, from notebooks/00_start_here.ipynb on
   python3 lab/server.py           and in two more terminals: python3 lab/client.py"""
@@ -172,14 +172,13 @@ def _print_facts(facts: dict[str, Any], rows: int | None) -> None:
 
 def _print_scores(scores: "dict[str, list[Score]]") -> None:
     """Print what was recovered of each class in each session; a class with nothing in any of them has no row."""
-    from lab.charts.exposure import LABELS
+    from lab.exposure.scoring import LABELS
 
     rows, columns = [], ["class", "what it is"]
     for label in scores:
         columns += [label, "95 %"]
     for of_kind in zip(*scores.values(), strict=True):
-        name, meaning = LABELS[of_kind[0].kind].split("\n")
-        row = [name, meaning]
+        row = list(LABELS[of_kind[0].kind])
         for one in of_kind:
             low, high = (f"{100 * end:.0f}" for end in one.interval)
             row += [f"{one.right} of {one.total}", f"{low} to {high} %"] if one.total else ["none", ""]

@@ -2,8 +2,8 @@
 
 
 def counted(number: int, noun: str) -> str:
-    """Return "1 flow", "2 flows", "0 flows"."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    """Return "1 flow", "2,000 flows", "0 flows"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def ascii_text(data: bytes) -> str:

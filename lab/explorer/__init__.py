@@ -4,7 +4,7 @@
     tls_data  TLS records, and what is inside them once the keys have opened them
     book      texts and fields, each stored once
     tour      the steps of a guided tour, made from the capture
-    summary   the facts, the charts and the transcript: readable without any script
+    summary   the facts, a ladder and the transcript: readable without any script
     page      puts all of it, the style sheet and the script into one HTML file
     widget    the same in a notebook: ``explorer.explore("captures/chat/plain.pcapng")``
     web/      the script, as modules; the style sheet; the templates

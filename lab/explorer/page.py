@@ -18,6 +18,7 @@ import jinja2
 from lab.dissect.text import printable
 from lab.explorer.data import Data, captures_data, read_source
 from lab.explorer.summary import Entry, read_scores, summarise
+from lab.exposure.scoring import CLASSES, LABELS, guessed
 
 WEB = Path(__file__).parent / "web"
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
@@ -33,11 +34,14 @@ def explorer_page(
     """
     summaries = [summarise(read_source(path), entry) for path, entry in captures]
     data = captures_data([(one["source"], one["label"]) for one in summaries], key_logs)
+    scores = read_scores(summaries)
     page = render(
         "page.html",
         title="What an eavesdropper learns from " + " and ".join(path.name for path, _ in captures),
         summaries=summaries,
-        scores=read_scores(summaries),
+        scores=[(label, found[place]) for place in range(len(CLASSES)) for label, found in scores.items()],
+        names=LABELS,
+        guesses=guessed(scores),
         captures=as_json(data),
         style=read_style(),
         script=join_modules("page.js"),

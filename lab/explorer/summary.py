@@ -1,18 +1,13 @@
 """What the page says without a script: facts, handshake, ladder, transcript, and how much was recovered."""
 
-import base64
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image  # matplotlib needs it, too
-
-from lab.charts import find_charts, to_png
-from lab.charts.figure import counted
 from lab.dissect.packets.other_frames import describe
+from lab.dissect.tcp.flow_rows import ladder_rows, time_unit
 from lab.dissect.tcp.flows import Flow
 from lab.dissect.tcp.segments import Segments
+from lab.dissect.text import counted
 from lab.explorer.data import Source
 from lab.exposure import Intercept, Score, length_leak, score
 from lab.exposure.intercept import Message
@@ -20,15 +15,7 @@ from lab.exposure.intercept import Message
 Entry = dict[str, Any]  # of a manifest
 
 MOST_ROWS = 200  # of a transcript
-COLOURS = 64  # of a chart: its picture is a third as large as with all
-
-
-@dataclass
-class Figure:
-    """A chart as a PNG image in base64, and its text twin."""
-
-    picture: str
-    twin: str
+MOST_SEGMENTS = 24  # of a ladder
 
 
 def summarise(source: Source, entry: Entry | None) -> dict[str, Any]:
@@ -45,22 +32,23 @@ def summarise(source: Source, entry: Entry | None) -> dict[str, Any]:
         "facts": _facts(source, entry),
         "handshake": _handshake(source.segments, chosen) if chosen else [],
         "rtt": f"{1e6 * shake.rtt_s:.0f} µs" if shake and shake.rtt_s is not None else "",
-        "ladder": draw("ladder", shown, max_rows=24) if shown else None,
-        "flow": shown.number if shown else 0,
+        "flow": shown,
+        "ladder": ladder_rows(shown, max_rows=MOST_SEGMENTS) if shown else [],
+        "time_unit": time_unit(shown.duration_s) if shown else None,
         "transcript": [_line(message) for message in messages[:MOST_ROWS]],
         "left_out": max(0, len(messages) - MOST_ROWS),
     }
 
 
-def read_scores(summaries: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Score]], Figure] | None:
-    """Return the scores of the captures that a manifest describes, and their chart; None if there are none."""
+def read_scores(summaries: Sequence[dict[str, Any]]) -> dict[str, list[Score]]:
+    """Return the scores of the captures that a manifest describes, by label."""
     scores: dict[str, list[Score]] = {}
     for one in summaries:
         if one["entry"]:
             label, source = one["label"], one["source"]
             label = label if label not in scores else f"{label} ({source.path.name})"
             scores[label] = score(source.intercept, one["entry"])
-    return (scores, draw("exposure", scores)) if scores else None
+    return scores
 
 
 def finding(name: str, intercept: Intercept) -> str:
@@ -71,13 +59,6 @@ def finding(name: str, intercept: Intercept) -> str:
     if said and not read:
         return f"From {name}, an eavesdropper counts {counted(said, 'line')} and reads none."
     return f"From {name}, an eavesdropper reads {read} of {counted(said, 'line')}."
-
-
-def draw(name: str, *data: Any, **options: Any) -> Figure:
-    chart, picture = find_charts()[name], io.BytesIO()
-    drawn = Image.open(io.BytesIO(to_png(chart.draw(*data, **options)))).convert("RGB")
-    drawn.quantize(COLOURS).save(picture, "PNG", optimize=True)
-    return Figure(base64.b64encode(picture.getvalue()).decode(), chart.in_words(*data, **options))
 
 
 def _facts(source: Source, entry: Entry | None) -> list[tuple[str, str]]:

@@ -11,10 +11,11 @@ A class of which a guess gets everything shows nothing. Few facts show little: `
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lab.dissect.text import counted
 from lab.exposure.facts import Facts, claimed_facts, guessed_facts, true_facts
 from lab.exposure.intercept import Intercept
 from lab.exposure.leaks import Leak, length_leak
@@ -23,6 +24,22 @@ CLASSES = (
     *("identities", "content", "secrets", "presence", "public", "private"),
     *("times", "lengths", "hosts", "TLS names", "inferred"),
 )
+LABELS = {  # of each class, also of those that ``experiment`` and ``lab.harness.integrity`` score: name, meaning
+    "identities": ("identities", "names of the users"),
+    "content": ("content", "lines read, with speaker"),
+    "secrets": ("secrets", "passwords, secret words"),
+    "presence": ("presence", "joins and leaves"),
+    "public": ("relations, public", "who speaks to all, who gets it"),
+    "private": ("relations, private", "who speaks to one user"),
+    "times": ("times", "which lines, whose, how many"),
+    "lengths": ("lengths", "of the lines"),
+    "hosts": ("hosts", "addresses and ports"),
+    "TLS names": ("TLS names", "version, server, certificate"),
+    "sentence": ("sentence", "which one was typed"),
+    "topic": ("topic", "of a bot's answer"),
+    "inferred": ("inferred", "votes, lengths of names, wire"),
+    "integrity": ("integrity", "bits that can be changed unnoticed"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +62,15 @@ class Score:
     def share(self) -> float:
         """Recovered share of what there was, 0 to 1 (the field calls it recall). 0 where there was nothing."""
         return self.right / self.total if self.total else 0.0
+
+    @property
+    def percent(self) -> str:
+        """The share in whole per cent, never rounded to all or to nothing; "n/a" if there was nothing to recover."""
+        if not self.total:
+            return "n/a"
+        if 0 < self.right < self.total:
+            return f"{min(99, max(1, round(100 * self.share)))} %"
+        return f"{100 * self.share:.0f} %"
 
     @property
     def skill(self) -> float | None:
@@ -87,6 +113,17 @@ def score(intercept: Intercept, recording: dict[str, Any]) -> list[Score]:
     guesses = guessed_facts(intercept)
     scores = [_score(kind, truth[kind], claims[kind], guesses.get(kind, Counter())) for kind in CLASSES]
     return [replace(one, leak=line_leak(intercept)) if one.kind == "content" else one for one in scores]
+
+
+def guessed(scores: Mapping[str, Sequence[Score]]) -> list[str]:
+    """Return a sentence for each variant whose content is not read, while its votes are known."""
+    sentences = []
+    for variant, of_variant in scores.items():
+        unread = any(score.kind == "content" and score.total and not score.right for score in of_variant)
+        right, total = next((score.votes for score in of_variant if score.votes[1]), (0, 0))
+        if unread and total:
+            sentences.append(f"{variant}: 0 % read; {right} of {counted(total, 'vote')} guessed")
+    return sentences
 
 
 def line_leak(intercept: Intercept) -> Leak:
