@@ -101,7 +101,7 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     attack = "with an attack on one of the users, chosen by the id, as attack.pcapng (Linux)"
     own("--attack", action="store_true", help=attack)
     key = "the course's key: another key means other conversations"
-    own("--course", metavar="KEY", default="lab", help=key)
+    own("--course", metavar="KEY", help=key)
     own("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
 
 
@@ -146,7 +146,7 @@ def _check(options: argparse.Namespace, parser: argparse.ArgumentParser, is_own:
             parser.error("--student is for one, --roster for a class: leave out one of them")
         reason = "a student's conversation follows from the id and the course's key"
         leave_out(reason, *SESSION, "scenario", "shipped")
-    elif options.attack or options.course != parser.get_default("course"):
+    elif options.attack or options.course is not None:
         name = "--attack" if options.attack else "--course"
         parser.error(f"{name} goes with --student or --roster")
     if options.scenario != ["chat"]:
@@ -232,9 +232,11 @@ def _record(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
 
 def _record_own(options: argparse.Namespace, silent: bool) -> int:
     from lab.harness.student_capture import record_student
-    from lab.harness.student_profile import check_id, profile
+    from lab.harness.student_profile import DEFAULT_KEY, check_id, profile
     from lab.harness.tap import RecordingError
 
+    if options.course is None:
+        options.course = DEFAULT_KEY
     try:
         if options.roster is not None:
             return _record_class(options, silent)

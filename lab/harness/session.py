@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def record(
         recordings = []
         for variant in chosen:
             say(f"recording {variant.name}.pcapng: {len(script.lines)} lines of {len(script.users)} users")
-            recordings.append(record_one(out, script, variant, port, key_log))
+            recordings.append(record_one(Session(out, script, variant, port, key_log)))
         about: dict[str, Any] = {"script": script.source} if script.source else {"seed": script.seed}
         about |= {"pace_s": script.pace_s} if script.pace_s else {}
         return write_manifest(out / MANIFEST, recordings, where, **about)
@@ -98,46 +98,50 @@ def recording_into(out: Path) -> Iterator[None]:
         raise RecordingError(f"cannot write into {out}: {reason(error)}; take another --out") from error
 
 
-RecordOne = Callable[[Path, Script, Variant, int | None, bool], Entry]
+@dataclass(frozen=True)
+class Session:
+    """A script to be recorded once, into the folder ``out``. ``port`` None: the report's, or where it is taken any free one."""
+
+    out: Path
+    script: Script
+    variant: Variant
+    port: int | None = None
+    key_log: bool = False
+
+
+Popen = Callable[..., "subprocess.Popen[Any]"]
+RecordOne = Callable[[Session], Entry]
 
 
 @contextmanager
 def session_recorder(namespaces_first: bool = False) -> Iterator[tuple[RecordOne, str]]:
-    """Yield ``record_session``, or a function that does the same in a namespace, and the place where it records.
+    """Yield a function that does what ``record_session`` does, and the place where it records.
 
-    The namespace is used where this user may not record on the machine's loopback, or always (``namespaces_first``).
+    That is a namespace where this user may not record on the machine's loopback, or always (``namespaces_first``).
     Raises RecordingRefused.
     """
     refused = may_record()
     if refused is None and not (namespaces_first and namespace.refusal() is None):
-        yield _recorder(record_session, subprocess.Popen), "the machine's loopback"
+        yield partial(_record_one, record_session, subprocess.Popen), "the machine's loopback"
         return
     if obstacle := namespace.refusal():
         raise nowhere_to_record(refused, obstacle)
     with _agent(namespace.popen) as agent:
         record_there = partial(_record_by, agent)
-        yield _recorder(record_there, namespace.popen), "the loopback of a namespace of the kit's own"
+        where = "the loopback of a namespace of the kit's own"
+        yield partial(_record_one, record_there, namespace.popen), where
 
 
-Popen = Callable[..., "subprocess.Popen[Any]"]
+def _record_one(record_usual: RecordOne, popen: Popen, session: Session) -> Entry:
+    """Record a session, in a process of its own where its OpenSSL needs settings."""
+    if not session.variant.needs_pyopenssl:
+        return record_usual(session)
+    from lab.harness import openssl_peer
 
-
-def _recorder(record_one: RecordOne, popen: Popen) -> RecordOne:
-    """Return a function that records by ``record_one``, or in a process of its own if OpenSSL needs settings."""
-
-    def record_any(
-        out: Path, script: Script, variant: Variant, port: int | None = None, key_log: bool = False
-    ) -> Entry:
-        if not variant.needs_pyopenssl:
-            return record_one(out, script, variant, port, key_log)
-        from lab.harness import openssl_peer
-
-        with openssl_peer.environment(variant) as env, _agent(partial(popen, env=env)) as agent:
-            if popen is namespace.popen:
-                agent.call("make_loopback_like_ethernet")
-            return _record_by(agent, out, script, variant, port, key_log)
-
-    return record_any
+    with openssl_peer.environment(session.variant) as env, _agent(partial(popen, env=env)) as agent:
+        if popen is namespace.popen:
+            agent.call("make_loopback_like_ethernet")
+        return _record_by(agent, session)
 
 
 def _agent(popen: Popen) -> HostAgent:
@@ -145,11 +149,8 @@ def _agent(popen: Popen) -> HostAgent:
     return HostAgent(popen, "lab.harness.session:SessionRecorder", "the process that records", errors)
 
 
-def _record_by(
-    agent: HostAgent, out: Path, script: Script, variant: Variant, port: int | None, key_log: bool
-) -> Entry:
-    data = {"out": str(out.resolve()), "script": asdict(script), "variant": asdict(variant)}
-    entry: Entry = agent.call("record", SESSION_S, port=port, key_log=key_log, **data)
+def _record_by(agent: HostAgent, session: Session) -> Entry:
+    entry: Entry = agent.call("record", SESSION_S, **asdict(session) | {"out": str(session.out.resolve())})
     return entry
 
 
@@ -166,26 +167,23 @@ class SessionRecorder:
             ip.link("set", index=ip.link_lookup(ifname="lo")[0], mtu=plan.MTU)
         keeper.offloads_off("lo")
 
-    def record(
-        self, out: str, script: dict[str, Any], variant: dict[str, Any], port: int | None, key_log: bool
-    ) -> Entry:
+    def record(self, out: str, script: dict[str, Any], variant: dict[str, Any], **more: Any) -> Entry:
         steps = tuple(Step(**step) for step in script["steps"])
         played = Script(**script | {"steps": steps})
-        return record_session(Path(out), played, Variant(**variant), port, key_log)
+        return record_session(Session(Path(out), played, Variant(**variant), **more))
 
 
-def record_session(
-    out: Path, script: Script, variant: Variant, port: int | None = None, key_log: bool = False
-) -> Entry:
+def record_session(session: Session) -> Entry:
     """Record one session; return its entry of the manifest. The server and the tap are gone when this returns."""
-    path = out / f"{variant.name}.pcapng"
+    script, variant = session.script, session.variant
+    path = session.out / f"{variant.name}.pcapng"
     path.with_suffix(".keys").unlink(missing_ok=True)  # those of an earlier recording would not open this one
-    key_log_path = path.with_suffix(".keys") if key_log and variant.tls != "none" else None
+    key_log_path = path.with_suffix(".keys") if session.key_log and variant.tls != "none" else None
     password = script.password or None if variant.wire == "json" else None
     log = ConsoleLog()
     with ExitStack() as stack:
         server_tls, client_tls = contexts(stack, variant, key_log_path)
-        server = _start_server(script, variant, port, server_tls, log.console)
+        server = _start_server(session, server_tls, log.console)
         stack.callback(server.stop)
         entry_port = tapped_port = server.port
         tunnel = None
@@ -279,20 +277,18 @@ def _entry(
     }
 
 
-def _start_server(
-    script: Script, variant: Variant, port: int | None, tls: Tls, console: Callable[[str], None]
-) -> ChatServer:
-    """Start the server on ``port``; None: on the report's port, or where that is taken on any free one."""
+def _start_server(session: Session, tls: Tls, console: Callable[[str], None]) -> ChatServer:
+    script, variant = session.script, session.variant
     features: list[Feature] = [Private()] if variant.wire == "json" else []
     if features and script.password:
         features.append(RoomPassword(script.password))
     if tls:
         features.insert(0, TlsOnly())
-    wanted = REPORT_PORT if port is None else port
+    wanted = REPORT_PORT if session.port is None else session.port
     server = ChatServer(LOOPBACK, wanted, tls, console, features=features, pad_to=variant.pad_to)
     try:
         return server.start()
     except ServerError:
-        if port is not None:
+        if session.port is not None:
             raise
-    return _start_server(script, variant, 0, tls, console)
+    return _start_server(replace(session, port=0), tls, console)

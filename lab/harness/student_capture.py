@@ -187,7 +187,7 @@ def _record_plain(one: Profile, folder: Path) -> str:
 
 def _on_loopback(one: Profile, folder: Path, tls: str) -> None:
     """Record one session on the loopback: of a namespace if there can be one, where the port is free."""
-    from lab.harness.session import session_recorder
+    from lab.harness.session import Session, session_recorder
 
     with session_recorder(namespaces_first=True) as (record_one, _):
-        record_one(folder, one.script, Variant(tls), one.port, False)
+        record_one(Session(folder, one.script, Variant(tls), one.port))
