@@ -53,8 +53,8 @@ class BareSocket:
     def accept(self) -> None:
         """Take the client that has connected, or wait for it."""
         with self._trying_to("accept"):
-            self._listener.settimeout(WAIT_S)
             self._socket, _ = self._listener.accept()
+            self._socket.settimeout(WAIT_S)
 
     def switch_nagle_off(self) -> None:
         """Send each piece at once, even while an earlier one is not acknowledged (RFC 896)."""
@@ -83,7 +83,7 @@ class BareSocket:
     def say(self, *pieces: bytes, wait: bool = True) -> None:
         """One ``send`` for each piece, right after one another. With ``wait=False`` a thread does it."""
         if not wait:
-            self._talking.append(threading.Thread(target=self.say, args=pieces))
+            self._talking.append(threading.Thread(target=self.say, args=pieces, daemon=True))
             self._talking[-1].start()
             return
         with self._trying_to("say"):

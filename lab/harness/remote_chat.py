@@ -21,7 +21,7 @@ from lab.chat.connection import Dial
 from lab.chat.listener import ServerError
 from lab.harness.tap import RecordingError
 from lab.net.lan import Host
-from lab.net.namespace import Program
+from lab.net.namespace import Program, end
 from lab.setup.paths import ROOT
 
 START_S, STOP_S = 30, 10
@@ -64,25 +64,22 @@ def remote_server(
     # In a session of its own, because Ctrl-C is for the caller.
     with host.popen(command, **pipes, text=True, start_new_session=True) as process:
         assert process.stdout and process.stderr
+        reader = threading.Thread(target=_read, args=[process.stdout, console], daemon=True)
         overdue = threading.Timer(START_S, process.kill)
         overdue.daemon = True
         overdue.start()
-        listens = _read(process.stdout, console, "Listening on ")
-        overdue.cancel()
-        if not listens:
-            silence = f"the server neither listened within {START_S} s nor said why"
-            raise ServerError(process.stderr.read().strip() or silence)
-        reader = threading.Thread(target=_read, args=[process.stdout, console], daemon=True)
-        reader.start()
         try:
+            if not _read(process.stdout, console, "Listening on "):
+                silence = f"the server neither listened within {START_S} s nor said why"
+                raise ServerError(process.stderr.read().strip() or silence)
+            overdue.cancel()
+            reader.start()
             yield process
         finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            reader.join()
+            overdue.cancel()
+            end(process, STOP_S, signal.SIGINT)
+            if reader.ident:
+                reader.join(STOP_S)
 
 
 def _read(output: IO[str], console: Console, until: str = "") -> bool:

@@ -56,8 +56,8 @@ def record(
 ) -> dict[str, Any]:
     """Record a script (None: the conversation of ``seed``) once for each variant into the folder ``out``.
 
-    ``port`` None takes the report's, or any free one where that is taken. Return the manifest that was written. Raises
-    RecordingRefused where this user may not record at all, RecordingError for anything else that goes wrong.
+    Return the manifest that was written. Raises RecordingRefused where this user may not record at all, RecordingError
+    for anything else that goes wrong.
     """
     out, script = Path(out), script or make_script(seed)
     if (pauses_s := sum(script.pauses_s)) > SESSION_S / 2:
@@ -100,7 +100,10 @@ def recording_into(out: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Session:
-    """A script to be recorded once, into the folder ``out``. ``port`` None: the report's, or where it is taken any free one."""
+    """A script to be recorded once, into the folder ``out``.
+
+    ``port`` None is the report's, or any free one where that is taken.
+    """
 
     out: Path
     script: Script

@@ -26,6 +26,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from lab.net.namespace import end
+
 # A switch's log of its actions is the longest message: 10,000 for each way of each cable.
 MESSAGE_BYTES = 64 << 20
 DESCRIPTORS = 253  # the most that one message carries (SCM_MAX_FD)
@@ -55,7 +57,11 @@ class Channel:
     def fileno(self) -> int:
         return self.socket.fileno()
 
-    def send(self, message: dict[str, Any], descriptors: Iterable[int] = ()) -> None:
+    def send(
+        self, message: dict[str, Any], descriptors: Iterable[int] = (), deadline: float | None = None
+    ) -> None:
+        if deadline is not None:
+            self._set_deadline(deadline)
         data = json.dumps(message).encode()
         if len(data) > MESSAGE_BYTES:
             raise HostAgentError(f"a message of {len(data)} bytes is longer than {MESSAGE_BYTES}")
@@ -114,7 +120,7 @@ class Caller:
         number, deadline = next(self._ids), time.monotonic() + within_s
         self.is_waiting = True
         try:
-            self._channel.send({"id": number, "call": method, "with": arguments})
+            self._channel.send({"id": number, "call": method, "with": arguments}, deadline=deadline)
             while (received := self._channel.receive(deadline)) and received[0].get("id") != number:
                 pass  # a response to a call whose deadline has passed
         except TimeoutError:
@@ -155,13 +161,17 @@ class HostAgent(Caller):
         ours, its = socket.socketpair()
         super().__init__(ours, name, errors)
         with its:
-            self.process = popen(
-                [sys.executable, "-m", "lab.net.host_agent", str(its.fileno()), target],
-                pass_fds=(its.fileno(), *pass_fds),
-                stdin=subprocess.DEVNULL,
-                cwd=ROOT,
-                start_new_session=True,  # Ctrl-C is for the caller, which passes it on once
-            )
+            try:
+                self.process = popen(
+                    [sys.executable, "-m", "lab.net.host_agent", str(its.fileno()), target],
+                    pass_fds=(its.fileno(), *pass_fds),
+                    stdin=subprocess.DEVNULL,
+                    cwd=ROOT,
+                    start_new_session=True,  # Ctrl-C is for the caller, which passes it on once
+                )
+            except BaseException:
+                ours.close()  # by which the process ends, if there is one already
+                raise
 
     def __enter__(self) -> "HostAgent":
         return self
@@ -174,11 +184,7 @@ class HostAgent(Caller):
     def close(self, within_s: float = STOP_S) -> None:
         """Close the connection and wait for the end of the process. May be called twice."""
         super().close()
-        try:
-            self.process.wait(within_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process, within_s)
 
 
 # The side that answers

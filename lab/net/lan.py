@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -27,6 +28,7 @@ from lab.net.plan import HostPlan, LanError, LanRefused, check_plan, plain, port
 
 BUILD_LIMIT_S = 30  # a LAN takes a fraction of a second; far beyond that something is wrong
 STOP_LIMIT_S = 10
+ACCEPT_LIMIT_S = 20
 ANSWER_LIMIT_S = 60  # a switch answers at once, but for frames under way, which an order may hold
 
 
@@ -62,6 +64,7 @@ class Place:
                 output, errors = process.communicate(input, timeout)
             except BaseException:
                 process.kill()
+                namespace.end(process, STOP_LIMIT_S)
                 raise
         done = subprocess.CompletedProcess(command, process.returncode, output, errors)
         if check and done.returncode == namespace.EXIT_NOT_FOUND and not shutil.which(command[0]):
@@ -96,11 +99,12 @@ class Host(Place):
         return socket.socket(fileno=keeper.descriptors[0])
 
     def listen(self, port: int) -> socket.socket:
-        """Return a new TCP socket of this host that listens on ``port`` of every address."""
+        """Return a new TCP socket of this host that listens on ``port`` of every address, and waits with a bound."""
         listener = self.open_socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("", port))
         listener.listen()
+        listener.settimeout(ACCEPT_LIMIT_S)
         return listener
 
 
@@ -172,7 +176,7 @@ class Lan:
             os.close(descriptor)
         keeper.close(STOP_LIMIT_S)  # all that it kept ends with it
         for process in self.started:
-            process.wait(STOP_LIMIT_S)
+            namespace.end(process, STOP_LIMIT_S)
         self._controls, self._held, self.started, self.hosts = [], [], [], {}
 
     def __getitem__(self, name: str) -> Host:
@@ -244,8 +248,10 @@ class Lan:
 
         What programs still mean to send is unknown to it. Raises LanError where frames keep coming for too long.
         """
-        quiet_rounds = 0
+        quiet_rounds, deadline = 0, time.monotonic() + ANSWER_LIMIT_S
         while quiet_rounds < 2:  # a frame may pass from one switch to the next while it is asked: all, twice
+            if time.monotonic() > deadline:
+                raise LanError(f"frames keep coming on the LAN, for {ANSWER_LIMIT_S} s now")
             before = self.state()["ports"]
             self._ask("settle")
             quiet_rounds = quiet_rounds + 1 if self.state()["ports"] == before else 0

@@ -33,8 +33,9 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
 EXIT_REFUSED = 125  # exit code of the launcher when the system refuses the namespace
 EXIT_NOT_FOUND = 127  # ... and when the command cannot be started, as a shell does
-# Asks the stand-in of --join to kill the command, and so to end.
-KILL_COMMAND = getattr(signal, "SIGRTMIN", 0)
+KILL_COMMAND = getattr(
+    signal, "SIGRTMIN", 0
+)  # asks the stand-in of --join to kill the command, and so to end
 LINUX_ONLY = "network namespaces exist on Linux only"
 SENT_BY_KERNEL = 0x80  # si_code of a signal from a key of the terminal (sigaction(2), SI_KERNEL)
 
@@ -49,6 +50,26 @@ class Program(subprocess.Popen[Any]):
     def send_signal(self, sig: int) -> None:
         """Signal the command. The stand-in passes SIGKILL on too, because it must live to report the command's end."""
         super().send_signal(KILL_COMMAND if sig == signal.SIGKILL else sig)
+
+
+def end(process: "subprocess.Popen[Any]", within_s: float, sig: int = 0) -> None:
+    """Send a signal, if any, and wait for a process; kill it after ``within_s``, or where this is interrupted.
+
+    A stand-in that does not pass this on is killed itself, and the kernel kills its command. Raises TimeoutExpired.
+    """
+    try:
+        if sig:
+            process.send_signal(sig)
+        process.wait(within_s)
+    except BaseException as error:
+        process.kill()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
+        try:
+            process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            subprocess.Popen.send_signal(process, signal.SIGKILL)
+            process.wait(within_s)
 
 
 def unshare(own_processes: bool = False) -> None:

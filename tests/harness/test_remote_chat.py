@@ -1,5 +1,7 @@
 """A server of the chat as a process of its own."""
 
+import signal
+
 import pytest
 
 from lab.chat.listener import ServerError
@@ -13,3 +15,31 @@ def test_a_server_that_never_listens_is_ended(tmp_path, monkeypatch):
     with pytest.raises(ServerError, match="neither listened within 0.1 s nor said why"):
         with remote_chat.remote_server(LoopbackHost(), 0, print, str(tmp_path / "silent.py")):
             pass
+
+
+class Interrupted(BaseException):
+    """What pytest raises in the middle of a test that takes too long."""
+
+
+def test_an_interruption_while_a_server_ends_kills_it(tmp_path):
+    """The console was closed while a thread still read it, which waits for the server; nobody ended that any more."""
+    program = tmp_path / "stubborn.py"
+    program.write_text(
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGINT, lambda *_: os.kill(os.getppid(), signal.SIGUSR1))\n"
+        "print('Listening on a port', flush=True)\n"
+        "until = time.monotonic() + 10\n"
+        "while time.monotonic() < until: time.sleep(until - time.monotonic())\n"
+    )
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(Interrupted):
+            with remote_chat.remote_server(LoopbackHost(), 0, print, str(program)) as server:
+                pass
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert server.returncode == -signal.SIGKILL

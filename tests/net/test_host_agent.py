@@ -101,6 +101,12 @@ def test_a_late_response_is_not_taken_for_the_next(caller):
     assert caller.call("double", text="b") == "bb"
 
 
+def test_a_call_that_nobody_reads_has_a_deadline_too(connected):
+    caller, _ = connected
+    with pytest.raises(HostAgentError, match="has not answered within 0.1 s"):
+        caller.call("double", within_s=0.1, text="x" * 5_000_000)
+
+
 def test_descriptors_come_with_a_response(caller):
     assert caller.call("pipe") == "both ends"
     reading, writing = caller.descriptors

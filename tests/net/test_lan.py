@@ -252,6 +252,19 @@ def test_killing_a_program_kills_the_program_itself(lan):
         assert process.wait(BOUND_S) == -signal.SIGKILL
 
 
+def test_a_program_ends_even_if_its_stand_in_is_stopped(lan):
+    process = lan["PC1"].popen(["sleep", "1000"])
+    os.kill(process.pid, signal.SIGSTOP)
+    namespace.end(process, within_s=0.1)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_listener_does_not_wait_for_ever(lan, monkeypatch):
+    monkeypatch.setattr("lab.net.lan.ACCEPT_LIMIT_S", 0.1)
+    with lan["server"].listen(9898) as listener, pytest.raises(TimeoutError):
+        listener.accept()
+
+
 def test_a_program_outlives_the_thread_that_started_it(lan):
     started = []
     thread = threading.Thread(
