@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.setup.folder_lock import folder_lock
-from tests.browser import chromium, tab  # noqa: F401  (fixtures)
+from tests.browser import chromium, module_tab, tab  # noqa: F401  (fixtures)
 from tests.support import REFUSAL, ROOT, shared_folder
 
 skipped: Counter[str] = Counter()  # reason: how many tests

@@ -104,6 +104,7 @@ def test_demo(tmp_path):
     assert meaning.startswith("TLS hides what is said;") and "more; --all-rows shows them." in done.stdout
 
 
+@pytest.mark.maintainers
 def test_demo_as_json_prints_json_and_nothing_else(tmp_path):
     done = run(sys.executable, "lab", "demo", "--json", "--seed", "5", "--out", tmp_path, env=NARROW)
     facts = json.loads(done.stdout)
@@ -126,6 +127,7 @@ def test_demo_quiet_names_the_files(tmp_path):
     ]
 
 
+@pytest.mark.maintainers
 def test_demo_goes_on_with_the_shipped_captures_where_nobody_may_record(tmp_path, monkeypatch, capsys):
     from lab.commands import demo
 

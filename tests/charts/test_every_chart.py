@@ -92,6 +92,7 @@ def test_it_stands_beside_another(chart, data):
     assert inspect_text(page_of([one, one])) == []
 
 
+@pytest.mark.maintainers
 @pytest.mark.skipif(not (ROOT / "lab" / "README.md").exists(), reason="the guide is not in this copy")
 @pytest.mark.timeout(400)
 def test_the_recipe_adds_a_chart(tmp_path):

@@ -115,6 +115,7 @@ def captures(tmp_path_factory):
 ALIASES = {"tls.record.content_type": "tls.record.opaque_type"}
 
 
+@pytest.mark.maintainers
 @pytest.mark.tshark
 def test_ranges_equal_those_of_pdml(captures):
     """Whole-byte fields to the byte. Of bit fields tshark gives the word that its mask applies to: ours is

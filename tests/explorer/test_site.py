@@ -84,7 +84,11 @@ def kit(tmp_path):
     ("source", "line"),
     [
         ("1 / 0", "lab site: one.ipynb fails: ZeroDivisionError: division by zero"),
-        ("import os; os._exit(1)", "lab site: one.ipynb cannot be run: Kernel died"),
+        pytest.param(
+            "import os; os._exit(1)",
+            "lab site: one.ipynb cannot be run: Kernel died",
+            marks=pytest.mark.maintainers,
+        ),
     ],
 )
 def test_a_notebook_that_fails_leaves_one_line_and_no_site(kit, source, line):

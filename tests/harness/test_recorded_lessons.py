@@ -137,6 +137,7 @@ def test_a_lesson_that_breaks_off_says_so(tmp_path, monkeypatch):
         record_lessons(tmp_path, ["glued"], say=lambda line: None)
 
 
+@pytest.mark.maintainers
 @needs_namespaces
 def test_a_scenario_is_added_by_the_recipe_word_for_word(tmp_path):
     kit = copy_kit(tmp_path)

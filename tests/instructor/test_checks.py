@@ -128,6 +128,7 @@ def test_stories_name_a_frame_and_a_filter_to_paste(sheet):
     assert named >= len(chosen) / 3
 
 
+@pytest.mark.maintainers
 def test_the_check_is_pytest_underneath(tmp_path):
     """Right against the solutions with nothing skipped; "not attempted" against the stubs; a story against a wrong
     one."""

@@ -164,7 +164,8 @@ def test_what_has_not_changed_is_not_run_again(graded):
     }
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.maintainers)])
+@pytest.mark.maintainers
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_cut_off_and_gone_on_with(tmp_path, refused, how):
     if refused:
         pytest.skip(f"no sandbox here: {refused}")

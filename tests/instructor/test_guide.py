@@ -116,6 +116,7 @@ def run_in(kit, *words):
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.maintainers
 def test_a_sheet_added_by_the_recipe_works(kit_with_a_new_sheet):
     kit = kit_with_a_new_sheet
     assert (
@@ -139,6 +140,7 @@ def test_a_sheet_added_by_the_recipe_works(kit_with_a_new_sheet):
     assert not list((kit / "copy").rglob("*solutions*"))
 
 
+@pytest.mark.maintainers
 def test_the_new_sheet_is_graded(kit_with_a_new_sheet):
     kit = kit_with_a_new_sheet
     (kit / "inbox" / "s1").mkdir(parents=True)

@@ -147,6 +147,7 @@ def test_an_expensive_capture_is_left_out(graded):
     assert found["own capture.server_port"]["points"] == 0
 
 
+@pytest.mark.maintainers
 def test_no_process_takes_more_memory_than_it_may(graded):
     assert graded[1]["peak_mb"] < 512
 

@@ -196,6 +196,7 @@ def test_what_the_lock_names_is_installed_and_not_the_newest(kit_with_pip):
     assert list((kit_with_pip / ".venv").rglob("lab_kit_tiny_package-1.dist-info"))
 
 
+@pytest.mark.maintainers
 def test_where_the_lock_has_nothing_the_ranges_decide_and_one_line_says_so(kit_with_pip):
     write_lock(kit_with_pip, "3", "0" * 64)
     (kit_with_pip / "requirements.txt").write_text("lab-kit-tiny-package>=1,<9\n")
