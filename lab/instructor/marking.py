@@ -144,7 +144,10 @@ def mark(
         for sheet, exercises in all_exercises().items():
             points = {one.name: one.points for one in exercises}
             _survive(result, sheet, points, partial(_mark_visible_tasks, sheet, code))
-        code.close()  # the process of the hidden checks shows nothing more to the student
+        if (
+            code.alone
+        ):  # a failure in the process of that sheet counts, and its visible checks have been there
+            code.close()
         visible, result.marks = result.marks, []
         for sheet, exercises in all_exercises().items():
             points = {one.name: one.points for one in exercises}
