@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.chat import events, report_wire
-from lab.dissect.tcp.flows import Flow, find_flows
-from lab.dissect.tcp.segments import FIN, read_segments
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tcp.segments import FIN
 from lab.dissect.tls.records import APPLICATION_DATA, Record, read_records
 from lab.harness.forged_frames import frames_in_anothers_name
 from lab.harness.student_capture import ATTACK, PLAIN, TLS, attack_words, questions
@@ -53,13 +53,11 @@ def transcript(flows: list[Flow]) -> tuple[dict[str, Flow], list[ChatLine]]:
     return users, sorted(said, key=lambda one: one.time_ns)
 
 
-def derive(folder: Path | str, one: Profile) -> dict[str, list[Any]]:
+def derive(flows: list[Flow], tls: list[Flow], one: Profile) -> dict[str, list[Any]]:
     """Return the right answers to ``questions(one)``: for each key a list of those that are accepted.
 
-    Raise NoAnswer if the recordings do not contain them, CaptureError or OSError if they cannot be read.
+    ``flows`` are the connections of the plaintext recording. Raise NoAnswer if the recordings do not contain the answers.
     """
-    folder = Path(folder)
-    flows = find_flows(read_segments(folder / PLAIN))
     users, said = transcript(flows)
     if one.subject not in users:
         raise NoAnswer(f"nobody called {one.subject} is in {PLAIN}")
@@ -71,7 +69,7 @@ def derive(folder: Path | str, one: Profile) -> dict[str, list[Any]]:
     fins = subject.rows[subject.segments.flags[subject.rows] & FIN != 0]
     if not len(fins):
         raise NoAnswer(f"no FIN in the connection from {subject.initiator}")
-    records = _tls_records(folder / TLS, list(users).index(one.subject))
+    records = _tls_records(tls, list(users).index(one.subject))
     right: dict[str, list[Any]] = {
         "server_port": [subject.responder.port],
         "users": [list(users)],
@@ -93,7 +91,10 @@ def derive(folder: Path | str, one: Profile) -> dict[str, list[Any]]:
 
 
 def derive_attack(folder: Path | str, one: Profile) -> dict[str, list[Any]]:
-    """Return the right answers to the questions about the attack, as ``derive`` does. Raise what it raises."""
+    """Return the right answers to the questions about the attack, as ``derive`` does.
+
+    Raise NoAnswer, and CaptureError or OSError if the recording cannot be read.
+    """
     attack = one.attack
     mac, address = bytes.fromhex(attack.macs[1].replace(":", "")), f"{one.network}.{attack.number}"
     forged = frames_in_anothers_name(Path(folder) / ATTACK, mac, address)
@@ -104,9 +105,9 @@ def derive_attack(folder: Path | str, one: Profile) -> dict[str, list[Any]]:
     return {**right, "forged_frame": forged[:1]}
 
 
-def wrong_conversation(folder: Path | str, one: Profile) -> str | None:
+def wrong_conversation(flows: list[Flow], one: Profile) -> str | None:
     """Return why the plaintext recording is not this student's conversation, or None."""
-    users, said = transcript(find_flows(read_segments(Path(folder) / PLAIN)))
+    users, said = transcript(flows)
     if tuple(users) != one.script.users:
         return f"the users are {', '.join(users) or 'nobody'}: these are not the ones of {one.id}"
     if tuple((line.name, line.text) for line in said) != one.script.lines:
@@ -141,12 +142,12 @@ def _sent_twice(flows: list[Flow]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _tls_records(path: Path, place: int) -> list[Record]:
-    flows = [flow for flow in find_flows(read_segments(path)) if flow.handshake]
+def _tls_records(flows: list[Flow], place: int) -> list[Record]:
+    flows = [flow for flow in flows if flow.handshake]
     if place >= len(flows):
-        raise NoAnswer(f"{path.name} has only {len(flows)} connections")
+        raise NoAnswer(f"{TLS} has only {len(flows)} connections")
     stream = sorted(flows, key=lambda flow: flow.start_ns)[place].from_initiator
     records = [one for one in read_records(stream) if one.content_type == APPLICATION_DATA]
     if len(records) < 2:
-        raise NoAnswer(f"no application data in {path.name}")
+        raise NoAnswer(f"no application data in {TLS}")
     return records

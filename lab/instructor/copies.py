@@ -15,13 +15,12 @@ recording too.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
-from lab.dissect.tcp.flows import find_flows
-from lab.dissect.tcp.segments import SYN, read_segments
+from lab.dissect.tcp.flows import Flow
+from lab.dissect.tcp.segments import SYN
 from lab.dissect.tls.records import HANDSHAKE, read_records
 
 # By kind: how many shared traces make a pair.
@@ -54,10 +53,11 @@ class Pair:
         return f"{self.first} and {self.second}: {evidence} in common ({self.strength:.0%} of the smaller recording)"
 
 
-def traces(path: Path | str) -> list[str]:
-    """Return the traces of one recording, each as "kind:digest". Raise CaptureError, OSError."""
-    segments = read_segments(path)
-    found, times = set(), []
+def traces(flows: Sequence[Flow]) -> list[str]:
+    """Return the traces of one recording's connections, each as "kind:digest"."""
+    if not flows:
+        return []
+    segments, found, times = flows[0].segments, set(), []
     for row in range(min(len(segments), MOST_FRAMES)):
         flags, seq, ack = int(segments.flags[row]), int(segments.seq[row]), int(segments.ack[row])
         if flags & SYN:
@@ -71,7 +71,7 @@ def traces(path: Path | str) -> list[str]:
         run = intervals[start : start + RHYTHM]
         if sum(run) >= RHYTHM_LEAST_US:
             found.add("rhythm:" + _short(repr(run).encode()))
-    for flow in find_flows(segments)[:200]:
+    for flow in flows[:200]:
         for stream in (flow.from_initiator, flow.from_responder):
             for record in read_records(stream)[:3] if len(stream) else []:
                 if record.content_type == HANDSHAKE and record.payload[:1] in HELLOS:

@@ -1,10 +1,12 @@
 """Read a student's recordings, in a process with limits (``limited_process``)."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.dissect.files.capture_file import CaptureError, read_capture
+from lab.dissect.files.capture_file import read_capture
+from lab.dissect.tcp.flows import Flow, find_flows
+from lab.dissect.tcp.segments import read_segments
 from lab.harness.student_capture import ATTACK, PLAIN, TLS
 from lab.harness.student_profile import profile
 from lab.instructor import answer_key, copies, limited_process
@@ -40,35 +42,42 @@ def examine_apart(folder: Path, student: str, key: str) -> Examined:
 
 def examine(folder: str, student: str, key: str) -> dict[str, Any]:
     """Return what ``examine_apart`` does, as a dict, in this process."""
-    return asdict(_examine(Path(folder), student, key))
+    return vars(_examine(Path(folder), student, key))
+
+
+def read_flows(path: Path) -> list[Flow]:
+    """Return a recording's connections. Raise OSError, or ValueError for one that no student made."""
+    with open(path, "rb") as file:
+        if file.read(2) == GZIP_MAGIC:
+            raise ValueError("packed with gzip; hand in the recording as it was made")
+    capture = read_capture(path)
+    if (count := len(capture)) > MOST_FRAMES:
+        raise ValueError(f"{count} frames, where a conversation of the course has a few hundred")
+    return find_flows(read_segments(capture))
 
 
 def _examine(folder: Path, student: str, key: str) -> Examined:
-    found = Examined()
+    found, flows = Examined(), {}
     for name in (PLAIN, TLS, ATTACK):
         if (folder / name).exists():
             try:
-                with open(folder / name, "rb") as file:
-                    if file.read(2) == GZIP_MAGIC:
-                        raise ValueError("packed with gzip; hand in the recording as it was made")
-                if (count := len(read_capture(folder / name))) > MOST_FRAMES:
-                    raise ValueError(f"{count} frames, where a conversation of the course has a few hundred")
-                found.traces[name] = copies.traces(folder / name)
+                flows[name] = read_flows(folder / name)
+                found.traces[name] = copies.traces(flows[name])
                 found.readable.append(name)
-            except (CaptureError, OSError, ValueError) as error:
+            except (OSError, ValueError) as error:
                 found.remarks.append(f"{name}: {str(error).removeprefix(f'{folder / name}: ')}")
     if not {PLAIN, TLS} <= set(found.readable):
         return found
     one = profile(student, key)
     try:
-        found.wrong_conversation = answer_key.wrong_conversation(folder, one) or ""
+        found.wrong_conversation = answer_key.wrong_conversation(flows[PLAIN], one) or ""
         if not found.wrong_conversation:
-            found.right = answer_key.derive(folder, one)
-    except (answer_key.NoAnswer, CaptureError, OSError, ValueError, IndexError) as error:
+            found.right = answer_key.derive(flows[PLAIN], flows[TLS], one)
+    except (ValueError, IndexError) as error:
         found.no_key = str(error)
     if found.right and ATTACK in found.readable:
         try:
             found.right |= answer_key.derive_attack(folder, one)
-        except (answer_key.NoAnswer, CaptureError, OSError, ValueError) as error:
+        except (OSError, ValueError) as error:
             found.no_attack = str(error)
     return found

@@ -19,6 +19,7 @@ from lab.dissect.files.capture_file import CaptureWriter, read_capture
 from lab.harness.student_capture import PLAIN, TLS
 from lab.harness.student_profile import profile
 from lab.instructor import answer_key, copies
+from lab.instructor.recordings import read_flows
 from lab.instructor.roster import Entry, record_roster
 from tests.bench import end_on_sigterm
 
@@ -126,7 +127,7 @@ def doctor(
         for file in (PLAIN,) if change is not same and number % 2 else (PLAIN, TLS):
             path = into / f"{name}-{file}"
             write(path, change(load(folder / owner / file)))
-            held += copies.traces(path)
+            held += copies.traces(read_flows(path))
         made[name] = (f"{owner}, {change.__name__}, {write.__name__}", held)
     return made
 
@@ -135,7 +136,7 @@ def check(folder: Path, key: str, many: int = 20) -> list[str]:
     """What is not as it must be among the recordings in ``folder``, with ``many`` doctored copies put in."""
     students = sorted(path.parent.name for path in folder.glob("*/about.json"))
     held = {
-        one: [trace for file in (PLAIN, TLS) for trace in copies.traces(folder / one / file)]
+        one: [trace for file in (PLAIN, TLS) for trace in copies.traces(read_flows(folder / one / file))]
         for one in students
     }
     found = []
@@ -148,7 +149,8 @@ def check(folder: Path, key: str, many: int = 20) -> list[str]:
     wanted = {(name, what.split(",")[0]) for name, (what, _) in made.items()}
     found += [f"not found: {first} is {made[first][0]}" for first, second in wanted - pairs]
     found += [f"no copies, but reported: {first} and {second}" for first, second in pairs - wanted]
-    keys = [repr(answer_key.derive(folder / one, profile(one, key))) for one in students]
+    flows = {one: [read_flows(folder / one / file) for file in (PLAIN, TLS)] for one in students}
+    keys = [repr(answer_key.derive(*flows[one], profile(one, key))) for one in students]
     if len(set(keys)) != len(students):
         found.append(f"{len(students) - len(set(keys))} answer keys are not the only ones of their kind")
     print(

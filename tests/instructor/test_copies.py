@@ -4,6 +4,7 @@ import pytest
 
 from lab.harness.student_capture import PLAIN
 from lab.instructor import copies
+from lab.instructor.recordings import read_flows
 from tests.bench import captures_of_a_class as bench
 
 
@@ -14,9 +15,9 @@ def some_recordings(a_class):
 
 @pytest.mark.parametrize(("change", "write"), bench.DOCTORS, ids=lambda one: one.__name__)
 def test_every_doctored_copy_is_found_and_nobody_else(some_recordings, tmp_path, change, write):
-    honest = {f"s{n}": copies.traces(some_recordings / f"s{n}" / PLAIN) for n in range(4)}
+    honest = {f"s{n}": copies.traces(read_flows(some_recordings / f"s{n}" / PLAIN)) for n in range(4)}
     write(tmp_path / "other-name.cap", change(bench.load(some_recordings / "s2" / PLAIN)))
-    pairs = copies.find_pairs(honest | {"zz": copies.traces(tmp_path / "other-name.cap")})
+    pairs = copies.find_pairs(honest | {"zz": copies.traces(read_flows(tmp_path / "other-name.cap"))})
     assert [(pair.first, pair.second) for pair in pairs] == [("s2", "zz")]
     assert "s2 and zz: " in str(pairs[0]) and "in common" in str(pairs[0])
 

@@ -22,6 +22,7 @@ from lab.instructor.commands import grade
 from lab.instructor.copies import Pair
 from lab.instructor.grading import in_processes
 from lab.instructor.marking import Mark, Result, mark, secret_seed
+from lab.instructor.recordings import read_flows
 from lab.instructor.roster import Entry
 from lab.instructor.stubs import SOLUTIONS
 from tests.bench import submissions_of_a_class as bench
@@ -246,7 +247,7 @@ def test_answers_are_held_against_the_own_recording(own, tmp_path):
     from lab.instructor import answer_key
 
     one = profile("s1", "k")
-    right = answer_key.derive(own, one)
+    right = answer_key.derive(*(read_flows(own / name) for name in (PLAIN, TLS)), one)
     for name in (PLAIN, TLS):
         shutil.copy(own / name, tmp_path)
     lines = [

@@ -25,6 +25,7 @@ from lab.harness.student_profile import TEXTS, profile
 from lab.instructor import answer_key, copies, sandbox, submissions
 from lab.instructor.course_rules import ATTACK_QUESTIONS, CourseRules, RulesError, apply, read_rules
 from lab.instructor.marking import Mark, Result, mark
+from lab.instructor.recordings import read_flows
 from lab.instructor.roster import Entry
 from tests.instructor import hand_ins
 from tests.support import ROOT, needs_namespaces
@@ -221,7 +222,7 @@ def test_right_answers_count_and_wrong_ones_do_not(with_attack, recorded, tmp_pa
         assert [(marks[key].state, marks[key].points) for key in answers] == [("wrong", 0)] * 3
     result = mark("s1", tmp_path, KEY, sandbox.LIMITS)
     assert any("is not the recording of s1" in remark for remark in result.remarks)
-    found = {"s1": sum(result.traces.values(), []), one.id: copies.traces(folder / ATTACK)}
+    found = {"s1": sum(result.traces.values(), []), one.id: copies.traces(read_flows(folder / ATTACK))}
     assert [(pair.first, pair.second) for pair in copies.find_pairs(found)] == [tuple(sorted(["s1", one.id]))]
 
     (tmp_path / ATTACK).write_bytes(b"rubbish")

@@ -12,9 +12,15 @@ from lab.harness import student_capture
 from lab.harness.student_capture import ANSWERS, FILES, PLAIN, TLS, questions
 from lab.harness.student_profile import DEFAULT_KEY, profile
 from lab.instructor import answer_key
+from lab.instructor.recordings import read_flows
 from lab.instructor.roster import ID_COLUMNS, RosterError, read_roster
 from tests.instructor.conftest import record_class
 from tests.support import ROOT
+
+
+def flows_in(folder):
+    """The connections of the plaintext recording, and of the one with TLS."""
+    return [read_flows(folder / name) for name in (PLAIN, TLS)]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +71,7 @@ def test_what_is_no_id_is_refused(text):
 
 def test_the_key_comes_out_of_the_frames(recorded_twice):
     one, first, second = recorded_twice
-    keys = [answer_key.derive(folder, one) for folder in (first, second)]
+    keys = [answer_key.derive(*flows_in(folder), one) for folder in (first, second)]
     for key in keys:
         assert set(key) == {question.key for question in questions(one)}
         assert key.items() >= answers_known_beforehand(one).items()
@@ -82,22 +88,22 @@ def test_a_segment_is_lost_where_there_is_a_lan(recorded_twice):
     one, first, _ = recorded_twice
     if '"LAN"' not in (first / "about.json").read_text():
         pytest.skip("no LAN here")
-    texts = answer_key.derive(first, one)["retransmitted"]
+    texts = answer_key.derive(*flows_in(first), one)["retransmitted"]
     assert any(text.startswith("<") and tuple(text[1:].split("> ", 1)) in one.script.lines for text in texts)
 
 
 def test_right_conversation_wrong_conversation(recorded_twice):
     one, first, _ = recorded_twice
-    assert answer_key.wrong_conversation(first, one) is None
-    assert answer_key.wrong_conversation(first, profile("somebody-else", "k"))
-    assert answer_key.wrong_conversation(first, profile("s1", "another course"))
+    assert answer_key.wrong_conversation(read_flows(first / PLAIN), one) is None
+    assert answer_key.wrong_conversation(read_flows(first / PLAIN), profile("somebody-else", "k"))
+    assert answer_key.wrong_conversation(read_flows(first / PLAIN), profile("s1", "another course"))
 
 
 def test_what_is_handed_out_does_not_hold_the_answers(recorded_twice):
     one, first, _ = recorded_twice
     assert {path.name for path in first.iterdir()} == set(FILES)
     text = (first / ANSWERS).read_text(encoding="utf-8") + (first / "about.json").read_text(encoding="utf-8")
-    key = answer_key.derive(first, one)
+    key = answer_key.derive(*flows_in(first), one)
     for name in ("server_port", "client_isn", "secret", "client_port"):
         assert f" {key[name][0]}" not in text and f'"{key[name][0]}"' not in text
     assert not re.search(rf"[=:] {key['syn_ack_frame'][0]}\b", text)  # the questions have numbers as small
@@ -155,7 +161,10 @@ def test_a_class_is_recorded_and_goes_on_where_it_was_cut_off(a_class, tmp_path)
     assert "3 of 4  already there" in done.stdout, done.stderr
     changed = {path.parent.name for path, time in before.items() if path.stat().st_mtime_ns != time}
     assert changed == {"s2"}
-    assert answer_key.wrong_conversation(tmp_path / "class" / "s2", profile("s2", "k")) is None
+    assert (
+        answer_key.wrong_conversation(read_flows(tmp_path / "class" / "s2" / PLAIN), profile("s2", "k"))
+        is None
+    )
     assert "the default key" not in printed
     assert record_class(tmp_path, DEFAULT_KEY).stdout.startswith(
         "the default key is in use: students can work out"
@@ -223,10 +232,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_recorded(
 
 def test_tls_and_plain_are_the_same_conversation(recorded_twice):
     one, first, _ = recorded_twice
-    from lab.dissect.tcp.flows import find_flows
-    from lab.dissect.tcp.segments import read_segments
-
-    plain, tls = (find_flows(read_segments(first / name)) for name in (PLAIN, TLS))
+    plain, tls = flows_in(first)
     assert len(plain) == len(tls) == len(one.script.users)
     assert not any(text.encode() in flow.from_initiator.data for flow in tls for _, text in one.script.lines)
 
