@@ -14,7 +14,6 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
@@ -77,7 +76,7 @@ def mark_all(found: list[Submission], options: Namespace, grade: Grade) -> dict[
     try:
         for result in grade(waiting, max(1, options.jobs), options.course):
             partial = kept / f"{result.id}.part"
-            partial.write_text(json.dumps(asdict(result)), encoding="utf-8")
+            partial.write_text(json.dumps(result, default=vars), encoding="utf-8")
             partial.replace(kept / f"{result.id}.json")
             results[result.id] = result
             left = time_left(started_s, len(results) - unchanged, total - len(results))

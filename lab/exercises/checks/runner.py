@@ -85,10 +85,12 @@ def pack(value: Any) -> Any:
     """Return a value in a form that JSON can carry. Raises TypeError if it is not plain data."""
     if type(value) in AS_IT_IS:  # most values by far; the tests below accept their subclasses too
         return value
-    if isinstance(value, dict):  # then what is most frequent
-        return {"d": [_pack_all(pair) for pair in value.items()]}
+    if isinstance(value, list):  # then what is most frequent
+        return _pack_all(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"b": bytes(value).hex()}
+    if isinstance(value, dict):
+        return {"d": [_pack_all(pair) for pair in value.items()]}
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int):
@@ -97,8 +99,6 @@ def pack(value: Any) -> Any:
         return {"f": repr(float(value))}
     if isinstance(value, Member):
         return {"m": pack(value.plan())}
-    if isinstance(value, list):
-        return _pack_all(value)
     if isinstance(value, tuple):
         return {"t": _pack_all(value)}
     if isinstance(value, (set, frozenset)):
