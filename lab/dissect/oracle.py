@@ -99,9 +99,14 @@ def tshark_streams(path: str | PathLike[str], flows: list[int]) -> dict[int, tup
     arguments = ["-r", fspath(path), "-q"]
     for flow in flows:
         arguments += ["-z", f"follow,tcp,raw,{flow}"]
+    return read_streams(run_tshark(arguments))
+
+
+def read_streams(printed: bytes) -> dict[int, tuple[bytes, bytes]]:
+    """Return the streams in what tshark printed with ``-z follow,tcp,raw,...``."""
     streams: dict[int, tuple[bytearray, bytearray]] = {}
     current = None
-    for line in run_tshark(arguments).decode().splitlines():
+    for line in printed.decode("utf-8", "replace").splitlines():
         if line.startswith("Filter: tcp.stream eq "):
             current = streams.setdefault(int(line.rsplit(" ", 1)[1]), (bytearray(), bytearray()))
         elif current is not None and line and set(line.strip()) <= set("0123456789abcdef"):
@@ -122,10 +127,10 @@ def our_rows(path: str | PathLike[str]) -> Rows:
     return rows
 
 
-def tshark_rows(path: str | PathLike[str], preferences: tuple[str, ...] = NO_FRAGMENTS) -> Rows:
+def tshark_rows(path: str | PathLike[str]) -> Rows:
     """Return tshark's answers, under the names of this kit's columns."""
     rows = {}
-    for line in tshark_fields(path, list(FIELDS.values()), "tcp.seq_raw", preferences):
+    for line in tshark_fields(path, list(FIELDS.values()), "tcp.seq_raw", NO_FRAGMENTS):
         values = {name: _number(name, text) for name, text in zip(FIELDS, line, strict=True) if text}
         rows[values["number"]] = values
     return rows

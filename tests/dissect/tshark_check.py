@@ -92,8 +92,12 @@ def check_stream(stream: Stream, theirs: bytes, what) -> None:
 
 
 def check_streams(path, segments, flows: list[Flow]) -> int:
-    """Every stream of FLOWS, as check_stream does; gives how many bytes there were."""
-    theirs = oracle.tshark_streams(path, [flow.number for flow in flows])
+    """Check every stream of ``flows`` as ``check_stream`` does; return how many bytes there were."""
+    return compare_streams(oracle.tshark_streams(path, [flow.number for flow in flows]), segments, flows)
+
+
+def compare_streams(theirs: dict[int, tuple[bytes, bytes]], segments, flows: list[Flow]) -> int:
+    """Check streams as ``check_streams`` does against those that tshark has shown already."""
     compared = 0
     for flow in flows:
         streams = [flow.from_initiator, flow.from_responder]
