@@ -66,14 +66,24 @@ class Field:
 
     def find(self, key: str) -> "Field":
         """Return the first field that Wireshark calls ``key``; KeyError if there is no such field."""
-        for one in self.walk():
-            if one.key == key:
-                return one
-        raise KeyError(key)
+        if (found := self._first(key)) is None:
+            raise KeyError(key)
+        return found
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of the first field that Wireshark calls ``key``, or ``default``."""
-        return next((one.value for one in self.walk() if one.key == key), default)
+        found = self._first(key)
+        return default if found is None else found.value
+
+    def _first(self, key: str) -> "Field | None":
+        """Return the first field with the key in the order of ``walk``: dissecting asks for one many times a frame."""
+        if self.key == key:
+            return self
+        for child in self.children:
+            found = child._first(key) if child.children else child if child.key == key else None
+            if found is not None:
+                return found
+        return None
 
     def extend(self, fields: Iterable["Field"]) -> None:
         """Add fields behind those that it has."""
@@ -140,7 +150,7 @@ class Cursor:
     def _take(self, row: Row, source: str) -> Field:
         value = self.number(row.bits)
         text = row.show(value)
-        meaning = row.meaning.format(value=value, text=text)
+        meaning = row.meaning.format(value=value, text=text) if "{" in row.meaning else row.meaning
         self.bit += row.bits
         return Field(row.name, self.bit - row.bits, row.bits, value, text, meaning, source, row.key)
 
