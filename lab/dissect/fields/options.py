@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from lab.dissect.fields.tree import Cursor, Field
-from lab.dissect.tcp.options import END, NOP
+from lab.dissect.tcp.options import END, NOP, walk_options
 
 
 def take_options(
@@ -14,18 +14,17 @@ def take_options(
     ``keys`` are Wireshark's names of the two kinds without a length, "No operation" and "End of options".
     """
     options: list[Field] = []
-    while cursor.left:
-        kind = cursor.number(8)
-        length = cursor.data[cursor.byte + 1] if cursor.left >= 2 else 0
+    for kind, _, length in walk_options(cursor.data[cursor.byte : cursor.end]):
         if kind == NOP:
             taken = cursor.run(1, "No operation", "Padding between options.", key=keys[0], source=source)
         elif kind == END:
             meaning = "Ends the list; the rest fills up to 32 bits."
             taken = cursor.rest("End of options", meaning, key=keys[1], source=source)
-        elif 2 <= length <= cursor.left:
-            taken = option(cursor.part(length), kind)
         else:
-            meaning = f"Kind {kind} claims {length} bytes, which cannot be: the list ends here."
-            taken = cursor.rest("Broken option", meaning, source=source)
+            taken = option(cursor.part(length), kind)
         options.append(taken)
+    if cursor.left:
+        length = cursor.data[cursor.byte + 1] if cursor.left >= 2 else 0
+        meaning = f"Kind {cursor.number(8)} claims {length} bytes, which cannot be: the list ends here."
+        options.append(cursor.rest("Broken option", meaning, source=source))
     return options
