@@ -67,13 +67,12 @@ def test_each_byte_has_a_leaf_with_a_sentence():
 def test_the_application_names_its_parts():
     def chat(payload, sport, dport):
         assert (payload, sport, dport) == (b"<Brandon> hello", 9898, 56228)
-        speaker = Part("Speaker", 9, parts=(Part("Bracket", 1), Part("Name", 7, "Brandon", "Who speaks.")))
-        return "Chat", [speaker, Part("Space", 1)]
+        return "Chat", [Part("Speaker", 9, "<Brandon>", "Who speaks."), Part("Space", 1)]
 
     tree = dissect_frame(FRAME_1193, application=chat)
     layer = tree.children[-1]
     assert layer.name == "Chat"
-    assert [leaf.name for leaf in layer.leaves()] == ["Bracket", "Name", "Data", "Space", "Data"]
+    assert [leaf.name for leaf in layer.leaves()] == ["Speaker", "Space", "Data"]
     check_cover(tree, 69)
     assert dissect_frame(FRAME_1193, application=lambda *_: None).children[-1].name == "Data"
     for wrong in ([Part("too long", 999)], [Part("none", 0)] * 30, [Part("negative", -5)], []):

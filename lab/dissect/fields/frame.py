@@ -29,7 +29,6 @@ class Part(NamedTuple):
     text: str = ""
     meaning: str = ""
     source: str = ""
-    parts: tuple["Part", ...] = ()
 
 
 Application = Callable[[bytes, int, int], tuple[str, Iterable[Part]] | None]
@@ -79,12 +78,6 @@ def _payload(cursor: Cursor, layers: list[Field], application: Application | Non
 
 
 def _part_field(cursor: Cursor, part: Part) -> Field:
-    inner = cursor.part(max(part.length, 1))
-    if not part.parts:
-        made = inner.rest(part.name, part.meaning, source=part.source)
-        made.text = part.text or made.text
-        return made
-    children = [_part_field(inner, one) for one in part.parts if inner.left]
-    if inner.left:
-        children.append(inner.rest("Data"))
-    return group(part.name, children, part.text, part.meaning, source=part.source)
+    made = cursor.run(max(part.length, 1), part.name, part.meaning, source=part.source)
+    made.text = part.text or made.text
+    return made
