@@ -116,7 +116,7 @@ def through_everything(data: bytes) -> bool:
     others = {name: len(numbers) for name, numbers in segments.not_looked_into.items()}
     assert len(segments) + sum(others.values()) == len(capture)
     assert describe(others) or not others
-    assert len(segments.scaled_window) == len(segments.sack_left) == len(segments)
+    assert len(segments.scaled_window) == len(segments.options.sack_left) == len(segments)
     for i in range(0, len(segments), 5):
         assert segments.info(i) and segments.endpoint(i)
         assert len(segments.payload(i)) == segments.payload_captured[i] <= segments.payload_length[i]

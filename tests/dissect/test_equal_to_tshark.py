@@ -140,13 +140,19 @@ def test_options(case):
             ("timestamp", "timestamp.tsval"),
             ("timestamp_echo", "timestamp.tsecr"),
         ):
-            assert getattr(segments, column)[i] == int(theirs[f"tcp.options.{name}"] or -1), (number, column)
-        assert bool(segments.sack_permitted[i]) == bool(theirs["tcp.options.sack_perm"])
+            assert getattr(segments.options, column)[i] == int(theirs[f"tcp.options.{name}"] or -1), (
+                number,
+                column,
+            )
+        assert bool(segments.options.sack_permitted[i]) == bool(theirs["tcp.options.sack_perm"])
         base = int(segments.ack[i]) - int(
             segments.relative_ack[i]
         )  # tshark shows SACK edges as relative numbers
-        for edges, name in ((segments.sack_left, "sack_le"), (segments.sack_right, "sack_re")):
-            ours = [str((int(edge) - base) % 2**32) for edge in edges[i][: segments.sack_count[i]]]
+        for edges, name in (
+            (segments.options.sack_left, "sack_le"),
+            (segments.options.sack_right, "sack_re"),
+        ):
+            ours = [str((int(edge) - base) % 2**32) for edge in edges[i][: segments.options.sack_count[i]]]
             assert ",".join(ours) == theirs[f"tcp.options.{name}"], number
 
 

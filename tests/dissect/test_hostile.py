@@ -68,9 +68,9 @@ def test_headers_with_any_options(options):
         check_cover(dissect_frame(frame), len(frame))
         area = frame[54 : -1 if len(frame) > 54 else None][: segments.header_length[i] - 20]
         kinds = [(kind, length) for kind, _, length in walk_options(area)]
-        assert (segments.mss[i] >= 0) == ((2, 4) in kinds)
-        assert (segments.timestamp[i] >= 0) == ((8, 10) in kinds)
-        assert segments.sack_permitted[i] == ((4, 2) in kinds)
+        assert (segments.options.mss[i] >= 0) == ((2, 4) in kinds)
+        assert (segments.options.timestamp[i] >= 0) == ((8, 10) in kinds)
+        assert segments.options.sack_permitted[i] == ((4, 2) in kinds)
 
 
 @some

@@ -219,7 +219,7 @@ def test_snap_length_at_every_byte(cut):
         assert segments.payload_length[0] == 7
         assert segments.payload_captured[0] == max(0, min(7, cut - 66))
         assert bool(segments.notes[0] & CUT) == (cut < 73)
-        assert (segments.timestamp[0] >= 0) == (cut >= 66)
+        assert (segments.options.timestamp[0] >= 0) == (cut >= 66)
         assert bytes(segments.payload(0)) == b"payload"[: max(0, cut - 66)]
 
 

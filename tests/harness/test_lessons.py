@@ -142,8 +142,8 @@ def in_order(count: int = 10, size: int = 1000) -> list[tuple[int, int]]:
 def sack_edges(segments, i: int) -> list[tuple[int, int]]:
     """The SACK blocks of a segment, as relative numbers."""
     base = int(segments.ack[i]) - int(segments.relative_ack[i])
-    count = segments.sack_count[i]
-    edges = zip(segments.sack_left[i][:count], segments.sack_right[i][:count], strict=True)
+    count = segments.options.sack_count[i]
+    edges = zip(segments.options.sack_left[i][:count], segments.options.sack_right[i][:count], strict=True)
     return [((int(left) - base) % 2**32, (int(right) - base) % 2**32) for left, right in edges]
 
 

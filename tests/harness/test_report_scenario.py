@@ -144,7 +144,7 @@ def test_its_checksums_are_real(recorded):
 def test_the_syn_offers_what_the_reports_does(recorded):
     segments = read_segments(recorded / "report.pcapng")
     assert [int(segments.window[i]) for i in (0, 1)] == [64240, 64240]
-    assert [int(segments.mss[i]) for i in (0, 1)] == [1460, 1460]
+    assert [int(segments.options.mss[i]) for i in (0, 1)] == [1460, 1460]
 
 
 def test_nothing_is_longer_than_ethernet_and_nothing_foreign_is_in_it(recorded):

@@ -84,9 +84,9 @@ class _Segment(NamedTuple):
     flags: int
     window: int
     length: int
-    shift: int  # the window-scale option, -1 if absent
     cut: bool  # the options were cut off
     length_known: bool
+    shift: int  # the window-scale option, -1 if absent
 
     @property
     def end(self) -> int:
@@ -118,10 +118,9 @@ def analyse(segments: Segments, rows: Column) -> list[Event]:
     sides = (_Side(), _Side())
     syn_time = first_rtt = None
     events: list[Event] = []
-    columns = (
-        "number time_ns direction seq ack flags window payload_length window_shift options_cut length_known"
-    )
-    values = [rows.tolist(), *(getattr(segments, name)[rows].tolist() for name in columns.split())]
+    names_of_columns = "number time_ns direction seq ack flags window payload_length options_cut length_known"
+    columns = [getattr(segments, name) for name in names_of_columns.split()]
+    values = [rows.tolist(), *(column[rows].tolist() for column in (*columns, segments.options.window_shift))]
     reused = bool(len(rows)) and int(segments.flow[rows[0]]) in segments.reused_flows
     for place, one in enumerate(map(_Segment._make, zip(*values, strict=True))):
         own, other = sides[one.direction], sides[1 - one.direction]

@@ -168,13 +168,13 @@ class Flow:
         )
 
     def _offer(self, row: int) -> Offer:
-        segments = self.segments
-        mss, shift = int(segments.mss[row]), int(segments.window_shift[row])
+        options = self.segments.options
+        mss, shift = int(options.mss[row]), int(options.window_shift[row])
         return Offer(
             mss=None if mss < 0 else mss,
             window_shift=None if shift < 0 else min(shift, LARGEST_SHIFT),
-            sack_permitted=bool(segments.sack_permitted[row]),
-            timestamps=bool(segments.timestamp[row] >= 0),
+            sack_permitted=bool(options.sack_permitted[row]),
+            timestamps=bool(options.timestamp[row] >= 0),
         )
 
     @cached_property

@@ -127,9 +127,9 @@ def _sent(flow: Flow, row: int, start: int) -> Sent:
 
 
 def _acknowledged(flow: Flow, row: int, ack: int) -> Acknowledged:
-    segments = flow.segments
-    count, base = int(segments.sack_count[row]), int(segments.ack[row])
-    left, right = (edges[row, :count].tolist() for edges in (segments.sack_left, segments.sack_right))
+    segments, options = flow.segments, flow.segments.options
+    count, base = int(options.sack_count[row]), int(segments.ack[row])
+    left, right = (edges[row, :count].tolist() for edges in (options.sack_left, options.sack_right))
     return Acknowledged(
         frame=int(segments.number[row]),
         time_s=flow.seconds(row),

@@ -19,15 +19,8 @@ from lab.dissect.files.bytes_view import Column
 from lab.dissect.files.capture_file import Capture, read_capture
 from lab.dissect.packets.ip_layer import ipv4_text, ipv6_text
 from lab.dissect.packets.other_frames import name_frames
-from lab.dissect.tcp.decoding import (
-    BAD_HEADER,
-    FRAGMENT,
-    IPV6_NUMBER,
-    NO_LENGTH,
-    AddressTable,
-    SegmentColumns,
-    decode_chunk,
-)
+from lab.dissect.tcp import decoding
+from lab.dissect.tcp.decoding import AddressTable, SegmentColumns, decode_chunk
 from lab.dissect.tcp.flow_numbers import FlowNumbers
 from lab.dissect.tcp.options import OptionColumns, option_text, read_options, walk_options
 from lab.dissect.tcp.window_scale import window_shifts
@@ -65,11 +58,11 @@ class Segments(SegmentColumns):
     payload_length, payload_captured    int32, bytes: what the headers say, and what the file holds of it
     flow                                int32, as Wireshark's tcp.stream
     direction                           uint8, 0 or 1; which is which differs from flow to flow
-    notes                               uint8, bits: FRAGMENT, BAD_HEADER, CUT, NO_LENGTH
+    notes                               uint8, bits: FRAGMENT, BAD_HEADER, CUT, NO_LENGTH of ``decoding``
     frame_length, captured_length       uint32, bytes
     ==================================  ================================================================
 
-    So are the columns of ``options.OptionColumns``: ``mss``, ``window_shift``, ...
+    So are the columns of ``options`` (``OptionColumns``): ``options.mss``, ``options.window_shift``, ...
     """
 
     def __init__(
@@ -108,21 +101,12 @@ class Segments(SegmentColumns):
         """Where the captured options end; where they start, if the header is damaged."""
         frame_end = self.capture.offset[self.number - 1] + self.captured_length
         end = np.minimum(self.payload_offset, frame_end)
-        return np.where(self.notes & BAD_HEADER, self._options_start, end)
+        return np.where(self.notes & decoding.BAD_HEADER, self._options_start, end)
 
     @cached_property
     def options(self) -> OptionColumns:
         """The TCP options of every segment."""
         return read_options(self.capture.data, self._options_start, self._options_end)
-
-    mss = property(lambda self: self.options.mss)
-    window_shift = property(lambda self: self.options.window_shift)
-    sack_permitted = property(lambda self: self.options.sack_permitted)
-    sack_count = property(lambda self: self.options.sack_count)
-    sack_left = property(lambda self: self.options.sack_left)
-    sack_right = property(lambda self: self.options.sack_right)
-    timestamp = property(lambda self: self.options.timestamp)
-    timestamp_echo = property(lambda self: self.options.timestamp_echo)
 
     @cached_property
     def options_cut(self) -> Column:
@@ -132,19 +116,20 @@ class Segments(SegmentColumns):
     @property
     def length_known(self) -> Column:
         """bool: where the segment's own length is known, so that its numbers show where its sender is."""
-        return self.notes & NO_LENGTH == 0
+        return self.notes & decoding.NO_LENGTH == 0
 
     @cached_property
     def scaled_window(self) -> Column:
-        shifts = window_shifts(self.flow, self.direction, self.flags, self.window_shift, self.options_cut)
+        announced = self.options.window_shift
+        shifts = window_shifts(self.flow, self.direction, self.flags, announced, self.options_cut)
         return self.window.astype(np.uint32) << np.maximum(shifts, 0).astype(np.uint32)
 
     def address(self, number: int) -> str:
         """Return the text of an address as ``src`` and ``dst`` number it."""
         number = int(number)
-        if number < IPV6_NUMBER:
+        if number < decoding.IPV6_NUMBER:
             return ipv4_text(number)
-        return ipv6_text(int.from_bytes(self._ipv6[number - IPV6_NUMBER], "big"))
+        return ipv6_text(int.from_bytes(self._ipv6[number - decoding.IPV6_NUMBER], "big"))
 
     def endpoint(self, i: int, destination: bool = False) -> Endpoint:
         """Return the sender of segment ``i``, or its destination."""
@@ -158,7 +143,7 @@ class Segments(SegmentColumns):
         if flags & ACK:
             text += f" Ack={self.relative_ack[i]}"
         text += f" Win={self.scaled_window[i]}"
-        if not self.notes[i] & FRAGMENT:
+        if not self.notes[i] & decoding.FRAGMENT:
             text += f" Len={self.payload_length[i]}"
         options = self.capture.data[int(self._options_start[i]) : int(self._options_end[i])].tobytes()
         ack_base = int(self.ack[i]) - int(self.relative_ack[i])
@@ -180,8 +165,9 @@ class Segments(SegmentColumns):
         }
         shown = "sport dport flags seq ack relative_seq relative_ack window scaled_window header_length"
         shown += " payload_length payload_captured flow frame_length captured_length notes"
-        shown += " mss window_shift sack_permitted sack_count timestamp timestamp_echo"
         columns |= {name: getattr(self, name) for name in shown.split()}
+        shown = "mss window_shift sack_permitted sack_count timestamp timestamp_echo"
+        columns |= {name: getattr(self.options, name) for name in shown.split()}
         return pandas.DataFrame(columns, index=pandas.Index(self.number, name="number"))
 
     @cached_property
