@@ -59,16 +59,13 @@ SIGNATURE = Vector("Signature", 16, KEY + "sig", KEY + "sig_len", _PROOF)
 
 
 def _random(cursor: Cursor, source: str) -> list[Field]:
+    if not cursor.left:
+        return []
     meaning = "32 random bytes: no two handshakes are the same, so none can be replayed."
-    return [cursor.run(32, "Random", meaning, key=KEY + "random", source=source)] if cursor.left else []
-
-
-def _server_random(cursor: Cursor, source: str) -> list[Field]:
-    fields = _random(cursor, source)
-    if fields and fields[0].value == RETRY_RANDOM:
-        again = "asks the client to try again (section 4.1.4)"
-        fields[0].meaning = f"Not random: this value (section 4.1.3) {again}."
-    return fields
+    taken = cursor.run(32, "Random", meaning, key=KEY + "random", source=source)
+    if taken.value == RETRY_RANDOM:
+        taken.meaning = "Not random: this value (section 4.1.3) asks the client to try again (section 4.1.4)."
+    return [taken]
 
 
 def _certificates(cursor: Cursor, source: str) -> list[Field]:
@@ -81,7 +78,7 @@ def _certificates(cursor: Cursor, source: str) -> list[Field]:
 
 
 _CLIENT_HELLO = (HELLO_VERSION, _random, SESSION_ID, CIPHERS, METHODS, extensions(CLIENT_HELLO))
-_SERVER_HELLO = (HELLO_VERSION, _server_random, SESSION_ID, CIPHER, ONE_METHOD)
+_SERVER_HELLO = (HELLO_VERSION, _random, SESSION_ID, CIPHER, ONE_METHOD)
 # The messages whose bodies are tables, and where each is defined.
 BODIES: dict[int, tuple[tuple[Row | Taker, ...], str]] = {
     CLIENT_HELLO: (_CLIENT_HELLO, "RFC 8446 section 4.1.2"),

@@ -40,7 +40,7 @@ _PARTS = {
     "public": _HALF,
 }
 _EXCHANGE = KEY + "key_share_key_exchange"
-SHARE_LENGTH = Row("Public key length", _EXCHANGE + "_length", 16, "Bytes that follow.")
+PUBLIC_KEY = Vector("Public key", 16, _EXCHANGE, _EXCHANGE + "_length", _HALF)
 _SELECTED, _ASKED_FOR = KEY + "key_share_selected_group", "The group that the server asks for: {text}."
 SELECTED_GROUP = Row("Selected group", _SELECTED, 16, _ASKED_FOR, _GROUP)
 _COOKIE = "tls.handshake.extensions.cookie"
@@ -53,21 +53,19 @@ def _share(cursor: Cursor, source: str) -> list[Field]:
 
 def _key_exchange(cursor: Cursor, source: str, side: int) -> list[Field]:
     """Take a group and a public key of it, whose parts are named if they have the sizes that the group prescribes."""
-    fields, whole = cursor.table((SHARE_GROUP, SHARE_LENGTH), source)
-    if not whole or not fields[1].value or not cursor.left:
+    fields, whole = cursor.table((SHARE_GROUP, PUBLIC_KEY), source)
+    if not whole:
         return fields
-    inner = cursor.part(fields[1].value)
     parts = names.KEY_SHARES.get(fields[0].value, ((), ()))[side]
-    if sum(size for _, size in parts) != inner.left:
-        return [*fields, inner.rest("Public key", _HALF, key=_EXCHANGE, source=source)]
-    value = bytes(inner.data[inner.byte : inner.end])
-    named_parts = []
-    for name, size in parts:
-        meaning = next(text for word, text in _PARTS.items() if word in name)
-        defined = "FIPS 203 section 8" if "KEM" in name else source
-        named_parts.append(inner.run(size, name, meaning, source=defined))
-    text = " and ".join(f"{name} ({size} bytes)" for name, size in parts)
-    return [*fields, group("Public key", named_parts, text, _HALF, key=_EXCHANGE, source=source, value=value)]
+    public_key = fields[-1]
+    if public_key.name == PUBLIC_KEY.name and public_key.length == sum(size for _, size in parts):
+        inner = Cursor(cursor.data, public_key.start, cursor.byte)
+        for name, size in parts:
+            meaning = next(text for word, text in _PARTS.items() if word in name)
+            defined = "FIPS 203 section 8" if "KEM" in name else source
+            public_key.children.append(inner.run(size, name, meaning, source=defined))
+        public_key.text = " and ".join(f"{name} ({size} bytes)" for name, size in parts)
+    return fields
 
 
 # Encrypted Client Hello, as in the hello that everybody sees (RFC 9849 section 5).
