@@ -32,26 +32,15 @@ def window_shifts(flow: Column, direction: Column, flags: Column, announced: Col
     """
     key = flow.astype(np.int64) * 2 + direction
     state: dict[int, int] = {}
-    keys, rows, shifts = [], [], []
+    learnt = [(-1, UNKNOWN)]  # (direction and row as one number, the shift from there on)
     for row in np.flatnonzero((flags & SYN != 0) | (announced >= 0)).tolist():
-        own, other = int(key[row]), int(key[row]) ^ 1
-        before = state.get(own, UNKNOWN), state.get(other, UNKNOWN)
-        after = learn_shifts(*before, int(flags[row]), int(announced[row]), bool(cut[row]))
-        for one, old, new in zip((own, other), before, after, strict=True):
-            if new != old:
-                state[one] = new
-                keys.append(one)
-                rows.append(row)
-                shifts.append(new)
-    # The shift of a segment is the last one set for its direction in an earlier row.
-    place = np.array(keys, np.int64) << 32 | np.array(rows, np.int64)
-    order = np.argsort(place)
-    place, shift_at = place[order], np.array(shifts, np.int16)[order]
-    asked = key << 32 | np.arange(len(key))
-    latest = np.searchsorted(place, asked) - 1
-    valid = latest >= 0
-    valid[valid] = place[latest[valid]] >> 32 == key[valid]
-    result = np.full(len(key), UNKNOWN, np.int16)
-    result[valid] = shift_at[latest[valid]]
-    result[flags & SYN != 0] = UNKNOWN
-    return result
+        ends = int(key[row]), int(key[row]) ^ 1
+        own, other = (state.get(one, UNKNOWN) for one in ends)
+        after = learn_shifts(own, other, int(flags[row]), int(announced[row]), bool(cut[row]))
+        state.update(zip(ends, after, strict=True))
+        learnt += [(one << 32 | row, shift) for one, shift in zip(ends, after, strict=True)]
+    # The shift of a segment is the last one learnt of its direction in an earlier row.
+    places, shifts = np.array(sorted(learnt), np.int64).T
+    latest = np.searchsorted(places, key << 32 | np.arange(len(key))) - 1
+    is_shifted = (places[latest] >> 32 == key) & (flags & SYN == 0)
+    return np.where(is_shifted, shifts[latest], UNKNOWN).astype(np.int16)
