@@ -10,7 +10,7 @@ taken for forged by its looks: the caller knows, from the manifest of the record
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 from lab.dissect.tcp.analysis import LABELS
@@ -80,11 +80,8 @@ def ladder_rows(
         if not is_chosen:
             ladder.append(LeftOut(len(some), flow.seconds(some[0]), flow.seconds(some[-1])))
             continue
-        ladder += [_row(flow, row, row in from_initiator, payload_text) for row in some]
-    return [
-        replace(one, kind="forged") if isinstance(one, LadderRow) and one.frame in forged else one
-        for one in ladder
-    ]
+        ladder += [_row(flow, row, row in from_initiator, payload_text, forged) for row in some]
+    return ladder
 
 
 def _chosen_places(flow: Flow, frames: Collection[int] | None, max_rows: int) -> set[int]:
@@ -101,7 +98,9 @@ def _chosen_places(flow: Flow, frames: Collection[int] | None, max_rows: int) ->
     return set(range(len(numbers)))
 
 
-def _row(flow: Flow, row: int, from_initiator: bool, payload_text: PayloadText | None) -> LadderRow:
+def _row(
+    flow: Flow, row: int, from_initiator: bool, payload_text: PayloadText | None, forged: Collection[int]
+) -> LadderRow:
     segments, shake = flow.segments, flow.handshake
     number, flags = int(segments.number[row]), int(segments.flags[row])
     length, payload = int(segments.payload_length[row]), bytes(segments.payload(row))
@@ -110,7 +109,7 @@ def _row(flow: Flow, row: int, from_initiator: bool, payload_text: PayloadText |
         frame=number,
         time_s=flow.seconds(row),
         from_initiator=from_initiator,
-        kind=_kind(flags, length, opening),
+        kind="forged" if number in forged else _kind(flags, length, opening),
         flags=flag_names(flags),
         relative_seq=int(segments.relative_seq[row]),
         relative_ack=int(segments.relative_ack[row]) if flags & ACK else None,
