@@ -13,14 +13,14 @@ from lab.commands.dissect import main
 from lab.dissect.text import printable
 from tests.dissect import links, packets
 from tests.dissect.generator import Conversation
-from tests.dissect.tls_traffic import play_apart, write_capture
+from tests.dissect.tls_traffic import play, write_capture
 from tests.support import FRAME_1193, ROOT, only
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("program")
-    played = play_apart(version="1.3")
+    played = play(version="1.3")
     write_capture(folder / "tls.pcapng", played["wire"])
     (folder / "keys.log").write_text(played["keys"])
     (folder / "frame.pcap").write_bytes(packets.pcap([(11_502_790_000, FRAME_1193, 69)]))

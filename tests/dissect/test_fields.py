@@ -15,7 +15,7 @@ from lab.dissect.files.capture_file import CaptureWriter, read_capture
 from tests.dissect import packets
 from tests.dissect.frames import check_cover, other_frames
 from tests.dissect.generator import LINKS, Conversation
-from tests.dissect.tls_traffic import play_apart, write_capture
+from tests.dissect.tls_traffic import play, write_capture
 from tests.dissect.tshark_check import tshark_pdml
 from tests.support import FRAME_1193
 
@@ -104,8 +104,8 @@ def captures(tmp_path_factory):
                 writer.write(data, time_ns, ALL_LINKS.index(talk.link))
         for i, data in enumerate(other_frames()):
             writer.write(data, i, ALL_LINKS.index(1))
-    write_capture(folder / "13.pcapng", play_apart(version="1.3", tickets=1)["wire"], segment=60_000)
-    wire = play_apart(version="1.2", ciphers="ECDHE-RSA-AES128-GCM-SHA256")["wire"]
+    write_capture(folder / "13.pcapng", play(version="1.3", tickets=1)["wire"], segment=60_000)
+    wire = play(version="1.2", ciphers="ECDHE-RSA-AES128-GCM-SHA256")["wire"]
     write_capture(folder / "12.pcapng", wire, segment=60_000)
     return [folder / name for name in ("tcp.pcapng", "13.pcapng", "12.pcapng")]
 

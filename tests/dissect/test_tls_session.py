@@ -16,7 +16,7 @@ from lab.dissect.tls import key_schedule
 from lab.dissect.tls.certificates import certificate_names
 from lab.dissect.tls.records import APPLICATION_DATA, HANDSHAKE, parse_records
 from lab.dissect.tls.session import open_flow
-from tests.dissect.tls_traffic import play_apart, play_early_data, write_capture
+from tests.dissect.tls_traffic import play, play_apart, play_early_data, write_capture
 from tests.support import only
 
 VARIANTS = {
@@ -42,7 +42,8 @@ VARIANTS = {
 def talk(request, tmp_path_factory):
     """(what was played, path with the keys inside, path without keys, variant)."""
     options = dict(VARIANTS[request.param])
-    played = play_apart(options.pop("suites_13", None), **options)
+    suites = options.pop("suites_13", None)
+    played = play_apart(suites, **options) if suites else play(**options)
     folder = tmp_path_factory.mktemp("tls")
     # Segments of 700 bytes: records go over several segments, and segments hold several records.
     write_capture(folder / "keys.pcapng", played["wire"], played["keys"], segment=700)
@@ -98,7 +99,7 @@ def test_hellos(talk):
 @pytest.mark.filterwarnings("error")  # cryptography warns of serial numbers below 1
 def test_damaged_certificates_have_no_names():
     """Every byte of a certificate changed, one at a time. An impossible version was found by the fuzzer."""
-    played = play_apart(version="1.2")
+    played = play(version="1.2")
     data = b"".join(bytes.fromhex(one) for is_client, one in played["wire"] if not is_client)
     start = data.index(b"\x30\x82", 80)
     der = data[start : start + 4 + int.from_bytes(data[start + 2 : start + 4], "big")]
@@ -165,7 +166,7 @@ def test_a_key_of_another_connection_opens_nothing(talk, tmp_path):
 
 
 def test_refused_certificate_leaves_an_alert(tmp_path):
-    played = play_apart(version="1.2", refuse=True)
+    played = play(version="1.2", refuse=True)
     write_capture(tmp_path / "refused.pcapng", played["wire"])
     session = session_of(tmp_path / "refused.pcapng")
     assert [text for _, text in session.alerts] == ["fatal: unknown_ca"]
@@ -202,7 +203,7 @@ def key_updated(played, tmp_path):
 
 @pytest.mark.tshark
 def test_key_update(tmp_path):
-    path = key_updated(play_apart(version="1.3"), tmp_path)
+    path = key_updated(play(version="1.3"), tmp_path)
     session = session_of(path)
     assert session.problem is None
     assert session.data(True).endswith(b"under new keys")
@@ -224,7 +225,7 @@ def some_frames(source, target, chosen):
 @pytest.fixture(scope="module", params=["1.0", "1.1"])
 def old_talk(request, tmp_path_factory):
     """(path of a TLS 1.0 or 1.1 conversation with its keys, its version, what was played)."""
-    played = play_apart(version=request.param, ciphers="ALL:@SECLEVEL=0")
+    played = play(version=request.param, ciphers="ALL:@SECLEVEL=0")
     path = tmp_path_factory.mktemp("old") / "old.pcapng"
     write_capture(path, played["wire"], played["keys"])
     return path, f"TLS {request.param}", played
@@ -288,7 +289,7 @@ def test_a_capture_that_begins_in_an_old_connection(old_talk, tmp_path):
 
 
 def test_a_server_hello_that_was_not_captured(tmp_path):
-    played = play_apart(version="1.2")
+    played = play(version="1.2")
     write_capture(tmp_path / "client.pcapng", [item for item in played["wire"] if item[0]], played["keys"])
     session = session_of(tmp_path / "client.pcapng")
     assert "does not hold the ServerHello" in session.problem
@@ -322,7 +323,7 @@ def test_early_data_is_not_taken_for_plaintext(accepted, tmp_path):
 
 def test_a_renegotiation_is_named(tmp_path):
     """Behind the second change cipher spec there are new keys, agreed under the old ones."""
-    played = play_apart(version="1.2", ciphers="ECDHE-RSA-AES128-GCM-SHA256")
+    played = play(version="1.2", ciphers="ECDHE-RSA-AES128-GCM-SHA256")
     again = [(True, "1403030010" + "cd" * 16), (True, "1703030018" + "ab" * 24)]
     write_capture(tmp_path / "again.pcapng", played["wire"][:-2] + again, played["keys"])
     session = session_of(tmp_path / "again.pcapng")
@@ -331,7 +332,7 @@ def test_a_renegotiation_is_named(tmp_path):
 
 
 def test_a_gap_ends_it_and_says_so(tmp_path):
-    played = play_apart(version="1.3")
+    played = play(version="1.3")
     wire = played["wire"]
     lost = len(wire) // 2
     write_capture(tmp_path / "whole.pcapng", wire, played["keys"])
@@ -364,7 +365,7 @@ def test_a_stream_that_is_not_tls():
 
 
 def test_records_byte_by_byte():
-    played = play_apart(version="1.2")
+    played = play(version="1.2")
     data = b"".join(bytes.fromhex(one) for is_client, one in played["wire"] if is_client)
     whole = parse_records(data)
     ends = [one.offset + 5 + one.length for one in whole]

@@ -3,7 +3,7 @@ hand.
 
 Run as a program it plays one connection in a process of its own, because OpenSSL reads which TLS 1.3 suites
 it may use from its configuration file when it starts: ``python -m tests.dissect.tls_traffic {"version":
-"1.3", ...}``.
+"1.3", ...}``. Certificates and connections are made once a process: an RSA key takes most of a test's time.
 """
 
 import datetime
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import warnings
+from functools import cache
 from pathlib import Path
 
 from lab.dissect.files.capture_file import CaptureWriter
@@ -28,7 +29,15 @@ CLIENT, SERVER = ("10.27.27.206", 56228), ("10.27.27.131", 9898)
 
 
 def certificate(folder: Path) -> tuple[str, str]:
-    """(certificate, key) files of a host that signs for itself."""
+    """Write the files of a host that signs for itself, certificate and key; return their paths."""
+    paths = folder / "cert.pem", folder / "key.pem"
+    for path, text in zip(paths, _certificate(), strict=True):
+        path.write_bytes(text)
+    return str(paths[0]), str(paths[1])
+
+
+@cache
+def _certificate() -> tuple[bytes, bytes]:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -49,14 +58,15 @@ def certificate(folder: Path) -> tuple[str, str]:
     )
     plain = serialization.NoEncryption()
     kind = serialization.PrivateFormat.PKCS8
-    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, kind, plain))
-    (folder / "cert.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    return str(folder / "cert.pem"), str(folder / "key.pem")
+    as_pem = serialization.Encoding.PEM
+    return built.public_bytes(as_pem), key.private_bytes(as_pem, kind, plain)
 
 
+@cache
 def play(version="1.3", ciphers=None, curve=None, tickets=0, lines=5, refuse=False, mac_inside=False) -> dict:
-    """Handshake, LINES each way, close. Gives the wire as [(from client, hex)], the key log and what was
-    said.
+    """Handshake, ``lines`` each way, close. Return the wire as [(from client, hex)], the key log, what was said.
+
+    The same connection is returned for the same options: not to be changed.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -128,21 +138,17 @@ def _converse(client_context, server_context, lines):
     return wire, said
 
 
-def play_apart(suites_13=None, **options) -> dict:
-    """The same in a process of its own, so that SUITES_13 (a TLS 1.3 suite's name) can be demanded."""
+def play_apart(suites_13: str, **options) -> dict:
+    """Play in a process of its own, so that ``suites_13`` (a TLS 1.3 suite's name) can be demanded."""
     with tempfile.TemporaryDirectory() as name:
-        environment = dict(os.environ)
-        if suites_13:
-            configuration = Path(name) / "openssl.cnf"
-            configuration.write_text(
-                "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
-                f"Ciphersuites = {suites_13}\n"
-            )
-            environment["OPENSSL_CONF"] = str(configuration)
+        configuration = Path(name) / "openssl.cnf"
+        configuration.write_text(
+            f"openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nCiphersuites = {suites_13}\n"
+        )
         done = subprocess.run(
             [sys.executable, "-m", "tests.dissect.tls_traffic", json.dumps(options)],
             cwd=ROOT,
-            env=environment,
+            env=os.environ | {"OPENSSL_CONF": str(configuration)},
             capture_output=True,
             text=True,
             timeout=60,
