@@ -47,7 +47,7 @@ class Lecture:
         self.lines: deque[Data] = deque(maxlen=MOST_LINES)
         self.known: dict[int, Data] = {}  # by chapter
         self.newest = 0  # the newest frame with a payload
-        self.state: Data = {"delay_ms": 0, "loss_percent": 0, "busy": "", "trouble": "", "ended": ""}
+        self.state: Data = {"delay_ms": 0, "loss_percent": 0, "busy": "", "remark": "", "ended": ""}
         self.views: list[View] = []
         self.opened = asyncio.Event()  # a tab is there
         self._loop = asyncio.get_running_loop()
@@ -146,7 +146,7 @@ class Lecture:
 
     def act(self, wanted: Data) -> None:
         """Start the action that a tab asks for. Raises KeyError, TypeError or ValueError for an invalid request."""
-        actions: dict[str, Callable[..., Awaitable[None]]] = {
+        actions: dict[str, Callable[..., Awaitable[str | None]]] = {
             "say": self.say, "switch": self.switch, "weather": self.weather, "lose": self.lose, "read": self.let_read,
             "attack": self.attack,
         }  # fmt: skip
@@ -155,22 +155,22 @@ class Lecture:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _carry_out(self, action: Awaitable[None]) -> None:
+    async def _carry_out(self, action: Awaitable[str | None]) -> None:
+        """Await an action; show what it returns, or why it failed."""
         try:
-            await action
-            self.change(trouble="")
+            self.change(remark=await action or "")
         except (OSError, KeyError, TypeError, ValueError) as error:  # LanError is a ValueError
-            self.change(trouble=str(error), busy="")
+            self.change(remark=str(error), busy="")
 
     async def say(self, who: str, text: str) -> None:
         text = " ".join(text.split())[:LONGEST_TEXT].encode(errors="replace").decode()
         if text:
             await self._loop.run_in_executor(self._voices[who], self.room.say, who, text)
 
-    async def _in_turn(self, call: Callable[..., object], *arguments: Any) -> None:
+    async def _in_turn(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Call a method that acts on the room, in another thread and one at a time."""
         async with self._turn:
-            await asyncio.to_thread(call, *arguments)
+            return await asyncio.to_thread(call, *arguments)
 
     async def switch(self, mode: str, server: str) -> None:
         if mode not in MODES or server not in SERVERS:
@@ -193,10 +193,10 @@ class Lecture:
         if self.room.lan:
             await self._in_turn(self.room.lan.order, "drop the first data segment from server")
 
-    async def attack(self, how: str) -> None:
+    async def attack(self, how: str) -> str:
         if how not in ("reset", "speak", "between"):
             raise ValueError("unknown attack")
-        await self._in_turn(self.room.attack, how)
+        return await self._in_turn(self.room.attack, how)
 
     async def let_read(self, reads: bool) -> None:
         async with self._turn:

@@ -57,6 +57,9 @@ SMALL_BUFFERS = {
     "laptop": {"net.ipv4.tcp_rmem": f"{RECEIVE_BUFFER} {RECEIVE_BUFFER} {RECEIVE_BUFFER}"},
     "server": {"net.ipv4.tcp_wmem": "4096 8192 8192"},
 }
+RESET = (
+    "The server has taken Mallory's RST for Brandon's. His client learns of it when he next says something"
+)
 COMMENT = "A lecture of the lab kit: python3 lab live."
 
 Notice = Callable[[str, Line], None]  # takes, in any thread, a user's name and a line for that user's window
@@ -133,12 +136,10 @@ class LiveRoom:
         return self._lanes.get(end) or self._lanes.get(end.rpartition(":")[0], "")
 
     def reasons(self) -> dict[str, str]:
-        """Return why some switches cannot be used now: those of TLS, of the stages, of the weather."""
+        """Return why some switches cannot be used now: those of TLS, of the weather."""
         found = {}
         if self.server != KITS_SERVER:
             found["tls"] = "The stages speak plaintext only."
-        if self.mode != "plaintext":
-            found["stages"] = "The stages speak plaintext only."
         if not self.lan:
             found["weather"] = "The loopback has no cable."
         return found
@@ -225,20 +226,25 @@ class LiveRoom:
         except (KeyError, ConnectionLost):
             self.notice(who, Line("trouble", "*** Not connected ***", time.time()))
 
-    def attack(self, how: str) -> None:
-        """Let Mallory end Brandon's connection, speak for him, or go into the middle, or out of it."""
+    def attack(self, how: str) -> str:
+        """Let Mallory end Brandon's connection, speak for him, or go into the middle, or out of it.
+
+        Returns what the windows do not show of it.
+        """
         client = self._clients.get("Brandon")
         if not self.mallory:
-            return
+            return ""
         if how == "between":
             self.mallory.stand_between(not self.mallory.is_between)
         elif not client or not client.connection:
             self.notice("Brandon", Line("trouble", "*** Not connected ***", time.time()))
         elif how == "reset":
             self.mallory.reset(client.connection.local[1], self.port)
+            return RESET
         else:
             line, over_tls = client.wire.encode(Say(FORGED_TEXT)), self.sessions[-1]["tls"] != "none"
             self.mallory.speak(client.connection.local[1], self.port, line, over_tls)
+        return ""
 
     def _note(self, who: str, action: str, text: str = "") -> None:
         event = {"time_ns": time.time_ns(), "who": who, "action": action}

@@ -80,12 +80,15 @@ class Live {
       make("label", { for: id }, label),
       make("input", { type: "number", id, min: 0, max, value: 0, onchange: () => this.sendWeather() }),
     ];
-    const { modes, servers } = this.about;
+    const { modes, servers } = this.about,
+      [own, ...stages] = servers.map(server => make("option", { value: server }, server));
+    this.stages = make("optgroup", { label: "Stages: plaintext only" }, stages);
     this.modes = modes.map(mode => makeButton(mode, () => this.send("switch", { mode, server: this.state.server })));
     this.server = make(
       "select",
       { id: "server", onchange: () => this.send("switch", { mode: this.state.mode, server: this.server.value }) },
-      servers.map(server => make("option", { value: server }, server)),
+      own,
+      this.stages,
     );
     const lose = makeButton("Lose the next copy", () => this.send("lose"));
     this.weather = make("div", number("delay", "Delay (ms)", 2000), number("loss", "Loss (%)", 50), lose);
@@ -113,11 +116,11 @@ class Live {
   /** @param {object} state as lab/explorer/live/lecture.py sends it */
   showState(state) {
     const off = Boolean(!state.drives || state.busy || state.ended),
-      { tls, stages, weather } = state.reasons;
+      { tls, weather } = state.reasons;
     this.state = state;
     press(this.modes, this.about.modes.indexOf(state.mode));
     this.modes.forEach((button, i) => (button.disabled = off || Boolean(tls && i)));
-    [...this.server.options].forEach((option, i) => (option.disabled = Boolean(stages && i)));
+    this.stages.disabled = state.mode !== this.about.modes[0];
     this.server.value = state.server;
     const [delay, loss, lose] = this.weather.querySelectorAll("input, button");
     [delay.value, loss.value] = [state.delay_ms, state.loss_percent];
@@ -131,9 +134,9 @@ class Live {
   }
 
   showStatus() {
-    const { drives, busy, trouble, ended } = this.state,
+    const { drives, busy, remark, ended } = this.state,
       held = this.frames.last - (this.list.numbers.at(-1) ?? 0);
-    const notes = [ended || `${this.frames.last} frames recorded`, held && `${held} of them not shown yet`, busy, trouble];
+    const notes = [ended || `${this.frames.last} frames recorded`, held && `${held} of them not shown yet`, busy, remark];
     this.status.textContent = [...notes, !drives && "This tab only watches"].filter(Boolean).join(". ");
   }
 
