@@ -1,11 +1,11 @@
 """What an eavesdropper recovers of the same conversation, class by class and variant by variant.
 
-Up to three variants are bars, whose lengths are the shares; more are a table whose cells are the darker the more was
-recovered. Either way each number is written where it is drawn: the counts, since 3 of 3 shows less than 300 of 300; the
-skill where a guess gets something right, too; and how many bits better than chance a guess is. A class of which there was
-nothing to recover is "n/a", which is not the same as 0 %. What is known without being read stands below: "0 % read; 3 of 3
-votes guessed". The class *integrity* is about somebody who acts: of the bits of a line, those that can be changed
-unnoticed (``lab.harness.integrity``).
+Up to three variants are bars, whose lengths are the shares; more are a table, with a column for each, or a row where
+there are few classes; a cell is the darker the more was recovered. Either way each number is written where it is
+drawn: the counts, since 3 of 3 shows less than 300 of 300; the skill where a guess gets something right, too; and how
+many bits better than chance a guess is. A class of which there was nothing to recover is "n/a", which is not the same
+as 0 %. What is known without being read stands below: "0 % read; 3 of 3 votes guessed". The class *integrity* is about
+somebody who acts: of the bits of a line, those that can be changed unnoticed (``lab.harness.integrity``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -98,7 +98,9 @@ def _draw_bars(scores: Scores, labels: list[str], title: str, ax: Axes | None) -
 
 
 def _draw_table(scores: Scores, labels: list[str], title: str, ax: Axes | None) -> Axes:
-    headings = [_two_lines(variant) for variant in scores]
+    headings, sides = [_two_lines(variant) for variant in scores], labels
+    if is_turned := len(scores) > 2 * len(labels):  # else it would be too wide to read
+        headings, sides = sides, headings
     explained = f"per cent: {RECOVERED} (darker is more)"
     if any(score.wrong for of_variant in scores.values() for score in of_variant):
         explained += "\nfalse: claimed by the eavesdropper, but not true"
@@ -111,17 +113,18 @@ def _draw_table(scores: Scores, labels: list[str], title: str, ax: Axes | None) 
             max(text_width(heading, BODY, weight="bold") for heading in headings) + 0.15,
         )
         below = max(text_width(explained, BODY), text_width(title, TITLE)) + 0.1
-        width = 0.5 + max(text_width(label, BODY) for label in labels) + max(cell * len(scores), below)
+        width = 0.5 + max(text_width(side, BODY) for side in sides) + max(cell * len(headings), below)
         lines = max(text.count("\n") for text in small)
-        ax = new_axes(width, 1.3 + (0.6 + 0.15 * lines) * len(labels))
-    for column, (variant, of_variant) in enumerate(scores.items()):
-        for row, score in enumerate(of_variant):
+        ax = new_axes(width, 1.3 + (0.6 + 0.15 * lines) * len(sides))
+    for number, (variant, of_variant) in enumerate(scores.items()):
+        for place, score in enumerate(of_variant):
+            column, row = (place, number) if is_turned else (number, place)
             _draw_cell(ax, column, row, score, f"{variant}: {score.kind}")
-    ax.set_xlim(0, len(scores))
-    ax.set_ylim(len(labels), 0)
-    columns, rows = ([place + 0.5 for place in range(len(names))] for names in (headings, labels))
+    ax.set_xlim(0, len(headings))
+    ax.set_ylim(len(sides), 0)
+    columns, rows = ([place + 0.5 for place in range(len(names))] for names in (headings, sides))
     ax.set_xticks(columns, headings, fontsize=BODY, weight="bold", parse_math=False)
-    ax.set_yticks(rows, labels, fontsize=BODY)
+    ax.set_yticks(rows, sides, fontsize=BODY, parse_math=False)
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
     ax.spines[:].set_visible(False)
     ax.set_xlabel(explained, fontsize=BODY, loc="left")

@@ -48,6 +48,13 @@ def test_the_table_has_a_cell_for_each_number():
     assert "false: claimed" in ax.get_xlabel()
 
 
+def test_a_table_of_few_classes_has_a_row_for_each_variant():
+    names = [f"TLS 1.3, X25519MLKEM768, records padded to {size}" for size in range(100, 700, 100)]
+    ax = draw_exposure({name: [Score("content", 0, 0, 17)] for name in names})
+    assert [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()] == names
+    assert inspect_text(ax) == [] and ax.figure.get_figwidth() < 9
+
+
 def test_the_darker_the_more_in_grey_too():
     ax = draw_exposure(scores())
     content = [cell for cell in ax.patches if cell.get_label().endswith("content")]
