@@ -111,7 +111,7 @@ def record_student(
     folder = Path(folder)
     with recording_into(folder):
         about = _read_about(folder)
-        if (folder / ABOUT).exists() and about.get("course") != one.course:
+        if is_of_another_key(one, folder):
             fix = "keep it if your instructor handed it out, and record elsewhere with --out"
             raise RecordingError(f"{folder} holds a recording made with another key: {fix}")
         names = [PLAIN, TLS, ATTACK] if attack else [PLAIN, TLS]
@@ -153,6 +153,11 @@ def is_complete(folder: Path, attack: bool = False) -> bool:
         return is_whole and all(sha256_of(folder / name) == sha for name, sha in sums.items())
     except (OSError, KeyError, AttributeError):
         return False
+
+
+def is_of_another_key(one: Profile, folder: Path) -> bool:
+    """Return whether a folder holds recordings that were made with another key than this student's profile."""
+    return (folder / ABOUT).exists() and _read_about(folder).get("course") != one.course
 
 
 def _read_about(folder: Path) -> Entry:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.chat.events import printable
-from lab.harness.student_capture import is_complete, record_student
+from lab.harness.student_capture import is_complete, is_of_another_key, record_student
 from lab.harness.student_profile import check_id, profile
 from lab.harness.tap import RecordingError
 
@@ -112,8 +112,12 @@ def record_roster(
 ) -> dict[str, str]:
     """Record everyone who has no complete recording yet; return the reason for each that failed.
 
-    ``say(done, total, what)`` is called after each one, from this thread.
+    ``say(done, total, what)`` is called after each one, from this thread. Raise RosterError where ``out`` holds recordings
+    that were made with another key.
     """
+    if others := [one.id for one in entries if is_of_another_key(profile(one.id, key), out / one.id)]:
+        fix = "use that one with --course KEY, or another --out"
+        raise RosterError(f"{out} holds recordings made with another key ({', '.join(others[:5])}): {fix}")
     waiting = [entry.id for entry in entries if not is_complete(out / entry.id, attack)]
     done, failed, started_s = len(entries) - len(waiting), {}, time.monotonic()
     say(done, len(entries), "already there" if done else "")

@@ -166,9 +166,12 @@ def test_a_class_is_recorded_and_goes_on_where_it_was_cut_off(a_class, tmp_path)
         is None
     )
     assert "the default key" not in printed
-    assert record_class(tmp_path, DEFAULT_KEY).stdout.startswith(
-        "the default key is in use: students can work out"
+    other = record_class(tmp_path, DEFAULT_KEY)
+    assert (
+        other.stdout
+        == "the default key is in use: students can work out what is said in their recordings (see --course)\n"
     )
+    assert other.returncode == 2 and other.stderr.count("\n") == 1 and "another key" in other.stderr, other
 
 
 @pytest.mark.parametrize(
