@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.harness.student_capture import ABOUT, ANSWERS, add_questions, record_student
+from lab.harness.student_capture import ABOUT, ANSWERS, PLAIN, TLS, add_questions, is_complete, record_student
 from lab.harness.student_profile import profile
 from lab.instructor import sandbox
 from lab.instructor.grading import Waiting, failed, work_folder
@@ -78,7 +78,7 @@ def record(
     address: str, students: list[str], jobs: int, key: str, out: Path, attack: bool
 ) -> Iterator[tuple[str, Any]]:
     """Record the students' conversations into folders of ``out``; yield each ID, and an exception or None."""
-    tasks = {one: (one, key, attack) for one in students}
+    tasks = {one: (one, key, attack, _recorded(out / one) if attack else {}) for one in students}
     for student, outcome in spread(address, jobs, record_one, tasks):
         if isinstance(outcome, dict):
             (out / student).mkdir(parents=True, exist_ok=True)
@@ -89,9 +89,16 @@ def record(
         yield student, outcome
 
 
-def record_one(student: str, key: str, attack: bool) -> dict[str, bytes]:
-    """Record a student's conversation, on a worker; return the recordings, and last the file that completes them."""
+def _recorded(folder: Path) -> dict[str, bytes]:
+    """Return a student's recordings and the file that completes them, if they only lack the attack."""
+    return {name: (folder / name).read_bytes() for name in (PLAIN, TLS, ABOUT)} if is_complete(folder) else {}
+
+
+def record_one(student: str, key: str, attack: bool, recorded: dict[str, bytes]) -> dict[str, bytes]:
+    """Record what a student lacks, on a worker; return all recordings, and last the file that completes them."""
     with tempfile.TemporaryDirectory() as folder:
+        for name, data in recorded.items():
+            (Path(folder) / name).write_bytes(data)
         record_student(profile(student, key), folder, attack=attack)
         paths = sorted(Path(folder).iterdir(), key=lambda path: path.name == ABOUT)
         return {path.name: path.read_bytes() for path in paths if path.name != ANSWERS}

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from lab.harness.student_capture import PLAIN, is_complete
 from lab.instructor import cluster
 from lab.instructor.cluster import ClusterError
 from tests.bench import submissions_of_a_class as bench
@@ -173,3 +174,7 @@ def test_a_class_is_recorded_on_a_cluster(tmp_path):
     assert done.returncode == 0, done.stderr
     again = record_class(tmp_path)
     assert "already there" in again.stdout, "complete, as if recorded here"
+    before = (tmp_path / "class" / "s1" / PLAIN).read_bytes()
+    assert record_class(tmp_path, "k", "--on", "local", "--attack").returncode == 0
+    assert is_complete(tmp_path / "class" / "s1", attack=True)
+    assert (tmp_path / "class" / "s1" / PLAIN).read_bytes() == before, "only the attack was missing"
