@@ -118,7 +118,8 @@ def item_statistics(results: Results) -> dict[str, tuple[str, str]]:
     for task, share_of_each in shares.items():
         discrimination = "n/a"
         if min(len(set(share_of_each)), len(set(rests[task]))) > 1:
-            discrimination = f"{statistics.correlation(share_of_each, rests[task]):.2f}"
+            correlation = round(statistics.correlation(share_of_each, rests[task]), 2)
+            discrimination = f"{correlation or 0:.2f}"  # never -0.00
         found[task] = f"{statistics.mean(share_of_each):.2f}", discrimination
     return found
 

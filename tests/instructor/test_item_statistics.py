@@ -51,6 +51,19 @@ def test_equal_rests_are_not_compared_although_their_mean_is_rounded():
     assert item_statistics(a_class(states, (1, 0.1, 7)))["02_handshake: task 1"] == ("0.50", "n/a")
 
 
+def test_a_number_that_rounds_to_nothing_has_no_sign():
+    """The shares 0, 1, 0, 1 beside the rests 300, 300, 301, 300.999: no correlation but for a trace below nothing."""
+    states = {
+        "s1": (WRONG, DONE, WRONG),
+        "s2": (DONE, DONE, WRONG),
+        "s3": (WRONG, DONE, DONE),
+        "s4": (DONE,) * 3,
+    }
+    results = a_class(states, (2, 300, 1))
+    results["s4"].marks[2].of = 0.999
+    assert item_statistics(results)["02_handshake: task 1"] == ("0.50", "0.00")
+
+
 def test_the_page_says_how_many_the_numbers_are_from():
     text = class_page([Entry(one) for one in (*STATES, "s4")], a_class(), [], [], [])
     assert "n = 3" in text and "n/a" in text
