@@ -17,52 +17,32 @@ imports matplotlib.
 """
 
 import importlib
-import inspect
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
-
-from matplotlib.axes import Axes
 
 from lab.charts.figure import new_axes, to_png
 from lab.dissect.tcp.flow_rows import plain_text
 from lab.exposure.readers import Span, frame_spans, payload_spans
 
-__all__ = ["Chart", "Span", "find_charts", "frame_spans", "new_axes", "payload_spans", "plain_text", "to_png"]
+__all__ = ["Span", "find_charts", "frame_spans", "new_axes", "payload_spans", "plain_text", "to_png"]
 
 
-@dataclass(frozen=True)
-class Chart:
-    """One chart: ``draw`` returns the Axes, ``describe`` the same in words."""
-
-    name: str
-    draw: Callable[..., Axes]
-    describe: Callable[..., str]
-
-    def in_words(self, *data: Any, **options: Any) -> str:
-        """Return the text twin of ``draw(*data, **options)``. It ignores options that only change the looks."""
-        known = inspect.signature(self.describe).parameters
-        return self.describe(*data, **{name: value for name, value in options.items() if name in known})
+def find_charts() -> list[str]:
+    """Return the names of the charts of this package."""
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in _modules()}
+    return [name for name, module in modules.items() if hasattr(module, f"draw_{name}")]
 
 
-@cache
-def find_charts() -> dict[str, Chart]:
-    """Return the charts of this package by name. Raises AttributeError for one without its text twin."""
-    charts = {}
-    for found in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{found.name}")
-        if draw := getattr(module, f"draw_{found.name}", None):
-            charts[found.name] = Chart(found.name, draw, getattr(module, f"describe_{found.name}"))
-    return charts
+def _modules() -> list[str]:
+    return [found.name for found in pkgutil.iter_modules(__path__)]
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
-    """Return the function ``draw_NAME`` or ``describe_NAME`` of a chart."""
+    """Return the function ``draw_NAME`` or ``describe_NAME`` of a chart; only its module is imported."""
     kind, _, chart = name.partition("_")
-    if kind in ("draw", "describe") and (found := find_charts().get(chart)):
-        return found.draw if kind == "draw" else found.describe
+    if kind in ("draw", "describe") and chart in _modules():
+        return getattr(importlib.import_module(f"{__name__}.{chart}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
