@@ -9,26 +9,22 @@ at once, a file each, because an attack looks different from each of them.
 import fcntl
 import socket
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Any
 
-from lab.chat.tls import TlsConnection, client_context, server_context
+from lab.chat.tls import TlsConnection
 from lab.dissect.files.capture_file import read_capture
 from lab.harness.bare_socket import WAIT_S
-from lab.harness.certificates import issue
 from lab.harness.forged_frames import frames_in_anothers_name
 from lab.harness.forging import Forger, arp_reply, mac_of
 from lab.harness.lan_tap import Recording
 from lab.harness.lesson_lan import comment_of
 from lab.harness.manifest import Entry, sha256_of
-from lab.harness.tls_contexts import SERVER_NAME
-from lab.harness.variant import REPORT_PORT
+from lab.harness.tls_contexts import SERVER_NAME, contexts
+from lab.harness.variant import REPORT_PORT, Variant
 from lab.net.lan import Host, Lan
 from lab.net.plan import REPORT_LAN, host
 
@@ -45,32 +41,24 @@ SIOCSIFADDR, SIOCSIFNETMASK = 0x8916, 0x891C  # netdevice(7)
 
 
 @contextmanager
-def attack_lan(sysctl: Mapping[str, str] = MappingProxyType({})) -> Iterator[tuple[Lan, Forger]]:
-    """Yield the LAN and Mallory's forger; ``sysctl`` adds kernel settings to those of all hosts."""
-    plans = [replace(plan, sysctl=plan.sysctl | dict(sysctl)) for plan in ATTACK_LAN]
-    with Lan(plans) as lan, Forger(lan["Mallory"]) as mallory:
+def attack_lan() -> Iterator[tuple[Lan, Forger]]:
+    """Yield the LAN and Mallory's forger."""
+    with Lan(ATTACK_LAN) as lan, Forger(lan["Mallory"]) as mallory:
         yield lan, mallory
 
 
 @contextmanager
-def recorded_attack(
-    path: Path, *places: str, sysctl: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[tuple[Lan, Forger, Entry]]:
+def recorded_attack(path: Path, *places: str) -> Iterator[tuple[Lan, Forger, Entry]]:
     """Yield the LAN, Mallory's forger, and the manifest's part, to which is added what was forged in the end."""
     entry: Entry = {}
-    with attack_lan(sysctl) as (lan, mallory), recorded_at(lan, path, *places):
+    with attack_lan() as (lan, mallory), recorded_at(lan, path, *places):
         yield lan, mallory, entry
     entry |= what_was_forged(mallory, path, *places)
 
 
-@contextmanager
-def recorded_at(lan: Lan, path: Path, *places: str) -> Iterator[None]:
-    """Record at these places: the first into ``path``, the others beside it, into ``NAME-PLACE.pcapng``."""
-    with TemporaryDirectory(dir=path.parent) as folder:
-        with Recording(lan, list(places), folder, each=True, comment=comment_of(path, ", ".join(places))):
-            yield
-        for place, file in zip(places, files_of(path, *places), strict=True):
-            (Path(folder) / f"{place}.pcapng").replace(file)
+def recorded_at(lan: Lan, path: Path, *places: str) -> Recording:
+    """Return a recording at these places: the first into ``path``, the others beside it, into ``NAME-PLACE.pcapng``."""
+    return Recording(lan, places, files_of(path, *places), comment=comment_of(path, ", ".join(places)))
 
 
 @contextmanager
@@ -78,17 +66,16 @@ def tls_connection(lan: Lan, name: str, greeting: bytes) -> Iterator[TlsConnecti
     """Yield a host's end of a connection to the server over TLS 1.3, with a trusted certificate, when it was greeted."""
     server, client = lan["server"], lan[name]
     with (
-        TemporaryDirectory() as folder,
+        ExitStack() as stack,
         server.listen(REPORT_PORT) as listener,
         client.open_socket() as sock,
         ThreadPoolExecutor(1) as thread,
     ):
-        made = issue(folder, [SERVER_NAME])
-        context = server_context(made.certificate, made.key, "1.3")
-        accepting = thread.submit(lambda: TlsConnection(listener.accept()[0], context, deadline_s=WAIT_S))
+        server_tls, client_tls = contexts(stack, Variant("1.3"))
+        accepting = thread.submit(lambda: TlsConnection(listener.accept()[0], server_tls, deadline_s=WAIT_S))
         sock.settimeout(WAIT_S)
         sock.connect((server.address, REPORT_PORT))
-        theirs = TlsConnection(sock, client_context(made.ca, "1.3"), SERVER_NAME, WAIT_S)
+        theirs = TlsConnection(sock, client_tls, SERVER_NAME, WAIT_S)
         ours = accepting.result()
         try:
             ours.send(greeting)
@@ -127,11 +114,6 @@ def is_reset(receive: Callable[[], Any]) -> bool:
     except OSError as error:
         return "reset by peer" in str(error)
     return False
-
-
-def set_kernel(host: Host, name: str, value: object) -> None:
-    """Change a setting of a host's kernel ("net.ipv4.tcp_syncookies") while it runs."""
-    host.run(["sh", "-c", f"echo {value} > /proc/sys/{name.replace('.', '/')}"])
 
 
 def _take_address(host: Host, address: str) -> None:

@@ -13,10 +13,11 @@ from contextlib import ExitStack, suppress
 from lab.chat.events import Event, Join, Say, WireError
 from lab.chat.wires import WIRES
 from lab.harness.tap import RecordingError
-from lab.harness.tls_contexts import SERVER_NAME, Tls, contexts
+from lab.harness.tls_contexts import SERVER_NAME, contexts
 from lab.harness.tunnel import KEY_BYTES, Disguise
 from lab.harness.variant import Variant
 
+Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 LINE = Say("noon?")
 KEY = bytes(range(1, KEY_BYTES + 1))  # of XOR; another one changes nothing
 FLIGHTS = 3  # each way, until a handshake of TLS 1.2 is over
@@ -26,7 +27,7 @@ RECEIVED_BYTES = 16_384
 def changed_unnoticed(variant: Variant) -> tuple[int, int]:
     """Return how many bits of a line can be flipped unnoticed, and how many it has on the wire of this variant."""
     with ExitStack() as stack:
-        tls = contexts(stack, variant, None)
+        tls = contexts(stack, variant) if variant.tls != "none" else None
         sent, count = _received(variant, tls, 0)
         if not sent:
             raise RecordingError(f"the line does not arrive by {variant.name} even if nobody changes it")
@@ -34,13 +35,13 @@ def changed_unnoticed(variant: Variant) -> tuple[int, int]:
     return sum(bool(events) and events != sent for events in found), count
 
 
-def _received(variant: Variant, tls: tuple[Tls, Tls], mask: int) -> tuple[list[Event], int]:
+def _received(variant: Variant, tls: Contexts | None, mask: int) -> tuple[list[Event], int]:
     """Flip the bits of ``mask`` on the way to the server; return the requests that it takes, and how many bits there are.
 
     Requests that are refused in part are none.
     """
     line = WIRES[variant.wire](pad_to=variant.pad_to).encode(LINE)
-    arrived, count = _through_tls(*tls, line, mask) if tls[0] else _through(variant.disguise, line, mask)
+    arrived, count = _through_tls(*tls, line, mask) if tls else _through(variant.disguise, line, mask)
     wire = WIRES[variant.wire](server=True)
     wire.feed(wire.encode(Join("Brandon")))
     found = wire.feed(arrived) if arrived else []
@@ -61,9 +62,8 @@ def _through(disguise: str | None, data: bytes, mask: int) -> tuple[bytes, int]:
     return b"", count
 
 
-def _through_tls(server: Tls, client: Tls, data: bytes, mask: int) -> tuple[bytes, int]:
+def _through_tls(server: ssl.SSLContext, client: ssl.SSLContext, data: bytes, mask: int) -> tuple[bytes, int]:
     """Use a new connection, because the first record that is refused ends it."""
-    assert server and client
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ours = server.wrap_bio(to_server, to_client, server_side=True)
     theirs = client.wrap_bio(to_client, to_server, server_hostname=SERVER_NAME)

@@ -3,12 +3,12 @@
     with Recording(lan, ["PC1", "server", "switch"], "three_views.pcapng"):
         ...
 
-All places go into one pcapng, each as an interface of its own with name and description, or (``each=True``) into a file
-each. A host agent does the work: it opens every interface with libpcap, going from network namespace to network
-namespace (a socket stays in the one where it was opened), and then takes frames from whichever has some. They are
-written in order of time: each waits ``HOLD_S`` for an earlier one that another interface has yet to deliver.
+All places go into one pcapng, each as an interface of its own with name and description, or into a file each. A host
+agent does the work: it opens every interface with libpcap, going from network namespace to network namespace (a socket
+stays in the one where it was opened), and then takes frames from whichever has some. They are written in order of time:
+each waits ``HOLD_S`` for an earlier one that another interface has yet to deliver.
 
-All frames are recorded: nothing foreign is on a LAN of the kit, and its ARP is a lesson too. ``stop`` first waits until
+All frames are recorded: nothing foreign is on a LAN of the kit, and its ARP is a lesson too. The end first waits until
 the LAN has settled, so that the last ACK is there.
 """
 
@@ -17,6 +17,7 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,26 +39,23 @@ class Recording:
     """Records ``places`` of a LAN into ``out`` while it is entered as a context.
 
     A place is a host ("PC1": all its cards), one card of it ("router/eth1"), "switch" for all ports of all switches, or
-    one port ("switch/PC1"). ``out`` is a file, or with ``each`` a folder that gets a file each. Afterwards
-    ``files`` are the paths and ``frames`` counts them by interface. Raises LanError for an unknown place, and
-    RecordingError.
+    one port ("switch/PC1"). ``out`` is one file for all places, or a list with one for each. Afterwards ``frames``
+    counts them by interface. Raises LanError for an unknown place, and RecordingError.
     """
 
     def __init__(
-        self, lan: Lan, places: list[str], out: Path | str, *, each: bool = False, comment: str | None = None
+        self, lan: Lan, places: Sequence[str], out: Path | str | list[Path], *, comment: str | None = None
     ):
         self.lan, self._comment = lan, comment
-        at = {place: _interfaces(lan, place) for place in places}
-        if each:
-            self._plan = {Path(out) / f"{place.replace('/', '-')}.pcapng": at[place] for place in at}
-        else:
-            self._plan = {Path(out): [interface for place in places for interface in at[place]]}
-        self.files = list(self._plan)
+        self._plan: dict[Path, list[dict[str, Any]]] = {}  # the interfaces of each file
+        for number, place in enumerate(places):
+            path = out[number] if isinstance(out, list) else Path(out)
+            self._plan.setdefault(path, []).extend(_interfaces(lan, place))
         self.frames: dict[str, int] = {}
 
     def __enter__(self) -> "Recording":
         """Begin; return when every interface is being recorded."""
-        for path in self.files:
+        for path in self._plan:
             path.parent.mkdir(parents=True, exist_ok=True)
         networks = {one["network"] for interfaces in self._plan.values() for one in interfaces} - {None}
         popen, target = self.lan.switches.popen, "lab.harness.lan_tap:Recorder"
@@ -72,59 +70,46 @@ class Recording:
             raise
         return self
 
-    def stop(self, settle: bool = True) -> None:
-        """End after everything that is under way (or with ``settle`` False at once).
+    def __exit__(self, kind: object, *_: object) -> None:
+        """End after everything that is under way, or after a failure at once; the file is readable all the same.
 
-        Raises RecordingError if frames are missing; the file is closed and readable all the same.
+        Raises RecordingError if frames are missing, but does not hide what happened first.
         """
-        unsettled = None
-        if settle and not self.lan.bridge:
-            try:
+        trouble = ""
+        try:
+            if kind is None and not self.lan.bridge:
                 self.lan.settle()
-            except LanError as error:
-                unsettled = error
+        except LanError as error:
+            trouble = f"the recording has no end: {error}"
         try:
             self.frames, dropped = self._agent.call("stop", STOP_LIMIT_S)
+            if lost := {name: count for name, count in dropped.items() if count}:
+                trouble = f"the kernel dropped frames of the recording, {lost}: record again"
         except OSError as error:
-            raise RecordingError(f"the recording broke off: {error}") from error
+            trouble = f"the recording broke off: {error}"
         finally:
             self._agent.close()
-        if lost := {name: count for name, count in dropped.items() if count}:
-            raise RecordingError(f"the kernel dropped frames of the recording, {lost}: record again")
-        if unsettled:
-            raise RecordingError(f"the recording has no end: {unsettled}") from unsettled
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            self.stop(settle=kind is None)
-        except RecordingError:
-            if kind is None:  # do not hide what happened first
-                raise
+        if trouble and kind is None:
+            raise RecordingError(trouble)
 
 
 def _interfaces(lan: Lan, place: str) -> list[dict[str, Any]]:
     """Return the interfaces of one place, as the recording process opens them."""
     name, _, part = place.partition("/")
     if name == "switch":
-        missing = f"no port {part!r} on the switch"
-        found: list[dict[str, Any]] = [
-            dict(network=None, device=port, name=f"switch/{port}", description=f"the switch's port of {port}")
-            for host in lan.hosts.values()
-            for port in host.ports
-        ]
+        name, network, missing = "switch", None, f"no port {part!r} on the switch"
+        found = {port: f"the switch's port of {port}" for host in lan.hosts.values() for port in host.ports}
     else:
         host = lan[name]
-        missing = f"{host.name} has no card {part!r}"
+        name, network, missing = host.name, host.network, f"{host.name} has no card {part!r}"
         cards = zip(host.interfaces, host.plan.nics, strict=True)
-        about = {card: ", ".join((host.name, *nic.addresses, str(nic.mac))) for card, nic in cards}
-        found = [
-            dict(network=host.network, device=card, name=f"{host.name}/{card}", description=about[card])
-            for card in host.interfaces
-        ]
-    chosen = [one for one in found if not part or one["device"] == part]
-    if not chosen:
-        raise LanError(f"{missing}: there are {', '.join(one['device'] for one in found)}")
-    return chosen
+        found = {card: ", ".join((host.name, *nic.addresses, str(nic.mac))) for card, nic in cards}
+    if part and part not in found:
+        raise LanError(f"{missing}: there are {', '.join(found)}")
+    return [
+        {"network": network, "device": device, "name": f"{name}/{device}", "description": found[device]}
+        for device in ([part] if part else found)
+    ]
 
 
 # On the LAN
@@ -148,7 +133,6 @@ class _Source:
         return int(self.handle.get_selectable_fd())
 
     def take(self) -> "list[_Arrived]":
-        """Return what has come since the last time."""
         self._arrived = []
         self.handle.dispatch(-1, self._keep)
         return self._arrived

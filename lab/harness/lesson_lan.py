@@ -4,11 +4,10 @@ The cable of PC 1 takes 30 ms each way: a whole flight of segments has left befo
 path, however fast this machine is.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from lab.chat import events
@@ -16,7 +15,7 @@ from lab.harness.bare_socket import BareSocket
 from lab.harness.lan_tap import Recording
 from lab.harness.remote_chat import ConsoleLog, remote_server
 from lab.harness.variant import REPORT_PORT
-from lab.net.lan import Lan
+from lab.net.lan import Host, Lan
 from lab.net.plan import REPORT_LAN
 
 CABLE_S = 0.03  # one way
@@ -27,9 +26,9 @@ Encode = Callable[[events.Request], bytes]  # of one of the wires
 
 
 @contextmanager
-def lesson_lan(path: Path, place: str, sysctl: Mapping[str, str] = MappingProxyType({})) -> Iterator[Lan]:
-    """Yield the LAN while it is recorded at one place. ``sysctl`` adds kernel settings to those of all hosts."""
-    plans = [replace(plan, sysctl=plan.sysctl | TEXTBOOK | dict(sysctl)) for plan in REPORT_LAN]
+def lesson_lan(path: Path, place: str) -> Iterator[Lan]:
+    """Yield the LAN while it is recorded at one place."""
+    plans = [replace(plan, sysctl=plan.sysctl | TEXTBOOK) for plan in REPORT_LAN]
     with Lan(plans) as lan:
         lan.condition("PC1", delay_s=CABLE_S)
         with Recording(lan, [place], path, comment=comment_of(path, place)):
@@ -84,6 +83,11 @@ def leave_chat(one: BareSocket, encode: Encode) -> None:
     one.say(encode(events.Leave()))
     one.hear_to_the_end()
     one.leave()
+
+
+def set_kernel(host: Host, name: str, value: object) -> None:
+    """Change a setting of a host's kernel ("net.ipv4.tcp_syncookies") while it runs."""
+    host.run(["sh", "-c", f"echo {value} > /proc/sys/{name.replace('.', '/')}"])
 
 
 def comment_of(path: Path, place: str) -> str:

@@ -83,28 +83,26 @@ def record_batch(
     that its cure cost a request on average. Raises RecordingError where anybody did not receive what was sent.
     """
     with ExitStack() as stack:
-        server_tls, client_tls = contexts(stack, Variant("1.3", "json"), None)
+        server_tls, client_tls = contexts(stack, Variant("1.3", "json"))
         servers = []
         for one in conversations:
             features = [TlsOnly(), Private(), TypingNotices()]
-            server = ChatServer(
-                LOOPBACK, 0, server_tls, lambda line: None, features=features, pad_to=_pad_to(one)
-            )
+            pad_to = PAD_BYTES.get(one.cure, 0)
+            server = ChatServer(LOOPBACK, 0, server_tls, lambda line: None, features=features, pad_to=pad_to)
             servers.append(stack.enter_context(server))
         tap = stack.enter_context(Tap(path, [server.port for server in servers], snap_length=LARGEST_FRAME))
         pool = stack.enter_context(ThreadPoolExecutor(len(conversations)))
         began = time.monotonic()
         running = []
         for one, server in zip(conversations, servers, strict=True):
-            login = Login("", LOOPBACK, server.port, client_tls, "json", pad_to=_pad_to(one))
-            running.append(pool.submit(_play, one, replace(login, server_name=SERVER_NAME), began, stay_s))
+            pad_to = PAD_BYTES.get(one.cure, 0)
+            login = Login(
+                "", LOOPBACK, server.port, client_tls, "json", pad_to=pad_to, server_name=SERVER_NAME
+            )
+            running.append(pool.submit(_play, one, login, began, stay_s))
         observed = [future.result() for future in running]
         tap.stop()
         return observed
-
-
-def _pad_to(conversation: Conversation) -> int:
-    return PAD_BYTES.get(conversation.cure, 0)
 
 
 def _play(conversation: Conversation, login: Login, began: float, stay_s: float) -> dict[str, Any]:

@@ -29,10 +29,10 @@ class Player:
     def __init__(
         self,
         script: Script,
+        wire: str,
         make_client: Callable[[str], ChatClient],
         log: ConsoleLog,
         after_step: Callable[[], None] = lambda: None,
-        wire: str = "report",
     ):
         self.script, self._log, self._wire = script, log, WIRES[wire]
         self._make_client, self._after_step = make_client, after_step

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
 from lab.chat.client import ChatClient
@@ -31,7 +32,7 @@ from lab.harness.player import Player
 from lab.harness.remote_chat import ConsoleLog, dial_from, remote_server, wait_until_acknowledged
 from lab.harness.script import Script, Step, make_script
 from lab.harness.tap import RecordingError, RecordingRefused, Tap, loopback, may_record, nowhere_to_record
-from lab.harness.tls_contexts import CERTIFICATE_NAMES, SERVER_NAME, Tls, contexts
+from lab.harness.tls_contexts import CERTIFICATE_NAMES, SERVER_NAME, contexts
 from lab.harness.tunnel import Tunnel
 from lab.harness.variant import REPORT_PORT, Variant
 from lab.net import namespace
@@ -185,7 +186,9 @@ def record_session(session: Session) -> Entry:
     password = script.password or None if variant.wire == "json" else None
     log = ConsoleLog()
     with ExitStack() as stack:
-        server_tls, client_tls = contexts(stack, variant, key_log_path)
+        server_tls, client_tls = None, None
+        if variant.tls != "none":
+            server_tls, client_tls = contexts(stack, variant, key_log_path)
         server = _start_server(session, server_tls, log.console)
         stack.callback(server.stop)
         entry_port = tapped_port = server.port
@@ -198,9 +201,7 @@ def record_session(session: Session) -> Entry:
         played = script.source or f"seed {script.seed}"
         comment = f"Chat of the lab kit, script {played}, {variant.wire} wire, {variant.label}; on loopback."
         with Tap(path, tapped_port, comment=comment) as tap:
-            player = Player(
-                script, lambda name: ChatClient(replace(login, name=name)), log, wire=variant.wire
-            )
+            player = Player(script, variant.wire, lambda name: ChatClient(replace(login, name=name)), log)
             player.play()
             server.stop()
             stack.close()  # the tunnel too: its last FIN belongs to the recording
@@ -209,13 +210,6 @@ def record_session(session: Session) -> Entry:
             user |= {"address": address, "port": user_port}
     entry = _entry(path, variant, player, tap.frames, loopback(), LOOPBACK, tapped_port)
     entry |= {"secrets": [*script.secrets, *([password] if password else [])]}
-    if variant.tls != "none":
-        entry |= {"server_name": SERVER_NAME, "certificate_names": list(CERTIFICATE_NAMES)}
-    if variant.needs_pyopenssl:
-        from lab.harness.openssl_peer import openssl_version
-
-        entry |= {"groups": variant.groups, "retry": variant.retry, "pad_records": variant.pad_records}
-        entry["openssl"] = openssl_version()
     if tunnel and variant.disguise == "xor":
         entry["key"] = tunnel.key.hex()
     if key_log_path:
@@ -249,9 +243,10 @@ def record_on_lan(
         clients.append(ChatClient(Login(name, address, port, dial=dial)))
         return clients[-1]
 
-    with Recording(lan, list(places), path, comment=comment) as recording:
+    with Recording(lan, places, path, comment=comment) as recording:
         with remote_server(lan["server"], port, log.console) as server:
-            player = Player(script, client_of, log, lambda: wait_until_acknowledged(server, clients))
+            wait = partial(wait_until_acknowledged, server, clients)
+            player = Player(script, "report", client_of, log, after_step=wait)
             player.play()
     frames, interface = sum(recording.frames.values()), ", ".join(recording.frames)
     entry = _entry(path, Variant(), player, frames, interface, address, port)
@@ -261,7 +256,7 @@ def record_on_lan(
 def _entry(
     path: Path, variant: Variant, player: Player, frames: int, interface: str, address: str, port: int
 ) -> Entry:
-    return {
+    entry: Entry = {
         "file": path.name,
         "label": variant.label,
         "sha256": sha256_of(path),
@@ -278,17 +273,24 @@ def _entry(
         "users": player.users,
         "events": player.events,
     }
+    if variant.tls != "none":
+        entry |= {"server_name": SERVER_NAME, "certificate_names": list(CERTIFICATE_NAMES)}
+    if variant.needs_pyopenssl:
+        from lab.harness.openssl_peer import openssl_version
+
+        entry |= {"groups": variant.groups, "retry": variant.retry, "pad_records": variant.pad_records}
+        entry["openssl"] = openssl_version()
+    return entry
 
 
-def _start_server(session: Session, tls: Tls, console: Callable[[str], None]) -> ChatServer:
-    script, variant = session.script, session.variant
-    features: list[Feature] = [Private()] if variant.wire == "json" else []
-    if features and script.password:
-        features.append(RoomPassword(script.password))
-    if tls:
-        features.insert(0, TlsOnly())
+def _start_server(session: Session, tls: SSLContext | None, console: Callable[[str], None]) -> ChatServer:
+    features: list[Feature] = [TlsOnly()] if tls else []
+    if session.variant.wire == "json":
+        features.append(Private())
+        if session.script.password:
+            features.append(RoomPassword(session.script.password))
     wanted = REPORT_PORT if session.port is None else session.port
-    server = ChatServer(LOOPBACK, wanted, tls, console, features=features, pad_to=variant.pad_to)
+    server = ChatServer(LOOPBACK, wanted, tls, console, features=features, pad_to=session.variant.pad_to)
     try:
         return server.start()
     except ServerError:

@@ -8,7 +8,7 @@ each forged frame that reached a user. Nothing in the file names the attacker or
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.chat import events, tls
@@ -24,11 +24,11 @@ from lab.harness.relay import Relay, word_changer
 from lab.harness.remote_chat import ConsoleLog, dial_from
 from lab.harness.scenarios.arp import FALSE_WORD, SAID, TRUE_WORD
 from lab.harness.scenarios.downgrade import fall_back
-from lab.harness.scenarios.impostor import VERSION, meet
+from lab.harness.scenarios.impostor import VERSION, careless_client, meet
 from lab.harness.student_profile import Profile
 from lab.harness.tap import RecordingError
-from lab.harness.tls_contexts import SERVER_NAME
-from lab.harness.variant import REPORT_PORT
+from lab.harness.tls_contexts import SERVER_NAME, contexts
+from lab.harness.variant import REPORT_PORT, Variant
 from lab.net.lan import Host, Lan
 from lab.net.plan import HostPlan, host
 
@@ -137,18 +137,18 @@ def _arp(scene: Scene) -> None:
 
 
 def _mitm(scene: Scene) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        made = issue(folder, [SERVER_NAME])
-        context = tls.server_context(made.certificate, made.key, VERSION)
+    with ExitStack() as stack:
+        context, _ = contexts(stack, Variant(VERSION))
         with in_the_servers_place(scene.lan, scene.mallory, scene.victim):
-            meet(scene.victim, None, scene.lan["Mallory"], context, scene.lan["server"].address)
+            her, address = scene.lan["Mallory"], scene.lan["server"].address
+            meet(scene.victim, careless_client(), her, context, address)
 
 
 def _downgrade(scene: Scene) -> None:
     with tempfile.TemporaryDirectory() as folder:
         context = tls.client_context(issue(folder, [SERVER_NAME]).ca)
-        login = Login(scene.name, scene.lan["server"].address, REPORT_PORT, context)
-        login = replace(login, dial=dial_from(scene.victim), server_name=SERVER_NAME)
+        server, dial = scene.lan["server"].address, dial_from(scene.victim)
+        login = Login(scene.name, server, REPORT_PORT, context, dial=dial, server_name=SERVER_NAME)
         with in_the_servers_place(scene.lan, scene.mallory, scene.victim):
             fall_back(scene.lan, scene.victim, login, scene.lines.pop(0), scene.log)
 

@@ -50,23 +50,18 @@ def libpcap_version() -> str:
 
 
 class Tap:
-    """Records ``interface`` into ``path`` while it is entered as a context, these TCP ports only.
+    """Records the loopback into ``path`` while it is entered as a context, these TCP ports only.
 
     ``snap_length`` is what is kept of a frame, in bytes. Where frames are small and many, a small one makes room.
     """
 
     def __init__(
-        self,
-        path: Path | str,
-        port: int | Sequence[int],
-        interface: str | None = None,
-        comment: str = "",
-        snap_length: int = SNAP_LENGTH,
+        self, path: Path | str, port: int | Sequence[int], comment: str = "", snap_length: int = SNAP_LENGTH
     ):
         self.path, self.comment, self._snap_length = Path(path), comment, snap_length
         ports = [port] if isinstance(port, int) else port
         self._kept = " or ".join(f"tcp port {one}" for one in ports)
-        self.interface = interface or loopback()
+        self.interface = loopback()
         self.frames = 0
         self._failure: Exception | None = None
         self._ended = threading.Event()

@@ -14,13 +14,12 @@ CERTIFICATE_NAMES = (SERVER_NAME, "localhost", "127.0.0.1")
 KEY_LOG_NOTE = (
     "# The TLS secrets of one lab recording, written on purpose: they are public and protect nothing.\n"
 )
-Tls = ssl.SSLContext | None
 
 
-def contexts(stack: ExitStack, variant: Variant, key_log_path: Path | None) -> tuple[Tls, Tls]:
-    """Return the server's and the client's TLS context, or (None, None) for plaintext."""
-    if variant.tls == "none":
-        return None, None
+def contexts(
+    stack: ExitStack, variant: Variant, key_log_path: Path | None = None
+) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the server's and the client's context of a variant with TLS; the server's key is kept until ``stack`` ends."""
     from lab.harness import certificates
 
     folder = stack.enter_context(TemporaryDirectory(prefix="lab-keys-"))

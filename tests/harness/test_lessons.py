@@ -118,9 +118,16 @@ def receiver(lan, expected: int):
         process.kill()
 
 
+PLACES = ["PC1", "server"]
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [folder / f"{place}.pcapng" for place in PLACES]
+
+
 def transfer(lan, folder: Path, *orders: str, count=10, size=1000, before_connect=False) -> Story:
     """Send ``count`` segments of ``size`` bytes from PC1 to the server under these orders; all of it must arrive."""
-    with Recording(lan, ["PC1", "server"], folder, each=True), receiver(lan, count * size) as receiving:
+    with Recording(lan, PLACES, files_in(folder)), receiver(lan, count * size) as receiving:
         if before_connect:
             for order in orders:
                 lan.order(order)
@@ -277,7 +284,7 @@ connection.sendall(bytes(300_000))
 
 
 def test_a_client_that_stops_reading_closes_its_window_and_opens_it_again(lan, tmp_path):
-    with Recording(lan, ["PC1", "server"], tmp_path, each=True):
+    with Recording(lan, PLACES, files_in(tmp_path)):
         with lan["server"].popen(
             [sys.executable, "-c", SENDING], stdout=subprocess.PIPE, text=True
         ) as server:

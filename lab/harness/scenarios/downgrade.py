@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from lab.chat.client import ChatClient
@@ -39,8 +38,8 @@ def downgrade(path: Path) -> Truth:
     ):
         made = issue(folder, [SERVER_NAME])
         options = ["--cert", str(made.certificate), "--key", str(made.key)]
-        login = Login("Brandon", lan["server"].address, REPORT_PORT, client_context(made.ca))
-        brandon = replace(login, dial=dial_from(lan["PC1"]), server_name=SERVER_NAME)
+        server, context, dial = lan["server"].address, client_context(made.ca), dial_from(lan["PC1"])
+        brandon = Login("Brandon", server, REPORT_PORT, context, dial=dial, server_name=SERVER_NAME)
         with chat_server(lan, options=options) as log:
             outcomes["if possible"] = fall_back(lan, lan["PC1"], brandon, SECRET, log)
         with chat_server(lan, options=[*options, "--tls-only"]):

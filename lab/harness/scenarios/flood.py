@@ -8,16 +8,16 @@ keeps nothing of a SYN: what it must know is in the number of its SYN-ACK, and c
 
 from pathlib import Path
 
-from lab.harness.attack_lan import recorded_attack, set_kernel
+from lab.harness.attack_lan import recorded_attack
 from lab.harness.bare_socket import BareSocket
 from lab.harness.forging import SYN, arp_reply, mac_of, segment
+from lab.harness.lesson_lan import set_kernel
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Host
 
 NOBODY = "10.27.27.200"
 SYNS, QUEUE = 32, 8
-SMALL_QUEUE = {"net.core.somaxconn": str(QUEUE), "net.ipv4.tcp_max_syn_backlog": str(QUEUE)}
 PATIENCE_S = 2.5  # after which Brandon gives up: he has sent two SYNs by then
 
 
@@ -25,8 +25,10 @@ PATIENCE_S = 2.5  # after which Brandon gives up: he has sent two SYNs by then
 def flood(path: Path) -> Truth:
     """A few SYNs from an address that nobody has keep Brandon out, and with SYN cookies they do not; at the server."""
     connected = {}
-    with recorded_attack(path, "server", "PC1", "switch", sysctl=SMALL_QUEUE) as (lan, mallory, truth):
+    with recorded_attack(path, "server", "PC1", "switch") as (lan, mallory, truth):
         server = lan["server"]
+        set_kernel(server, "net.core.somaxconn", QUEUE)
+        set_kernel(server, "net.ipv4.tcp_max_syn_backlog", QUEUE)
         for first_port, cookies in ((20_000, 0), (30_000, 1)):
             set_kernel(server, "net.ipv4.tcp_syncookies", cookies)
             with BareSocket(server) as listener:

@@ -10,9 +10,9 @@ old, and answers with an ACK that the other takes for old: an ACK storm. Linux l
 import time
 from pathlib import Path
 
-from lab.harness.attack_lan import recorded_attack, set_kernel, tls_connection
+from lab.harness.attack_lan import recorded_attack, tls_connection
 from lab.harness.forging import ACK, PSH, Forger, segment
-from lab.harness.lesson_lan import connection
+from lab.harness.lesson_lan import connection, set_kernel
 from lab.harness.scenarios import Truth, scenario
 from lab.net.lan import Lan
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from lab.harness.lesson_lan import CABLE_S, connection, lesson_lan, send_all
+from lab.harness.lesson_lan import CABLE_S, connection, lesson_lan, send_all, set_kernel
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.scenarios.calm import numbered
 
@@ -17,7 +17,10 @@ SETTINGS = {"net.ipv4.tcp_congestion_control": "reno", "net.ipv4.tcp_rmem": "409
 def narrow_cable(path: Path) -> Truth:
     """200,000 bytes over a cable that carries 1 Mbit/s, at the sender."""
     text = b"".join(numbered(number) for number in range(1, 201))
-    with lesson_lan(path, "PC1", SETTINGS) as lan:
+    with lesson_lan(path, "PC1") as lan:
+        for name, value in SETTINGS.items():
+            set_kernel(lan["PC1"], name, value)
+            set_kernel(lan["server"], name, value)
         lan.condition("PC1", delay_s=CABLE_S, **RATE)
         with connection(lan) as (server, sender):
             send_all(sender, server, [text])
