@@ -231,52 +231,46 @@ def _record(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
 
 
 def _record_own(options: argparse.Namespace, silent: bool) -> int:
-    from lab.harness.student_capture import record_student
+    from lab.harness.student_capture import ATTACK, FILES, record_student
     from lab.harness.student_profile import DEFAULT_KEY, check_id, profile
     from lab.harness.tap import RecordingError
 
-    if options.course is None:
-        options.course = DEFAULT_KEY
+    key = DEFAULT_KEY if options.course is None else options.course
+    files = ", ".join([*FILES, ATTACK] if options.attack else FILES)
     try:
         if options.roster is not None:
-            return _record_class(options, silent)
+            return _record_class(options, key, files, silent)
         name = check_id(options.student)
         say = (lambda line: None) if silent else print
         if name != options.student:
             say(f"IDs are written in small letters: {options.student} becomes {name}")
-        about = record_student(profile(name, options.course), options.out / name, say, options.attack)
+        about = record_student(profile(name, key), options.out / name, say, options.attack)
     except (ValueError, RecordingError) as error:
         return refuse("capture", error)
     if options.json:
         print(json.dumps(about))
     elif not silent:
-        print(f"{options.out / name}: {_files(options)}")
+        print(f"{options.out / name}: {files}")
     return 0
 
 
-def _files(options: argparse.Namespace) -> str:
-    from lab.harness.student_capture import ATTACK, FILES
-
-    return ", ".join([*FILES, ATTACK] if options.attack else FILES)
-
-
-def _record_class(options: argparse.Namespace, silent: bool) -> int:
+def _record_class(options: argparse.Namespace, key: str, files: str, silent: bool) -> int:
     from lab.harness.session import recording_into
     from lab.harness.student_profile import DEFAULT_KEY
     from lab.instructor import cluster, roster
 
-    if options.course == DEFAULT_KEY and not silent:
+    if key == DEFAULT_KEY and not silent:
         print(roster.DEFAULT_KEY_REMARK)
     entries = roster.read_roster(options.roster)
     say = (lambda *_: None) if silent else print_bar
     record = partial(cluster.record, options.on) if options.on else roster.record_here
     jobs = max(1, options.jobs)
     with recording_into(options.out):
-        failed = roster.record_roster(entries, options.course, options.out, jobs, say, record, options.attack)
+        failed = roster.record_roster(entries, key, options.out, jobs, say, record, options.attack)
     if options.json:
         print(json.dumps({"failed": failed, "recorded": len(entries) - len(failed)}))
     elif not silent and not failed:
-        print(f"{options.out}: {_files(options)} for each")
+        print(f"{options.out}: {files} for each")
     for name, reason in failed.items():
         print(f"lab capture: {name}: {reason}", file=sys.stderr)
     return 2 if failed else 0

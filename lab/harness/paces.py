@@ -43,7 +43,6 @@ class Author:
     jitter: float
 
     def interval_s(self, mean_ms: float, dice: random.Random) -> float:
-        """Draw an interval with this mean."""
         return mean_ms / 1000 * dice.lognormvariate(-(self.jitter**2) / 2, self.jitter)
 
 

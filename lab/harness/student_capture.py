@@ -93,9 +93,6 @@ def mistakes(answers: dict[str, object]) -> list[str]:
     return lines
 
 
-# --- recording --------------------------------------------------------------------------------------------------------
-
-
 def record_student(
     one: Profile, folder: Path | str, say: Callable[[str], None] = lambda line: None, attack: bool = False
 ) -> Entry:

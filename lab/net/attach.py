@@ -102,6 +102,5 @@ def socket_name() -> str:
 
 
 def _user_at(connection: socket.socket) -> int:
-    """Return the user id at the other end."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return int(struct.unpack("3i", credentials)[1])

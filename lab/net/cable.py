@@ -114,7 +114,6 @@ class CableDirection:
         return self._perfect and not (self.orders or self._waiting or self._kept)
 
     def push(self, frame: bytes, now: float) -> None:
-        """Let a frame enter the cable."""
         self._frames += 1
         for passed, held_s in self._carry_out(frame, now) if self.orders else ((frame, 0.0),):
             self._apply_rates(passed, now, held_s)

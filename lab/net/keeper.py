@@ -62,7 +62,11 @@ class Keeper:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # orphans come to process 1: let the kernel reap them
         hosts = [HostPlan(**plan | {"nics": [Nic(**nic) for nic in plan["nics"]]}) for plan in plans]
         self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self._networks = [_make_network(settings(host)) for host in hosts]
+        self._networks = []
+        for host in hosts:
+            self._networks.append(namespace.new_network())
+            for name, value in settings(host).items():
+                _set(name.replace(".", "/").removeprefix("net/"), value)
         namespace.join(self._home, namespace.CLONE_NEWNET)
         controls = _build(hosts, self._home, self._networks, bridge, offloads)
         if starter is not None:
@@ -80,26 +84,19 @@ class Keeper:
 
 
 def _end_with(process: int) -> None:
-    """End when the process behind a pidfd has ended."""
     select.select([process], [], [])
     os._exit(0)
 
 
-def _make_network(values: dict[str, str]) -> int:
-    """Move into a new network namespace with these settings; return its descriptor."""
-    network = namespace.new_network()
-    for name, value in values.items():
-        _set(name.replace(".", "/").removeprefix("net/"), value)
-    return network
-
-
 def _build(hosts: list[HostPlan], home: int, networks: list[int], bridge: bool, offloads: bool) -> list[int]:
     """Plug the hosts together; return the control socket of each switch."""
+    from pyroute2 import IPRoute  # takes a while to import, and only the building needs it
+
     _set("ipv6/conf/all/disable_ipv6", 1)  # the switches' end of a cable must not send anything by itself
     _set("ipv6/conf/default/disable_ipv6", 1)
     plugged: dict[str, list[str]] = {}  # the ports of each switch
     indices: dict[str, int] = {}
-    with _netlink() as ip:
+    with IPRoute() as ip:
         for host, network in zip(hosts, networks, strict=True):
             for number, nic in enumerate(host.nics):
                 port = port_name(host, number)
@@ -120,15 +117,11 @@ def _build(hosts: list[HostPlan], home: int, networks: list[int], bridge: bool, 
     return [_start_switch(ports) for ports in plugged.values()]
 
 
-def _netlink() -> Any:
-    from pyroute2 import IPRoute  # takes a while to import, and only the building needs it
-
-    return IPRoute()
-
-
 def _configure(host: HostPlan, routers: list[str], offloads: bool) -> None:
     """Set addresses, offloads and routes of the host whose namespace this process is in."""
-    with _netlink() as ip:
+    from pyroute2 import IPRoute
+
+    with IPRoute() as ip:
         for number, nic in enumerate(host.nics):
             name = f"eth{number}"
             if not offloads:
@@ -166,7 +159,7 @@ def _bridge(ip: Any, name: str, ports: list[int]) -> None:
 
 
 def _start_switch(ports: list[str]) -> int:
-    """Start one switch as a process of its own; return our end of its control socket."""
+    """Start one switch; return our end of its control socket."""
     ours, its = socket.socketpair()
     with its:
         command = [sys.executable, "-m", "lab.net.switch", str(its.fileno()), *ports]

@@ -81,13 +81,9 @@ class Host(Place):
         super().__init__(lan, plan.name, network)
         self.plan = plan
         self.addresses = [address.split("/")[0] for nic in plan.nics for address in nic.addresses]
+        self.address = self.addresses[0]
         self.interfaces = {f"eth{number}": nic.mac for number, nic in enumerate(plan.nics)}
         self.ports = [port_name(plan, number) for number in range(len(plan.nics))]
-
-    @property
-    def address(self) -> str:
-        """Its first address."""
-        return self.addresses[0]
 
     def open_socket(self, *kind: int) -> socket.socket:
         """Return a new socket of this host; ``kind`` as for ``socket.socket`` (default: TCP).
