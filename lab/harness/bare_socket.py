@@ -4,11 +4,11 @@ The chat's own client is polite: it waits, sets TCP_NODELAY, always reads. A sce
 these manners. It then reads like what happens, one line after the other, without threads or guesses about time:
 
     with BareSocket(lan["PC1"]) as brandon:
-        brandon.connect("10.27.27.131", 9898)
+        brandon.connect("10.27.27.131")
         brandon.say(b"hello", b"bye")          # two sends, one right after the other
         brandon.hear(until=b"bye")
 
-It holds one connection and reads only when it is asked to.
+It holds one connection, to or from the report's port, and reads only when it is asked to.
 """
 
 import socket
@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab.harness.tap import RecordingError
+from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Host
 
 WAIT_S = 20  # until something must have been heard, accepted or probed
@@ -45,10 +46,10 @@ class BareSocket:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def listen(self, port: int) -> None:
+    def listen(self) -> None:
         """Be a server: from now on one client can connect."""
         with self._trying_to("listen"):
-            self._listener = self.host.listen(port)
+            self._listener = self.host.listen(REPORT_PORT)
 
     def accept(self) -> None:
         """Take the client that has connected, or wait for it."""
@@ -61,7 +62,7 @@ class BareSocket:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
 
     def connect(
-        self, address: str, port: int, no_delay: bool = False, receive_buffer: int = 0, source_port: int = 0
+        self, address: str, no_delay: bool = False, receive_buffer: int = 0, source_port: int = 0
     ) -> None:
         """Be a client. ``no_delay`` switches Nagle's algorithm off; ``receive_buffer`` in bytes and ``source_port`` are
         the system's own where they are 0.
@@ -74,14 +75,17 @@ class BareSocket:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             self._socket.settimeout(WAIT_S)
             try:
-                self._socket.connect((address, port))
+                self._socket.connect((address, REPORT_PORT))
             except OSError:
                 self._socket.close()
                 raise
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, no_delay)
 
-    def say(self, *pieces: bytes, wait: bool = True) -> None:
-        """One ``send`` for each piece, right after one another. With ``wait=False`` a thread does it."""
+    def say(self, *pieces: bytes, to: "BareSocket | None" = None, wait: bool = True) -> None:
+        """One ``send`` for each piece, right after one another; return when ``to`` has heard the last.
+
+        With ``wait=False`` a thread does it.
+        """
         if not wait:
             self._talking.append(threading.Thread(target=self.say, args=pieces, daemon=True))
             self._talking[-1].start()
@@ -89,6 +93,8 @@ class BareSocket:
         with self._trying_to("say"):
             for piece in pieces:
                 self._socket.sendall(piece)
+        if to:
+            to.hear(until=pieces[-1])
 
     def hear(self, until: bytes, wait_s: float = WAIT_S) -> bytes:
         """Read until these bytes have come, since the last time; return all that was read."""

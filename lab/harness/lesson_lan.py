@@ -51,12 +51,11 @@ def connection(
 ) -> Iterator[tuple[BareSocket, BareSocket]]:
     """Yield the server's end of a connection and that of a host, which connects with these options and is greeted."""
     with BareSocket(lan["server"]) as server, BareSocket(lan[host]) as client:
-        server.listen(REPORT_PORT)
-        client.connect(lan["server"].address, REPORT_PORT, **options)
+        server.listen()
+        client.connect(lan["server"].address, **options)
         server.accept()
         if greeting:
-            server.say(greeting)
-            client.hear(until=greeting)
+            server.say(greeting, to=client)
         yield server, client
 
 
@@ -64,8 +63,9 @@ def send_all(sender: BareSocket, receiver: BareSocket, pieces: Sequence[bytes]) 
     """Send these pieces, one ``send`` each; the receiver answers when it has heard the last, and both close."""
     sender.say(*pieces, wait=False)
     receiver.hear(until=pieces[-1])
-    receiver.say(b"got it")
-    sender.hear(until=b"got it")  # and only now is the connection closed: a FIN would reveal a loss, too
+    receiver.say(
+        b"got it", to=sender
+    )  # and only now is the connection closed: a FIN would reveal a loss, too
     sender.leave()
     receiver.hear_to_the_end()
     receiver.leave(wait=True)
@@ -73,7 +73,7 @@ def send_all(sender: BareSocket, receiver: BareSocket, pieces: Sequence[bytes]) 
 
 def join_chat(one: BareSocket, name: str, lan: Lan, log: ConsoleLog, encode: Encode, **options: Any) -> None:
     """Connect with these options and join the chat; return when the server has printed so."""
-    one.connect(lan["server"].address, REPORT_PORT, **options)
+    one.connect(lan["server"].address, **options)
     one.say(encode(events.Join(name)))
     log.wait_for(f"*** {name} Connected ")
 

@@ -145,9 +145,9 @@ class Caller:
 
 
 class HostAgent(Caller):
-    """A process that answers calls: an object of the class ``target`` ("module:Class"), started by ``popen``.
+    """A process that answers calls: an object of the class ``target`` ("module:Class").
 
-    ``popen`` has the face of ``subprocess.Popen``, for instance ``Host.popen``; ``options`` are handed to it.
+    It is started by ``popen``, which has the face of ``subprocess.Popen``, for instance ``Host.popen``.
     """
 
     def __init__(

@@ -172,8 +172,8 @@ def lan():
 @needs_namespaces
 def test_two_bare_sockets_talk(lan):
     with BareSocket(lan["A"]) as a, BareSocket(lan["B"]) as b:
-        a.listen(9898)
-        b.connect("10.0.0.1", 9898)
+        a.listen()
+        b.connect("10.0.0.1")
         a.accept()
         b.say(b"one", b"two")
         assert a.hear(until=b"two") == b"onetwo"
@@ -187,8 +187,8 @@ def test_two_bare_sockets_talk(lan):
 @needs_namespaces
 def test_a_bare_socket_closes_one_direction_and_waits_for_the_other(lan):
     with BareSocket(lan["A"]) as a, BareSocket(lan["B"]) as b:
-        a.listen(9898)
-        b.connect("10.0.0.1", 9898)
+        a.listen()
+        b.connect("10.0.0.1")
         a.accept()
         b.half_close()
         assert a.hear_to_the_end() == b""
@@ -207,9 +207,9 @@ def test_a_bare_socket_closes_one_direction_and_waits_for_the_other(lan):
 def test_a_bare_socket_says_what_it_cannot_do(lan):
     with BareSocket(lan["A"]) as a, BareSocket(lan["B"]) as b:
         with pytest.raises(BareSocketError, match="B cannot connect: Connection refused"):
-            b.connect("10.0.0.1", 9898)
-        a.listen(9898)
-        b.connect("10.0.0.1", 9898)
+            b.connect("10.0.0.1")
+        a.listen()
+        b.connect("10.0.0.1")
         a.accept()
         b.say(b"something else")
         with pytest.raises(

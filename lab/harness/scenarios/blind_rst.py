@@ -7,7 +7,6 @@ from lab.harness.forging import RST, Forger, segment
 from lab.harness.lesson_lan import CABLE_S, lesson_lan
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
-from lab.harness.variant import REPORT_PORT
 
 OUTSIDE, INSIDE = -1000, 1000  # how far guesses are from the next number: on either side of the window's edge
 
@@ -22,12 +21,11 @@ def blind_rst(path: Path) -> Truth:
         Forger(lan["server"]) as wire,  # only to see what reaches the server
         Forger(lan["PC2"]) as forger,
     ):
-        server.listen(REPORT_PORT)
+        server.listen()
         for offsets in ((0,), (OUTSIDE, INSIDE)):
-            client.connect(lan["server"].address, REPORT_PORT)
+            client.connect(lan["server"].address)
             server.accept()
-            client.say(b"hello")
-            server.hear(until=b"hello")
+            client.say(b"hello", to=server)
             hello = wire.see(lambda seen: seen.payload == b"hello")
             for offset in offsets:
                 number = hello.next_seq + offset
@@ -37,8 +35,7 @@ def blind_rst(path: Path) -> Truth:
                 _expect_reset(server)
                 client.leave()
                 lan.settle()
-        client.say(b"still here")
-        server.hear(until=b"still here")
+        client.say(b"still here", to=server)
         client.leave()
         server.hear_to_the_end()
         server.leave()

@@ -34,11 +34,11 @@ def connect_while_stopped(path: Path, program: str) -> Truth:
         server = stack.enter_context(remote_server(lan["server"], REPORT_PORT, log.console, program))
         clients = [stack.enter_context(BareSocket(lan["PC1"])) for _ in users]
         threads = stack.enter_context(ThreadPoolExecutor(CLIENTS - FIT))
-        address = lan["server"].address, REPORT_PORT
+        address = lan["server"].address
         with _stopped(server):
             for client in clients[:FIT]:  # one after the other: each is in the backlog before the next SYN
-                client.connect(*address)
-            connecting = [threads.submit(client.connect, *address) for client in clients[FIT:]]
+                client.connect(address)
+            connecting = [threads.submit(client.connect, address) for client in clients[FIT:]]
             have_sent = lambda: all(client.has_sent_syn() for client in clients)  # noqa: E731
             wait_until(have_sent, SYN_S, "some clients have not sent a SYN")
             lan.settle()

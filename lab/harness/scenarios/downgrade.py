@@ -53,7 +53,7 @@ def downgrade(path: Path) -> Truth:
 def _no_tls_at_mallorys(lan: Lan, login: Login) -> Iterator[tuple[BareSocket, str]]:
     """Answer a client's hello in plaintext; yield Mallory's listening socket, and why the client did not connect."""
     with BareSocket(lan["Mallory"]) as mallory, ThreadPoolExecutor(1) as thread:
-        mallory.listen(REPORT_PORT)
+        mallory.listen()
         connecting = thread.submit(ChatClient(login).connect)  # tries once, and never without TLS
         mallory.accept()
         mallory.hear(until=SERVER_NAME.encode())  # in the hello, for all to read (RFC 6066 section 3)
@@ -72,9 +72,9 @@ def fall_back(lan: Lan, client: Host, login: Login, line: str, log: ConsoleLog |
         BareSocket(client) as victim,
         BareSocket(lan["Mallory"]) as upstream,
     ):
-        victim.connect(login.host, REPORT_PORT, no_delay=True)  # without TLS: this is the fault
+        victim.connect(login.host, no_delay=True)  # without TLS: this is the fault
         mallory.accept()
-        upstream.connect(lan["server"].addresses[1], REPORT_PORT, no_delay=True)
+        upstream.connect(lan["server"].addresses[1], no_delay=True)
         read = []
         for said in (login.name, line) if log else (login.name,):
             victim.say(said.encode())
@@ -83,8 +83,7 @@ def fall_back(lan: Lan, client: Host, login: Login, line: str, log: ConsoleLog |
             if log:
                 log.wait_for(f"*** {login.name} Connected ")
         answer = upstream.hear(until=line.encode()) if log else upstream.hear_to_the_end()
-        mallory.say(answer)
-        victim.hear(until=answer)
+        mallory.say(answer, to=victim)
         for one in (victim, mallory, upstream):
             one.leave()
     return {"refusal": refusal, "read": read, "answer": answer.decode()}

@@ -32,7 +32,7 @@ def flood(path: Path) -> Truth:
         for first_port, cookies in ((20_000, 0), (30_000, 1)):
             set_kernel(server, "net.ipv4.tcp_syncookies", cookies)
             with BareSocket(server) as listener:
-                listener.listen(REPORT_PORT)
+                listener.listen()
                 for port in range(first_port, first_port + SYNS):
                     to = (mac_of(server), server.address, REPORT_PORT)
                     mallory.send(segment(mallory.mac, (NOBODY, port), to, seq=1, flags=SYN))

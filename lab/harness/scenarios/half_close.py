@@ -16,8 +16,7 @@ def half_close(path: Path) -> Truth:
         client.half_close()
         server.hear_to_the_end()
         lan.settle()
-        server.say(b"not from me")
-        client.hear(until=b"not from me")
+        server.say(b"not from me", to=client)
         lan.settle()
         lan.order(ORDER)  # the ACK of the server's FIN
         client.leave()  # its FIN was sent long ago; from now on only its system answers

@@ -57,7 +57,7 @@ def _report_client(lan: Lan, data: bytes, folder: str) -> list[str]:
     confined = [sys.executable, "-m", "lab.net.read_only", folder, sys.executable, *client]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with BareSocket(lan["Mallory"]) as mallory:
-        mallory.listen(REPORT_PORT)
+        mallory.listen()
         with lan["PC1"].popen(confined, cwd=ROOT, text=True, **pipes) as process:
             _answer(mallory, data)
             printed, _ = process.communicate(timeout=WAIT_S)
@@ -68,7 +68,7 @@ def _kits_client(lan: Lan, data: bytes) -> str:
     """Send the kit's client on PC 2 the same list; return the text that it shows."""
     login = Login("John", lan["server"].address, REPORT_PORT, dial=dial_from(lan["PC2"]))
     with BareSocket(lan["Mallory"]) as mallory:
-        mallory.listen(REPORT_PORT)
+        mallory.listen()
         john = ChatClient(login).connect()
         john.request(ListUsers(everyone=True))
         _answer(mallory, data)

@@ -6,7 +6,6 @@ from lab.harness.bare_socket import BareSocket, BareSocketError
 from lab.harness.lesson_lan import CABLE_S, lesson_lan
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
-from lab.harness.variant import REPORT_PORT
 
 SOURCE_PORT = 50_000  # of both attempts
 
@@ -21,19 +20,17 @@ def refused_then_accepted(path: Path) -> Truth:
     ):
         address = lan["server"].address
         try:
-            client.connect(address, REPORT_PORT, source_port=SOURCE_PORT)
+            client.connect(address, source_port=SOURCE_PORT)
         except BareSocketError:
             pass  # refused
         else:
             raise RecordingError("something was listening already")
         lan.settle()
-        server.listen(REPORT_PORT)
-        client.connect(address, REPORT_PORT, source_port=SOURCE_PORT)
+        server.listen()
+        client.connect(address, source_port=SOURCE_PORT)
         server.accept()
-        client.say(b"hello")
-        server.hear(until=b"hello")
-        server.say(b"welcome")
-        client.hear(until=b"welcome")
+        client.say(b"hello", to=server)
+        server.say(b"welcome", to=client)
         lan.settle()
         client.leave()
         server.hear_to_the_end()

@@ -64,8 +64,7 @@ def _guess(lan: Lan, mallory: Forger, path: Path) -> Truth:
     numbers = [(start + step) % NUMBERS for step in range(0, NUMBERS, STEP)]
     answers: list[Seen] = []
     with recorded_at(lan, path, "PC1"), connection(lan, source_port=SOURCE_PORT) as (server, client):
-        client.say(b"hello")
-        server.hear(until=b"hello")
+        client.say(b"hello", to=server)
         lan.settle()
         before = _sent_to_the_server(lan)
         with Forger(lan["PC1"]) as brandon:  # only to see what reaches him
@@ -77,8 +76,7 @@ def _guess(lan: Lan, mallory: Forger, path: Path) -> Truth:
                 wait_until(all_have_left, WAIT_S, "guesses were lost on their way")
                 if answers := brandon.segments():
                     break
-        client.say(b"still here")
-        server.hear(until=b"still here")
+        client.say(b"still here", to=server)
     if not answers or answers[0].flags != ACK:
         raise RecordingError("no guess has drawn a challenge ACK")
     expected = answers[0].ack

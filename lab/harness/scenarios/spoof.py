@@ -16,7 +16,6 @@ from lab.harness.attack_lan import recorded_attack
 from lab.harness.bare_socket import BareSocket
 from lab.harness.lesson_lan import chat_server, join_chat
 from lab.harness.scenarios import Truth, scenario
-from lab.harness.variant import REPORT_PORT
 
 SAID = "I quit"
 TRIES = {  # a name, and what is said under it
@@ -40,7 +39,7 @@ def spoof(path: Path) -> Truth:
                 seen[name] = {}
                 for which, (user, text) in TRIES.items():
                     with BareSocket(lan["Mallory"]) as mallory:
-                        mallory.connect(lan["server"].address, REPORT_PORT, no_delay=True)
+                        mallory.connect(lan["server"].address, no_delay=True)
                         mallory.say(encode(events.Join(user)))
                         # Where what follows at once would be taken for a part of the name.
                         if name == "report":
