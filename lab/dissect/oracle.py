@@ -20,7 +20,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike, fspath
 
-from lab.dissect.tcp.decoding import NO_LENGTH
 from lab.dissect.tcp.segments import read_segments
 
 TIMEOUT_S = 600
@@ -118,7 +117,7 @@ def our_rows(path: str | PathLike[str]) -> Rows:
     """Return this kit's own answers."""
     segments = read_segments(path)
     columns = {name: getattr(segments, name).tolist() for name in FIELDS}
-    known = (segments.notes & NO_LENGTH == 0).tolist()
+    known = segments.length_known.tolist()
     rows = {}
     for i, number in enumerate(columns["number"]):
         rows[number] = {name: values[i] for name, values in columns.items()}
@@ -129,8 +128,13 @@ def our_rows(path: str | PathLike[str]) -> Rows:
 
 def tshark_rows(path: str | PathLike[str]) -> Rows:
     """Return tshark's answers, under the names of this kit's columns."""
+    return read_rows(tshark_fields(path, list(FIELDS.values()), "tcp.seq_raw", NO_FRAGMENTS))
+
+
+def read_rows(lines: list[list[str]]) -> Rows:
+    """Return the rows in what tshark printed of FIELDS."""
     rows = {}
-    for line in tshark_fields(path, list(FIELDS.values()), "tcp.seq_raw", NO_FRAGMENTS):
+    for line in lines:
         values = {name: _number(name, text) for name, text in zip(FIELDS, line, strict=True) if text}
         rows[values["number"]] = values
     return rows
@@ -228,7 +232,11 @@ def compare(path: str | PathLike[str], engine: str = "tshark") -> list[Differenc
     """
     engines: dict[str, Callable[..., Rows]]
     engines = {"tshark": tshark_rows, "pyshark": pyshark_rows, "scapy": scapy_rows}
-    theirs, ours = engines[engine](path), our_rows(path)
+    return differences(engine, engines[engine](path), our_rows(path))
+
+
+def differences(engine: str, theirs: Rows, ours: Rows) -> list[Difference]:
+    """Return where the rows of ``engine`` differ from ours, as ``compare`` does."""
     for row in [*theirs.values(), *ours.values()]:
         row["row"] = 1  # so that a missing row is found like any other difference
     found = []

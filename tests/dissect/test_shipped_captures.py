@@ -21,7 +21,7 @@ FILES = [
     for path in sorted(CAPTURES.rglob("*.pcap*"))
     if path.relative_to(CAPTURES).parts[0] not in OWN and path.is_file()
 ]
-FIELDS = ("frame.number", "tls.handshake.type", *EVENT_FIELDS)
+FIELDS = (*oracle.FIELDS.values(), "tls.handshake.type", *EVENT_FIELDS)
 
 pytestmark = [
     pytest.mark.tshark,
@@ -36,6 +36,7 @@ class Shipped(NamedTuple):
     keys: list[bytes]
     segments: Segments
     flows: list[Flow]
+    rows: oracle.Rows
     frames: dict[int, dict[str, str]]  # by frame number: Wireshark's field, its text
     streams: dict[int, tuple[bytes, bytes]]
 
@@ -55,16 +56,17 @@ def shipped(request) -> Shipped:
     for flow in flows:
         arguments += ["-z", f"follow,tcp,raw,{flow.number}"]
     printed = oracle.run_tshark(arguments)
-    rows = printed.partition(b"\n=====")[0].decode().splitlines()
-    frames = [dict(zip(FIELDS, row.split("\t"), strict=True)) for row in rows]
+    lines = [line.split("\t") for line in printed.partition(b"\n=====")[0].decode().splitlines()]
+    rows = oracle.read_rows([line[: len(oracle.FIELDS)] for line in lines])
+    frames = [dict(zip(FIELDS, line, strict=True)) for line in lines]
     by_number = {int(frame["frame.number"]): frame for frame in frames}
     key_logs = [keys.read_bytes()] if keys.exists() else []
-    return Shipped(path, key_logs, segments, flows, by_number, oracle.read_streams(printed))
+    return Shipped(path, key_logs, segments, flows, rows, by_number, oracle.read_streams(printed))
 
 
 def test_rows_and_events(shipped):
     assert len(shipped.segments) > 0 and shipped.segments.capture.truncated is None
-    assert oracle.compare(shipped.path) == []
+    assert oracle.differences("tshark", shipped.rows, oracle.our_rows(shipped.path)) == []
     assert len(shipped.frames) == len(shipped.segments)
     seen = check_events(shipped.segments, shipped.flows, shipped.frames)
     if shipped.path.stem.startswith("zero-window"):
