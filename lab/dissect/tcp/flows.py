@@ -115,14 +115,11 @@ class Flow:
     def duration_s(self) -> float:
         return self.seconds(self.rows[-1])
 
-    def seconds(self, row: int) -> float:
-        """Return when segment ``row`` was recorded, in seconds since the flow's first segment."""
-        return self._between(self.rows[0], row)
-
-    def _between(self, earlier: int, later: int) -> float:
-        """Return seconds between two rows, as Python numbers: a hostile file's times may be 500 years apart."""
+    def seconds(self, row: int, since: int | None = None) -> float:
+        """Return when segment ``row`` was recorded, in seconds since segment ``since``, or the flow's first one."""
         times = self.segments.time_ns
-        return (int(times[later]) - int(times[earlier])) / 1e9
+        start = times[self.rows[0] if since is None else since]
+        return (int(times[row]) - int(start)) / 1e9  # a hostile file's times may be 500 years apart
 
     @cached_property
     def _opening(self) -> tuple[list[int], int, int | None] | None:
@@ -162,9 +159,9 @@ class Flow:
             responder_isn=int(segments.seq[answer]),
             initiator=self._offer(syn),
             responder=self._offer(answer),
-            responder_rtt_s=self._between(syn, answer),
-            initiator_rtt_s=None if ack is None else self._between(answer, ack),
-            rtt_s=None if ack is None else self._between(syn, ack),
+            responder_rtt_s=self.seconds(answer, since=syn),
+            initiator_rtt_s=None if ack is None else self.seconds(ack, since=answer),
+            rtt_s=None if ack is None else self.seconds(ack, since=syn),
         )
 
     def _offer(self, row: int) -> Offer:

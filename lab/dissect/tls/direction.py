@@ -8,6 +8,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from lab.dissect.tcp.streams import Stream
 from lab.dissect.tls import key_schedule
 from lab.dissect.tls.key_schedule import Keys, Suite
 from lab.dissect.tls.records import HEADER_FORMAT, Record
@@ -31,6 +32,7 @@ class Direction:
     """The state of one direction so far."""
 
     from_initiator: bool
+    stream: Stream
     records: list[Record]
     suite: Suite | None = None
     cipher: Any = None  # of ``cryptography``; None: there is no key

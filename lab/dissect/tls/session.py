@@ -43,13 +43,15 @@ def open_flow(flow: Flow, key_logs: Iterable[bytes] = ()) -> TlsSession | None:
 
     ``key_logs`` are texts in the NSS format; secrets that the capture file itself carries are used as well.
     """
-    records = [read_records(flow.from_initiator), read_records(flow.from_responder)]
+    streams = flow.from_initiator, flow.from_responder
+    records = [read_records(stream) for stream in streams]
     if not any(records):
         return None
     secrets: dict[tuple[str, bytes], bytes] = {}
     for text in (*flow.segments.capture.secrets, *key_logs):
         secrets |= key_schedule.parse_key_log(text)
-    session = _Opener(flow, Direction(True, records[0]), Direction(False, records[1]), secrets).run()
+    client, server = map(Direction, (True, False), streams, records)
+    session = _Opener(flow, client, server, secrets).run()
     session.problem = session.problem or next((found.problem for found in records if found.problem), None)
     return session
 
@@ -147,11 +149,10 @@ class _Opener:
             if len(way.partial) < length:
                 return
             data, places = way.take_message(length)
-            stream = (
-                self.session.flow.from_initiator if way.from_initiator else self.session.flow.from_responder
-            )
             end = record.frame_number, record.complete_ns
-            message = TlsMessage(data[0], data, way.from_initiator, *end, stream, places, opened.encrypted)
+            message = TlsMessage(
+                data[0], data, way.from_initiator, *end, way.stream, places, opened.encrypted
+            )
             self.session.messages.append(message)
             self._take(way, message)
 
