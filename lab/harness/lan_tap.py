@@ -127,18 +127,18 @@ class _Source:
         link_type = int(self.handle.datalink())
         self.number = writer.add_interface(self.name, link_type, interface["description"], snap_length)
         self.frames = 0
-        self._arrived: list[_Arrived] = []
 
     def fileno(self) -> int:
         return int(self.handle.get_selectable_fd())
 
     def take(self) -> "list[_Arrived]":
-        self._arrived = []
-        self.handle.dispatch(-1, self._keep)
-        return self._arrived
+        arrived: list[_Arrived] = []
 
-    def _keep(self, header: Any, frame: bytes) -> None:
-        self._arrived.append((microseconds_as_ns(header.ts), self, bytes(frame), header.len))
+        def keep(header: Any, frame: bytes) -> None:
+            arrived.append((microseconds_as_ns(header.ts), self, bytes(frame), header.len))
+
+        self.handle.dispatch(-1, keep)
+        return arrived
 
 
 _Arrived = tuple[int, _Source, bytes, int]  # time in ns, where, the frame, its length on the wire
@@ -173,26 +173,23 @@ class Recorder:
         return frames, {source.name: source.handle.stats().drop for source in self._sources}
 
     def _record(self) -> None:
-        try:
-            self._take_and_write()
-        except OSError as error:  # a full disk, say
-            self._failure = error
-
-    def _take_and_write(self) -> None:
         """Take and write until the end, and then what is left."""
         held: list[_Arrived] = []
         ending = False
-        while not ending or held:
-            waiting_for: list[Any] = [self._ended, *self._sources]
-            ending = ending or self._ended in select.select(waiting_for, [], [], HOLD_S)[0]
+        waiting_for: list[Any] = [self._ended, *self._sources]
+        try:
+            while not ending:
+                ending = self._ended in select.select(waiting_for, [], [], HOLD_S)[0]
+                for source in self._sources:
+                    held += source.take()
+                held.sort(key=lambda one: one[0])
+                until_ns = time.time_ns() - int(HOLD_S * 1e9)
+                ripe = sum(1 for one in held if ending or one[0] <= until_ns)
+                for time_ns, source, frame, length in held[:ripe]:
+                    source.writer.write(frame, time_ns, source.number, length)
+                    source.frames += 1
+                del held[:ripe]
             for source in self._sources:
-                held += source.take()
-            held.sort(key=lambda one: one[0])
-            until_ns = time.time_ns() - int(HOLD_S * 1e9)
-            ripe = sum(1 for one in held if ending or one[0] <= until_ns)
-            for time_ns, source, frame, length in held[:ripe]:
-                source.writer.write(frame, time_ns, source.number, length)
-                source.frames += 1
-            del held[:ripe]
-        for source in self._sources:
-            source.writer.flush()
+                source.writer.flush()
+        except OSError as error:  # a full disk, say
+            self._failure = error
