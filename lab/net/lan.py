@@ -28,7 +28,7 @@ from lab.net.plan import HostPlan, LanError, LanRefused, check_plan, plain, port
 
 BUILD_LIMIT_S = 30  # a LAN takes a fraction of a second; far beyond that something is wrong
 STOP_LIMIT_S = 10
-ACCEPT_LIMIT_S = 20
+ACCEPT_LIMIT_S = 20  # until a client must have connected
 ANSWER_LIMIT_S = 60  # a switch answers at once, but for frames under way, which an order may hold
 
 
@@ -95,7 +95,7 @@ class Host(Place):
         return socket.socket(fileno=keeper.descriptors[0])
 
     def listen(self, port: int) -> socket.socket:
-        """Return a new TCP socket of this host that listens on ``port`` of every address, and waits with a bound."""
+        """Return a new TCP socket of this host that listens on ``port`` of every address, with a bound on ``accept``."""
         listener = self.open_socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("", port))
@@ -247,7 +247,7 @@ class Lan:
         quiet_rounds, deadline = 0, time.monotonic() + ANSWER_LIMIT_S
         while quiet_rounds < 2:  # a frame may pass from one switch to the next while it is asked: all, twice
             if time.monotonic() > deadline:
-                raise LanError(f"frames keep coming on the LAN, for {ANSWER_LIMIT_S} s now")
+                raise LanError(f"frames have kept coming on the LAN for {ANSWER_LIMIT_S} s")
             before = self.state()["ports"]
             self._ask("settle")
             quiet_rounds = quiet_rounds + 1 if self.state()["ports"] == before else 0

@@ -22,7 +22,7 @@ class Interrupted(BaseException):
 
 
 def test_an_interruption_while_a_server_ends_kills_it(tmp_path):
-    """The console was closed while a thread still read it, which waits for the server; nobody ended that any more."""
+    """Closing the console once waited for the thread that read it, and that for the server, which nobody ended."""
     program = tmp_path / "stubborn.py"
     program.write_text(
         "import os, signal, time\n"

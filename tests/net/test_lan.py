@@ -259,7 +259,7 @@ def test_a_program_ends_even_if_its_stand_in_is_stopped(lan):
     assert process.returncode == -signal.SIGKILL
 
 
-def test_a_listener_does_not_wait_for_ever(lan, monkeypatch):
+def test_a_listener_does_not_wait_forever(lan, monkeypatch):
     monkeypatch.setattr("lab.net.lan.ACCEPT_LIMIT_S", 0.1)
     with lan["server"].listen(9898) as listener, pytest.raises(TimeoutError):
         listener.accept()
