@@ -34,9 +34,7 @@ def detail(score: Score) -> list[str]:
     """Return what is written beside the share: counts, skill where a guess gets something, false claims."""
     if not score.total:
         return [f"{score.wrong} false"] if score.wrong else []
-    parts = [f"{score.right} of {score.total}"]
-    if score.baseline:
-        parts.append("skill n/a" if score.skill is None else f"skill {100 * score.skill:.0f} %")
+    parts = list(filter(None, [f"{score.right} of {score.total}", score.skill_words]))
     if score.leak:
         parts.append(f"{'≥ ' * score.leak.at_least}{score.leak.bits:.1f} bits")
     return parts + ([f"{score.wrong} false"] if score.wrong else [])
@@ -192,10 +190,6 @@ def _name(score: Score) -> str:
 
 
 def _sentence(score: Score) -> str:
-    low, high = score.interval
-    skill = "".join(f"; {part}" for part in detail(score) if part.startswith("skill"))
-    skill += f"; {score.leak}" if score.leak else ""
-    return (
-        f"{score.right} of {score.total} {_name(score)} "
-        f"({score.percent}, 95 %: {100 * low:.0f} to {100 * high:.0f} %{skill})"
-    )
+    leak = str(score.leak or "")
+    measures = "; ".join(filter(None, [f"95 %: {score.interval_words}", score.skill_words, leak]))
+    return f"{score.right} of {score.total} {_name(score)} ({score.percent}, {measures})"

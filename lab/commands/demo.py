@@ -180,8 +180,7 @@ def _print_scores(scores: "dict[str, list[Score]]") -> None:
     for of_kind in zip(*scores.values(), strict=True):
         row = list(LABELS[of_kind[0].kind])
         for one in of_kind:
-            low, high = (f"{100 * end:.0f}" for end in one.interval)
-            row += [f"{one.right} of {one.total}", f"{low} to {high} %"] if one.total else ["none", ""]
+            row += [f"{one.right} of {one.total}", one.interval_words] if one.total else ["none", ""]
         if any(one.total for one in of_kind):
             rows.append(row)
     _print_table("(d) How much of each class an eavesdropper recovers exactly", columns, rows)

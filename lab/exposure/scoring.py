@@ -79,9 +79,21 @@ class Score:
         return (self.right - self.baseline) / missed if missed else None
 
     @property
+    def skill_words(self) -> str:
+        """The skill in words, "skill 50 %"; "" where a guess gets nothing."""
+        if not self.baseline:
+            return ""
+        return "skill n/a" if self.skill is None else f"skill {100 * self.skill:.0f} %"
+
+    @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the share, as of independent facts (Clopper and Pearson 1934)."""
         return clopper_pearson(self.right, self.total)
+
+    @property
+    def interval_words(self) -> str:
+        low, high = self.interval
+        return f"{100 * low:.0f} to {100 * high:.0f} %"
 
 
 def clopper_pearson(right: int, total: int) -> tuple[float, float]:
