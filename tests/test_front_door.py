@@ -12,6 +12,7 @@ import pytest
 
 from lab.__main__ import COMMANDS
 from lab.commands.doctor import check_machine
+from lab.exposure.scoring import CLASSES
 from lab.net import namespace
 from tests.chat import screen
 from tests.support import ROOT, needs_namespaces
@@ -223,7 +224,8 @@ def test_the_page_about_a_pair(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "the door code is" in page and page.count('<img src="data:image/png;base64,') == 3
+    assert "the door code is" in page and page.count('<table class="hops">') == 2
+    assert page.count('<svg class="share"') == 2 * len(CLASSES)  # a bar for each class of each session
     assert not re.search(r'(src|href)="(?!data:)', page)  # nothing is loaded from anywhere
 
 
