@@ -139,17 +139,9 @@ def make(folder: Path, count: int, recordings: Path | None = None) -> tuple[Path
 
 
 def grade(folder: Path, roster: Path, *more: str, timeout: float = 3600) -> subprocess.CompletedProcess:
-    command = [
-        sys.executable,
-        str(ROOT / "lab"),
-        "grade",
-        str(folder / "in"),
-        "--roster",
-        str(roster),
-        "--out",
-        str(folder / "out"),
-    ]
-    return subprocess.run([*command, *more], capture_output=True, text=True, timeout=timeout)
+    options = ["--roster", str(roster), "--out", str(folder / "out"), *more]
+    command = [sys.executable, str(ROOT / "lab"), "grade", str(folder / "in"), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
 
 
 def faults(folder: Path, expected: dict[str, dict]) -> list[str]:

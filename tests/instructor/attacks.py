@@ -106,11 +106,8 @@ class World:
             folder / "stream",
             folder / "datagrams",
         )
-        self.servers = [
-            socket.create_server(("127.0.0.1", 0)),
-            socket.socket(socket.AF_UNIX),
-            socket.socket(socket.AF_UNIX),
-        ]
+        self.servers = [socket.create_server(("127.0.0.1", 0))]
+        self.servers += [socket.socket(socket.AF_UNIX) for _ in range(2)]
         self.servers[1].bind("\0" + self.abstract)
         self.servers[2].bind(str(self.path))
         for server in self.servers:
@@ -131,36 +128,19 @@ class World:
 
     def targets(self) -> dict:
         """What the attacks are told."""
-        paths = {
-            "secret": self.secret,
-            "writable": self.writable,
-            "socket": self.path,
-            "datagrams": self.datagrams,
-        }
-        words = {name: str(path) for name, path in paths.items()} | {
-            "folder": str(self.folder),
-            "kit": str(ROOT),
-        }
-        words |= {"abstract": self.abstract}
-        return words | {
-            "port": self.servers[0].getsockname()[1],
-            "victim": self.victim.pid,
-            "segment": self.segment,
-            "numbers": numbers(),
-        }
+        paths = {"secret": self.secret, "writable": self.writable, "folder": self.folder, "kit": ROOT}
+        paths |= {"socket": self.path, "datagrams": self.datagrams}
+        port, victim = self.servers[0].getsockname()[1], self.victim.pid
+        targets = {"port": port, "victim": victim, "segment": self.segment, "numbers": numbers()}
+        return targets | {"abstract": self.abstract} | {name: str(path) for name, path in paths.items()}
 
     def state(self) -> dict:
         """Everything that an attack could have changed."""
         files = {}
         for path in (self.secret, self.writable):
             status = path.stat()
-            files[path.name] = (
-                path.read_text(),
-                status.st_mode,
-                status.st_uid,
-                status.st_mtime,
-                os.listxattr(path),
-            )
+            attributes = (status.st_mode, status.st_uid, status.st_mtime, os.listxattr(path))
+            files[path.name] = (path.read_text(), *attributes)
         pid = self.victim.pid
         return {
             "files": files,

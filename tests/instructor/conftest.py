@@ -1,30 +1,18 @@
 """What these tests record once for all workers: a small class, by the command that an instructor types."""
 
 import subprocess
-import sys
 
 import pytest
 
 from lab.harness.tap import may_record
 from lab.net import namespace
-from tests.support import ROOT
+from tests.instructor.hand_ins import capture
 
 
 def record_class(folder, course: str = "k", *more: str) -> subprocess.CompletedProcess:
     """Record everyone on ``folder / "roster.csv"``, two at a time."""
-    options = [
-        "--roster",
-        folder / "roster.csv",
-        "--out",
-        folder / "class",
-        "--jobs",
-        2,
-        "--course",
-        course,
-        *more,
-    ]
-    command = [sys.executable, str(ROOT / "lab" / "capture.py"), *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110)
+    options = ["--roster", folder / "roster.csv", "--out", folder / "class", "--jobs", 2]
+    return capture(*options, "--course", course, *more)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Hand-ins for the grader, the command that grades them, and a watcher that finds what survives it."""
 
 import functools
+import io
 import json
 import os
 import platform
@@ -8,6 +9,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 from lab.instructor import sandbox
@@ -17,14 +19,8 @@ from tests.instructor.attacks import Attack, numbers
 from tests.support import ROOT
 
 HONEST = ["a-honest", "m-honest", "z-honest"]
-
-
 TASK, SHEET = "07_threads.next_batch", "sheet_07_threads.py"
-
-
 ADD_KEY, KEYCTL = numbers()["add_key"], numbers()["keyctl"]
-
-
 WATCHER = f"""
 import ctypes, json, os, resource, subprocess, sys, time
 libc = ctypes.CDLL(None)
@@ -112,6 +108,14 @@ def expensive_capture(frames: int = 50_000) -> bytes:
     return b"".join(packets)
 
 
+def zipped(files: dict[str, str | bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", compression) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return data.getvalue()
+
+
 def hand_in(inbox, student: str, files: dict) -> None:
     (inbox / student).mkdir(parents=True)
     for name, data in files.items():
@@ -122,17 +126,21 @@ def roster(folder, students) -> None:
     (folder / "roster.csv").write_text("Name,SIS User ID\n" + "".join(f"N,{one}\n" for one in students))
 
 
+def lab(*words: object) -> list[str]:
+    return [sys.executable, str(ROOT / "lab"), *map(str, words)]
+
+
 def command(folder, *more: str) -> list[str]:
-    words = [
-        str(folder / "in"),
-        "--roster",
-        str(folder / "roster.csv"),
-        "--out",
-        str(folder / "out"),
-        "--jobs",
-        "2",
-    ]
-    return [sys.executable, str(ROOT / "lab"), "grade", *words, *more]
+    options = ["--roster", folder / "roster.csv", "--out", folder / "out", "--jobs", 2]
+    return lab("grade", folder / "in", *options, *more)
+
+
+def run(words: list[str], cwd: Path = ROOT, timeout: float = 110) -> subprocess.CompletedProcess:
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=timeout)
+
+
+def capture(*words: object) -> subprocess.CompletedProcess:
+    return run([sys.executable, str(ROOT / "lab" / "capture.py"), *map(str, words)])
 
 
 def watched(folder, words: list[str]) -> dict:

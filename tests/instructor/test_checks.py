@@ -107,13 +107,7 @@ def test_misconceptions_fail_with_a_story_without_the_answer(one):
         assert not [one for one in said if sum(part.count(one) for part in parts) > 1], str(wrong)
 
 
-NAME_A_FRAME = (
-    "02_handshake",
-    "03_psh_and_payloads",
-    "05_plaintext_or_tls",
-    "06_bad_weather",
-    "08_tls_of_today",
-)
+NAME_A_FRAME = [sheet for sheet in sheet_names() if sheet[:2] in ("02", "03", "05", "06", "08")]
 
 
 @pytest.mark.parametrize("sheet", some_of(NAME_A_FRAME))

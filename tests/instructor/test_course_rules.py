@@ -17,8 +17,7 @@ def result() -> Result:
 
 
 @pytest.mark.parametrize(
-    ("after", "days"),
-    [(-1, 0), (0, 0), (1, 1), (86_400, 1), (86_401, 2), (3 * 86_400, 3)],
+    ("after", "days"), [(-1, 0), (0, 0), (1, 1), (86_400, 1), (86_401, 2), (3 * 86_400, 3)]
 )
 def test_a_day_counts_from_its_first_second(after, days):
     assert days_late(DUE, DUE + timedelta(seconds=after), marked_late=False) == days

@@ -9,8 +9,8 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
+from subprocess import PIPE
 
 import pytest
 
@@ -28,7 +28,6 @@ from lab.instructor.stubs import SOLUTIONS
 from tests.bench import submissions_of_a_class as bench
 from tests.browser import axe_findings
 from tests.instructor import hand_ins
-from tests.support import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -65,19 +64,14 @@ def test_hostile_code_costs_its_own_task_alone(tmp_path, refused):
         sheet, function = task.split(".")
         shutil.rmtree(tmp_path / "one", ignore_errors=True)
         (tmp_path / "one" / "sheets").mkdir(parents=True)
-        (tmp_path / "one" / "sheets" / f"sheet_{sheet}.py").write_text(
-            bench.with_body(task, body), encoding="utf-8"
-        )
-        marks = [
-            one for one in mark("s1", tmp_path / "one", "k", hand_ins.way_here()).marks if one.sheet == sheet
-        ]
-        by_task = {one.task: one for one in marks}
-        assert by_task[function].points == 0 and by_task[function].story, name
-        assert word.replace("&lt;", "<").replace("&gt;", ">") in by_task[function].story, (
-            name,
-            by_task[function].story,
-        )
-        assert all(one.state == "done" for one in marks if one.task != function), name
+        path = tmp_path / "one" / "sheets" / f"sheet_{sheet}.py"
+        path.write_text(bench.with_body(task, body), encoding="utf-8")
+        marks = mark("s1", tmp_path / "one", "k", hand_ins.way_here()).marks
+        by_task = {one.task: one for one in marks if one.sheet == sheet}
+        attacked = by_task.pop(function)
+        assert attacked.points == 0 and attacked.story, name
+        assert word.replace("&lt;", "<").replace("&gt;", ">") in attacked.story, (name, attacked.story)
+        assert all(one.state == "done" for one in by_task.values()), name
 
 
 def test_grades_for_spreadsheets_and_platforms(graded):
@@ -89,15 +83,9 @@ def test_grades_for_spreadsheets_and_platforms(graded):
     assert float(rows["s0000"]["Grade"]) > float(rows["s0002"]["Grade"]) > float(rows["s0003"]["Grade"]) == 0
     for column in ("Student", "ID", "SIS User ID", "SIS Login ID", "Section", "ID number", "Email address"):
         assert column in rows["s0000"]
-    assert next(csv.reader((folder / "out" / "canvas.csv").read_text(encoding="utf-8").splitlines()))[:5] == [
-        "Student",
-        "ID",
-        "SIS User ID",
-        "SIS Login ID",
-        "Section",
-    ]
-    assert "ID number" in next(
-        csv.reader((folder / "out" / "moodle.csv").read_text(encoding="utf-8").splitlines())
+    canvas, moodle = ((folder / "out" / f"{name}.csv").read_text("utf-8") for name in ("canvas", "moodle"))
+    assert canvas.startswith("Student,ID,SIS User ID,SIS Login ID,Section,") and moodle.startswith(
+        "ID number,"
     )
     assert f"{len(expected)} graded, 1 on the roster handed in nothing" in printed
     told = json.loads((folder / "out" / "gradescope" / "s0001" / "results.json").read_text())
@@ -171,24 +159,8 @@ def test_cut_off_and_gone_on_with(tmp_path, refused, how):
     if refused:
         pytest.skip(f"no sandbox here: {refused}")
     roster, expected = bench.make(tmp_path, 4)
-    words = [
-        str(ROOT / "lab"),
-        "grade",
-        str(tmp_path / "in"),
-        "--roster",
-        str(roster),
-        "--out",
-        str(tmp_path / "out"),
-        "--jobs",
-        "1",
-    ]
-    process = subprocess.Popen(
-        [sys.executable, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    words = hand_ins.lab("grade", tmp_path / "in", "--roster", roster, "--out", tmp_path / "out", "--jobs", 1)
+    process = subprocess.Popen(words, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True)
     for line in process.stdout:
         if line.startswith("[") and " 0 of 4" not in line:
             os.killpg(process.pid, how)
@@ -332,18 +304,9 @@ def test_any_course_is_graded_if_asked_for_and_again_with_the_same_pages(wrong_c
 
 def test_submit_then_grade(own, tmp_path):
     """What ``lab submit`` packs is what ``lab grade`` reads."""
-    command = [
-        sys.executable,
-        str(ROOT / "lab"),
-        "submit",
-        "--student",
-        "S1",
-        "--captures",
-        str(own),
-        "--out",
-        "mine.zip",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = hand_ins.run(
+        hand_ins.lab("submit", "--student", "S1", "--captures", own, "--out", "mine.zip"), tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert "not attempted in it: parse_ethernet" in done.stdout and "there     plain.pcapng" in done.stdout
     assert "answers.toml, 0 answered" in done.stdout and "MISSING" not in done.stdout
@@ -355,24 +318,14 @@ def test_submit_then_grade(own, tmp_path):
 
 
 def test_submit_says_what_is_missing_and_refuses_in_one_line(tmp_path):
-    command = [sys.executable, str(ROOT / "lab"), "submit"]
-    done = subprocess.run(
-        [*command, "--student", "s2", "--captures", str(tmp_path)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    command = hand_ins.lab("submit", "--student", "s2", "--captures", tmp_path)
+    done = hand_ins.run(command, tmp_path)
     assert done.returncode == 0 and done.stdout.count("MISSING") == 3
     assert "Not complete (3 files missing): " in done.stdout and "Hand in" not in done.stdout
     (tmp_path / ANSWERS).write_text('student = "s3"\nserver_port = 5\n')
-    done = subprocess.run(
-        [*command, "--student", "s2", "--captures", str(tmp_path)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    done = hand_ins.run(command, tmp_path)
     assert "WRONG     answers.toml belongs to s3" in done.stdout
-    done = subprocess.run([*command, "--student", "../s2"], cwd=tmp_path, capture_output=True, text=True)
+    done = hand_ins.run([*command, "--student", "../s2"], tmp_path)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
 
 
@@ -456,9 +409,7 @@ def test_an_unknown_option_is_named_before_a_missing_one(tmp_path, capsys):
 @pytest.mark.parametrize("words", [["nowhere", "--roster", "r.csv"], [".", "--roster", "none.csv"]])
 def test_the_command_refuses_in_one_line(tmp_path, words):
     (tmp_path / "r.csv").write_text("id\na\n")
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "lab"), "grade", *words], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = hand_ins.run(hand_ins.lab("grade", *words), tmp_path)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
 
 

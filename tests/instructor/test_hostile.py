@@ -30,10 +30,11 @@ from tests.instructor.hand_ins import (
     refused,
     refusing,
     roster,
+    run,
     solution,
     watched,
     way_here,
-)
+)  # fmt: skip
 from tests.support import needs_namespaces
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sandbox is Linux only")
@@ -191,7 +192,7 @@ def graded_where(folder, calls: list[int], *more: str) -> subprocess.CompletedPr
     if not (folder / "in").exists():
         hand_in(folder / "in", "one", {SHEET: solution()})
         roster(folder, ["one"])
-    return subprocess.run(refusing(calls, command(folder, *more)), capture_output=True, text=True, timeout=60)
+    return run(refusing(calls, command(folder, *more)))
 
 
 @pytest.mark.as_root
@@ -224,7 +225,7 @@ def test_the_cause_of_a_refusal_is_named_with_its_fix(tmp_path):
 
     def grade(words):
         words = namespace.launcher(["sh", "-c", inside + '"$0" "$@"', *words])
-        return subprocess.run(words, capture_output=True, text=True, timeout=60)
+        return run(words)
 
     if not sandbox.probe(sandbox.LANDLOCK, tmp_path):
         done = grade(command(tmp_path))

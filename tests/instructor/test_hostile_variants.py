@@ -1,9 +1,7 @@
 """The whole zoo and more files, graded as one class in each sandbox, for those who change the sandbox."""
 
-import io
 import json
 import struct
-import zipfile
 from functools import partial
 
 import pytest
@@ -25,19 +23,12 @@ from tests.instructor.hand_ins import (
     roster,
     solution,
     watched,
+    zipped,
 )  # fmt: skip
 
 pytestmark = [pytest.mark.maintainers]
 
 ATTACKS = {one.student: one for one in attacks()}
-
-
-def zipped(files: dict) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return file.getvalue()
 
 
 def many_entries() -> bytes:

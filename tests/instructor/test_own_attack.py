@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
@@ -28,7 +26,8 @@ from lab.instructor.marking import Mark, Result, mark
 from lab.instructor.recordings import read_flows
 from lab.instructor.roster import Entry
 from tests.instructor import hand_ins
-from tests.support import ROOT, needs_namespaces
+from tests.instructor.hand_ins import capture
+from tests.support import needs_namespaces
 
 KINDS = list(TEXTS["attacks"])
 KEY = "k"
@@ -37,11 +36,6 @@ KEY = "k"
 def student_with(kind: str):
     profiles = (profile(f"s{number}", KEY) for number in range(100))
     return next(one for one in profiles if one.attack.kind == kind)
-
-
-def capture(*words) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "lab" / "capture.py"), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110)
 
 
 def test_the_id_and_the_key_choose_the_attack():
@@ -95,18 +89,8 @@ def test_the_option_goes_with_a_student(capsys):
 @pytest.mark.maintainers
 @needs_namespaces
 def test_where_there_can_be_no_lan_an_attack_is_refused_in_one_line(tmp_path):
-    words = [
-        sys.executable,
-        str(ROOT / "lab" / "capture.py"),
-        "--student",
-        "ann",
-        "--attack",
-        "--out",
-        str(tmp_path),
-    ]
-    done = subprocess.run(
-        hand_ins.refusing([hand_ins.UNSHARE], words), capture_output=True, text=True, timeout=60
-    )
+    words = hand_ins.lab("capture", "--student", "ann", "--attack", "--out", tmp_path)
+    done = hand_ins.run(hand_ins.refusing([hand_ins.UNSHARE], words))
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
     assert not (tmp_path / "ann" / "about.json").exists()
 
@@ -234,21 +218,11 @@ def test_right_answers_count_and_wrong_ones_do_not(with_attack, recorded, tmp_pa
 @pytest.mark.maintainers
 @needs_namespaces
 def test_submit_packs_the_attack_and_grade_finds_it(with_attack, tmp_path):
-    command = [
-        sys.executable,
-        str(ROOT / "lab"),
-        "submit",
-        "--student",
-        "s1",
-        "--out",
-        str(tmp_path / "s1.zip"),
-    ]
-    done = subprocess.run(
-        [*command, "--captures", str(with_attack)], capture_output=True, text=True, timeout=60
-    )
+    command = hand_ins.lab("submit", "--student", "s1", "--out", tmp_path / "s1.zip", "--captures")
+    done = hand_ins.run([*command, str(with_attack)])
     assert done.returncode == 0 and f"there     {ATTACK}" in done.stdout, done.stderr
     [found], _ = submissions.find(tmp_path, [Entry("s1")])
     assert found.files[ATTACK] == (with_attack / ATTACK).read_bytes()
     shutil.copy(with_attack / ANSWERS, tmp_path)
-    done = subprocess.run([*command, "--captures", str(tmp_path)], capture_output=True, text=True, timeout=60)
+    done = hand_ins.run([*command, str(tmp_path)])
     assert f"MISSING   {ATTACK}" in done.stdout

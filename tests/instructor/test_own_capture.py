@@ -3,8 +3,6 @@ give."""
 
 import re
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -15,7 +13,7 @@ from lab.instructor import answer_key
 from lab.instructor.recordings import read_flows
 from lab.instructor.roster import ID_COLUMNS, RosterError, read_roster
 from tests.instructor.conftest import record_class
-from tests.support import ROOT
+from tests.instructor.hand_ins import capture
 
 
 def flows_in(folder):
@@ -145,11 +143,6 @@ def test_what_counts_as_right(given, accepted, right):
     assert answer_key.is_right(given, accepted) is right
 
 
-def capture(*words, cwd=ROOT):
-    command = [sys.executable, str(ROOT / "lab" / "capture.py"), *map(str, words)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=110)
-
-
 def test_a_class_is_recorded_and_goes_on_where_it_was_cut_off(a_class, tmp_path):
     printed = (a_class / "printed").read_text(encoding="utf-8")
     assert printed.count("\n[") + printed.startswith("[") == 5 and "4 of 4" in printed
@@ -252,9 +245,6 @@ def test_tls_and_plain_are_the_same_conversation(recorded_twice):
     ],
 )
 def test_options_that_do_not_go_together(tmp_path, words, says):
-    command = [sys.executable, str(ROOT / "lab" / "capture.py"), *words, "--out", str(tmp_path / "out")]
-    if "--shipped" in words:
-        command = command[:-2]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = capture(*words, *([] if "--shipped" in words else ["--out", tmp_path / "out"]))
     assert done.returncode == 2 and says in done.stderr.splitlines()[-1], done.stderr
     assert not (tmp_path / "out").exists()

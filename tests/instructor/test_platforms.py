@@ -16,7 +16,7 @@ from lab.instructor.commands import release
 from lab.instructor.marking import Mark, Result
 from lab.instructor.outputs import write_grades
 from lab.instructor.roster import Entry, RosterError, read_roster
-from tests.instructor.hand_ins import SHEET, UNSHARE, command, hand_in, marks, refusing, solution
+from tests.instructor.hand_ins import SHEET, UNSHARE, command, hand_in, marks, refusing, run, solution, zipped
 from tests.support import ROOT
 
 ADAS = "Student,ID,SIS User ID\nPoints Possible,,\n" + "".join(
@@ -27,14 +27,6 @@ Last modified (submission),Last modified (grade),Feedback comments
 Participant 21,Ada Lovelace,s21,a@x,Submitted,-,50.00,Yes,"Tuesday, 1 December 2026, 11:58 PM",-,
 Participant 22,Ada Lovelace,s22,b@x,Submitted,-,50.00,Yes,-,-,
 """
-
-
-def zipped(files: dict[str, str | bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", compression) as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return data.getvalue()
 
 
 def class_list(folder: Path, text: str) -> list[Entry]:
@@ -142,10 +134,7 @@ def test_lines_of_another_length_come_back_in_the_worksheets_columns(tmp_path):
 def test_a_worksheet_with_a_scale_is_refused_before_anything_is_graded(tmp_path):
     class_list(tmp_path, WORKSHEET.replace("50.00", "Very good"))
     (tmp_path / "in").mkdir()
-    words = [str(tmp_path / "in"), "--roster", str(tmp_path / "roster.csv"), "--out", str(tmp_path / "out")]
-    done = subprocess.run(
-        [sys.executable, "lab", "grade", *words], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    done = run(command(tmp_path))
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert "s21: 'Maximum Grade' is 'Very good', not a number" in done.stderr
     assert not (tmp_path / "out").exists()
@@ -183,12 +172,8 @@ def test_capitals_in_the_name_of_a_zip_change_nothing(tmp_path):
 
 @pytest.mark.parametrize("as_zip", [True, False])
 def test_a_number_that_a_browser_adds_to_a_name_changes_nothing(tmp_path, as_zip):
-    files = {
-        SHEET: "plain",
-        SHEET.replace(".", " (1)."): "again",
-        "answers (2).toml": "a",
-        "plain(1).pcapng": "p",
-    }
+    files = {SHEET: "plain", SHEET.replace(".", " (1)."): "again"}
+    files |= {"answers (2).toml": "a", "plain(1).pcapng": "p"}
     if as_zip:
         (tmp_path / "s1.zip").write_bytes(zipped(dict(reversed(files.items()))))
     else:
@@ -246,7 +231,7 @@ def test_a_hostile_file_in_a_download_costs_only_itself(tmp_path, monkeypatch):
         "/tmp/absolute.zip",
         "a" * 5000 + ".zip",
         "nul\0l.zip",
-        good + "/below",
+        f"{good}/below",
         good,
     ]
     left_out = unpacked(tmp_path, dict.fromkeys(names, "x"))
@@ -272,7 +257,7 @@ def test_a_platforms_zip_is_graded_as_a_folder_is(tmp_path):
     (tmp_path / "in.zip").write_bytes(zipped({name: zipped({SHEET: solution()})}))
     (tmp_path / "course.toml").write_text("due = 2026-12-01T12:00:00Z\npercent_a_day = 10\n")
     words = [str(tmp_path / "in.zip") if word == str(tmp_path / "in") else word for word in command(tmp_path)]
-    done = subprocess.run([*words, "--rules", str(tmp_path / "course.toml")], capture_output=True, text=True)
+    done = run([*words, "--rules", str(tmp_path / "course.toml")])
     assert done.returncode == 0, done.stderr
     assert marks(tmp_path, "12")["07_threads.next_batch"]["points"] == 3, "kept as graded"
     with open(tmp_path / "out" / "grades.csv", encoding="utf-8") as file:
@@ -299,10 +284,8 @@ def test_gradescope_marks_as_the_grader_here(tmp_path, capsys):
         archive.extractall(base / "source")
         assert archive.getinfo("run_autograder").external_attr >> 16 == 0o755
     (base / "source" / "kit" / ".venv").symlink_to(sys.prefix)  # what setup.sh makes
-    files = {
-        SHEET: solution().replace("pending -= sent", "pass"),
-        "sheet_02_handshake.py": "import os\n1/0\n",
-    }
+    wrong = solution().replace("pending -= sent", "pass")
+    files = {SHEET: wrong, "sheet_02_handshake.py": "import os\n1/0\n"}
     hand_in(base, "submission", files)
     hand_in(tmp_path / "in", "s1", files)
     (base / "results").mkdir()
@@ -310,16 +293,16 @@ def test_gradescope_marks_as_the_grader_here(tmp_path, capsys):
     (base / "submission_metadata.json").write_text(json.dumps({"users": [user]}))
     (base / "run_autograder").write_bytes((base / "source" / "run_autograder").read_bytes())
     words = refusing([UNSHARE], ["/bin/bash", str(base / "run_autograder")])
-    done = subprocess.run(words, capture_output=True, text=True, timeout=110)
+    done = run(words)
     assert done.returncode == 0 and "in a sandbox of Landlock" in done.stdout, done.stderr
-    here = subprocess.run(command(tmp_path, "--course", key), capture_output=True, text=True, timeout=110)
+    here = run(command(tmp_path, "--course", key))
     assert here.returncode == 0, here.stderr
     results = [base / "results" / "results.json", tmp_path / "out" / "gradescope" / "s1" / "results.json"]
     there, here = (json.loads(path.read_text("utf-8")) | {"execution_time": 0} for path in results)
     assert there == here and there["score"] > 0
     user["email"] = user["name"] = "eve@x.edu"
     (base / "submission_metadata.json").write_text(json.dumps({"users": [user]}))
-    done = subprocess.run(words, capture_output=True, text=True, timeout=110)
+    done = run(words)
     assert done.returncode == 2 and "eve@x.edu is not on the roster" in done.stderr
 
 
@@ -327,20 +310,14 @@ def test_the_autograder_has_nothing_but_the_kit(tmp_path, monkeypatch, capsys):
     """Hand-ins, grades and recordings of a class may lie in the kit's folder, too."""
     class_list(tmp_path, "SID,Email\ns1,a@x\n")
     kit = tmp_path / "kit"
-    for name in (
-        "lab/server.py",
-        "inbox/s1.zip",
-        "grades.csv",
-        "captures/s1/about.json",
-        "captures/s1/plain.pcapng",
-    ):
+    recorded = ("captures/s1/about.json", "captures/s1/plain.pcapng")
+    for name in ("lab/server.py", "inbox/s1.zip", "grades.csv", *recorded):
         (kit / name).parent.mkdir(parents=True, exist_ok=True)
         (kit / name).write_text("x")
     for module in (students_copy, gradescope):
         monkeypatch.setattr(module, "ROOT", kit)
-    assert (
-        release.main(["--gradescope", str(tmp_path / "a.zip"), "--roster", str(tmp_path / "roster.csv")]) == 0
-    )
+    words = ["--gradescope", str(tmp_path / "a.zip"), "--roster", str(tmp_path / "roster.csv")]
+    assert release.main(words) == 0
     assert capsys.readouterr().out.startswith("the default key is in use: ")
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         names = {name for name in archive.namelist() if name.startswith("kit/")}

@@ -12,6 +12,7 @@ import pytest
 from lab.instructor import stubs, students_copy
 from lab.instructor.commands import release
 from tests.bench.misconceptions import all_tasks
+from tests.instructor.hand_ins import lab, run
 from tests.support import ROOT, only, read_notebook, run_notebook
 
 
@@ -85,14 +86,8 @@ def test_the_zip_holds_the_same(released):
 
 def run_in(copy, *words, timeout=110):
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, "lab", *words],
-        cwd=copy,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env=environment,
-    )
+    command = [sys.executable, "lab", *words]
+    return subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=timeout, env=environment)
 
 
 def test_of_the_kits_own_tests_it_has_the_checks_alone(released):
@@ -176,11 +171,7 @@ def test_its_front_door_has_what_students_need_and_no_more(copy):
 def test_it_refuses_to_write_over_something(tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "file").write_text("mine")
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "lab"), "release", str(tmp_path / "there")],
-        capture_output=True,
-        text=True,
-    )
+    done = run(lab("release", tmp_path / "there"))
     assert done.returncode == 2 and "there already" in done.stderr
     assert (tmp_path / "there" / "file").read_text() == "mine" and len(list(tmp_path.iterdir())) == 1
 

@@ -43,10 +43,7 @@ def a_class(count: int, copied: int) -> tuple[dict, set]:
     return hand_ins, pairs
 
 
-@pytest.mark.parametrize(
-    ("count", "copied"),
-    [(5, 2), pytest.param(200, 20, marks=pytest.mark.maintainers)],
-)
+@pytest.mark.parametrize(("count", "copied"), [(5, 2), pytest.param(200, 20, marks=pytest.mark.maintainers)])
 def test_disguised_copies_are_found_and_nobody_else(tmp_path, count, copied):
     hand_ins, copies = a_class(count, copied)
     similar = find_similar(read_all(tmp_path, hand_ins))
