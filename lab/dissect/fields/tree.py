@@ -76,12 +76,13 @@ class Field:
         return default if found is None else found.value
 
     def _first(self, key: str) -> "Field | None":
-        """Return the first field with the key in the order of ``walk``: dissecting asks for one many times a frame."""
+        """Return what ``walk`` would yield first, without its generators: this is called many times a frame."""
         if self.key == key:
             return self
         for child in self.children:
-            found = child._first(key) if child.children else child if child.key == key else None
-            if found is not None:
+            if child.key == key:
+                return child
+            if child.children and (found := child._first(key)) is not None:
                 return found
         return None
 
