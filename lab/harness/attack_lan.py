@@ -20,8 +20,7 @@ from lab.dissect.files.capture_file import read_capture
 from lab.harness.bare_socket import WAIT_S
 from lab.harness.forged_frames import frames_in_anothers_name
 from lab.harness.forging import Forger, arp_reply, mac_of
-from lab.harness.lan_tap import Recording
-from lab.harness.lesson_lan import comment_of
+from lab.harness.lesson_lan import files_of, recorded_at
 from lab.harness.manifest import Entry, sha256_of
 from lab.harness.tls_contexts import SERVER_NAME, contexts
 from lab.harness.variant import REPORT_PORT, Variant
@@ -54,11 +53,6 @@ def recorded_attack(path: Path, *places: str) -> Iterator[tuple[Lan, Forger, Ent
     with attack_lan() as (lan, mallory), recorded_at(lan, path, *places):
         yield lan, mallory, entry
     entry |= what_was_forged(mallory, path, *places)
-
-
-def recorded_at(lan: Lan, path: Path, *places: str) -> Recording:
-    """Return a recording at these places: the first into ``path``, the others beside it, into ``NAME-PLACE.pcapng``."""
-    return Recording(lan, places, files_of(path, *places), comment=comment_of(path, ", ".join(places)))
 
 
 @contextmanager
@@ -124,11 +118,6 @@ def _take_address(host: Host, address: str) -> None:
             fcntl.ioctl(any_socket, command, request)
             if address == "0.0.0.0":
                 break
-
-
-def files_of(path: Path, *places: str) -> list[Path]:
-    """Return the files of a recording at several places."""
-    return [path, *(path.with_stem(f"{path.stem}-{place}") for place in places[1:])]
 
 
 def what_was_forged(mallory: Forger, path: Path, *places: str) -> Entry:

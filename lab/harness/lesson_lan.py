@@ -31,7 +31,7 @@ def lesson_lan(path: Path, place: str) -> Iterator[Lan]:
     plans = [replace(plan, sysctl=plan.sysctl | TEXTBOOK) for plan in REPORT_LAN]
     with Lan(plans) as lan:
         lan.condition("PC1", delay_s=CABLE_S)
-        with Recording(lan, [place], path, comment=comment_of(path, place)):
+        with recorded_at(lan, path, place):
             yield lan
 
 
@@ -90,5 +90,12 @@ def set_kernel(host: Host, name: str, value: object) -> None:
     host.run(["sh", "-c", f"echo {value} > /proc/sys/{name.replace('.', '/')}"])
 
 
-def comment_of(path: Path, place: str) -> str:
-    return f"{path.stem}, a lesson of the lab kit, recorded at {place}"
+def recorded_at(lan: Lan, path: Path, *places: str) -> Recording:
+    """Return a recording at these places: the first into ``path``, the others beside it, into ``NAME-PLACE.pcapng``."""
+    comment = f"{path.stem}, a lesson of the lab kit, recorded at {', '.join(places)}"
+    return Recording(lan, places, files_of(path, *places), comment=comment)
+
+
+def files_of(path: Path, *places: str) -> list[Path]:
+    """Return the files of a recording at several places."""
+    return [path, *(path.with_stem(f"{path.stem}-{place}") for place in places[1:])]

@@ -7,8 +7,7 @@ from pathlib import Path
 from lab.chat import events
 from lab.chat.json_wire import JsonWire
 from lab.harness.bare_socket import BareSocket, BareSocketError
-from lab.harness.lan_tap import Recording
-from lab.harness.lesson_lan import chat_server, comment_of, join_chat, leave_chat
+from lab.harness.lesson_lan import chat_server, join_chat, leave_chat, recorded_at
 from lab.harness.scenarios import Truth, scenario
 from lab.net.lan import Lan
 from lab.net.plan import REPORT_LAN
@@ -34,7 +33,7 @@ def silent_reader(path: Path, program: str) -> Truth:
     plans = [replace(plan, sysctl=SMALL_BUFFERS) if plan.name == "server" else plan for plan in REPORT_LAN]
     with (
         Lan(plans) as lan,
-        Recording(lan, ["server"], path, comment=comment_of(path, "server")),
+        recorded_at(lan, path, "server"),
         chat_server(lan, program) as log,
         BareSocket(lan["PC1"]) as brandon,
         BareSocket(lan["laptop"]) as alice,

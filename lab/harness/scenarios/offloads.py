@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from lab.harness.lan_tap import Recording
-from lab.harness.lesson_lan import comment_of, connection, send_all
+from lab.harness.lesson_lan import connection, recorded_at, send_all
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.scenarios.calm import numbered
 from lab.net.lan import Lan
@@ -16,7 +15,7 @@ def offloads(path: Path) -> Truth:
     text = b"".join(numbered(number) for number in range(1, 41))
     with (
         Lan(REPORT_LAN, bridge=True, offloads=True) as lan,
-        Recording(lan, ["PC1"], path, comment=comment_of(path, "PC1")),
+        recorded_at(lan, path, "PC1"),
         connection(lan) as (server, sender),
     ):
         send_all(sender, server, [text])

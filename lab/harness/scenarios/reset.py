@@ -9,10 +9,10 @@ one window at a time, and then still does not know the number.
 import random
 from pathlib import Path
 
-from lab.harness.attack_lan import attack_lan, is_reset, recorded_at, tls_connection, view, what_was_forged
+from lab.harness.attack_lan import attack_lan, is_reset, tls_connection, view, what_was_forged
 from lab.harness.bare_socket import WAIT_S
 from lab.harness.forging import ACK, RST, Forger, Seen, mac_of, segment
-from lab.harness.lesson_lan import connection
+from lab.harness.lesson_lan import connection, recorded_at
 from lab.harness.remote_chat import wait_until
 from lab.harness.scenarios import Truth, scenario
 from lab.harness.tap import RecordingError
