@@ -1,7 +1,7 @@
 """``python3 lab submit``: pack what you hand in into one file, and list what is in it and what is missing.
 
 It packs the sheets of ``lab/exercises``, and the recordings and ``answers.toml`` of ``captures/mine/ID``. Nothing is
-checked or changed (``python3 lab check`` checks); something may be missing on purpose.
+checked or changed (``python3 lab check`` checks). What is missing or broken is named, and the rest packed all the same.
 """
 
 import ast
@@ -28,7 +28,8 @@ def main(argv: list[str] | None = None) -> int:
     from lab.harness.student_profile import check_id
 
     try:
-        student = check_id(options.student) if options.student else _only_student()
+        named = check_id(options.student) if options.student else ""
+        student = named if named and options.captures else _find_student(named)
         out = options.out or Path(f"submission-{student}.zip")
         files, remarks = gather_files(student, options.captures or MINE / student)
         write_zip(out, student, files)
@@ -38,19 +39,34 @@ def main(argv: list[str] | None = None) -> int:
         return refuse("submit", f"cannot write {file_fault(error, options.out)}")
     print(f"{out}, for {student}:", *remarks, sep="\n  ")
     missing = sum(line.startswith("MISSING") for line in remarks)
-    if missing:
-        print(
-            f"Not complete ({counted(missing, 'file')} missing): add them, or hand in this one file as it is."
-        )
+    problems = [f"{counted(missing, 'file')} missing"] if missing else []
+    bad = [line.split() for line in remarks if line.startswith(("BROKEN", "WRONG"))]
+    problems += [f"{name.rstrip(':')} {state.lower()}" for state, name, *_ in bad]
+    if problems:
+        cure = "it would be marked so. Mend it and pack again, or hand in this one file as it is."
+        print(f"Not complete ({', '.join(problems)}): {cure}")
     else:
         print("Hand in this one file.")
     return 0
 
 
-def _only_student() -> str:
+def _find_student(named: str) -> str:
+    """Return whose recordings in ``captures/mine`` to pack; ``named`` may be empty. Raises ValueError."""
     found = sorted(path.parent.name for path in MINE.glob("*/about.json"))
-    if len(found) == 1:
+    if not named and len(found) == 1:
         return found[0]
+    if named and (MINE / named).is_dir():
+        return named
+    if (MINE / "answers.toml").exists() or (MINE / "about.json").exists():
+        raise ValueError(
+            f"recordings lie in captures/mine itself: move them to captures/mine/{named or 'NAME'}"
+        )
+    if named and found:
+        here = "recording here is" if len(found) == 1 else "recordings here are"
+        owners = ", ".join(f"{one}'s" for one in found)
+        raise ValueError(f"the {here} {owners}: is {named} mistyped?")
+    if named:
+        return named
     there = f"are recordings of {', '.join(found)}" if found else "is no recording in captures/mine"
     raise ValueError(f"there {there}: name yourself with --student ID")
 
@@ -64,7 +80,7 @@ def gather_files(student: str, captures: Path) -> tuple[dict[str, Path], list[st
         path = STUBS / f"{module_name(sheet)}.py"
         if path.is_file():
             files[f"exercises/{path.name}"] = path
-        remarks.append(_describe_sheet(path))
+        remarks.append(_describe_sheet(path, sheet))
     answers = captures / "answers.toml"
     if answers.is_file():
         files[answers.name] = answers
@@ -79,13 +95,20 @@ def gather_files(student: str, captures: Path) -> tuple[dict[str, Path], list[st
     return files, [*remarks, _describe_answers(answers, student)]
 
 
-def _describe_sheet(path: Path) -> str:
+def _describe_sheet(path: Path, sheet: str) -> str:
+    from lab.exercises.checks.tasks import load_tasks
+
     if not path.is_file():
         return f"MISSING   {path.name}"
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError) as error:
+        tree = ast.parse(path.read_bytes(), path.name)
+    except SyntaxError as error:
+        return f"BROKEN    {path.name}: Python cannot read line {error.lineno} ({error.msg}); it will count as wrong"
+    except (OSError, ValueError) as error:
         return f"BROKEN    {path.name}: Python cannot read it ({error}); it will count as wrong"
+    defined = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    if absent := [task.name for task in load_tasks(sheet) if task.name not in defined]:
+        return f"BROKEN    {path.name}: {', '.join(absent)} not defined in it; it will count as wrong"
     tasks = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
     tasks = [node for node in tasks if ast.get_docstring(node)]
     names = [node.name for node in tasks if "raise NotImplementedError" in ast.unparse(node)]
@@ -101,7 +124,7 @@ def _describe_answers(path: Path, student: str) -> str:
     except FileNotFoundError:
         return f"MISSING   answers.toml: not in {path.parent}"
     except (AnswersError, OSError) as error:
-        return f"BROKEN    answers.toml: {error}; it will count as not answered"
+        return f"BROKEN    answers.toml: {error}; the answers will count as wrong"
     owner = answers.pop("student", student)
     if str(owner).lower() != student:
         return f"WRONG     answers.toml belongs to {owner}"
