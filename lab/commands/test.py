@@ -43,6 +43,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments == ["--lint"]:
         return lint()
+    if absent := [one for one in arguments if is_absent_test(one)]:
+        return refuse("test", f"no such test file: {', '.join(absent)}")
     _install_browser_packages()
     names_a_file = any(Path(one.split("::")[0]).exists() for one in arguments if not one.startswith("-"))
     temporary = tempfile.mkdtemp(prefix="lab-test-")
@@ -56,6 +58,13 @@ def main(argv: list[str] | None = None) -> int:
         return _run(command, own_session, cwd=None if names_a_file else ROOT, env=environ)
     finally:
         _remove(temporary)
+
+
+def is_absent_test(word: str) -> bool:
+    """Return whether an argument names a test file that is neither below the current folder nor in the kit."""
+    name = word.split("::")[0]
+    is_file = name.endswith(".py") and not name.startswith("-")
+    return is_file and not Path(name).exists() and not (ROOT / name).exists()
 
 
 def lint() -> int:
