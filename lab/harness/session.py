@@ -70,7 +70,8 @@ def record(
         make_way(out, [f"{variant.name}.pcapng" for variant in chosen], say)
         recordings = []
         for variant in chosen:
-            say(f"recording {variant.name}.pcapng: {len(script.lines)} lines of {len(script.users)} users")
+            lines = f"{len(script.lines)} line{'s' * (len(script.lines) != 1)}"
+            say(f"recording {variant.name}.pcapng: {lines} of {len(script.users)} users")
             recordings.append(record_one(Session(out, script, variant, port, key_log)))
         about: dict[str, Any] = {"script": script.source} if script.source else {"seed": script.seed}
         about |= {"pace_s": script.pace_s} if script.pace_s else {}

@@ -21,6 +21,7 @@ from lab.harness.variant import Variant
 PLAIN, TLS, ATTACK = "plain.pcapng", "tls13.pcapng", "attack.pcapng"
 ANSWERS, ABOUT = "answers.toml", "about.json"
 FILES = (PLAIN, TLS, ANSWERS, ABOUT)  # and ATTACK, if asked for
+PLACES = ("first", "second", "third", "fourth")  # in which users join
 KINDS = {"int": int, "str": str, "list": list}  # of answers
 
 
@@ -39,7 +40,7 @@ class Question:
 
 def questions(one: Profile, attack: bool = False) -> list[Question]:
     """Return what a student is asked about the recordings; the answers are only in them."""
-    about = {"who": one.subject, "place": one.script.users.index(one.subject) + 1, "word": one.word}
+    about = {"who": one.subject, "place": PLACES[one.script.users.index(one.subject)], "word": one.word}
     meanings = (f"{kind}: {known['meaning']}" for kind, known in TEXTS["attacks"].items())
     about["attacks"] = "\n".join(meanings)
     return [

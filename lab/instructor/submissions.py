@@ -119,7 +119,7 @@ def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[
             submission.remarks.append(f"its note says {claimed}, its name says {named}: the name counts")
         owner = named or claimed
         if owner is None:
-            problems.append(f"{path.name}: whose is it? Neither its name nor its note is of the roster")
+            problems.append(f"{path.name}: whose is it? Neither its name nor its note is on the roster")
             continue
         submission.id, submission.named = owner, named is not None
         if owner in found:

@@ -100,7 +100,7 @@ class _Opener:
         if session.version is None:
             return "the capture does not hold the ServerHello, so version and cipher suite are not known"
         if not session.keys_found:
-            return "there is no key for this connection: record with a key log (SSLKEYLOGFILE)"
+            return "there is no key for this connection: pass its key log, or record with one (SSLKEYLOGFILE)"
         if any(way.failed for way in self.directions):
             return "some records do not fit their keys: the key log is of another connection, or incomplete"
         return "the client sent early data (0-RTT), which this kit does not open"
