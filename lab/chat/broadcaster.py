@@ -9,7 +9,8 @@ of its ``send`` calls. A thread for each client that writes makes more of them, 
                                           a full socket: kept for later, up to a bound, then dropped
 
 Arrivals and departures travel in the same queue. So all members see the same events in the same order, and from a
-member's arrival to its departure nobody but the broadcaster sends to its connection, without any lock.
+member's arrival to its departure nobody but the broadcaster sends to its connection, without any lock. A ``Welcome`` to
+one member makes it arrive, a ``Lost`` makes it depart; an empty ``Lost`` only wakes the thread.
 """
 
 import queue
