@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lab.exercises.checks.tasks import Facts, Student, Task
 
 PROGRESS = ROOT / "captures" / "mine" / "progress.json"
-DONE, WRONG, NOT_ATTEMPTED, BROKEN = "done", "wrong", "not attempted", "cannot be checked"
+DONE, WRONG, NOT_ATTEMPTED, BROKEN, MISSING = "done", "wrong", "not attempted", "cannot be checked", "missing"
 BAR = 30  # characters
 CALL_S = 10.0
 
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     done = sum(known.get(task.id) == DONE for of_sheet in tasks.values() for task in of_sheet)
     filled = BAR * done // max(total, 1)
     print(f"\ncourse  [{'#' * filled}{'.' * (BAR - filled)}]  {done} of {total} tasks done")
-    return 1 if {WRONG, BROKEN} & set(states.values()) else 0
+    return 1 if {WRONG, BROKEN, MISSING} & set(states.values()) else 0
 
 
 def _find_sheet(word: str, names: list[str]) -> str:
@@ -72,6 +72,11 @@ def _check_sheet(tasks: "list[Task]", folder: Path, time_s: float, stories: list
 
     sheet = module_name(tasks[0].sheet)
     facts, states = _facts_of(sheet), {}
+    if not (folder / f"{sheet}.py").exists():
+        print(*(f"  {MISSING:<14} {task.name}" for task in tasks), sep="\n")
+        again = "unpack it anew from the students' copy (instructors: python3 lab stubs)"
+        stories.append(f"{sheet}.py is not in {folder}: {again}")
+        return dict.fromkeys((task.id for task in tasks), MISSING)
     with StudentCode(folder / f"{sheet}.py", time_s) as code:
         student = Student(code, keep_cases=True)
         for task in tasks:

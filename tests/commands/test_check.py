@@ -92,6 +92,13 @@ def test_a_file_that_cannot_be_loaded_is_told_with_its_line(sheets):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_sheet_that_was_deleted_is_missing_and_not_wrong(tmp_path, capsys):
+    assert check.main(["02", "--sheets", str(tmp_path)]) == 1
+    printed = capsys.readouterr().out
+    assert printed.count("\n  missing  ") == 4 and "wrong" not in printed and "Errno" not in printed
+    assert f"sheet_02_handshake.py is not in {tmp_path}: unpack it anew" in printed
+
+
 def test_from_a_notebook_cell():
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
