@@ -10,6 +10,7 @@ attack is refused.
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +117,11 @@ def record_student(
         if attack and is_complete(folder) and not is_complete(folder, attack):
             names = [ATTACK]
         if replaced := [name for name in (*names, ABOUT) if (folder / name).exists()]:
-            say(f"replacing {', '.join(replaced)} in {folder}; {ANSWERS} stays as it is")
+            added = f"gets {ATTACK}'s questions" if asks_more(folder, attack) else "stays as it is"
+            say(f"replacing {', '.join(replaced)} in {folder}; {ANSWERS} {added}")
+            if PLAIN in names and (old := count_answers(folder)):
+                answers = f"{old} answer{'s' * (old != 1)}"
+                say(f"{answers} about the old recording: look them up again, in the new one")
         (folder / ABOUT).unlink(missing_ok=True)
         say(f"recording {' and '.join(names)} of {one.id}")
         if attack:
@@ -138,9 +143,22 @@ def add_questions(one: Profile, folder: Path, attack: bool) -> None:
     path, template = folder / ANSWERS, answers_template(one, attack)
     if not path.exists():
         path.write_text(template, encoding="utf-8")
-    elif attack and ATTACK not in path.read_text(encoding="utf-8-sig", errors="replace"):
+    elif asks_more(folder, attack):
         with path.open("a", encoding="utf-8") as file:
             file.write(template.removeprefix(answers_template(one)))
+
+
+def asks_more(folder: Path, attack: bool) -> bool:
+    """Return whether the attack's questions are missing from a student's answers."""
+    path = folder / ANSWERS
+    return attack and path.exists() and ATTACK not in path.read_text(encoding="utf-8-sig", errors="replace")
+
+
+def count_answers(folder: Path) -> int:
+    """Return how many answers a student has filled in."""
+    path = folder / ANSWERS
+    text = path.read_text(encoding="utf-8-sig", errors="replace") if path.exists() else ""
+    return len(re.findall(r"^\s*(?!student\b)\w+\s*=", text, re.MULTILINE))
 
 
 def is_complete(folder: Path, attack: bool = False) -> bool:

@@ -30,6 +30,7 @@ def recorded_twice(a_class, tmp_path_factory):
     said: list[str] = []
     student_capture.record_student(one, second, said.append)
     assert said[0] == f"replacing {PLAIN}, {TLS}, about.json in {second}; {ANSWERS} stays as it is"
+    assert said[1] == "1 answer about the old recording: look them up again, in the new one"
     return one, first, second
 
 
