@@ -23,11 +23,13 @@ from lab.exercises.checks.answers import AnswersError, read_answers
 from lab.exercises.checks.child import StudentCode
 from lab.exercises.checks.failures import Died, Failed, NotAttempted, Raised, TimeUp
 from lab.exercises.checks.story import Story, Wrong
-from lab.exercises.checks.tasks import CHECKS, STUBS, facts, load_tasks, module_name, sheet_names
+from lab.exercises.checks.tasks import CHECKS, facts, load_tasks, module_name, sheet_names
 from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS, Question, questions
 from lab.harness.student_profile import profile
 from lab.instructor import answer_key, recordings, sandbox, similarity
 from lab.instructor.attempts import attempt
+from lab.instructor.stubs import SOLUTIONS
+from lab.setup.paths import ROOT
 
 HIDDEN = Path(__file__).with_name("hidden")
 VISIBLE_ONLY = 0.5  # share of the points
@@ -107,7 +109,8 @@ def all_exercises() -> dict[str, list[Exercise]]:
     """Return the tasks of each sheet."""
     found: dict[str, list[Exercise]] = {}
     for sheet in sheet_names():
-        known = facts(STUBS / f"{module_name(sheet)}.py")
+        # Not of the stub: an instructor may have worked on it.
+        known = facts(SOLUTIONS / f"{module_name(sheet)}.py")
         hidden = load_tasks(sheet, HIDDEN) if sheet in sheet_names(HIDDEN) else []
         for task in load_tasks(sheet):
             points = known[task.name].minutes / MINUTES_PER_POINT
@@ -120,7 +123,7 @@ def all_exercises() -> dict[str, list[Exercise]]:
 def rules_fingerprint(key: str) -> str:
     """Return a digest that changes with the rules: then everything is graded again."""
     digest = hashlib.sha256(key.encode())
-    for folder in (CHECKS, HIDDEN, STUBS, STUBS / "checks", Path(__file__).parent):
+    for folder in (CHECKS, HIDDEN, SOLUTIONS, ROOT / "lab" / "exercises" / "checks", Path(__file__).parent):
         for path in sorted(folder.glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -144,9 +147,7 @@ def mark(
         for sheet, exercises in all_exercises().items():
             points = {one.name: one.points for one in exercises}
             _survive(result, sheet, points, partial(_mark_visible_tasks, sheet, code))
-        if (
-            code.alone
-        ):  # a failure in the process of that sheet counts, and its visible checks have been there
+        if code.alone:  # there a failure counts, and the visible checks have been in this process
             code.close()
         visible, result.marks = result.marks, []
         for sheet, exercises in all_exercises().items():

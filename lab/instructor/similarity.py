@@ -24,13 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from lab.instructor import limited_process
-from lab.setup.paths import ROOT
+from lab.instructor.stubs import make_stubs
 
 GRAM, WINDOW = 12, 4
 SHARE = 0.65  # of the counted fingerprints of the smaller hand-in
 LEAST = 20  # shared fingerprints, so that a hand-in of a few lines makes no pair
 LARGEST = 10_000  # fingerprints of a hand-in; all sheets solved have some 900
-STUBS = ROOT / "lab" / "exercises"
 TYPES = (str, bytes, bytearray, list, dict, set, int)
 KNOWN = frozenset(dir(builtins)).union(*map(dir, TYPES))  # names that nobody can change
 BLOCKS = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -92,9 +91,9 @@ def fingerprints(source: bytes) -> list[Fingerprint]:
     return list(found.values())
 
 
-def _given(stub: Path) -> set[int]:
+def _given(stub: bytes) -> set[int]:
     """Return the digests of all runs of tokens in a stub."""
-    return {digest for tokens in _blocks(stub.read_bytes()) for digest, _, _ in _grams(tokens)}
+    return {digest for tokens in _blocks(stub) for digest, _, _ in _grams(tokens)}
 
 
 def _grams(tokens: list[Token]) -> Iterator[Fingerprint]:
@@ -194,4 +193,4 @@ def _span(one: Place, other: Place) -> Place:
 
 
 # Read when the module is imported, once for all hand-ins: each is examined in a fork.
-GIVEN = {stub.name: _given(stub) for stub in sorted(STUBS.glob("sheet_*.py"))}
+GIVEN = {name: _given(stub) for name, stub in make_stubs().items()}

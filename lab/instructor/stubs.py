@@ -59,14 +59,15 @@ def solutions(folder: Path = SOLUTIONS) -> list[Path]:
     return sorted(folder.glob("sheet_*.py"))
 
 
-def _wanted(solution_folder: Path) -> dict[str, bytes]:
+def make_stubs(solution_folder: Path = SOLUTIONS) -> dict[str, bytes]:
+    """Return every stub by its file's name."""
     paths = solutions(solution_folder)
     return {path.name: make_stub(path.read_text(encoding="utf-8")).encode() for path in paths}
 
 
 def stale(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[str]:
     """Return the names of stubs that differ from what is generated, and of those without a solution."""
-    wanted = _wanted(solution_folder)
+    wanted = make_stubs(solution_folder)
     there = {path.name: path.read_bytes() for path in stub_folder.glob("sheet_*.py")}
     return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
 
@@ -74,7 +75,7 @@ def stale(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[
 def write(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> dict[Path, Path | None]:
     """Write every stub; return for each path where the old sheet was moved to (None: nothing was moved)."""
     written = {}
-    for name, text in _wanted(solution_folder).items():
+    for name, text in make_stubs(solution_folder).items():
         stub, aside, number = stub_folder / name, None, 1
         if stub.exists() and stub.read_bytes() != text:
             aside = stub.with_name(f"{stub.stem}.py.old")

@@ -41,6 +41,24 @@ def test_stubs_are_generated_from_the_solutions_byte_for_byte():
     assert stubs.stale() == []
 
 
+def test_sheets_that_the_instructor_has_worked_on_change_no_rule(tmp_path):
+    rules = """if True:
+        from lab.instructor import marking, similarity
+        exercises = marking.all_exercises()
+        print(sum(one.points for sheet in exercises.values() for one in sheet), similarity.GIVEN.keys())
+        print(sum(map(len, similarity.GIVEN.values())), marking.rules_fingerprint("key"))
+    """
+
+    def printed(kit) -> str:
+        return subprocess.run([sys.executable, "-c", rules], cwd=kit, capture_output=True, text=True).stdout
+
+    for part in ("lab", "tests/exercises"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    (tmp_path / "lab" / "exercises" / "sheet_02_handshake.py").write_text("x = [")
+    shutil.copy(SOLUTIONS / "sheet_03_psh_and_payloads.py", tmp_path / "lab" / "exercises")
+    assert printed(tmp_path) == printed(ROOT) != ""
+
+
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.id)
 def test_every_task_says_how_long_it_takes_where_to_read_and_which_notebook(task):
     facts = sheets.facts(STUBS / f"{module_name(task.sheet)}.py")[task.name]
