@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lab.chat.options import wire_name
-from lab.commands import print_bar, refuse
+from lab.commands import course_key, print_bar, refuse
 from lab.harness import scenarios
 from lab.harness.variant import DISGUISES, REPORT_PORT, RETRY_GROUP, TLS_VERSIONS, USUAL_PAD, WIRES, Variant
 from lab.setup import first_use
@@ -101,7 +101,7 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     attack = "with an attack on one of the users, chosen by the id, as attack.pcapng (Linux)"
     own("--attack", action="store_true", help=attack)
     key = "the course's key: another key means other conversations"
-    own("--course", metavar="KEY", help=key)
+    own("--course", metavar="KEY", type=course_key, help=key)
     own("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
 
 

@@ -9,6 +9,13 @@ def command_line(command: str, about: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(prog=f"lab {command}", description=about)
 
 
+def course_key(text: str) -> str:
+    """Return the course's key. Raises what argparse reports where it is empty, as an unset variable of a shell is."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the course's key is empty")
+    return text
+
+
 def refuse(command: str, reason: object) -> int:
     """Print on one line why a command cannot do what was asked; return its exit code."""
     print(f"lab {command}: {reason}", file=sys.stderr)

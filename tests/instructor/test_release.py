@@ -9,8 +9,9 @@ import zipfile
 
 import pytest
 
+from lab import capture
 from lab.instructor import stubs, students_copy
-from lab.instructor.commands import release
+from lab.instructor.commands import grade, release
 from tests.bench.misconceptions import all_tasks
 from tests.instructor.hand_ins import lab, run
 from tests.support import ROOT, only, read_notebook, run_notebook
@@ -88,6 +89,21 @@ def run_in(copy, *words, timeout=110):
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "lab", *words]
     return subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=timeout, env=environment)
+
+
+@pytest.mark.parametrize(
+    "main, words",
+    [
+        (capture.main, ["--student", "ann"]),
+        (grade.main, ["inbox", "--roster", "roster.csv"]),
+        (release.main, ["--gradescope", "a.zip", "--roster", "roster.csv"]),
+    ],
+    ids=["capture", "grade", "release"],
+)
+def test_a_key_that_is_empty_is_refused(main, words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([*words, "--course", ""])
+    assert left.value.code == 2 and "the course's key is empty" in capsys.readouterr().err
 
 
 def test_of_the_kits_own_tests_it_has_the_checks_alone(released):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
-from lab.commands import command_line, file_fault, refuse
+from lab.commands import command_line, course_key, file_fault, refuse
 from lab.harness.student_profile import DEFAULT_KEY
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lab.instructor.submissions import Submission
 
 
-def main(argv: list[str] | None = None) -> int:
+def _parser() -> argparse.ArgumentParser:
     parser = command_line("grade", "Grade submissions, each in a sandbox.")
     add = parser.add_argument
     inbox = (
@@ -36,7 +36,13 @@ def main(argv: list[str] | None = None) -> int:
     )
     add("submissions", type=Path, help=inbox)
     add("--roster", type=Path, metavar="CSV", help="the class list (required)")
-    add("--course", metavar="KEY", default=DEFAULT_KEY, help="the course's key, as given to lab capture")
+    add(
+        "--course",
+        metavar="KEY",
+        type=course_key,
+        default=DEFAULT_KEY,
+        help="the course's key, as given to lab capture",
+    )
     add("--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)")
     add("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
     add(
@@ -54,6 +60,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     add("--again", action="store_true", help="grade everything again, also what has not changed")
     add("--no-sandbox", action="store_true", help="limits only: a hand-in can read your files")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = _parser()
     options = parser.parse_args(argv)
     if not options.roster:  # not required=True, which hides an option that is misspelt
         parser.error("--roster CSV is required")

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from lab.commands import command_line, refuse
+from lab.commands import command_line, course_key, refuse
 from lab.harness.student_profile import DEFAULT_KEY
 from lab.instructor import gradescope, students_copy
 from lab.instructor.roster import DEFAULT_KEY_REMARK, RosterError
@@ -17,7 +17,13 @@ def main(argv: list[str] | None = None) -> int:
     add("dest", type=Path, nargs="?", metavar="DEST", help="a folder that is not there yet")
     add("--gradescope", type=Path, metavar="ZIP", help="write the autograder; it contains the course's key")
     add("--roster", type=Path, metavar="CSV", help="the class list, with e-mail addresses (for --gradescope)")
-    add("--course", metavar="KEY", default=DEFAULT_KEY, help="the course's key (for --gradescope)")
+    add(
+        "--course",
+        metavar="KEY",
+        type=course_key,
+        default=DEFAULT_KEY,
+        help="the course's key (for --gradescope)",
+    )
     options = parser.parse_args(argv)
     if bool(options.dest) == bool(options.gradescope) or bool(options.roster) != bool(options.gradescope):
         parser.error("give DEST, or --gradescope ZIP and --roster CSV")
