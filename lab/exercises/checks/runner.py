@@ -118,8 +118,10 @@ def unpack(value: Any, members: bool = False) -> Any:
     The student's process controls the results. So only arguments may contain ``members``, which can be as
     large as they claim, and sets and dicts are short: with equal hashes they take quadratic time.
     """
+    if type(value) in AS_IT_IS:
+        return value
     if isinstance(value, list):
-        return [unpack(item, members) for item in value]
+        return _unpack_all(value, members)
     if not isinstance(value, dict):
         return value
     if len(value) != 1:
@@ -132,12 +134,19 @@ def unpack(value: Any, members: bool = False) -> Any:
     if kind == "m" and members:
         return Member(**unpack(content))
     if kind == "t":
-        return tuple(unpack(item, members) for item in content)
+        return tuple(_unpack_all(content, members))
     if kind == "s" and len(content) <= MOST_KEYS:
-        return {unpack(item, members) for item in content}
+        return set(_unpack_all(content, members))
     if kind == "d" and len(content) <= MOST_KEYS:
-        return {unpack(key, members): unpack(item, members) for key, item in content}
+        return {
+            unpack(key, members): item if type(item) in AS_IT_IS else unpack(item, members)
+            for key, item in content
+        }
     raise ValueError("not a packed value")
+
+
+def _unpack_all(values: Iterable[Any], members: bool) -> list[Any]:
+    return [value if type(value) in AS_IT_IS else unpack(value, members) for value in values]
 
 
 def load(path: str, name: str = "sheet") -> ModuleType:
