@@ -17,6 +17,7 @@ error, and its input is empty. What is right is not known here.
 JSON has no bytes, tuples or sets, so ``pack`` marks them, and its inverse ``unpack`` restores them.
 """
 
+import gc
 import importlib.util
 import json
 import os
@@ -28,6 +29,7 @@ from typing import Any
 
 LONGEST_TEXT = 300  # characters kept of an error's text
 MOST_KEYS = 2_000  # of a set or dict
+GARBAGE = 100_000  # new objects between two searches for cycles: arguments are many objects and have none
 AS_IT_IS = frozenset((str, int, bool, type(None)))
 
 
@@ -244,6 +246,7 @@ def main(path: str, memory_bytes: str = "") -> None:
     os.dup2(2, 1)
     if memory_bytes:
         limit_memory(int(memory_bytes))
+    gc.set_threshold(GARBAGE)
     module = load_or_describe(path)
     answers.write('{"ready": true}\n')
     for line in requests:
