@@ -23,7 +23,7 @@ TOP_LEVEL |= {"requirements.txt", "pyproject.toml", ".gitignore"}
 MADE_BY_RUNNING = {"__pycache__", ".git", ".venv", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
 MADE_BY_RUNNING |= {".hypothesis", ".ipynb_checkpoints", "mine", "demo"}
 SEARCHED = {".py", ".md", ".ipynb", ".toml", ".json", ".txt", ".csv", ""}  # kinds of files
-FOR_INSTRUCTORS = re.compile(r"^## For instructors\n.*?(?=^## )", flags=re.DOTALL | re.MULTILINE)
+FOR_OTHERS = re.compile(r"^## (For instructors|Contributing)\n.*?(?=^## |\Z)", flags=re.DOTALL | re.MULTILINE)
 TEST_COMMAND = re.compile(r"^python3 lab test\b.*$", flags=re.MULTILINE)
 CHECK_COMMAND = "python3 lab check     # your exercises: a line a task"
 TESTS_NAMED = re.compile(r"`(tests/[^`\s]+)`")
@@ -70,12 +70,12 @@ def release(dest: Path) -> int:
 
 
 def _without_dead_links(page: Path, copy: Path) -> str:
-    """Return a page without the section for instructors and the paragraphs that point to what only they have.
+    """Return a page without the sections for other readers and the paragraphs that point to what only they have.
 
     The command that runs the tests becomes the one that checks the exercises.
     """
     kept = []
-    text = FOR_INSTRUCTORS.sub("", page.read_text(encoding="utf-8"))
+    text = FOR_OTHERS.sub("", page.read_text(encoding="utf-8"))
     for paragraph in TEST_COMMAND.sub(CHECK_COMMAND, text).split("\n\n"):
         links = [page.parent / target for target in LINK.findall(paragraph) if "://" not in target]
         named = [copy / name for name in TESTS_NAMED.findall(paragraph)]

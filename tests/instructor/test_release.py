@@ -75,6 +75,7 @@ def test_its_pages_point_nowhere_else(released):
             assert "://" in target or (page.parent / target).exists(), f"{page}: {target}"
     assert "## For students" in (released / "README.md").read_text(encoding="utf-8")
     assert "lab/instructor" not in (released / "README.md").read_text(encoding="utf-8")
+    assert not [page for page in pages if "## Contributing" in page.read_text(encoding="utf-8")]
 
 
 def test_the_zip_holds_the_same(released):
