@@ -188,6 +188,7 @@ def _print_scores(scores: "dict[str, list[Score]]") -> None:
     print(f"    95 %: the confidence interval of the share. Claims that are false: {', '.join(false)}.")
     if not any(one.total for found in scores.values() for one in found if one.kind == "private"):
         print("    The chat had no private messages.")
+    print("    A line with a secret in it counts among the secrets, not as content.")
     print()
 
 
