@@ -50,7 +50,7 @@ class Connection:
         self.unsent_bytes = 0  # what send_nowait has kept
         self._unsent: deque[bytes | memoryview] = deque()  # all members that are behind share these bytes
         self._sending = threading.RLock()
-        # One send must not wait while reads do: a flag for that send or, where there is none, a second handle.
+        # Reads block, but send_nowait must not: a flag says so for one send; without it, a second handle does.
         self._nowait_socket = sock if MSG_DONTWAIT else sock.dup()
         if not MSG_DONTWAIT:
             self._nowait_socket.setblocking(False)

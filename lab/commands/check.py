@@ -71,12 +71,12 @@ def _check_sheet(tasks: "list[Task]", folder: Path, time_s: float, stories: list
     from lab.exercises.checks.tasks import CALLS_WORTH, Student, module_name
 
     sheet = module_name(tasks[0].sheet)
-    facts, states = _facts_of(sheet), {}
     if not (folder / f"{sheet}.py").exists():
         print(*(f"  {MISSING:<14} {task.name}" for task in tasks), sep="\n")
         again = "unpack it anew from the students' copy (instructors: python3 lab stubs)"
         stories.append(f"{sheet}.py is not in {folder}: {again}")
         return dict.fromkeys((task.id for task in tasks), MISSING)
+    facts, states = _facts_of(sheet), {}
     with StudentCode(folder / f"{sheet}.py", time_s) as code:
         student = Student(code, keep_cases=True)
         for task in tasks:

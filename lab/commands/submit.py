@@ -106,11 +106,10 @@ def _describe_sheet(path: Path, sheet: str) -> str:
         return f"BROKEN    {path.name}: Python cannot read line {error.lineno} ({error.msg}); it will count as wrong"
     except (OSError, ValueError) as error:
         return f"BROKEN    {path.name}: Python cannot read it ({error}); it will count as wrong"
-    defined = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    defined = {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     if absent := [task.name for task in load_tasks(sheet) if task.name not in defined]:
         return f"BROKEN    {path.name}: {', '.join(absent)} not defined in it; it will count as wrong"
-    tasks = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-    tasks = [node for node in tasks if ast.get_docstring(node)]
+    tasks = [node for node in defined.values() if ast.get_docstring(node)]
     names = [node.name for node in tasks if "raise NotImplementedError" in ast.unparse(node)]
     return f"there     {path.name}" + (f", not attempted in it: {', '.join(names)}" if names else "")
 

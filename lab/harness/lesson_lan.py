@@ -63,10 +63,8 @@ def send_all(sender: BareSocket, receiver: BareSocket, pieces: Sequence[bytes]) 
     """Send these pieces, one ``send`` each; the receiver answers when it has heard the last, and both close."""
     sender.say(*pieces, wait=False)
     receiver.hear(until=pieces[-1])
-    receiver.say(
-        b"got it", to=sender
-    )  # and only now is the connection closed: a FIN would reveal a loss, too
-    sender.leave()
+    receiver.say(b"got it", to=sender)
+    sender.leave()  # only now, because a FIN would reveal a loss, too
     receiver.hear_to_the_end()
     receiver.leave(wait=True)
 

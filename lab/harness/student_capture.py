@@ -150,15 +150,18 @@ def add_questions(one: Profile, folder: Path, attack: bool) -> None:
 
 def asks_more(folder: Path, attack: bool) -> bool:
     """Return whether the attack's questions are missing from a student's answers."""
-    path = folder / ANSWERS
-    return attack and path.exists() and ATTACK not in path.read_text(encoding="utf-8-sig", errors="replace")
+    text = _read_answers(folder)
+    return attack and text is not None and ATTACK not in text
 
 
 def count_answers(folder: Path) -> int:
     """Return how many answers a student has filled in."""
+    return len(re.findall(r"^\s*(?!student\b)\w+\s*=", _read_answers(folder) or "", re.MULTILINE))
+
+
+def _read_answers(folder: Path) -> str | None:
     path = folder / ANSWERS
-    text = path.read_text(encoding="utf-8-sig", errors="replace") if path.exists() else ""
-    return len(re.findall(r"^\s*(?!student\b)\w+\s*=", text, re.MULTILINE))
+    return path.read_text(encoding="utf-8-sig", errors="replace") if path.exists() else None
 
 
 def is_complete(folder: Path, attack: bool = False) -> bool:

@@ -23,13 +23,12 @@ from lab.exercises.checks.answers import AnswersError, read_answers
 from lab.exercises.checks.child import StudentCode
 from lab.exercises.checks.failures import Died, Failed, NotAttempted, Raised, TimeUp
 from lab.exercises.checks.story import Story, Wrong
-from lab.exercises.checks.tasks import CHECKS, facts, load_tasks, module_name, sheet_names
+from lab.exercises.checks.tasks import CHECKS, STUBS, facts, load_tasks, module_name, sheet_names
 from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS, Question, questions
 from lab.harness.student_profile import profile
 from lab.instructor import answer_key, recordings, sandbox, similarity
 from lab.instructor.attempts import attempt
 from lab.instructor.stubs import SOLUTIONS
-from lab.setup.paths import ROOT
 
 HIDDEN = Path(__file__).with_name("hidden")
 VISIBLE_ONLY = 0.5  # share of the points
@@ -123,7 +122,7 @@ def all_exercises() -> dict[str, list[Exercise]]:
 def rules_fingerprint(key: str) -> str:
     """Return a digest that changes with the rules: then everything is graded again."""
     digest = hashlib.sha256(key.encode())
-    for folder in (CHECKS, HIDDEN, SOLUTIONS, ROOT / "lab" / "exercises" / "checks", Path(__file__).parent):
+    for folder in (CHECKS, HIDDEN, SOLUTIONS, STUBS / "checks", Path(__file__).parent):
         for path in sorted(folder.glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
