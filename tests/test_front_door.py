@@ -255,6 +255,14 @@ def test_doctor_has_a_fix_for_whatever_is_not_well():
         assert bool(finding.fix) == (finding.state != "ok"), finding
 
 
+def test_doctor_tries_the_graders_sandbox_without_the_packages():
+    report = "from lab.instructor import sandbox; print(sandbox.report())"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", report], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0 and done.stderr == "" and "sandbox" in done.stdout
+
+
 def test_doctor_sees_a_taken_port_and_a_missing_tshark(tmp_path):
     import socket
 

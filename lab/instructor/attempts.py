@@ -23,7 +23,7 @@ Check = Callable[[Student, int], None]
 class Passed:
     """How a check was passed: its requests, and the digests of all answers to them with which it passes."""
 
-    requests: list[str]
+    requests: list[bytes]
     answers: set[bytes] = field(default_factory=set)
 
 

@@ -37,6 +37,7 @@ may read.
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -50,7 +51,7 @@ from lab.instructor import landlock
 from lab.setup.paths import ROOT
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
-RUNNER = ROOT / "lab" / "exercises" / "checks" / "runner.py"
+RUNNER = ROOT / "lab" / "exercises" / "checks" / "runner.py"  # not imported: lab doctor needs no packages
 PYTHON = os.path.realpath(sys.executable)  # not a virtual environment's link
 MEMORY_BYTES = 448 << 20  # address space of the one process
 NAMESPACES, LANDLOCK, LIMITS = "namespaces", "landlock", "limits"
@@ -94,10 +95,10 @@ def probe(way: str, folder: Path) -> str | None:
     place.chmod(0o755)  # for the user that root becomes
     sheet = place / "probe.py"
     sheet.write_text("def f():\n    return 1\n")
-    request = b'{"id": 1, "call": "f", "arguments": []}\n'
+    message = pickle.dumps({"id": 1, "requests": [pickle.dumps({"call": "f", "arguments": []})]})
     try:
         words = command([str(RUNNER), str(sheet.resolve()), str(MEMORY_BYTES)], way)
-        done = subprocess.run(words, input=request, capture_output=True, timeout=PROBE_S)
+        done = subprocess.run(words, input=message, capture_output=True, timeout=PROBE_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     finally:

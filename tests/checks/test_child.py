@@ -5,10 +5,12 @@ import time
 
 import pytest
 
+from lab.exercises.checks import runner
 from lab.exercises.checks.child import INVALID, MOST_KEPT, StudentCode
 from lab.exercises.checks.failures import Died, NotAttempted, Raised, TimeUp
 from lab.exercises.checks.story import difference
 
+CALL_F = runner.dump({"call": "f", "arguments": []})
 FORGE = """
 import os, sys, time
 def forge(data):
@@ -75,18 +77,35 @@ def test_ends_of_every_kind_and_the_next_call_works(code):
 @pytest.mark.parametrize(
     "answer",
     [
-        '{"id": 1, "result": {"m": {"d": [["name", "x"], ["pending", 100000000000]]}}}',  # bytearray(10**11)
-        '{"id": 1, "result": {"s": ['
+        '{"id": 1, "answers": [{"result": {"m": {"d": [["name", "x"], ["pending", 100000000000]]}}}]}',  # bytearray(10**11)
+        '{"id": 1, "answers": [{"result": {"s": ['
         + ", ".join(str(n * (2**61 - 1)) for n in range(50_000))
-        + "]}}",  # one hash
-        '{"id": 1, "result": ' + "9" * 5_000 + "}",
-        '{"id": 1, "result": ' + "[" * 100_000,
-        '{"id": 1, "result": {"b": 7}}',
-        '{"id": 7, "result": 7}',
+        + "]}}]}",  # one hash
+        '{"id": 1, "answers": [{"result": ' + "9" * 5_000 + "}]}",
+        '{"id": 1, "answers": [{"result": ' + "[" * 100_000,
+        '{"id": 1, "answers": ' + "[" * 100_000 + "}",
+        '{"id": 1, "answers": []}',
+        '{"id": 1, "answers": [{"result": 7}, {"result": 7}]}',
+        '{"id": 1, "answers": {"result": 7}}',
+        '{"id": 1, "answers": [{"result": {"b": 7}}]}',
+        '{"id": 7, "answers": [{"result": 7}]}',
         "[]",
         "",
     ],
-    ids=["member", "collisions", "long number", "deep", "no bytes", "other id", "list", "empty"],
+    ids=[
+        "member",
+        "collisions",
+        "long number",
+        "open",
+        "deep",
+        "no answer",
+        "two",
+        "no list",
+        "no bytes",
+        "other id",
+        "list",
+        "empty",
+    ],
 )
 def test_a_forged_answer_is_invalid(code, answer, tmp_path):
     (tmp_path / "answer").write_text(answer + "\n")
@@ -98,18 +117,22 @@ def test_a_forged_answer_is_invalid(code, answer, tmp_path):
 
 
 def test_results_of_a_session_that_are_none(code):
-    one = code('def f(): forge(b\'{"id": 1, "result": [{"error": "x"}]}\\n\')\nf()\nclass C: pass\n')
+    one = code(
+        'def f(): forge(b\'{"id": 1, "answers": [{"result": [{"error": "x"}]}]}\\n\')\nf()\nclass C: pass\n'
+    )
     with pytest.raises(Died, match=INVALID):
         one.session("C", [], [("m", [])])
 
 
 def test_a_member_is_no_result(code):
-    with pytest.raises(Died, match=INVALID):
+    with pytest.raises(Raised, match="a Member"):
         code("def f():\n    return sys.modules['__main__'].Member('x')\n").call("f")
 
 
 def test_answers_that_nobody_asked_for_end_it(code):
-    one = code('def f():\n    while True: forge(b\'{"id": 1, "error": {}}\\n\' * 1000)\n', time_s=20)
+    one = code(
+        'def f():\n    while True: forge(b\'{"id": 1, "answers": [{"error": {}}]}\\n\' * 1000)\n', time_s=20
+    )
     began = time.monotonic()
     with pytest.raises(Exception, match="None"):
         one.call("f")
@@ -161,16 +184,14 @@ def test_other_calls_than_were_made_again_are_made_all_the_same(code):
 
 def test_equal_sets_are_equal_answers(code):
     text = "def f():\n    return {str(n) for n in range(50)}\n"
-    assert code(text).make_again(['{"call": "f", "arguments": []}']) == code(text).make_again(
-        ['{"call": "f", "arguments": []}']
-    )
+    assert code(text).make_again([CALL_F]) == code(text).make_again([CALL_F])
 
 
 @pytest.mark.parametrize("answers", [b"", b"{}", b"[1]", b"[" * 100_000, b'[{"result": {"b": 7}}]'])
 def test_forged_answers_to_all_calls_are_invalid(code, answers):
     one = code("def f(): return 1\n")
     with pytest.raises(Died, match=INVALID):
-        one.replay(['{"call": "f", "arguments": []}'], answers)
+        one.replay([CALL_F], answers)
         one.call("f")
 
 

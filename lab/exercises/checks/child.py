@@ -5,13 +5,14 @@ it has died; ``close`` ends it. Each call has a time limit; each result and ever
 failure is a ``Failed`` whose text is one sentence.
 
 A check makes the same calls for everyone, and waiting for each answer by itself takes longer than most functions do. So
-``make_again`` makes in one request the calls that were ``made`` for somebody else, and ``replay`` hands out their answers.
+``make_again`` makes in one message the calls that were ``made`` for somebody else, and ``replay`` hands out their answers.
 
 The code may do anything to its process, so the caller never waits for it without a deadline. One thread writes the
-requests and two read the outputs; the caller waits on a queue, and everything that arrives is limited before it is used.
+messages and two read the outputs; the caller waits on a queue, and everything that arrives is limited before it is used.
 ``command`` turns the runner's argument list into the command to start: this is where the grader adds its sandbox.
 """
 
+import contextlib
 import functools
 import itertools
 import json
@@ -69,8 +70,8 @@ class StudentCode:
         self._memory_bytes = memory_bytes
         self._command = command
         self.process: subprocess.Popen[bytes] | None = None
-        self.made: list[str] = []  # requests since the last ``allow``, as JSON without their numbers
-        self._replayed: deque[tuple[str, dict[str, Any]]] = deque()  # requests and their answers
+        self.made: list[bytes] = []  # requests since the last ``allow``
+        self._replayed: deque[tuple[bytes, dict[str, Any]]] = deque()  # requests and their answers
         self._numbers = itertools.count(1)
         self._deadline: float | None = None
 
@@ -86,33 +87,18 @@ class StudentCode:
         self.made = []
         self._replayed.clear()
 
-    def make_again(self, requests: Iterable[str]) -> bytes | None:
-        """Make calls again in one request; return the answers up to the first error as they arrived, for ``replay``.
+    def make_again(self, requests: Sequence[bytes]) -> bytes | None:
+        """Make calls again in one message; return the answers up to the first error as they arrived, for ``replay``.
 
         Return None, and end the process, if they need more than the time or size of one call, or are invalid.
         """
-        try:
-            self._start()
-            number = next(self._numbers)
-            self._requests.put(f'{{"id": {number}, "all": [{", ".join(requests)}]}}\n'.encode())
-            line = self._wait(self._left_s(), "a task")
-        except Failed:
-            return None
-        head, end = f'{{"id": {number}, "all": '.encode(), b"}\n"
-        if line.startswith(head) and line.endswith(end):
-            return line[len(head) : -len(end)]
-        self.close()
+        with contextlib.suppress(Failed):
+            return self._send(requests, "a task")
         return None
 
-    def replay(self, requests: Iterable[str], answers: bytes) -> None:
+    def replay(self, requests: Iterable[bytes], answers: bytes) -> None:
         """Answer the next calls with ``answers``, if they are these. Others are made, in a new process. Raises Died."""
-        try:
-            read = json.loads(answers, parse_int=_number)
-            if not isinstance(read, list) or not all(isinstance(one, dict) for one in read):
-                raise ValueError
-        except INVALID_DATA:
-            raise self._end(INVALID) from None
-        self._replayed.extend(zip(requests, read, strict=False))
+        self._replayed.extend(zip(requests, self._read_answers(answers), strict=False))
 
     def call(self, function: str, *arguments: Any) -> Any:
         """Return the result of the student's function for these arguments. Raises Failed."""
@@ -130,12 +116,13 @@ class StudentCode:
         def read(one: Any) -> Any:
             return failure_of(one["error"], self.path) if "error" in one else runner.unpack(one["result"])
 
-        packed = [[method, runner.pack(list(given))] for method, given in calls]
-        return self._ask({"make": cls, "calls": packed}, arguments, read_each)
+        return self._ask(
+            {"make": cls, "calls": [(method, list(given)) for method, given in calls]}, arguments, read_each
+        )
 
     def _ask(self, request: dict[str, Any], arguments: Sequence[Any], read: Callable[[Any], Any]) -> Any:
-        packed = json.dumps(request | {"arguments": runner.pack(list(arguments))})
-        answer = self._answer_again(packed) or self._answer(packed)
+        dumped = runner.dump(request | {"arguments": list(arguments)})
+        answer = self._answer_again(dumped) or self._answer(dumped)
         try:
             if "error" in answer:
                 raise failure_of(answer["error"], self.path)
@@ -143,26 +130,43 @@ class StudentCode:
         except INVALID_DATA:
             raise self._end(INVALID) from None
 
-    def _answer_again(self, packed: str) -> dict[str, Any] | None:
+    def _answer_again(self, dumped: bytes) -> dict[str, Any] | None:
         """Return the replayed answer to this request, or None."""
         if self._replayed:
             request, answer = self._replayed.popleft()
-            if request == packed:
+            if request == dumped:
                 return answer
             self._replayed.clear()
             self.close()  # it has made calls that this check does not make
         return None
 
-    def _answer(self, packed: str) -> dict[str, Any]:
+    def _answer(self, dumped: bytes) -> dict[str, Any]:
         """Send a request and return its answer."""
-        self._start()
-        self.made.append(packed)
-        number = next(self._numbers)
-        self._requests.put(f'{{"id": {number}, {packed[1:]}\n'.encode())
-        answer = self._read(self._wait(self._left_s(), "the call"))
-        if "error" not in answer and answer.get("id") != number:
+        self.made.append(dumped)
+        answers = self._read_answers(self._send([dumped], "the call"))
+        if len(answers) != 1:
             raise self._end(INVALID)
-        return answer
+        return answers[0]
+
+    def _send(self, requests: Sequence[bytes], what: str) -> bytes:
+        """Send requests in one message; return their answers as they arrived."""
+        self._start()
+        number = next(self._numbers)
+        self._messages.put(runner.dump({"id": number, "requests": requests}))
+        line = self._wait(self._left_s(), what)
+        head, end = f'{{"id": {number}, "answers": '.encode(), b"}\n"
+        if not (line.startswith(head) and line.endswith(end)):
+            raise self._end(INVALID)
+        return line[len(head) : -len(end)]
+
+    def _read_answers(self, answers: bytes) -> list[dict[str, Any]]:
+        try:
+            read = json.loads(answers, parse_int=_number)
+            if not isinstance(read, list) or not all(isinstance(one, dict) for one in read):
+                raise ValueError
+            return read
+        except INVALID_DATA:
+            raise self._end(INVALID) from None
 
     def _left_s(self) -> float:
         """Return how long the next call may take."""
@@ -173,13 +177,13 @@ class StudentCode:
         if self.process and self.process.poll() is None:
             if self._loaded != self.path:
                 self.alone, self._loaded = False, self.path
-                self._requests.put(json.dumps({"load": self.path.name}).encode() + b"\n")
+                self._messages.put(runner.dump({"load": self.path.name}))
                 self._wait_until_loaded()
             return
         self.close()
         self.alone, self._loaded = True, self.path
         arguments = [str(RUNNER), str(self.path.resolve()), str(self._memory_bytes)]
-        self._requests: queue.Queue[bytes | None] = queue.Queue()
+        self._messages: queue.Queue[bytes | None] = queue.Queue()
         self.lines: queue.Queue[bytes | str] = queue.Queue(MOST_KEPT)
         process = self.process = subprocess.Popen(
             self._command(arguments),
@@ -192,7 +196,7 @@ class StudentCode:
         )
         report = functools.partial(_report, self.lines, process.pid)
         work = (
-            (process.stdin, _write_requests, self._requests),
+            (process.stdin, _write_messages, self._messages),
             (process.stdout, _read_answers, report),
             (process.stderr, _read_prints, report),
         )
@@ -203,11 +207,11 @@ class StudentCode:
 
     def _wait_until_loaded(self) -> None:
         try:
-            ready = self._read(self._wait(min(START_S, self.time_s + START_S / 6), "loading the file"))
+            ready = self._wait(min(START_S, self.time_s + START_S / 6), "loading the file")
         except Failed as failure:
             failure.loading = True
             raise
-        if ready != {"ready": True}:
+        if ready != b'{"ready": true}\n':
             raise self._end(INVALID)
 
     def _wait(self, limit_s: float, what: str) -> bytes:
@@ -229,15 +233,6 @@ class StudentCode:
             raise self._end(line)
         return line
 
-    def _read(self, line: bytes) -> dict[str, Any]:
-        try:
-            answer = json.loads(line, parse_int=_number)
-            if not isinstance(answer, dict):
-                raise ValueError
-            return answer
-        except INVALID_DATA:
-            raise self._end(INVALID) from None
-
     def _end(self, reason: str) -> Died:
         """End the process; return the error to raise."""
         self.close()
@@ -250,7 +245,7 @@ class StudentCode:
         process, self.process = self.process, None
         process_tree.kill(process.pid)
         process.wait()
-        self._requests.put(None)
+        self._messages.put(None)
         for thread in self._threads:
             thread.join(1)  # longer only without a sandbox: a process that left the tree may hold a pipe
 
@@ -264,9 +259,9 @@ def _serve(stream: IO[bytes], serve: Callable[[IO[bytes], Any], None], argument:
         pass  # the process has ended; the caller notices by its output
 
 
-def _write_requests(stream: IO[bytes], requests: "queue.Queue[bytes | None]") -> None:
-    while (request := requests.get()) is not None:
-        stream.write(request)
+def _write_messages(stream: IO[bytes], messages: "queue.Queue[bytes | None]") -> None:
+    while (message := messages.get()) is not None:
+        stream.write(message)
         stream.flush()
 
 

@@ -2,11 +2,16 @@
 # contained: EEEE
 
 import os
+import sys
 
 
 def attack(world, call):
-    data = b'{"id": 1, "error": {"kind": "' + b"E" * 10**6 + b'", "text": "' + b"word " * 500_000
-    data += b'", "line": 12345678901}}\n'
+    frame = sys._getframe()
+    while "message" not in frame.f_locals:
+        frame = frame.f_back
+    data = b'{"id": %d, "answers": [{"error": {"kind": "' % frame.f_locals["message"]["id"]
+    data += b"E" * 10**6 + b'", "text": "' + b"word " * 500_000
+    data += b'", "line": 12345678901}}]}\n'
     for n in range(3, 10):
         try:
             os.write(n, data)
