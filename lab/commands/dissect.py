@@ -22,6 +22,7 @@ from lab.dissect.tcp.segments import Segments, read_segments
 from lab.dissect.tcp.turns import flow_turns
 from lab.dissect.text import counted, hex_dump
 from lab.dissect.tls.ja4 import TELLS
+from lab.dissect.tls.key_schedule import read_key_log
 from lab.dissect.tls.session import decrypted_turns, open_flow
 from lab.exposure.chat_fields import name_parts
 
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     what("--handshakes", action="store_true", help=shakes)
     what("--follow", type=int, metavar="N", help="what both sides of flow N wrote, in order")
     what("--frame", type=int, metavar="N", help="every field of frame N, explained")
-    add("--keys", metavar="FILE", help="a TLS key log (SSLKEYLOGFILE) to decrypt with")
+    add("--keys", type=Path, metavar="FILE", help="a TLS key log (SSLKEYLOGFILE) to decrypt with")
     add("--hex", action="store_true", help="with --follow: bytes in hexadecimal too")
     add("--limit", type=int, default=DEFAULT_LIMIT, metavar="N", help=limit)
     add("--json", action="store_true", help="the same facts as JSON, and nothing else")
@@ -69,7 +70,7 @@ class _Dissection:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.console = Console(highlight=False)
-        self.keys = [Path(options.keys).read_bytes()] if options.keys else []
+        self.keys = [read_key_log(options.keys)] if options.keys else []
         self.capture = read_frames(options.file)
 
     def run(self) -> None:

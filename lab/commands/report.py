@@ -17,7 +17,6 @@ if TYPE_CHECKING:  # imported where they are used, so that --help comes before t
     from lab.explorer.summary import Entry
 
 NEEDED = {"users", "events", "server", "tls_version"}  # by a score; the entries of lessons have other members
-LARGEST_KEY_LOG = 1 << 24  # bytes
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,27 +52,15 @@ def write_page(captures: list[Path], output: Path, keys: Path | None = None) -> 
 
     Raises CaptureError or OSError; then an earlier page is left as it was.
     """
+    from lab.dissect.tls.key_schedule import read_key_log
     from lab.explorer.page import explorer_page
 
-    key_logs = (read_keys(keys),) if keys else ()
+    key_logs = (read_key_log(keys),) if keys else ()
     page, data = explorer_page([(path, manifest_entry(path)) for path in captures], key_logs)
     partial = output.with_suffix(output.suffix + ".part")
     partial.write_text(page, encoding="utf-8")
     partial.replace(output)
     return [f"{path}: {note}" for path, one in zip(captures, data, strict=True) for note in one["notes"]]
-
-
-def read_keys(path: Path) -> bytes:
-    """Return a key log. Raises OSError, also for a file that is not one."""
-    from lab.dissect.tls.key_schedule import parse_key_log
-
-    with path.open("rb") as file:
-        keys = file.read(LARGEST_KEY_LOG + 1)
-    if len(keys) > LARGEST_KEY_LOG:
-        raise OSError(0, f"longer than {LARGEST_KEY_LOG >> 20} MiB, which no key log is", str(path))
-    if not parse_key_log(keys):
-        raise OSError(0, "this is not a key log", str(path))
-    return keys
 
 
 def manifest_entry(capture: Path) -> Entry | None:

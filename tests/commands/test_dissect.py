@@ -267,6 +267,8 @@ REFUSALS = {
     "no such flow": (["frame.pcap", "--follow", "1"], "no flow 1"),
     "flow below zero": (["frame.pcap", "--follow", "-1"], "no flow -1"),
     "no such key log": (["frame.pcap", "--keys", "none.log"], "No such file"),
+    "no key log": (["frame.pcap", "--keys", "frame.pcap"], "frame.pcap: this is not a key log"),
+    "endless key log": (["frame.pcap", "--keys", "/dev/zero"], "/dev/zero: longer than 16 MiB"),
 }
 
 

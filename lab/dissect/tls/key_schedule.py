@@ -21,9 +21,12 @@ import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from lab.dissect.tls import names as tls_names
+
+LARGEST_KEY_LOG = 1 << 24  # bytes
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,17 @@ def key_block(master: bytes, client_random: bytes, server_random: bytes, suite: 
         block = block[length:]
     client_mac, server_mac, client_key, server_key, client_iv, server_iv = parts
     return Keys(client_key, client_iv, client_mac), Keys(server_key, server_iv, server_mac)
+
+
+def read_key_log(path: Path) -> bytes:
+    """Return a file's key log as it is. Raises OSError, also for a file that is not one."""
+    with path.open("rb") as file:
+        text = file.read(LARGEST_KEY_LOG + 1)
+    if len(text) > LARGEST_KEY_LOG:
+        raise OSError(0, f"longer than {LARGEST_KEY_LOG >> 20} MiB, which no key log is", str(path))
+    if not parse_key_log(text):
+        raise OSError(0, "this is not a key log", str(path))
+    return text
 
 
 def parse_key_log(text: bytes) -> dict[tuple[str, bytes], bytes]:
