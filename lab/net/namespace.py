@@ -25,17 +25,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-CLONE_NEWUSER = 0x10000000
-CLONE_NEWPID = 0x20000000
-CLONE_NEWNET = 0x40000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 PR_SET_PDEATHSIG = 1
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
 EXIT_REFUSED = 125  # exit code of the launcher when the system refuses the namespace
 EXIT_NOT_FOUND = 127  # ... and when the command cannot be started, as a shell does
-KILL_COMMAND = getattr(
-    signal, "SIGRTMIN", 0
-)  # asks the stand-in of --join to kill the command, and so to end
+KILL_COMMAND = getattr(signal, "SIGRTMIN", 0)  # asks the stand-in of --join to kill the command
+TRIED_S = 30.0  # a namespace, to see whether it is allowed
 LINUX_ONLY = "network namespaces exist on Linux only"
 SENT_BY_KERNEL = 0x80  # si_code of a signal from a key of the terminal (sigaction(2), SI_KERNEL)
 
@@ -137,7 +134,10 @@ def refusal() -> str | None:
     """Return why this system refuses namespaces, or None where it allows them (tried, not guessed)."""
     if not sys.platform.startswith("linux"):
         return LINUX_ONLY
-    done = subprocess.run(launcher(["true"]), capture_output=True, text=True, timeout=30)
+    try:
+        done = subprocess.run(launcher(["true"]), capture_output=True, text=True, timeout=TRIED_S)
+    except subprocess.TimeoutExpired:
+        return f"a process in a new namespace has not ended within {TRIED_S:g} s"
     return None if done.returncode == 0 else (done.stderr.strip() or f"exit code {done.returncode}")
 
 
@@ -147,10 +147,9 @@ def diagnosis() -> tuple[str, str] | None:
     return None if refused is None else cause_of(refused)
 
 
-OTHERWISE = "use the captures in captures/, or a virtual machine"
-
-
-def cause_of(refused: str, otherwise: str = OTHERWISE) -> tuple[str, str]:
+def cause_of(
+    refused: str, otherwise: str = "use the captures in captures/, or a virtual machine"
+) -> tuple[str, str]:
     """Return the cause of a refusal (as ``refusal`` words it) and the remedy, from the system's settings.
 
     ``otherwise`` is the remedy where no setting is the cause.

@@ -97,3 +97,11 @@ def test_another_system_is_told_what_it_can_do(monkeypatch):
     assert namespace.diagnosis()[1] == "record on the loopback, or use the captures in captures/"
     with pytest.raises(namespace.NamespaceError):
         namespace.unshare()
+
+
+@needs_namespaces
+def test_a_namespace_that_is_silent_is_refused(monkeypatch):
+    waits = namespace.launcher([sys.executable, "-c", "import threading; threading.Event().wait(60)"])
+    monkeypatch.setattr(namespace, "launcher", lambda command: waits)
+    monkeypatch.setattr(namespace, "TRIED_S", 0.5)
+    assert namespace.refusal() == "a process in a new namespace has not ended within 0.5 s"
