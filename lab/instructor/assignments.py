@@ -42,7 +42,7 @@ def make_notebook(path: Path) -> "nbformat.NotebookNode":
     text = path.read_text(encoding="utf-8")
     list(stubs.regions(text))  # (the marks pair up)
     heading = f"# {ast.get_docstring(ast.parse(text))}\n\nWrite the functions, run the cells from the top."
-    cells = [new_markdown_cell(heading), _code("kit", FIND_THE_KIT, locked=True)]
+    cells = [new_markdown_cell(heading, id="heading"), _code("kit", FIND_THE_KIT, locked=True)]
     for name, source in _parts(text, known):
         if name is None:
             cells.append(_code(f"given_{len(cells)}", source, locked=True))
@@ -86,14 +86,19 @@ def _code(
 
 
 def write_assignments(course: Path) -> list[Path]:
-    """Write every assignment; return their paths. Raises OSError, ``stubs.MarkError``."""
+    """Write every assignment; return their paths. Raises ``stubs.MarkError``, and OSError before it replaces another file."""
     import nbformat
 
-    written = []
+    made: dict[Path, str] = {}
     for path in stubs.solutions():
         sheet = path.stem.removeprefix("sheet_")
         target = course / "source" / sheet / f"{sheet}.ipynb"
+        made[target] = nbformat.writes(make_notebook(path)) + "\n"
+        if target.exists() and target.read_text(encoding="utf-8", errors="replace") != made[target]:
+            raise OSError(
+                0, "this is another notebook (edited, or of another version): move it away", str(target)
+            )
+    for target, text in made.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(make_notebook(path), target)
-        written.append(target)
-    return written
+        target.write_text(text, encoding="utf-8")
+    return list(made)

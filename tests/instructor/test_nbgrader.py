@@ -10,6 +10,7 @@ import pytest
 
 from lab.exercises.checks.tasks import facts
 from lab.instructor import stubs
+from lab.instructor.commands.nbgrader import main
 from lab.setup.paths import ROOT
 
 SHEET = "02_handshake"
@@ -45,6 +46,17 @@ def test_every_task_is_a_cell_to_fill_in_and_one_that_is_worth_its_points(course
             f"check_{name}": fact.minutes / 5 for name, fact in known.items()
         }
         assert all(one.locked for one in about if not one.solution)
+
+
+def test_an_edited_assignment_is_kept(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 0 and main([str(tmp_path)]) == 0, "written again as it is"
+    first, edited, *_ = sorted(tmp_path.rglob("*.ipynb"))
+    first.unlink()
+    edited.write_text("my own")
+    capsys.readouterr()
+    assert main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"lab nbgrader: {edited}: this is another notebook")
+    assert edited.read_text() == "my own" and not first.exists()
 
 
 def outcomes(notebook, folder) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lab.commands import command_line, refuse
+from lab.commands import command_line, file_fault, refuse
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -14,6 +14,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for path in assignments.write_assignments(options.course):
             print(path)
-    except (OSError, stubs.MarkError) as error:
+    except stubs.MarkError as error:
         return refuse("nbgrader", error)
+    except OSError as error:
+        return refuse("nbgrader", file_fault(error, options.course))
     return 0
