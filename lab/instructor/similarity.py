@@ -19,7 +19,6 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -146,26 +145,30 @@ def _tokens(node: ast.AST, line: int) -> list[Token]:
 
 def most_owners(hand_ins: int) -> int:
     """Return how many hand-ins may share a fingerprint that still counts."""
-    return max(10, min(hand_ins // 4, 100))
+    return max(10, hand_ins // 4)
 
 
 def find_similar(students: Mapping[str, Fingerprints]) -> list[Similar]:
     """Return every pair of students whose source code is similar, the most similar first."""
     owners: dict[int, list[str]] = defaultdict(list)
-    for student in sorted(students):
+    for student in sorted(students, reverse=True):
         for digest in _places(students[student]):
             owners[digest].append(student)
     counted = {digest: who for digest, who in owners.items() if len(who) <= most_owners(len(students))}
     sizes = Counter(student for who in counted.values() for student in who)
-    shared = Counter(pair for who in counted.values() for pair in combinations(who, 2))
     found = []
-    for (first, second), count in shared.items():
-        share = count / min(sizes[first], sizes[second])
-        if count >= LEAST and share >= SHARE:
-            here, there = _places(students[first]), _places(students[second])
-            in_both = [digest for digest in here.keys() & there.keys() if digest in counted]
-            passages = _join([(here[digest], there[digest]) for digest in in_both])
-            found.append(Similar(first, second, count, share, passages))
+    for first in sorted(students):
+        here, shared = _places(students[first]), Counter[str]()
+        for digest in here.keys() & counted.keys():
+            counted[digest].pop()  # this is ``first``: so those who are left come later
+            shared.update(counted[digest])
+        for second, count in shared.items():
+            share = count / min(sizes[first], sizes[second])
+            if count >= LEAST and share >= SHARE:
+                there = _places(students[second])
+                in_both = here.keys() & there.keys() & counted.keys()
+                passages = _join([(here[digest], there[digest]) for digest in in_both])
+                found.append(Similar(first, second, count, share, passages))
     return sorted(found, key=lambda one: (-one.share, one.first, one.second))
 
 

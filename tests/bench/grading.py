@@ -1,8 +1,8 @@
 """What grading a large class costs: ``python -m tests.bench.grading --hand-ins 2000``.
 
-Each hand-in has the sheets of an author of its own (``tests.instructor.authors``) and one of RECORDINGS recordings. So many
-share a recording: these pairs are expected, and counted. Prints time, memory and size, and what follows for larger
-classes. Exit code 1 if a hand-in is not graded, or the pairs are not the expected ones.
+Each hand-in has the sheets of an author of its own (``tests.instructor.authors``), or one in COPIED a disguised copy, and
+one of RECORDINGS recordings. So many share a recording or code: these pairs are expected, and counted. Prints time, memory
+and size, and what follows for larger classes. Exit code 1 if a hand-in is not graded, or the pairs are not the expected ones.
 """
 
 import argparse
@@ -27,13 +27,14 @@ from tests.bench.submissions_of_a_class import grade
 from tests.instructor import authors
 
 COURSE = "k"
+COPIED = 20
 NIGHT_H = 8
 LARGER = (10_000, 100_000)
 
 
 def make(folder: Path, hand_ins: int, recordings: int, jobs: int) -> Path:
     """Write the hand-ins into ``folder``/in; return the roster."""
-    students = [f"s{number:05}" for number in range(hand_ins)]
+    students, copied = [f"s{number:05}" for number in range(hand_ins)], hand_ins // COPIED
     recorded = folder / "recordings"
     owners = students[:recordings]
     failed = record_roster([Entry(one) for one in owners], COURSE, recorded, jobs, lambda *_: None)
@@ -41,7 +42,11 @@ def make(folder: Path, hand_ins: int, recordings: int, jobs: int) -> Path:
     for number, student in enumerate(students):
         place = folder / "in" / student
         shutil.copytree(recorded / owners[number % recordings], place)
-        for name, text in authors.author(authors.dice(number)).items():
+        owner = number - copied if number >= hand_ins - copied else number
+        sheets = authors.author(authors.dice(owner))
+        if owner != number:
+            sheets = authors.disguise(sheets, authors.dice(number))
+        for name, text in sheets.items():
             (place / name).write_text(text, encoding="utf-8")
     roster = folder / "roster.csv"
     roster.write_text("id\n" + "\n".join(students) + "\n")
@@ -103,6 +108,7 @@ def main(argv: list[str] | None = None) -> int:
     summary = (
         f"{count} graded, 0 on the roster handed in nothing, {counted(pairs, 'pair')} with the same recording"
     )
+    summary += f", {counted(count // COPIED, 'pair')} with similar code"
     print(f"{processor()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the end")
     print(*(line for line in done.stdout.splitlines() if " graded, " in line), sep="\n")
     print(

@@ -50,6 +50,17 @@ def test_disguised_copies_are_found_and_nobody_else(tmp_path, count, copied):
     assert {(pair.first, pair.second) for pair in similar} == copies
 
 
+def test_a_copy_is_found_in_a_large_class_and_nobody_else():
+    """Each student solves 30 parts in one of six ways: so each way is that of many."""
+    dice = random.Random("ways")
+    hand_ins = {
+        f"s{n:04}": [[6 * part + dice.randrange(6), part, part] for part in range(30)] for n in range(2_000)
+    }
+    hand_ins["copy"] = [*hand_ins["s0700"][:24], *hand_ins["s0800"][24:]]
+    similar = find_similar({student: {NAME: found} for student, found in hand_ins.items()})
+    assert [(pair.first, pair.second) for pair in similar] == [("copy", "s0700")]
+
+
 @pytest.mark.maintainers
 def test_authors_and_copies_are_programs_that_work(tmp_path):
     """What is compared above is real: a copy passes and fails the checks as its original does."""
