@@ -245,7 +245,7 @@ def limit_memory(size: int) -> None:
 
 def main(path: str, memory_bytes: str = "") -> None:
     messages = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n", buffering=1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     if memory_bytes:
