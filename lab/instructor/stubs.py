@@ -55,28 +55,27 @@ def make_stub(text: str) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def solutions(folder: Path = SOLUTIONS) -> list[Path]:
-    return sorted(folder.glob("sheet_*.py"))
+def solutions() -> list[Path]:
+    return sorted(SOLUTIONS.glob("sheet_*.py"))
 
 
-def make_stubs(solution_folder: Path = SOLUTIONS) -> dict[str, bytes]:
+def make_stubs() -> dict[str, bytes]:
     """Return every stub by its file's name."""
-    paths = solutions(solution_folder)
-    return {path.name: make_stub(path.read_text(encoding="utf-8")).encode() for path in paths}
+    return {path.name: make_stub(path.read_text(encoding="utf-8")).encode() for path in solutions()}
 
 
-def stale(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> list[str]:
+def stale() -> list[str]:
     """Return the names of stubs that differ from what is generated, and of those without a solution."""
-    wanted = make_stubs(solution_folder)
-    there = {path.name: path.read_bytes() for path in stub_folder.glob("sheet_*.py")}
+    wanted = make_stubs()
+    there = {path.name: path.read_bytes() for path in STUBS.glob("sheet_*.py")}
     return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
 
 
-def write(solution_folder: Path = SOLUTIONS, stub_folder: Path = STUBS) -> dict[Path, Path | None]:
+def write() -> dict[Path, Path | None]:
     """Write every stub; return for each path where the old sheet was moved to (None: nothing was moved)."""
     written = {}
-    for name, text in make_stubs(solution_folder).items():
-        stub, aside, number = stub_folder / name, None, 1
+    for name, text in make_stubs().items():
+        stub, aside, number = STUBS / name, None, 1
         if stub.exists() and stub.read_bytes() != text:
             aside = stub.with_name(f"{stub.stem}.py.old")
             while aside.exists():  # older copies stay

@@ -54,9 +54,8 @@ def release(dest: Path) -> int:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
         # The sheets are handed out as new, even where the instructor has worked on them.
-        stubs.write(stub_folder=copy / "lab" / "exercises")
-        for old in (copy / "lab" / "exercises").glob("*.old"):
-            old.unlink()
+        for name, stub in stubs.make_stubs().items():
+            (copy / "lab" / "exercises" / name).write_bytes(stub)
         for page in copy.rglob("README.md"):
             page.write_text(_without_dead_links(page, copy), encoding="utf-8")
         if found := leaks(copy):
@@ -100,6 +99,7 @@ def files_of_the_kit() -> list[str]:
     except (OSError, subprocess.SubprocessError):  # a copy without git
         names = [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*")]
     names = [name for name in names if name.split("/")[0] in TOP_LEVEL and (ROOT / name).is_file()]
+    names = [name for name in names if not name.endswith(".py.old")]  # sheets that were worked on
     of_a_student = {Path(name).parent for name in names if Path(name).name == "about.json"}  # below captures/
     return [
         name

@@ -189,7 +189,8 @@ def test_what_a_new_stub_replaces_is_kept_and_said(tmp_path, capsys, monkeypatch
         path.mkdir()
     (solutions / "sheet_99_x.py").write_text("x = 1\n")
     monkeypatch.setattr(command, "ROOT", tmp_path)
-    monkeypatch.setattr(stubs.write, "__defaults__", (solutions, folder))
+    monkeypatch.setattr(stubs, "SOLUTIONS", solutions)
+    monkeypatch.setattr(stubs, "STUBS", folder)
     sheet = folder / "sheet_99_x.py"
     for text, said in (
         (None, ""), ("x = 1\n", ""), ("mine", "sheet_99_x.py.old"), ("mine too", "sheet_99_x.2.py.old"),
