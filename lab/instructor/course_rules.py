@@ -14,12 +14,13 @@
     03_psh_and_payloads = 2026-12-08T23:59:00+01:00
 """
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from lab.dissect.text import counted
 from lab.harness.student_capture import ATTACK
 from lab.harness.student_profile import TEXTS
 from lab.instructor.marking import MISSING, OWN, QUESTION_POINTS, Mark, Result, all_exercises
@@ -31,6 +32,8 @@ except ImportError:  # before Python 3.11
 
 LARGEST_FILE = 1 << 16  # bytes
 DATE = "2026-12-01T23:59:00+01:00"  # an example
+RULES = {"due": datetime, "percent_a_day": float, "days_at_most": float, "attack": bool}
+RULES |= {"weights": float, "dates": datetime}  # of each sheet
 ONE_DAY = timedelta(days=1)
 ATTACK_QUESTIONS = [question["key"] for question in TEXTS["questions"] if question["file"] == ATTACK]
 
@@ -57,37 +60,40 @@ def read_rules(path: Path) -> CourseRules:
         if len(data) > LARGEST_FILE:
             raise ValueError(f"larger than {LARGEST_FILE >> 10} kB")
         table: dict[str, Any] = tomllib.loads(data.decode())
-    except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
+        _check(table)
+        return CourseRules(**table)
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: from _check, and tomllib's own
         example = f" (a date is written as {DATE})" if "Invalid value" in str(error) else ""
         raise RulesError(f"{path}: {getattr(error, 'strerror', None) or error}{example}") from error
-    known = CourseRules.__dataclass_fields__
-    wrong = [f"{name} is not a rule; there are {', '.join(known)}" for name in table if name not in known]
+
+
+def _check(table: dict[str, Any]) -> None:
+    """Raise ValueError for a rule that is not one, or cannot have its value."""
     sheets = [*all_exercises(), OWN]
-    for name in ("percent_a_day", "days_at_most", "due"):
-        wrong += _faults(name, table.get(name, CourseRules().due if name == "due" else 0))
-    if not isinstance(table.get("attack", False), bool):
-        wrong.append(f"attack must be true or false, not {table['attack']!s:.40}")
-    for name in ("weights", "dates"):
-        part = table.get(name, {})
-        if not isinstance(part, dict):
-            wrong.append(f"{name} must be a table, [{name}]")
+    for name, value in table.items():
+        if name not in RULES:
+            raise ValueError(f"{name} is not a rule; there are {', '.join(RULES)}")
+        if name not in ("weights", "dates"):
+            _check_value(name, RULES[name], value)
             continue
-        for sheet, value in part.items():
+        if not isinstance(value, dict):
+            raise ValueError(f"{name} must be a table, [{name}]")
+        for sheet, one in value.items():
             if sheet not in sheets:
-                wrong.append(f"[{name}] {sheet} is not a sheet; there are {', '.join(sheets)}")
-            wrong += _faults(f"[{name}] {sheet}", value, date=name == "dates")
-    if wrong:
-        raise RulesError(f"{path}: {wrong[0]}")
-    return CourseRules(**table)
+                raise ValueError(f"[{name}] {sheet} is not a sheet; there are {', '.join(sheets)}")
+            _check_value(f"[{name}] {sheet}", RULES[name], one)
 
 
-def _faults(name: str, value: object, date: bool = False) -> list[str]:
-    """Return what is wrong with the value of a rule."""
-    if date or name == "due":
-        good = value is None or isinstance(value, datetime) and value.tzinfo is not None
-        return [] if good else [f"{name} must be like {DATE}, not {value!s:.40}"]
-    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1000
-    return [] if good else [f"{name} must be a number from 0 to 1000, not {value!s:.40}"]
+def _check_value(name: str, kind: type, value: object) -> None:
+    if kind is datetime:
+        good, what = isinstance(value, datetime) and value.tzinfo is not None, f"like {DATE}"
+    elif kind is bool:
+        good, what = isinstance(value, bool), "true or false"
+    else:
+        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1000
+        what = "a number from 0 to 1000"
+    if not good:
+        raise ValueError(f"{name} must be {what}, not {value!s:.40}")
 
 
 def days_late(due: datetime | None, handed_in: datetime | None, marked_late: bool) -> int:
@@ -109,22 +115,16 @@ def apply(rules: CourseRules, result: Result, handed_in: datetime | None, marked
         weight = rules.weights.get(mark.sheet, 1)
         mark.points, mark.of = mark.points * weight, mark.of * weight
     result.before = result.points
-    late = ((sheet, _late(rules, sheet, handed_in, marked_late)) for sheet in _sheets(result))
-    for days, group in groupby(sorted((days, sheet) for sheet, days in late if days), lambda one: one[0]):
-        sheets = [sheet for _, sheet in group]
+    sheets = list(dict.fromkeys(mark.sheet for mark in result.marks))
+    late: dict[int, list[str]] = defaultdict(list)
+    for sheet in sheets:
+        if days := days_late(rules.dates.get(sheet, rules.due), handed_in, marked_late):
+            late[days].append(sheet)
+    for days, those in sorted(late.items()):
         share = 1.0 if days > rules.days_at_most else min(1.0, days * rules.percent_a_day / 100)
         for mark in result.marks:
-            if mark.sheet in sheets:
+            if mark.sheet in those:
                 mark.points *= 1 - share
-        whole = "everything" if len(sheets) == len(_sheets(result)) else ", ".join(sheets)
-        plural = "day" if days == 1 else "days"
-        result.deductions.append(f"{days} {plural} late: {100 * share:g} % off {whole}")
-        result.days_late = max(result.days_late, days)
-
-
-def _late(rules: CourseRules, sheet: str, handed_in: datetime | None, marked_late: bool) -> int:
-    return days_late(rules.dates.get(sheet, rules.due), handed_in, marked_late)
-
-
-def _sheets(result: Result) -> list[str]:
-    return [*dict.fromkeys(mark.sheet for mark in result.marks)]
+        whole = "everything" if those == sheets else ", ".join(those)
+        result.deductions.append(f"{counted(days, 'day')} late: {100 * share:g} % off {whole}")
+        result.days_late = days
