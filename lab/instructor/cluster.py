@@ -36,6 +36,10 @@ TASK_S = 1_200  # until one of the tasks under way must have ended
 AHEAD = 2  # tasks sent for each thread of the workers: hand-ins are large, and the scheduler keeps what it was sent
 
 
+Tasks = dict[str, tuple[Any, ...]]  # the arguments of each, by its name
+Outcomes = Iterator[tuple[str, Any]]  # a task's name, and its result or the exception that it raised
+
+
 class ClusterError(ValueError):
     """The work cannot be done; the text says why and what to do."""
 
@@ -74,9 +78,7 @@ def _sandbox() -> str:
     return way
 
 
-def record(
-    address: str, students: list[str], jobs: int, key: str, out: Path, attack: bool
-) -> Iterator[tuple[str, Any]]:
+def record(address: str, students: list[str], jobs: int, key: str, out: Path, attack: bool) -> Outcomes:
     """Record the students' conversations into folders of ``out``; yield each ID, and an exception or None."""
     tasks = {one: (one, key, attack, _recorded(out / one) if attack else {}) for one in students}
     for student, outcome in spread(address, jobs, record_one, tasks):
@@ -104,11 +106,9 @@ def record_one(student: str, key: str, attack: bool, recorded: dict[str, bytes])
         return {path.name: path.read_bytes() for path in paths if path.name != ANSWERS}
 
 
-def spread(
-    address: str, jobs: int, task: Callable[..., Any], arguments: dict[str, tuple[Any, ...]]
-) -> Iterator[tuple[str, Any]]:
-    """Yield each name with the result of its task, or the exception that it raised. Raise ClusterError."""
-    waiting, deadline = dict(arguments), 0.0  # by when a lost scheduler must be back
+def spread(address: str, jobs: int, task: Callable[..., Any], tasks: Tasks) -> Outcomes:
+    """Yield the outcome of each task as it comes. Raise ClusterError."""
+    waiting, deadline = dict(tasks), 0.0  # by when a lost scheduler must be back
     while waiting:
         try:
             with _client(address, jobs) as client:
@@ -120,7 +120,8 @@ def spread(
                     yield name, outcome
         except (OSError, CancelledError) as error:
             now = time.monotonic()
-            if len(waiting) == len(arguments) and isinstance(error, OSError) or 0 < deadline < now:
+            never_there = len(waiting) == len(tasks) and isinstance(error, OSError)
+            if never_there or 0 < deadline < now:
                 fix = "is it running? Start it with: python3 lab cluster; what is finished is kept"
                 raise ClusterError(f"no scheduler answers at {address}: {fix}") from error
             deadline = deadline or now + BACK_S
@@ -137,9 +138,7 @@ def _client(address: str, jobs: int) -> "Client":
     return Client(address, timeout=CONNECT_S)
 
 
-def _run(
-    client: "Client", task: Callable[..., Any], arguments: dict[str, tuple[Any, ...]]
-) -> Iterator[tuple[str, Any]]:
+def _run(client: "Client", task: Callable[..., Any], tasks: Tasks) -> Outcomes:
     """Yield the outcomes of one connection. Raise CancelledError or OSError where the scheduler is lost."""
     from distributed import wait
 
@@ -147,13 +146,13 @@ def _run(
         client.wait_for_workers(1, timeout=CONNECT_S)
     except TimeoutError:
         raise ClusterError("no worker has joined: start some with: python3 lab cluster ADDRESS") from None
-    queue = list(arguments.items())[::-1]
+    queue = list(tasks.items())[::-1]
     running: dict[Any, str] = {}
     while queue or running:
         ahead = AHEAD * max(1, sum(client.nthreads().values()))
         while queue and len(running) < ahead:
-            name, given = queue.pop()
-            running[client.submit(task, *given, pure=False)] = name
+            name, arguments = queue.pop()
+            running[client.submit(task, *arguments, pure=False)] = name
         try:
             done = wait(list(running), timeout=TASK_S, return_when="FIRST_COMPLETED").done
         except TimeoutError:
