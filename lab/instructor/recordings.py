@@ -42,32 +42,18 @@ def examine_apart(folder: Path, student: str, key: str) -> Examined:
 
 def examine(folder: str, student: str, key: str) -> dict[str, Any]:
     """Return what ``examine_apart`` does, as a dict, in this process."""
-    return vars(_examine(Path(folder), student, key))
-
-
-def read_flows(path: Path) -> list[Flow]:
-    """Return a recording's connections. Raise OSError, or ValueError for one that no student made."""
-    with open(path, "rb") as file:
-        if file.read(2) == GZIP_MAGIC:
-            raise ValueError("packed with gzip; hand in the recording as it was made")
-    capture = read_capture(path)
-    if (count := len(capture)) > MOST_FRAMES:
-        raise ValueError(f"{count} frames, where a conversation of the course has a few hundred")
-    return find_flows(read_segments(capture))
-
-
-def _examine(folder: Path, student: str, key: str) -> Examined:
     found, flows = Examined(), {}
     for name in (PLAIN, TLS, ATTACK):
-        if (folder / name).exists():
+        path = Path(folder) / name
+        if path.exists():
             try:
-                flows[name] = read_flows(folder / name)
+                flows[name] = read_flows(path)
                 found.traces[name] = copies.traces(flows[name])
                 found.readable.append(name)
             except (OSError, ValueError) as error:
-                found.remarks.append(f"{name}: {str(error).removeprefix(f'{folder / name}: ')}")
+                found.remarks.append(f"{name}: {str(error).removeprefix(f'{path}: ')}")
     if not {PLAIN, TLS} <= set(found.readable):
-        return found
+        return vars(found)
     one = profile(student, key)
     try:
         found.wrong_conversation = answer_key.wrong_conversation(flows[PLAIN], one) or ""
@@ -80,4 +66,15 @@ def _examine(folder: Path, student: str, key: str) -> Examined:
             found.right |= answer_key.derive_attack(folder, one)
         except (OSError, ValueError) as error:
             found.no_attack = str(error)
-    return found
+    return vars(found)
+
+
+def read_flows(path: Path) -> list[Flow]:
+    """Return a recording's connections. Raise OSError, or ValueError for one that no student made."""
+    with open(path, "rb") as file:
+        if file.read(2) == GZIP_MAGIC:
+            raise ValueError("packed with gzip; hand in the recording as it was made")
+    capture = read_capture(path)
+    if (count := len(capture)) > MOST_FRAMES:
+        raise ValueError(f"{count} frames, where a conversation of the course has a few hundred")
+    return find_flows(read_segments(capture))
