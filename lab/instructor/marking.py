@@ -153,8 +153,9 @@ def mark(
             points = {one.name: one.points for one in exercises}
             marks = [mark for mark in visible if mark.sheet == sheet]
             _survive(result, sheet, points, partial(_mark_hidden_tasks, marks, code, secret_seed(key)))
-    answer_points: dict[str, float] = {one.key: QUESTION_POINTS for one in asked_of(result.id, folder, key)}
-    _survive(result, OWN, answer_points, partial(_mark_answers, result, folder, key))
+    asked = questions(profile(student, key), attack=(folder / ATTACK).exists())
+    answer_points: dict[str, float] = {one.key: QUESTION_POINTS for one in asked}
+    _survive(result, OWN, answer_points, partial(_mark_answers, result, asked, folder, key))
     read = similarity.examine_apart(folder / "sheets")
     result.code = read["fingerprints"]
     result.remarks += read["remarks"]
@@ -225,25 +226,18 @@ def _run(check: Callable, code: StudentCode, seed: int) -> tuple[str, str, Excep
     return WRONG, REASONS.get(type(cause), "result"), error
 
 
-def asked_of(student: str, folder: Path, key: str) -> list[Question]:
-    """Return the questions to mark; those about the attack only where its recording was handed in."""
-    return questions(profile(student, key), attack=(folder / ATTACK).exists())
-
-
-def _mark_answers(result: Result, folder: Path, key: str) -> list[Mark]:
+def _mark_answers(result: Result, asked: list[Question], folder: Path, key: str) -> list[Mark]:
     """Mark the questions about the student's capture; add to ``result`` what was found out about it."""
-    one = profile(result.id, key)
-    asked = asked_of(result.id, folder, key)
 
     def all_as(state: str, story: str) -> list[Mark]:
         return [Mark(OWN, question.key, state, 0, QUESTION_POINTS, "file", story) for question in asked]
 
-    found = recordings.examine_apart(folder, one.id, key)
+    found = recordings.examine_apart(folder, result.id, key)
     result.traces |= found.traces
     result.remarks += found.remarks
     result.own_recording = True if found.right else False if found.wrong_conversation else None
     if problem := found.wrong_conversation:
-        result.remarks.append(f"{PLAIN} is not the recording of {one.id}: {problem}")
+        result.remarks.append(f"{PLAIN} is not the recording of {result.id}: {problem}")
     if not (folder / ANSWERS).exists():
         return all_as(MISSING, f"{ANSWERS} was not handed in")
     try:
