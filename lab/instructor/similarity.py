@@ -143,18 +143,14 @@ def _tokens(node: ast.AST, line: int) -> list[Token]:
     return [(name, line), *(token for part in parts for token in part)]
 
 
-def most_owners(hand_ins: int) -> int:
-    """Return how many hand-ins may share a fingerprint that still counts."""
-    return max(10, hand_ins // 4)
-
-
 def find_similar(students: Mapping[str, Fingerprints]) -> list[Similar]:
     """Return every pair of students whose source code is similar, the most similar first."""
     owners: dict[int, list[str]] = defaultdict(list)
     for student in sorted(students, reverse=True):
         for digest in _places(students[student]):
             owners[digest].append(student)
-    counted = {digest: who for digest, who in owners.items() if len(who) <= most_owners(len(students))}
+    most = max(10, len(students) // 4)  # what more have is an idiom of the class
+    counted = {digest: who for digest, who in owners.items() if len(who) <= most}
     sizes = Counter(student for who in counted.values() for student in who)
     found = []
     for first in sorted(students):
