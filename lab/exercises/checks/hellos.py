@@ -4,6 +4,7 @@ import random
 import struct
 from collections.abc import Iterable
 
+LEGACY_VERSION = 0x0303  # of every ClientHello since TLS 1.2 (RFC 8446 section 4.1.2)
 SIZES = {29: 32, 23: 65, 24: 97, 0x11EB: 1249, 0x11EC: 1216, 0x11ED: 1665}
 HELLO_EXTENSIONS = (5, 10, 11, 13, 16, 18, 21, 23, 27, 35, 43, 45, 51, 0, 0x4469, 0xFE0D, 0xFF01)
 
@@ -18,15 +19,9 @@ def numbers(*values: int) -> bytes:
     return struct.pack(f">{len(values)}H", *values)
 
 
-def make_hello(
-    ciphers: Iterable[int],
-    extensions: Iterable[tuple[int, bytes]],
-    dice: random.Random,
-    version: int = 0x0303,
-) -> bytes:
+def make_hello(ciphers: Iterable[int], extensions: Iterable[tuple[int, bytes]], dice: random.Random) -> bytes:
     """Return a ClientHello of these suites and (type, contents)."""
-    random_bytes = dice.randbytes(32)
-    body = numbers(version) + random_bytes + vector(1, dice.randbytes(dice.choice((0, 32))))
+    body = numbers(LEGACY_VERSION) + dice.randbytes(32) + vector(1, dice.randbytes(dice.choice((0, 32))))
     body += vector(2, numbers(*ciphers)) + vector(1, b"\0")
     body += vector(2, b"".join(numbers(kind) + vector(2, data) for kind, data in extensions))
     return b"\x01" + vector(3, body)
