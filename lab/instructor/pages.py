@@ -81,8 +81,8 @@ def class_page(
     notes: Sequence[str],
 ) -> str:
     """Return the instructor's page: how the class did, which tasks fail most and why, shared recordings, notes."""
-    shares = sorted(result.points / result.of for result in results.values() if result.of)
-    median = f"{shares[len(shares) // 2]:.0%}" if shares else "none"
+    shares = [result.points / result.of for result in results.values() if result.of]
+    median = f"{statistics.median(shares):.0%}" if shares else "none"
     known = {"roster": roster, "results": results, "pairs": pairs, "similar": similar}
     known |= {
         "notes": notes,

@@ -71,6 +71,14 @@ def test_the_page_says_how_many_the_numbers_are_from():
     assert len(bars) == 1 and '<td class="number">1</td>' in bars[0] and "width:33%" in bars[0]
 
 
+@pytest.mark.parametrize(
+    ("states", "median"),
+    [({}, "none"), ({"a": (WRONG,), "b": (DONE,)}, "50%"), (dict.fromkeys("abc", (PARTLY,)), "50%")],
+)
+def test_the_median_of_an_even_number_lies_between_two(states, median):
+    assert f"; median {median}." in class_page([], a_class(states, (1,)), [], [], [])
+
+
 def test_every_hand_in_is_in_one_column_and_who_did_not_try_makes_no_task_a_hard_one():
     """A file of answers that cannot be read is wrong in every question, and says nothing about them."""
     results = a_class(
