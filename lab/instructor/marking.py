@@ -244,9 +244,11 @@ def _mark_answers(result: Result, asked: list[Question], folder: Path, key: str)
         answers = read_answers(folder / ANSWERS)
     except (AnswersError, OSError) as error:
         return all_as(WRONG, f"{ANSWERS}: {error}")
-    missing = [name for name in (PLAIN, TLS) if name not in found.readable]
-    if missing:
-        return all_as(MISSING, f"{', '.join(missing)}: not handed in, so the answers cannot be checked")
+    for name in (PLAIN, TLS):
+        if not (folder / name).exists():
+            return all_as(MISSING, f"{name} was not handed in, so the answers cannot be checked")
+        if name not in found.readable:
+            return all_as(WRONG, f"{name} cannot be read, so the answers cannot be checked")
     if problem:
         return all_as(WRONG, f"{PLAIN} is not your recording: {problem}")
     if found.no_key:

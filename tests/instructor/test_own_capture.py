@@ -9,7 +9,8 @@ import pytest
 from lab.harness import student_capture
 from lab.harness.student_capture import ANSWERS, FILES, PLAIN, TLS, questions
 from lab.harness.student_profile import DEFAULT_KEY, profile
-from lab.instructor import answer_key
+from lab.instructor import answer_key, sandbox
+from lab.instructor.marking import OWN, mark
 from lab.instructor.recordings import read_flows
 from lab.instructor.roster import ID_COLUMNS, RosterError, read_roster
 from tests.instructor.conftest import record_class
@@ -66,6 +67,18 @@ def test_the_same_id_is_the_same_conversation_and_another_key_is_not():
 def test_what_is_no_id_is_refused(text):
     with pytest.raises(ValueError, match="student ID"):
         profile(text)
+
+
+@pytest.mark.parametrize(
+    ("files", "state", "story"),
+    [({}, "missing", f"{PLAIN} was not handed in"), ({PLAIN: b"x"}, "wrong", f"{PLAIN} cannot be read")],
+)
+def test_a_recording_that_cannot_be_read_is_not_called_missing(tmp_path, files, state, story):
+    for name, data in {ANSWERS: b"", **files}.items():
+        (tmp_path / name).write_bytes(data)
+    result = mark("s1", tmp_path, "k", sandbox.LIMITS)
+    answers = {(one.state, one.story) for one in result.marks if one.sheet == OWN}
+    assert answers == {(state, f"{story}, so the answers cannot be checked")}
 
 
 def test_the_key_comes_out_of_the_frames(recorded_twice):
