@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lab.instructor import marking, outputs, sandbox, students_copy, submissions
 from lab.instructor.grading import work_folder
+from lab.instructor.kernel import SandboxError
 from lab.instructor.roster import Entry, RosterError, read_roster
 from lab.setup.paths import ROOT
 
@@ -61,7 +62,7 @@ def run(base: Path) -> str:
     with work_folder() as work:
         way, refusals = sandbox.choose(work)
         if way is None:
-            raise RosterError(f"there is no sandbox here: {'; '.join(refusals.values())}")
+            raise SandboxError(f"there is no sandbox here: {'; '.join(refusals.values())}")
         found.unpack(work / owner.id)
         key = (source / KEY).read_text(encoding="utf-8")
         result = marking.mark(owner.id, work / owner.id, key, way, remarks=found.remarks)
