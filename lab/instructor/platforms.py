@@ -5,7 +5,7 @@ A name begins with the platform's own IDs, which are in the class list that it e
     Canvas    NAME[_late]_USER_FILE_own-name.zip       the column ID holds USER
     Moodle    Full name_NUMBER_assignsubmission_file/  the column Identifier holds "Participant NUMBER"
 
-``_onlinetext`` in the place of ``_file``: what the student typed in Moodle.
+``_onlinetext`` instead of ``_file``: a text that the student typed into Moodle.
 
 Sources: Canvas's ``Assignment#infer_comment_context_from_filename`` reads feedback back by USER and FILE; Moodle's
 ``mod/assign/feedback/file/importziplib.php`` by NUMBER, and ``feedback/offline/importgradeslib.php`` takes grades from its
@@ -64,16 +64,16 @@ def order(path: Path) -> list[tuple[int, str]]:
     """Return the key by which the names of one student's hand-ins are in order of time: numbers count as such."""
     name = re.sub(r"_late(?=_\d)", "", without_zip(path.name), flags=re.IGNORECASE)
     parts = re.split(r"(\d+)", name)
-    return [(int(part[:18]), "") if part.isdecimal() else (-1, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def first_upload(path: Path) -> str:
-    """Return the name without what Canvas adds to a second upload of the same: ``lab-s1-1.zip`` was ``lab-s1.zip``."""
+    """Return the name without what Canvas adds to a second upload of the same file: ``lab-s1-1.zip`` was ``lab-s1.zip``."""
     return re.sub(r"-\d+$", "", without_zip(path.name))
 
 
 def handed_in(entry: Entry) -> datetime | None:
-    """Return when a student handed in, as far as the class list says so. Raise RosterError for an unknown form of time."""
+    """Return when a student handed in, or None if the class list does not say. Raise RosterError for an unknown format."""
     text = next((entry.row[name] for name in SUBMITTED_COLUMNS if entry.row.get(name)), "").strip()
     if text in ("", "-"):
         return None
@@ -102,10 +102,10 @@ def is_worksheet(roster: Sequence[Entry]) -> bool:
 
 
 def write_feedback(path: Path, pages: dict[str, Path]) -> Path | None:
-    """Write the zip of pages that Canvas or Moodle hands out again, for hand-ins with names of theirs.
+    """Write the zip of pages that Canvas or Moodle hands out again.
 
-    ``pages`` are the paths of the pages by the names of the hand-ins. Return the zip's path, or None where nobody's
-    hand-in has such a name.
+    ``pages`` are the paths of the pages by the names of the hand-ins. Return the zip's path, or None if neither platform
+    has named any of them.
     """
     names = {}
     for name, page in pages.items():

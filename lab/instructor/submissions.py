@@ -1,9 +1,9 @@
 """Open what was handed in: folders, zips, or a mix, as learning platforms export them.
 
 A zip is untrusted: only files of known names and limited sizes are written, as plain files, wherever they are in it. A
-name with what a browser adds to a second download, such as ``answers (1).toml``, is read where the plain one is not there. The
-owner is the student whom the platform names first in the name of the zip or folder, by ID or full name. The note inside
-was written by a student: it counts only if the name identifies nobody, and never against a submission that is named.
+name with what a browser adds to a second download, such as ``answers (1).toml``, is read if there is no file of the plain
+name. The owner is the student whom the platform names first in the name of the zip or folder, by ID or full name. The note
+inside was written by a student: it counts only if the name identifies nobody, and never against a submission that is named.
 """
 
 import functools
@@ -14,7 +14,7 @@ import re
 import shutil
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
@@ -96,9 +96,8 @@ def _may_be_work(path: str) -> bool:
     return bool(PERHAPS_WORK.fullmatch(name)) and not is_wanted(name) and not by_a_program
 
 
-def find(folder: Path, roster: Iterable[Entry]) -> tuple[list[Submission], list[str]]:
+def find(folder: Path, roster: Sequence[Entry]) -> tuple[list[Submission], list[str]]:
     """Return the submissions in ``folder``, one for each student, and a line about each other entry."""
-    roster = list(roster)
     found: dict[str, Submission] = {}
     problems = []
     for path in sorted(folder.iterdir(), key=platforms.order):
