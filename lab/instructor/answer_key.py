@@ -2,8 +2,8 @@
 
 ``derive`` reads the student's two recordings as an analyst would, with ``lab.dissect``. The profile only says what the
 questions are about (whose connection, which word). ``wrong_conversation`` says whether it is this student's recording.
-``derive_attack`` takes from the profile how and whom, too: a recording in which that student's attacker, whose MAC nobody
-else's recording has, forges nothing has no right answers.
+``derive_attack`` also takes the attack's kind and victim from the profile. The attacker's MAC is in no other student's
+recording: if no frame is forged with it, there are no right answers.
 """
 
 from dataclasses import dataclass

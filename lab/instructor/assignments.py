@@ -40,7 +40,7 @@ def make_notebook(path: Path) -> "nbformat.NotebookNode":
 
     sheet, known = path.stem.removeprefix("sheet_"), facts(path)
     text = path.read_text(encoding="utf-8")
-    list(stubs.regions(text))  # (the marks pair up)
+    list(stubs.regions(text))  # raises MarkError
     heading = f"# {ast.get_docstring(ast.parse(text))}\n\nWrite the functions, run the cells from the top."
     cells = [new_markdown_cell(heading, id="heading"), _code("kit", FIND_THE_KIT, locked=True)]
     for name, source in _parts(text, known):

@@ -97,7 +97,7 @@ def _check_value(name: str, kind: type, value: object) -> None:
 
 
 def days_late(due: datetime | None, handed_in: datetime | None, marked_late: bool) -> int:
-    """Return the days that had begun since ``due``; one where the platform says late, and not how much."""
+    """Return the days that had begun since ``due``; one if the platform marks the hand-in as late, without a time."""
     if due is None or handed_in is None:
         return int(marked_late)
     if handed_in.tzinfo is None:  # platforms export their own local time

@@ -111,7 +111,7 @@ def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
         try:
             queue = [suspects.pop()] if alone else waiting
             while queue or running:
-                with _ignoring_ctrl_c():  # the workers, which are started here; they finish what they are at
+                with _ignoring_ctrl_c():  # the workers, which are started here, finish their tasks
                     while queue and len(running) < (1 if alone else 2 * workers):
                         running[pool.submit(mark, *queue[-1])] = queue[-1]
                         queue.pop()
@@ -153,7 +153,7 @@ def _ignoring_ctrl_c() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """In a worker process: end, and with it the sandbox, as soon as the grader has ended, however it did."""
+    """Make this worker, and with it the sandbox, end as soon as the grader has ended for any reason."""
     warnings.simplefilter("ignore", RuntimeWarning)  # numbers that wrap around do so in numpy's scalars too
     grader = parent_process()
     assert grader

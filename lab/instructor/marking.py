@@ -146,8 +146,8 @@ def mark(
         for sheet, exercises in all_exercises().items():
             points = {one.name: one.points for one in exercises}
             _survive(result, sheet, points, partial(_mark_visible_tasks, sheet, code))
-        if code.alone:  # there a failure counts, and the visible checks have been in this process
-            code.close()
+        if code.alone:
+            code.close()  # a hidden check that failed in it would not be run again: see ``attempts``
         visible, result.marks = result.marks, []
         for sheet, exercises in all_exercises().items():
             points = {one.name: one.points for one in exercises}

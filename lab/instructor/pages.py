@@ -125,9 +125,9 @@ def item_statistics(results: Results) -> dict[str, tuple[str, str]]:
 
 
 def task_rows(results: Results) -> Iterator[tuple[str, list[int], tuple[str, str], str]]:
-    """Yield each task, how often it came to which state, its statistics, and why it failed; the most failed first.
+    """Yield each task, its marks in each state, its statistics, and why it failed; the most failed first.
 
-    That is the share that failed of those who tried: not where a file could not be read, or is another student's.
+    That is the share that failed of those who tried, without files that could not be read or were another student's.
     """
     numbers = item_statistics(results)
     states: dict[str, Counter[str]] = defaultdict(Counter)

@@ -1,7 +1,7 @@
 """Make the students' copy of the kit.
 
-It holds everything that git tracks (without git: every file that running the kit does not make), but for
-``lab/instructor``, and for ``tests/`` without the exercises' checks. Before it is kept, the copy is searched for every
+It holds everything that git tracks (without git: every file that running the kit does not make), except
+``lab/instructor``, and of ``tests/`` only the checks of the exercises. Before it is kept, the copy is searched for every
 marked region of every solution and for the hidden checks: see ``leaks``.
 """
 

@@ -1,6 +1,6 @@
 """``python3 lab cluster``: a scheduler for ``lab grade --on``; ``python3 lab cluster ADDRESS``: workers for it.
 
-Run the scheduler once, and the workers on each machine that has the kit. The scheduler believes whoever reaches it: it
+Run the scheduler once, and the workers on each machine that has the kit. The scheduler trusts whoever can reach it: it
 listens on this machine alone unless you name an address of a network that you trust.
 """
 
@@ -40,8 +40,5 @@ def main(argv: list[str] | None = None) -> int:
         settings += ["--no-dashboard", "--local-directory", folder]
         while True:  # until Ctrl-C: workers end with their scheduler, which may come back
             subprocess.run([*dask, options.address, *settings], env=environ)
-            print(
-                f"lab cluster: the workers have ended; once more in {RETRY_S} s (Ctrl-C ends)",
-                file=sys.stderr,
-            )
+            print(f"lab cluster: the workers have ended; again in {RETRY_S} s (Ctrl-C ends)", file=sys.stderr)
             time.sleep(RETRY_S)
