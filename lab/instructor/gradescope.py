@@ -17,7 +17,6 @@ from lab.instructor.kernel import SandboxError
 from lab.instructor.roster import Entry, RosterError, read_roster
 from lab.setup.paths import ROOT
 
-KIT = "kit"
 KEY, ROSTER = "course-key.txt", "roster.csv"
 LARGEST_METADATA = 1 << 20  # bytes
 SETUP = """#!/usr/bin/env bash
@@ -50,7 +49,7 @@ def make_autograder(path: Path, roster: Path, key: str) -> int:
         archive.write(roster, ROSTER)
         archive.writestr(KEY, key)
         for name in names:
-            archive.write(ROOT / name, f"{KIT}/{name}")
+            archive.write(ROOT / name, f"kit/{name}")
     return len(names)
 
 
