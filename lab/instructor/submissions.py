@@ -33,7 +33,7 @@ MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
 MOST_ENTRIES, LARGEST_DOWNLOAD = 200_000, 32 << 30  # of a platform's zip with the hand-ins of a class; bytes
 LARGEST_READ = 1 << 20  # at once from a zip, whose list of files is read in one piece
 LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
-Loader = Callable[..., bytes]  # returns at most ``most`` bytes of a file
+Loader = Callable[[], bytes]  # reads a file
 Found = tuple[str, int, Loader]  # a file's name, the size that it claims, and how to read it
 SHEET = re.compile(r"sheet_\d\d_\w{1,40}\.py")
 NUMBERED = re.compile(r" ?\(\d{1,3}\)(?=\.\w+$)")  # of a second download
@@ -190,24 +190,20 @@ def _read(path: Path, submission: Submission, most_files: int) -> int:
 
 
 def _keep(submission: Submission, name: str, size: int, load: Loader) -> None:
-    most = LARGEST_FILE[Path(name).suffix]
-    if size > most:
+    if size > LARGEST_FILE[Path(name).suffix]:
         submission.remarks.append(f"{name} is too large ({size} bytes) and was left out")
-        return
-    if len(data := load(most=most + 1)) > most:
-        submission.remarks.append(f"{name} is larger than it says and was left out")
-    elif sum(map(len, submission.files.values())) + len(data) > MOST_BYTES:
+    elif sum(map(len, submission.files.values())) + size > MOST_BYTES:
         submission.remarks.append(f"{name} was left out: more than {MOST_BYTES >> 20} MB altogether")
     else:
-        submission.files[name] = data
+        submission.files[name] = load()
 
 
 def _in_folder(path: Path) -> Iterator[Found]:
     for file in sorted(path.rglob("*"), key=lambda file: (_is_numbered(file.name), file)):
         inside = [file, *(parent for parent in file.parents if path in parent.parents)]
         if file.is_file() and not any(one.is_symlink() for one in inside):
-            load = functools.partial(_load, open, file, "rb")
-            yield file.relative_to(path).as_posix(), file.stat().st_size, load
+            size = file.stat().st_size
+            yield file.relative_to(path).as_posix(), size, functools.partial(_load, size, open, file, "rb")
 
 
 class _ZipFile(io.FileIO):
@@ -227,15 +223,16 @@ def _in_zip(path: Path, remarks: list[str]) -> Iterator[Found]:
             if info.is_dir() or (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
                 continue
             if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                yield info.filename, info.file_size, functools.partial(_load, archive.open, info)
+                size = info.file_size
+                yield info.filename, size, functools.partial(_load, size, archive.open, info)
             elif is_wanted(name := plain_name(info.filename)):  # zipfile has no bound for other types
                 remarks.append(f"{name} was left out: neither stored nor deflated; pack it as a plain zip")
 
 
-def _load(opener: Callable[..., IO[bytes]], *what: Any, most: int) -> bytes:
+def _load(size: int, opener: Callable[..., IO[bytes]], *what: Any) -> bytes:
     data = bytearray()
     with opener(*what) as opened:
-        while len(data) < most and (piece := opened.read(min(LARGEST_READ, most - len(data)))):
+        while len(data) <= size and (piece := opened.read(LARGEST_READ)):  # a file may grow meanwhile
             data += piece
     return bytes(data)
 
