@@ -41,11 +41,7 @@ Outcomes = Iterator[tuple[str, Any]]  # a task's name, and its result or the exc
 
 
 class ClusterError(ValueError):
-    """The work cannot be done; the text says why and what to do."""
-
-
-class WorkerRefused(Exception):
-    """A worker cannot do what it was sent."""
+    """The work cannot be done, here or on a worker; the text says why."""
 
 
 def grade(address: str, sandboxed: bool, waiting: Waiting, jobs: int, key: str) -> Iterator[Result]:
@@ -59,9 +55,9 @@ def grade(address: str, sandboxed: bool, waiting: Waiting, jobs: int, key: str) 
 
 
 def grade_one(submission: Submission, key: str, sandboxed: bool, fingerprint: str, rules: str) -> Result:
-    """Grade a submission, on a worker. Raise WorkerRefused."""
+    """Grade a submission, on a worker. Raise ClusterError."""
     if rules_fingerprint(key) != rules:
-        raise WorkerRefused("a worker has another version of the kit")
+        raise ClusterError("a worker has another version of the kit")
     way = _sandbox() if sandboxed else sandbox.LIMITS
     with work_folder() as work:
         submission.unpack(work / submission.id)
@@ -70,11 +66,11 @@ def grade_one(submission: Submission, key: str, sandboxed: bool, fingerprint: st
 
 @cache
 def _sandbox() -> str:
-    """Return the strongest way of this worker, tried once for each process. Raise WorkerRefused."""
+    """Return the strongest way of this worker, tried once for each process. Raise ClusterError."""
     with tempfile.TemporaryDirectory() as folder:
         way, refusals = sandbox.choose(Path(folder))
     if way is None:
-        raise WorkerRefused(f"a worker has no sandbox ({refusals})")
+        raise ClusterError(f"a worker has no sandbox ({refusals})")
     return way
 
 
@@ -113,7 +109,7 @@ def spread(address: str, jobs: int, task: Callable[..., Any], tasks: Tasks) -> O
         try:
             with _client(address, jobs) as client:
                 for name, outcome in _run(client, task, waiting):
-                    if isinstance(outcome, WorkerRefused):
+                    if isinstance(outcome, ClusterError):  # the worker's
                         raise ClusterError(f"{outcome}: end it, and run the command again")
                     del waiting[name]
                     deadline = 0.0

@@ -151,15 +151,15 @@ def test_a_worker_with_another_kit_or_without_a_sandbox_refuses(tmp_path, monkey
     from lab.instructor.submissions import Submission
 
     submission = Submission("s1", tmp_path)
-    with pytest.raises(cluster.WorkerRefused, match="another version"):
+    with pytest.raises(ClusterError, match="another version"):
         cluster.grade_one(submission, "k", True, "", "other rules")
     monkeypatch.setattr(cluster.sandbox, "probe", lambda *_: "it is refused")
-    with pytest.raises(cluster.WorkerRefused, match="no sandbox"):
+    with pytest.raises(ClusterError, match="no sandbox"):
         cluster.grade_one(submission, "k", True, "", cluster.rules_fingerprint("k"))
 
 
 def refuse() -> None:
-    raise cluster.WorkerRefused("a worker has no sandbox (for this test)")
+    raise ClusterError("a worker has no sandbox (for this test)")
 
 
 def test_a_refusal_ends_the_run_with_one_line():
