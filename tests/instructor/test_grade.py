@@ -372,6 +372,13 @@ def test_zips_of_every_kind(tmp_path):
     }
 
 
+def test_a_long_name_in_a_zip_takes_no_time(tmp_path):
+    zipped(tmp_path / "s1.zip", {"sheet.py-" * 800 + "\n\n": ""})
+    started_s = time.process_time()
+    submissions.read(tmp_path / "s1.zip")
+    assert time.process_time() - started_s < 1
+
+
 def test_names_cannot_become_formulas_or_markup(tmp_path):
     entry = Entry("s1", '=HYPERLINK("x")', "@e")
     result = Result(
