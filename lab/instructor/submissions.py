@@ -27,7 +27,7 @@ from lab.instructor import platforms
 from lab.instructor.roster import Entry
 
 MOST_FILES = 2_000  # read of one submission, including those in its zips
-MOST_BYTES = 48 << 20  # kept of one submission: up to three recordings, and the rest is small
+MOST_BYTES = 48 << 20  # read of one submission: up to three recordings, and the rest is small
 LARGEST_ZIP = 64 << 20
 MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
 LONGEST_NAME = 255  # characters, as in file systems; matching takes the cube of them
@@ -53,6 +53,7 @@ class Submission:
     files: dict[str, bytes] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     named: bool = False  # its id is from its name, not from the note inside
+    bytes_read: int = 0  # also of files that could not be kept
 
     def rank(self) -> tuple[bool, bool, bool]:
         """Return the key by which one of a student's hand-ins counts before another; of equal ones, the last by name."""
@@ -195,9 +196,10 @@ def _read(path: Path, submission: Submission, most_files: int) -> int:
 def _keep(submission: Submission, name: str, size: int, load: Loader) -> None:
     if size > LARGEST_FILE[Path(name).suffix]:
         submission.remarks.append(f"{name} is too large ({size} bytes) and was left out")
-    elif sum(map(len, submission.files.values())) + size > MOST_BYTES:
+    elif submission.bytes_read + size > MOST_BYTES:
         submission.remarks.append(f"{name} was left out: more than {MOST_BYTES >> 20} MB altogether")
     else:
+        submission.bytes_read += size
         submission.files[name] = load()
 
 

@@ -15,7 +15,7 @@ from subprocess import PIPE
 import pytest
 
 from lab.exercises.checks.tasks import STUBS, load_tasks
-from lab.harness.student_capture import ANSWERS, PLAIN, TLS, answers_template
+from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS, answers_template
 from lab.harness.student_profile import profile
 from lab.instructor import grading, outputs, pages, sandbox, submissions
 from lab.instructor.commands import grade
@@ -370,6 +370,29 @@ def test_zips_of_every_kind(tmp_path):
         sheet,
         ANSWERS,
     }
+
+
+def test_what_is_not_kept_of_a_zip_takes_no_time(tmp_path):
+    files = {PLAIN: bytes(20 << 20), TLS: bytes(20 << 20)}
+    zipped(tmp_path / "s1.zip", files | {f"{n}/{ATTACK}": bytes(20 << 20) for n in range(20)})
+    started_s = time.process_time()
+    submission = submissions.read(tmp_path / "s1.zip")
+    assert time.process_time() - started_s < 0.5
+    assert set(submission.files) == {PLAIN, TLS}
+    assert submission.remarks[0] == f"{ATTACK} was left out: more than 48 MB altogether"
+
+
+def test_a_damaged_file_counts_against_what_is_read_of_a_hand_in(tmp_path):
+    for number in range(4):
+        path = tmp_path / "s1" / f"{number}.zip"
+        path.parent.mkdir(exist_ok=True)
+        zipped(path, {PLAIN: bytes(20 << 20)})
+        data = bytearray(path.read_bytes())
+        data[data.index(b"PK\1\2") + 16] ^= 1  # its checksum
+        path.write_bytes(data)
+    remarks = submissions.read(tmp_path / "s1").remarks
+    assert ["cannot be opened" in remark for remark in remarks] == [True, True, False, False]
+    assert remarks[3] == f"{PLAIN} was left out: more than 48 MB altogether"
 
 
 def test_a_long_name_in_a_zip_takes_no_time(tmp_path):
