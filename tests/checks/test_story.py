@@ -68,6 +68,11 @@ def test_the_commonest_slips(right, got, says):
     assert str(difference(right, got)) == says
 
 
+def test_a_long_name_in_a_result_is_cut_off():
+    found = difference({"a": 1}, {"a": 1, "b" * 1_000: 2})
+    assert str(found) == f"result['{'b' * 155} ...] should not exist: 2"
+
+
 @pytest.mark.parametrize(
     "text", ["import numpy_is_not_here\n", "def next_batch(*_): import numpy_is_not_here\n"]
 )

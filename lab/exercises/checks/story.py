@@ -79,7 +79,7 @@ class Difference:
         return next((step for step in self.path if isinstance(step, int)), None)
 
     def __str__(self) -> str:
-        subject = "result" + "".join(f"[{step!r}]" for step in self.path)
+        subject = "result" + "".join(f"[{show(step)}]" for step in self.path)
         if self.kind == "missing":
             return f"{subject} is missing"
         if self.kind == "extra":
