@@ -182,6 +182,18 @@ def test_other_calls_than_were_made_again_are_made_all_the_same(code):
     assert one.call("f", 2) == [3, 2]
 
 
+def test_no_call_is_made_after_the_time_of_a_task(code):
+    """However soon its answer comes: reading one can take seconds, which the deadline of a call does not count."""
+    one = code("def f(): return 1\n")
+    one.allow(0.5)
+    assert one.call("f") == 1
+    time.sleep(0.6)
+    with pytest.raises(TimeUp):
+        one.call("f")
+    one.allow(5)
+    assert one.call("f") == 1
+
+
 def test_equal_sets_are_equal_answers(code):
     text = "def f():\n    return {str(n) for n in range(50)}\n"
     assert code(text).make_again([CALL_F]) == code(text).make_again([CALL_F])

@@ -170,7 +170,7 @@ class StudentCode:
 
     def _left_s(self) -> float:
         """Return how long the next call may take."""
-        left_s = self.time_s if self._deadline is None else max(0.01, self._deadline - time.monotonic())
+        left_s = self.time_s if self._deadline is None else max(0.0, self._deadline - time.monotonic())
         return min(self.time_s, left_s)
 
     def _start(self) -> None:
