@@ -19,6 +19,7 @@ from lab.harness.student_capture import ATTACK, PLAIN, TLS, attack_words, questi
 from lab.harness.student_profile import Profile
 
 TLS13_OVERHEAD = 16 + 1  # tag and content type (RFC 8446 section 5.2)
+LONGEST_NAMES = 200  # characters of what the users of another conversation are called
 
 
 class NoAnswer(ValueError):
@@ -109,7 +110,8 @@ def wrong_conversation(flows: list[Flow], one: Profile) -> str | None:
     """Return why the plaintext recording is not this student's conversation, or None."""
     users, said = transcript(flows)
     if tuple(users) != one.script.users:
-        return f"the users are {', '.join(users) or 'nobody'}: these are not the ones of {one.id}"
+        names = ", ".join(users) or "nobody"
+        return f"the users are {names:.{LONGEST_NAMES}}: these are not the ones of {one.id}"
     if tuple((line.name, line.text) for line in said) != one.script.lines:
         return f"the lines are not those of {one.id}"
     return None

@@ -1,11 +1,13 @@
 """A conversation of one's own: a different one for each id, the same one again, and an answer key that the frames
 give."""
 
+import random
 import re
 import shutil
 
 import pytest
 
+from lab.exercises.checks.traffic import Talk, Tape
 from lab.harness import student_capture
 from lab.harness.student_capture import ANSWERS, FILES, PLAIN, TLS, questions
 from lab.harness.student_profile import DEFAULT_KEY, profile
@@ -102,6 +104,14 @@ def test_a_segment_is_lost_where_there_is_a_lan(recorded_twice):
         pytest.skip("no LAN here")
     texts = answer_key.derive(*flows_in(first), one)["retransmitted"]
     assert any(text.startswith("<") and tuple(text[1:].split("> ", 1)) in one.script.lines for text in texts)
+
+
+def test_users_with_long_names_are_cut_off():
+    """Each of the student's questions repeats this text."""
+    tape = Tape(random.Random(1))
+    Talk(tape).open().say("client", b"x" * 10_000)
+    problem = answer_key.wrong_conversation(tape.case("long names").flows, profile("s1", "k"))
+    assert problem == f"the users are {'x' * 200}: these are not the ones of s1"
 
 
 def test_right_conversation_wrong_conversation(recorded_twice):
