@@ -10,6 +10,7 @@ import functools
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import unicodedata
@@ -204,9 +205,9 @@ def _keep(submission: Submission, name: str, size: int, load: Loader) -> None:
 
 
 def _in_folder(path: Path) -> Iterator[Found]:
-    for file in sorted(path.rglob("*"), key=lambda file: (_is_numbered(file.name), file)):
-        inside = [file, *(parent for parent in file.parents if path in parent.parents)]
-        if file.is_file() and not any(one.is_symlink() for one in inside):
+    files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]  # follows no link
+    for file in sorted(files, key=lambda file: (_is_numbered(file.name), file)):
+        if file.is_file() and not file.is_symlink():
             size = file.stat().st_size
             yield file.relative_to(path).as_posix(), size, functools.partial(_load, size, open, file, "rb")
 

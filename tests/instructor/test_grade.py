@@ -395,6 +395,19 @@ def test_a_damaged_file_counts_against_what_is_read_of_a_hand_in(tmp_path):
     assert remarks[3] == f"{PLAIN} was left out: more than 48 MB altogether"
 
 
+def test_deep_folders_take_no_time_and_links_to_folders_are_not_followed(tmp_path):
+    sheet = "sheet_07_threads.py"
+    deep = (tmp_path / "s1").joinpath(*["d"] * 200)
+    deep.mkdir(parents=True)
+    (deep / sheet).write_text("a = 1")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "sheet_06_bad_weather.py").write_text("b = 2")
+    (tmp_path / "s1" / "link").symlink_to(tmp_path / "elsewhere")
+    started_s = time.process_time()
+    assert submissions.read(tmp_path / "s1").files == {sheet: b"a = 1"}
+    assert time.process_time() - started_s < 1
+
+
 def test_a_long_name_in_a_zip_takes_no_time(tmp_path):
     zipped(tmp_path / "s1.zip", {"sheet.py-" * 800 + "\n\n": ""})
     started_s = time.process_time()
