@@ -8,11 +8,12 @@ passed it, its calls are made in one request. Equal answers pass without running
 """
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lab.exercises.checks.child import StudentCode
-from lab.exercises.checks.failures import NotAttempted
+from lab.exercises.checks.failures import NotAttempted, TimeUp
 from lab.exercises.checks.tasks import Student
 
 TASK_S = 8.0  # for all calls of a check
@@ -32,6 +33,8 @@ _passed: dict[tuple[Check, int], Passed] = {}  # by check and seed
 
 def attempt(check: Check, code: StudentCode, seed: int) -> Exception | None:
     """Run a check; return None if it passes, or what it raised."""
+    if time.monotonic() > code.until:
+        return TimeUp("all tasks together took longer than they may")
     code.allow(TASK_S)
     passed, digest = _passed.get((check, seed)), b""
     answers = code.make_again(passed.requests) if passed else None

@@ -35,6 +35,7 @@ VISIBLE_ONLY = 0.5  # share of the points
 MINUTES_PER_POINT = 5
 QUESTION_POINTS = 1
 CALL_S = 3.0
+HAND_IN_S = 300.0  # no check begins later; a hand-in takes a second or two
 OWN = "own capture"
 
 DONE, PARTLY, WRONG, NOT_ATTEMPTED, MISSING = "done", "partly", "wrong", "not attempted", "missing"
@@ -143,6 +144,7 @@ def mark(
     (folder / "sheets").mkdir(exist_ok=True)
     command = partial(sandbox.command, way=way)
     with StudentCode(folder / "sheets" / "none.py", CALL_S, command, sandbox.MEMORY_BYTES) as code:
+        code.until = started + HAND_IN_S
         for sheet, exercises in all_exercises().items():
             points = {one.name: one.points for one in exercises}
             _survive(result, sheet, points, partial(_mark_visible_tasks, sheet, code))

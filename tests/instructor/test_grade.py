@@ -17,7 +17,7 @@ import pytest
 from lab.exercises.checks.tasks import STUBS, load_tasks
 from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS, answers_template
 from lab.harness.student_profile import profile
-from lab.instructor import grading, outputs, pages, sandbox, submissions
+from lab.instructor import grading, marking, outputs, pages, sandbox, submissions
 from lab.instructor.commands import grade
 from lab.instructor.copies import Pair
 from lab.instructor.grading import in_processes
@@ -335,6 +335,18 @@ def zipped(path, files: dict):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
+
+
+def test_no_task_begins_after_the_time_of_a_hand_in(tmp_path, monkeypatch):
+    (tmp_path / "sheets").mkdir()
+    sheet = "import time\ntime.sleep(0.5)\n" + hand_ins.solution()
+    (tmp_path / "sheets" / hand_ins.SHEET).write_text(sheet)
+    monkeypatch.setattr(marking, "HAND_IN_S", 0.3)
+    result = mark("s1", tmp_path, "k", sandbox.LIMITS)
+    first, second = [(one.state, one.why) for one in result.marks if one.sheet == "07_threads"]
+    assert first == ("partly", "time") and second == ("wrong", "time")
+    [story] = {one.story for one in result.marks if one.state == "wrong"}
+    assert story == "all tasks together took longer than they may"
 
 
 def test_zips_of_every_kind(tmp_path):

@@ -16,6 +16,7 @@ import contextlib
 import functools
 import itertools
 import json
+import math
 import os
 import queue
 import subprocess
@@ -65,6 +66,7 @@ class StudentCode:
         memory_bytes: int = MEMORY_BYTES,
     ):
         self.path, self.time_s = Path(path), time_s
+        self.until = math.inf  # of time.monotonic(): when ``attempts`` begins no further task
         self.alone = True  # whether the process has loaded no other file
         self._loaded = self.path
         self._memory_bytes = memory_bytes
