@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab.exercises.checks import runner
+from lab.exercises.checks import child, runner
 from lab.exercises.checks.child import INVALID, MOST_KEPT, StudentCode
 from lab.exercises.checks.failures import Died, NotAttempted, Raised, TimeUp
 from lab.exercises.checks.story import difference
@@ -205,6 +205,15 @@ def test_forged_answers_to_all_calls_are_invalid(code, answers):
     with pytest.raises(Died, match=INVALID):
         one.replay([CALL_F], answers)
         one.call("f")
+
+
+def test_a_file_that_does_not_load_is_loaded_once(code, tmp_path, monkeypatch):
+    monkeypatch.setattr(child, "START_S", 6)
+    one = code(f"open({str(tmp_path / 'loaded')!r}, 'a').write('x')\ntime.sleep(100)\n", time_s=1)
+    for _ in range(3):
+        with pytest.raises(TimeUp, match="loading the file"):
+            one.call("f")
+    assert (tmp_path / "loaded").read_text() == "x"
 
 
 def test_a_request_that_nobody_reads_has_a_deadline(code):

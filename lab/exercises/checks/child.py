@@ -67,6 +67,7 @@ class StudentCode:
     ):
         self.path, self.time_s = Path(path), time_s
         self.until = math.inf  # of time.monotonic(): when ``attempts`` begins no further task
+        self._broken: dict[Path, Failed] = {}  # files that did not load in a process of their own, and why
         self.alone = True  # whether the process has loaded no other file
         self._loaded = self.path
         self._memory_bytes = memory_bytes
@@ -75,7 +76,7 @@ class StudentCode:
         self.made: list[bytes] = []  # requests since the last ``allow``
         self._replayed: deque[tuple[bytes, dict[str, Any]]] = deque()  # requests and their answers
         self._numbers = itertools.count(1)
-        self._deadline: float | None = None
+        self._deadline = math.inf
 
     def __enter__(self) -> "StudentCode":
         return self
@@ -118,9 +119,8 @@ class StudentCode:
         def read(one: Any) -> Any:
             return failure_of(one["error"], self.path) if "error" in one else runner.unpack(one["result"])
 
-        return self._ask(
-            {"make": cls, "calls": [(method, list(given)) for method, given in calls]}, arguments, read_each
-        )
+        listed = [(method, list(given)) for method, given in calls]
+        return self._ask({"make": cls, "calls": listed}, arguments, read_each)
 
     def _ask(self, request: dict[str, Any], arguments: Sequence[Any], read: Callable[[Any], Any]) -> Any:
         dumped = runner.dump(request | {"arguments": list(arguments)})
@@ -172,10 +172,11 @@ class StudentCode:
 
     def _left_s(self) -> float:
         """Return how long the next call may take."""
-        left_s = self.time_s if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-        return min(self.time_s, left_s)
+        return min(self.time_s, max(0.0, self._deadline - time.monotonic()))
 
     def _start(self) -> None:
+        if self.path in self._broken:
+            raise self._broken[self.path]
         if self.process and self.process.poll() is None:
             if self._loaded != self.path:
                 self.alone, self._loaded = False, self.path
@@ -212,6 +213,8 @@ class StudentCode:
             ready = self._wait(min(START_S, self.time_s + START_S / 6), "loading the file")
         except Failed as failure:
             failure.loading = True
+            if self.alone:
+                self._broken[self.path] = failure
             raise
         if ready != b'{"ready": true}\n':
             raise self._end(INVALID)
@@ -223,8 +226,9 @@ class StudentCode:
         while line is None:
             if (left_s := deadline - time.monotonic()) <= 0:
                 self.close()
-                why = "an endless loop, or a wait that never ends"
-                raise TimeUp(f"{what} took longer than {limit_s:.1f} s: {why}")
+                raise TimeUp(
+                    f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that never ends"
+                )
             try:
                 line = self.lines.get(timeout=min(left_s, WATCH_S))
             except queue.Empty:
