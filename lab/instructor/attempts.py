@@ -4,7 +4,7 @@ Starting a process costs more than most checks. A failure ends it, with whatever
 costs that task; and it counts only in a process with that sheet alone.
 
 A check depends on the answers and the seed alone, and makes the same calls for everyone who is right. So once somebody has
-passed it, its calls are made in one request. Equal answers pass without running it; it judges any others.
+passed it, its calls are made in one message. Equal answers pass without running it; it judges any others.
 """
 
 import hashlib

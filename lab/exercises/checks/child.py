@@ -70,8 +70,7 @@ class StudentCode:
         self._broken: dict[Path, Failed] = {}  # files that did not load in a process of their own, and why
         self.alone = True  # whether the process has loaded no other file
         self._loaded = self.path
-        self._memory_bytes = memory_bytes
-        self._command = command
+        self._command, self._memory_bytes = command, memory_bytes
         self.process: subprocess.Popen[bytes] | None = None
         self.made: list[bytes] = []  # requests since the last ``allow``
         self._replayed: deque[tuple[bytes, dict[str, Any]]] = deque()  # requests and their answers
@@ -101,7 +100,7 @@ class StudentCode:
 
     def replay(self, requests: Iterable[bytes], answers: bytes) -> None:
         """Answer the next calls with ``answers``, if they are these. Others are made, in a new process. Raises Died."""
-        self._replayed.extend(zip(requests, self._read_answers(answers), strict=False))
+        self._replayed.extend(zip(requests, self._parse(answers), strict=False))
 
     def call(self, function: str, *arguments: Any) -> Any:
         """Return the result of the student's function for these arguments. Raises Failed."""
@@ -145,7 +144,7 @@ class StudentCode:
     def _answer(self, dumped: bytes) -> dict[str, Any]:
         """Send a request and return its answer."""
         self.made.append(dumped)
-        answers = self._read_answers(self._send([dumped], "the call"))
+        answers = self._parse(self._send([dumped], "the call"))
         if len(answers) != 1:
             raise self._end(INVALID)
         return answers[0]
@@ -161,7 +160,7 @@ class StudentCode:
             raise self._end(INVALID)
         return line[len(head) : -len(end)]
 
-    def _read_answers(self, answers: bytes) -> list[dict[str, Any]]:
+    def _parse(self, answers: bytes) -> list[dict[str, Any]]:
         try:
             read = json.loads(answers, parse_int=_number)
             if not isinstance(read, list) or not all(isinstance(one, dict) for one in read):

@@ -119,9 +119,7 @@ def unpack(value: Any) -> Any:
         return value
     if isinstance(value, list):
         return _unpack_all(value)
-    if not isinstance(value, dict):
-        return value
-    if len(value) != 1:
+    if not isinstance(value, dict) or len(value) != 1:
         raise ValueError("not a packed value")
     [(kind, content)] = value.items()
     if kind == "f":
@@ -142,10 +140,10 @@ def _unpack_all(values: Iterable[Any]) -> list[Any]:
 
 
 def dump(value: Any) -> bytes:
-    """Return plain data and Members as a pickle: equal values give equal bytes, whatever objects they share."""
+    """Return plain data and Members as a pickle. Equal values give equal bytes: no object is named twice."""
     file = io.BytesIO()
     pickler = pickle.Pickler(file, 5)
-    pickler.fast = True
+    pickler.fast = True  # deprecated, but nothing else keeps it from naming what it has seen
     pickler.dump(value)
     return file.getvalue()
 
