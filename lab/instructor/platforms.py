@@ -21,7 +21,7 @@ from pathlib import Path
 
 from lab.instructor.roster import Entry, RosterError
 
-CANVAS = re.compile(r"[^_]+(?P<late>_late)?_(?P<id>\d+)_\d+_", re.IGNORECASE)
+CANVAS = re.compile(r"(?P<owner>[^_]+(?P<late>_late)?_(?P<id>\d+)_)\d+_", re.IGNORECASE)
 MOODLE = re.compile(r"[^_]+_(?P<id>\d+)_assignsubmission_(file|(?P<text>onlinetext))")
 SUBMITTED_COLUMNS = ("Last modified (submission)", "Submission Time", "Submitted at")
 TIMES = (
@@ -40,6 +40,17 @@ def identified(name: str, roster: Iterable[Entry]) -> str | None:
             owners = [one.id for one in roster if (one.row.get(column) or "").split()[-1:] == [match["id"]]]
             return owners[0] if len(owners) == 1 else None
     return None
+
+
+def is_download(names: Iterable[str]) -> bool:
+    """Return whether these are the names in a download with the hand-ins of several students."""
+    found = [pattern.match(name) for name in names for pattern in (CANVAS, MOODLE)]
+    return len({match["id"] for match in found if match}) > 1
+
+
+def without_file_number(name: str) -> str:
+    """Return a name without Canvas's FILE, which could be taken for the ID of another student."""
+    return CANVAS.sub(r"\g<owner>", name, count=1)
 
 
 def marked_late(name: str) -> bool:

@@ -114,10 +114,15 @@ def find(folder: Path, roster: Sequence[Entry]) -> tuple[list[Submission], list[
         if not (path.is_dir() or platforms.is_zip(path.name)):
             problems.append(f"{path.name}: not a zip or a folder, and left out")
             continue
+        if path.is_file() and _is_download(path):
+            problems.append(
+                f"{path.name}: a download with many hand-ins, and left out; unpack it into this folder"
+            )
+            continue
         submission = read(path)
         named = platforms.identified(path.name, roster)
         for name in (platforms.without_zip(path.name), platforms.first_upload(path)):
-            named = named or named_by_platform(name, roster)
+            named = named or named_by_platform(platforms.without_file_number(name), roster)
         claimed = _claimed(submission, roster)
         if named and claimed not in (None, named):
             submission.remarks.append(f"its note says {claimed}, its name says {named}: the name counts")
@@ -134,6 +139,15 @@ def find(folder: Path, roster: Sequence[Entry]) -> tuple[list[Submission], list[
             )
         found[owner] = submission
     return list(found.values()), problems
+
+
+def _is_download(path: Path) -> bool:
+    """Return whether a zip holds the hand-ins of several students, as a platform names them."""
+    try:
+        with _ZipFile(path) as file, zipfile.ZipFile(file) as archive:
+            return platforms.is_download(archive.namelist()[:MOST_ENTRIES])
+    except Exception:  # struct.error, ...: ``read`` says what is wrong with a damaged zip
+        return False
 
 
 def unpack_download(path: Path, folder: Path) -> list[str]:
@@ -175,7 +189,7 @@ def read(path: Path) -> Submission:
 
 def _read(path: Path, submission: Submission, most_files: int) -> int:
     """Add the known files; return how many more files may be looked at."""
-    remarks = submission.remarks
+    remarks, packed = submission.remarks, ""
     try:
         for name, size, load in _in_folder(path) if path.is_dir() else _in_zip(path, remarks):
             if most_files <= 0:
@@ -183,8 +197,12 @@ def _read(path: Path, submission: Submission, most_files: int) -> int:
                 break
             most_files -= 1
             own, plain = PurePosixPath(name).name, plain_name(name)
-            if path.is_dir() and platforms.is_zip(own) and size <= LARGEST_ZIP:
+            if path.is_dir() and platforms.is_zip(own) and packed:
+                remarks.append(f"{own} was left out: {packed} counts")
+            elif path.is_dir() and platforms.is_zip(own) and size <= LARGEST_ZIP:
+                before = len(submission.files)
                 most_files = _read(path / name, submission, most_files)
+                packed = own if len(submission.files) > before else ""
             elif is_wanted(plain) and plain not in submission.files:
                 _keep(submission, plain, size, load)
             elif _may_be_work(name):
@@ -206,7 +224,11 @@ def _keep(submission: Submission, name: str, size: int, load: Loader) -> None:
 
 def _in_folder(path: Path) -> Iterator[Found]:
     files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]  # follows no link
-    for file in sorted(files, key=lambda file: (_is_numbered(file.name), file)):
+    loose = [file for file in files if not platforms.is_zip(file.name)]
+    zips = [file for file in files if platforms.is_zip(file.name)]
+    loose.sort(key=lambda file: (_is_numbered(file.name), file))
+    zips.sort(key=platforms.order, reverse=True)  # of several, the last counts
+    for file in loose + zips:
         if file.is_file() and not file.is_symlink():
             size = file.stat().st_size
             yield file.relative_to(path).as_posix(), size, functools.partial(_load, size, open, file, "rb")

@@ -60,6 +60,31 @@ def test_a_second_upload_of_the_same_name_counts(tmp_path):
     assert one.source.name == "lab-s1-10.zip"
 
 
+@pytest.mark.parametrize(("older", "newer"), [("lab-v1.zip", "lab-v2.zip"), ("lab-s1.zip", "lab-s1 (1).zip")])
+def test_of_several_zips_in_one_folder_the_last_counts(tmp_path, older, newer):
+    other = "sheet_02_handshake.py"
+    zips = {older: {SHEET: "old", other: "old"}, newer: {SHEET: "new"}, "photos.zip": {"me.png": "x"}}
+    hand_in(tmp_path, "s1", {name: zipped(files) for name, files in zips.items()})
+    one = submissions.read(tmp_path / "s1")
+    assert one.files == {SHEET: b"new"} and one.remarks == [f"{older} was left out: {newer} counts"]
+
+
+def test_a_download_in_the_inbox_is_nobodys_hand_in(tmp_path):
+    names = ["lovelaceada_11_901_lab.zip", "Ada Lovelace_22_assignsubmission_file/lab.zip"]
+    (tmp_path / "class.zip").write_bytes(zipped({name: zipped({SHEET: "x"}) for name in names}))
+    found, notes = submissions.find(tmp_path, [Entry("11", "Ada Lovelace")])
+    assert found == [] and notes == [
+        "class.zip: a download with many hand-ins, and left out; unpack it into this folder"
+    ]
+
+
+def test_the_number_of_a_file_is_nobodys_id(tmp_path):
+    roster = class_list(tmp_path, ADAS)
+    assert unpacked(tmp_path, {"dropped_99_11_lab.zip": zipped({SHEET: "x"})}) == []
+    found, [note] = submissions.find(tmp_path / "inbox", roster)
+    assert found == [] and "whose is it?" in note
+
+
 def test_moodle_tells_students_of_one_name_apart_by_its_numbers(tmp_path):
     roster = class_list(tmp_path, WORKSHEET)
     folder = "Ada Lovelace_22_assignsubmission_file"
