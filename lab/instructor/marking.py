@@ -69,7 +69,6 @@ class Result:
     traces: dict[str, list[str]] = field(default_factory=dict)  # what identifies its recordings: see copies
     code: dict[str, list[list[int]]] = field(default_factory=dict)  # fingerprints by sheet: see similarity
     sandbox: str = ""  # which one held: a line for people
-    own_recording: bool | None = None  # whether the recording is this student's; None without one
     before: float | None = None  # points before what being late costs: see course_rules
     days_late: int = 0
     deductions: list[str] = field(default_factory=list)  # a line each
@@ -237,7 +236,6 @@ def _mark_answers(result: Result, asked: list[Question], folder: Path, key: str)
     found = recordings.examine_apart(folder, result.id, key)
     result.traces |= found.traces
     result.remarks += found.remarks
-    result.own_recording = True if found.right else False if found.wrong_conversation else None
     if problem := found.wrong_conversation:
         result.remarks.append(f"{PLAIN} is not the recording of {result.id}: {problem}")
     if not (folder / ANSWERS).exists():

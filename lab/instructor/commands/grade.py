@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from lab.instructor.roster import Entry
     from lab.instructor.submissions import Submission
 
+SAMPLE = 40  # recordings that tell whether the key is the course's
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_line("grade", "Grade submissions, each in a sandbox.")
@@ -107,15 +109,16 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
     found, notes = _find(options.submissions, roster, work / "inbox")
     if not found:
         _print_notes(notes)
-        return refuse("grade", f"nothing to grade in {options.submissions}")
+        like = f"the IDs of {options.roster} are like {roster[0].id!r}"
+        return refuse("grade", f"nothing to grade in {options.submissions}; {like}")
+    if misfit := _misfit(options, found, work / "sample"):
+        return refuse("grade", misfit)
     grading.make_results(options.out)
     if options.course == DEFAULT_KEY:
         print(DEFAULT_KEY_REMARK)
     if options.no_sandbox:
         notes.append(f"graded {sandbox.describe(sandbox.LIMITS)}")
     results = grading.mark_all(found, options, grade)
-    if misfit := _misfit(options, results):
-        return refuse("grade", misfit)
     if options.rules:
         notes += _apply_rules(options.rules, roster, found, results)
     notes += [f"{one}: {remark}" for one, result in results.items() for remark in result.remarks]
@@ -160,12 +163,19 @@ def _find(inbox: Path, roster: "list[Entry]", folder: Path) -> "tuple[list[Submi
     return found, left_out + notes
 
 
-def _misfit(options: argparse.Namespace, results: "dict[str, Result]") -> str | None:
-    """Return why the course's key seems to be a wrong one, or None."""
-    fits = [result.own_recording for result in results.values() if result.own_recording is not None]
-    if options.any_course or 2 * sum(fits) >= len(fits):
+def _misfit(options: argparse.Namespace, found: "list[Submission]", folder: Path) -> str | None:
+    """Return why the course's key seems to be a wrong one, or None. Unpacks some submissions into ``folder``."""
+    from lab.instructor import recordings
+
+    fits: list[bool] = []
+    for one in [] if options.any_course else found[:: -(-len(found) // SAMPLE)]:
+        one.unpack(folder / one.id)
+        examined = recordings.examine_apart(folder / one.id, one.id, options.course)
+        if examined.right or examined.wrong_conversation:
+            fits.append(bool(examined.right))
+    if 2 * sum(fits) >= len(fits):
         return None
-    fix = f"use --course KEY and the IDs as at recording (here {next(iter(results))!r}, ...), or --any-course"
+    fix = f"use --course KEY and the IDs as at recording (here {found[0].id!r}, ...), or --any-course"
     return f"{sum(fits)} of {len(fits)} recordings fit the course {options.course!r}: {fix}"
 
 
