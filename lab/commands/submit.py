@@ -115,6 +115,7 @@ def _describe_sheet(path: Path, sheet: str) -> str:
 
 
 def _describe_answers(path: Path, student: str) -> str:
+    from lab.dissect.text import counted
     from lab.exercises.checks.answers import AnswersError, read_answers
     from lab.harness.student_capture import mistakes
 
@@ -128,7 +129,7 @@ def _describe_answers(path: Path, student: str) -> str:
     if str(owner).lower() != student:
         return f"WRONG     answers.toml belongs to {owner}"
     template = re.findall(r"^# \w+ = ", path.read_text(encoding="utf-8-sig"), re.MULTILINE)
-    still = f", {len(template)} lines still begin with #" if template else ""
+    still = f", {counted(len(template), 'line')} still with # in front" if template else ""
     lines = [f"there     answers.toml, {len(answers)} answered{still}", *mistakes(answers)]
     return "\n          ".join(lines)
 

@@ -48,6 +48,15 @@ def test_what_is_broken_is_named_in_the_last_line_and_packed(pack, tmp_path):
     assert f"({SHEET} broken, answers.toml broken)" in pack()[1][-1]
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"), [(1, "1 line still with # in front"), (2, "2 lines still with # in front")]
+)
+def test_lines_of_the_template_that_are_left_are_counted(pack, tmp_path, lines, said):
+    left = "".join(f"# answer_{number} = 0\n" for number in range(lines))
+    (tmp_path / "mine" / "abc" / "answers.toml").write_text(left)
+    assert f"  there     answers.toml, 0 answered, {said}" in pack()[1]
+
+
 def test_an_id_that_has_no_recording_here_is_refused(pack, tmp_path):
     code, _, said = pack("--student", "xyz")
     assert code == 2 and said == "lab submit: the recording here is abc's: is xyz mistyped?\n"
