@@ -32,6 +32,7 @@ except ImportError:  # before Python 3.11
 
 LARGEST_FILE = 1 << 16  # bytes
 DATE = "2026-12-01T23:59:00+01:00"  # an example
+PERHAPS_A_DATE = ("Invalid value", "Invalid date", "Expected newline")  # what tomllib says of a mistyped one
 RULES = {"due": datetime, "percent_a_day": float, "days_at_most": float, "attack": bool}
 RULES |= {"weights": float, "dates": datetime}  # of each sheet
 ONE_DAY = timedelta(days=1)
@@ -59,11 +60,12 @@ def read_rules(path: Path) -> CourseRules:
             data = file.read(LARGEST_FILE + 1)
         if len(data) > LARGEST_FILE:
             raise ValueError(f"larger than {LARGEST_FILE >> 10} kB")
-        table: dict[str, Any] = tomllib.loads(data.decode())
+        table: dict[str, Any] = tomllib.loads(data.decode("utf-8-sig"))
         _check(table)
         return CourseRules(**table)
     except (OSError, ValueError, RecursionError) as error:  # ValueError: from _check, and tomllib's own
-        example = f" (a date is written as {DATE})" if "Invalid value" in str(error) else ""
+        mistyped = any(fault in str(error) for fault in PERHAPS_A_DATE)
+        example = f" (a date is written as {DATE})" if mistyped else ""
         raise RulesError(f"{path}: {getattr(error, 'strerror', None) or error}{example}") from error
 
 
@@ -92,6 +94,8 @@ def _check_value(name: str, kind: type, value: object) -> None:
     else:
         good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1000
         what = "a number from 0 to 1000"
+    if isinstance(value, str):
+        raise ValueError(f"{name} must be {what}, without quotes, not {value!r:.40}")
     if not good:
         raise ValueError(f"{name} must be {what}, not {value!s:.40}")
 

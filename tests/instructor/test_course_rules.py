@@ -59,14 +59,18 @@ def test_in_time_nothing_changes():
         ("due = 2026-12-01T23:59:00", "due must be like 2026-"),
         ("percent_a_day = -1", "percent_a_day must be a number from 0 to 1000"),
         ("percent_a_day = nan", "percent_a_day must be a number"),
-        ("percent_a_day = '10'", "percent_a_day must be a number"),
+        ("percent_a_day = '10'", "percent_a_day must be a number from 0 to 1000, without quotes, not '10'$"),
+        ("due = '2026-12-01T23:59:00Z'", r"due must be like .*, without quotes, not '2026-12-01T23:59:00Z'$"),
+        ("attack = 'true'", "attack must be true or false, without quotes, not 'true'$"),
         ("late = 1", "late is not a rule; there are due, "),
         ("weights = 2", "weights must be a table"),
         ("[weights]\n01_no_such_sheet = 1", "01_no_such_sheet is not a sheet; there are 02_handshake"),
         ("[dates]\n02_handshake = 1", "02_handshake must be like 2026-"),
         ("due = ", "Invalid value"),
         ("due = tomorrow", r"Invalid value.* \(a date is written as 2026-12-01T23:59:00\+01:00\)"),
-        ("\xff", "Invalid"),
+        ("due = 2026-12-1T23:59:00+01:00", r"Expected newline.* \(a date is written as 2026-12-01T"),
+        ("due = 2026-02-30T23:59:00+01:00", r"Invalid date.* \(a date is written as 2026-12-01T"),
+        ("\xff", r"Invalid statement \(at line 1, column 1\)$"),
         (f"# {'x' * (1 << 16)}\nlate = 1", "larger than 64 kB"),
         (f"due = {'[' * 60_000}", "recursion"),
     ],
@@ -86,3 +90,8 @@ def test_a_good_table_is_read(tmp_path):
     assert read_rules(tmp_path / "course.toml") == CourseRules(
         DUE, 10, weights={"02_handshake": 0.5, "own capture": 0}
     )
+
+
+def test_a_table_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "course.toml").write_text("due = 2026-12-01T23:59:00Z\n", encoding="utf-8-sig")
+    assert read_rules(tmp_path / "course.toml") == CourseRules(DUE)

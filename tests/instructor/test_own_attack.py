@@ -75,7 +75,7 @@ def test_who_hands_in_no_attack_loses_its_points_only_where_the_course_says_so(t
         apply(rules, result, None, False)
         assert (result.points, result.of) == (1, of)
     (tmp_path / "course.toml").write_text("attack = 'yes'\n")
-    with pytest.raises(RulesError, match="attack must be true or false, not yes"):
+    with pytest.raises(RulesError, match="attack must be true or false, without quotes, not .yes"):
         read_rules(tmp_path / "course.toml")
 
 
