@@ -119,7 +119,7 @@ def apply(rules: CourseRules, result: Result, handed_in: datetime | None, marked
         weight = rules.weights.get(mark.sheet, 1)
         mark.points, mark.of = mark.points * weight, mark.of * weight
     result.before = result.points
-    sheets = list(dict.fromkeys(mark.sheet for mark in result.marks))
+    sheets = list(dict.fromkeys(mark.sheet for mark in result.marks if mark.of))
     late: dict[int, list[str]] = defaultdict(list)
     for sheet in sheets:
         if days := days_late(rules.dates.get(sheet, rules.due), handed_in, marked_late):
@@ -129,6 +129,9 @@ def apply(rules: CourseRules, result: Result, handed_in: datetime | None, marked
         for mark in result.marks:
             if mark.sheet in those:
                 mark.points *= 1 - share
-        whole = "everything" if those == sheets else ", ".join(those)
-        result.deductions.append(f"{counted(days, 'day')} late: {100 * share:g} % off {whole}")
+        others = [sheet for sheet in sheets if sheet not in those]
+        what = ", ".join(those)
+        if len(those) > len(others):
+            what = "everything" + (f" but {', '.join(others)}" if others else "")
+        result.deductions.append(f"{counted(days, 'day')} late: {100 * share:g} % off {what}")
         result.days_late = days

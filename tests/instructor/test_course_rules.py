@@ -40,6 +40,24 @@ def test_weights_and_late_days_are_applied_and_said():
     assert one.summary() == "2 done, 2 days late: 20 % off 02_handshake"
 
 
+def test_a_deduction_names_the_fewer_sheets_and_none_without_weight():
+    sheets = ["02_handshake", "03_psh_and_payloads", "04_byte_stream", "05_plaintext_or_tls"]
+    one = Result("s1", "", [Mark(sheet, "task", "done", 1, 1) for sheet in sheets])
+    rules = CourseRules(
+        DUE, 10, weights={"02_handshake": 0}, dates={"05_plaintext_or_tls": DUE - timedelta(days=2)}
+    )
+    apply(rules, one, DUE + timedelta(days=1), False)
+    everything_but = "1 day late: 10 % off everything but 05_plaintext_or_tls"
+    assert one.deductions == [everything_but, "3 days late: 30 % off 05_plaintext_or_tls"]
+
+
+def test_a_sheet_without_weight_is_not_late():
+    one = result()
+    rules = CourseRules(None, 10, weights={"02_handshake": 0}, dates={"02_handshake": DUE})
+    apply(rules, one, DUE + timedelta(days=1), False)
+    assert (one.points, one.days_late, one.deductions) == (1, 0, [])
+
+
 def test_after_the_last_day_nothing_is_left():
     one = result()
     apply(CourseRules(DUE, 10, 5), one, DUE + timedelta(days=6), False)
