@@ -36,6 +36,7 @@ PERHAPS_A_DATE = ("Invalid value", "Invalid date", "Expected newline")  # what t
 RULES = {"due": datetime, "percent_a_day": float, "days_at_most": float, "attack": bool}
 RULES |= {"weights": float, "dates": datetime}  # of each sheet
 ONE_DAY = timedelta(days=1)
+MOST_NAMED = 5  # students, in one line
 ATTACK_QUESTIONS = [question["key"] for question in TEXTS["questions"] if question["file"] == ATTACK]
 
 
@@ -135,3 +136,9 @@ def apply(rules: CourseRules, result: Result, handed_in: datetime | None, marked
             what = "everything" + (f" but {', '.join(others)}" if others else "")
         result.deductions.append(f"{counted(days, 'day')} late: {100 * share:g} % off {what}")
         result.days_late = days
+
+
+def name_some(students: list[str]) -> str:
+    """Return the first few students, and how many others there are."""
+    others = students[MOST_NAMED:]
+    return ", ".join(students[:MOST_NAMED]) + (f" and {counted(len(others), 'other')}" if others else "")

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lab.instructor.course_rules import CourseRules, RulesError, apply, days_late, read_rules
+from lab.instructor.course_rules import CourseRules, RulesError, apply, days_late, name_some, read_rules
 from lab.instructor.marking import Mark, Result
 
 DUE = datetime(2026, 12, 1, 23, 59, tzinfo=timezone.utc)
@@ -113,3 +113,11 @@ def test_a_good_table_is_read(tmp_path):
 def test_a_table_may_begin_with_a_byte_order_mark(tmp_path):
     (tmp_path / "course.toml").write_text("due = 2026-12-01T23:59:00Z\n", encoding="utf-8-sig")
     assert read_rules(tmp_path / "course.toml") == CourseRules(DUE)
+
+
+@pytest.mark.parametrize(
+    ("students", "named"),
+    [(1, "1"), (5, "1, 2, 3, 4, 5"), (6, "1, 2, 3, 4, 5 and 1 other"), (300, "1, 2, 3, 4, 5 and 295 others")],
+)
+def test_of_many_students_a_few_are_named(students, named):
+    assert name_some([str(number) for number in range(1, students + 1)]) == named

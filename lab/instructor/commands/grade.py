@@ -192,7 +192,8 @@ def _apply_rules(
     dated = rules.due or rules.dates
     unknown = sorted(one for one in results if dated and times[one] is None and not late[one])
     columns = " or ".join(platforms.SUBMITTED_COLUMNS)
-    return [f"taken as in time, since {columns} is empty: {', '.join(unknown)}"] if unknown else []
+    some = course_rules.name_some(unknown)
+    return [f"taken as in time, since {columns} is empty: {some}"] if unknown else []
 
 
 def _diagnosis(refusals: dict[str, str]) -> str:
