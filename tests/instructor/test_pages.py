@@ -2,9 +2,16 @@
 
 import re
 
-from lab.instructor.marking import Result
+from lab.instructor.marking import WRONG, Mark, Result
 from lab.instructor.pages import class_page
 from lab.instructor.roster import Entry
+
+WORD_LINES = """cell => cell.textContent.split(' ').map(word => {
+    const range = document.createRange(), start = cell.textContent.indexOf(word);
+    range.setStart(cell.firstChild, start);
+    range.setEnd(cell.firstChild, start + word.length);
+    return range.getClientRects().length;
+})"""  # on how many lines each word of a cell stands
 
 
 def test_students_of_one_name_are_told_apart_by_their_ids():
@@ -17,3 +24,17 @@ def test_students_of_one_name_are_told_apart_by_their_ids():
         "S3",
         "s4",
     ]
+
+
+def test_tasks_are_neither_broken_nor_cut_on_a_screen_of_1100_pixels(tab, tmp_path):
+    tasks = [("08_tls_of_today", "hello_across_segments"), ("10_somebody_who_acts", "find_forged")]
+    marks = [Mark(sheet, task, WRONG, 0, 1, "died") for sheet, task in tasks]
+    page = class_page([], {"s1": Result("s1", "", marks)}, [], [], [])
+    (tmp_path / "class.html").write_text(page, encoding="utf-8")
+    tab.set_viewport_size({"width": 1100, "height": 900})
+    tab.goto((tmp_path / "class.html").as_uri())
+    cells = tab.locator("tr:has(th) ~ tr td:first-child").all()
+    assert [cell.evaluate(WORD_LINES) for cell in cells] == [[1, 1], [1, 1]]
+    assert tab.evaluate(
+        "document.querySelector('.wide').scrollWidth <= document.querySelector('.wide').clientWidth"
+    )
