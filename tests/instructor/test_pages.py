@@ -1,9 +1,9 @@
-"""The class page: who is who in it, and how it looks."""
+"""The pages: who is who on the class's, and how they look on screens of several sizes."""
 
 import re
 
-from lab.instructor.marking import WRONG, Mark, Result
-from lab.instructor.pages import class_page
+from lab.instructor.marking import NOT_ATTEMPTED, WRONG, Mark, Result
+from lab.instructor.pages import class_page, student_page
 from lab.instructor.roster import Entry
 
 WORD_LINES = """cell => cell.textContent.split(' ').map(word => {
@@ -38,3 +38,11 @@ def test_tasks_are_neither_broken_nor_cut_on_a_screen_of_1100_pixels(tab, tmp_pa
     assert tab.evaluate(
         "document.querySelector('.wide').scrollWidth <= document.querySelector('.wide').clientWidth"
     )
+
+
+def test_a_students_page_breaks_no_word_of_a_state_on_a_phone(tab, tmp_path):
+    marks = [Mark("09_what_tls_still_tells", "keystroke_intervals", NOT_ATTEMPTED, 0, 3)]
+    (tmp_path / "s1.html").write_text(student_page(Entry("s1"), Result("s1", "", marks)), encoding="utf-8")
+    tab.set_viewport_size({"width": 390, "height": 900})
+    tab.goto((tmp_path / "s1.html").as_uri())
+    assert tab.locator("td:nth-child(2)").evaluate(WORD_LINES) == [1, 1]
