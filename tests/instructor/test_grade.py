@@ -441,6 +441,15 @@ def test_names_cannot_become_formulas_or_markup(tmp_path):
     assert "<script" not in page and "<img" not in page and "<b>" not in page
 
 
+def test_late_days_without_a_due_date_are_noted(tmp_path):
+    hand_ins.hand_in(tmp_path / "in", "s1", {"answers.toml": ""})
+    hand_ins.roster(tmp_path, ["s1"])
+    (tmp_path / "course.toml").write_text("percent_a_day = 10")
+    rules = ["--rules", tmp_path / "course.toml"]
+    done = bench.grade(tmp_path, tmp_path / "roster.csv", "--no-sandbox", *rules, timeout=60)
+    assert "look: nobody is late: course.toml has no due date" in done.stdout, done.stderr
+
+
 def test_an_inbox_with_nothing_to_grade_writes_nothing(tmp_path):
     """Zeros for a whole class would be in its platform before anyone looks."""
     (tmp_path / "in").mkdir()

@@ -6,12 +6,15 @@ Standard library only. It reads messages (pickles, which can be read fast) from 
 which can be read safely) for each to the original standard output. Both are replaced before the student's file is loaded:
 whatever the file prints goes to standard error, and its input is empty. What is right is not known here.
 
-    {"load": "sheet_07_threads.py"}, another file of the same folder         -> {"ready": true}, as at the start
-    {"id": 1, "requests": [...]}, each pickled by ``dump``     -> {"id": 1, "answers": [...]}, up to the first error
+    {"load": "sheet_07_threads.py"}  -> {"ready": true}
+    {"id": 1, "requests": [...]}     -> {"id": 1, "answers": [...]}
 
-    {"call": "parse_tcp", "arguments": [...]}                                           -> {"result": ...}
-    {"make": "LineDecoder", "arguments": [], "calls": [["feed", [...]], ...]}           -> {"result": [{"result": ...}, ...]}
-    either may also be answered                              {"error": {"kind", "text", "line", "not_attempted"}}
+The first continues with another file of the same folder, and is answered like the start. Each of the ``requests`` is
+pickled by itself (``dump``), and the answers end with the first error ("kind", "text", "line", "not_attempted"):
+
+    {"call": "parse_tcp", "arguments": [...]}                          -> {"result": ...}
+    {"make": "LineDecoder", "arguments": [], "calls": [["feed", []]]}  -> {"result": [{"result": ...}]}
+    any that fails                                                     -> {"error": {...}}
 
 JSON has no bytes, tuples or sets, so ``pack`` marks them in results, and its inverse ``unpack`` restores them.
 """

@@ -190,6 +190,8 @@ def _apply_rules(
     for one, result in results.items():
         course_rules.apply(rules, result, times[one], late[one])
     dated = rules.due or rules.dates
+    if rules.percent_a_day and not dated and not any(late.values()):
+        return ["nobody is late: course.toml has no due date"]
     unknown = sorted(one for one in results if dated and times[one] is None and not late[one])
     columns = " or ".join(platforms.SUBMITTED_COLUMNS)
     some = course_rules.name_some(unknown)
