@@ -22,6 +22,7 @@ from pathlib import Path
 from lab.instructor.roster import Entry, RosterError
 
 CANVAS = re.compile(r"(?P<owner>[^_]+(?P<late>_late)?_(?P<id>\d+)_)\d+_", re.IGNORECASE)
+UPLOADED_AGAIN = re.compile(r"-\d+(?=\.\w+$)")  # what Canvas adds to the name of a file that it had before
 MOODLE = re.compile(r"[^_]+_(?P<id>\d+)_assignsubmission_(file|(?P<text>onlinetext))")
 SUBMITTED_COLUMNS = ("Last modified (submission)", "Submission Time", "Submitted at")
 TIMES = (
@@ -40,6 +41,18 @@ def identified(name: str, roster: Iterable[Entry]) -> str | None:
             owners = [one.id for one in roster if (one.row.get(column) or "").split()[-1:] == [match["id"]]]
             return owners[0] if len(owners) == 1 else None
     return None
+
+
+def gather_files(folder: Path) -> None:
+    """Put the files that students uploaded to Canvas one by one into a folder for each student, as Moodle does."""
+    places: dict[str, Path] = {}
+    for path in sorted(folder.iterdir(), key=order):
+        match = CANVAS.match(path.name)
+        if match and path.is_file() and not is_zip(path.name):
+            place = places.setdefault(match["owner"], folder / f"{match[0]}files")
+            with contextlib.suppress(OSError):  # no name, or that of a folder: it stays where it is
+                place.mkdir(exist_ok=True)
+                path.replace(place / UPLOADED_AGAIN.sub("", path.name[match.end() :]))
 
 
 def is_download(names: Iterable[str]) -> bool:

@@ -156,9 +156,8 @@ def unpack_download(path: Path, folder: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         entries = [one for one in archive.infolist() if one.filename and not one.is_dir()]
         if len(entries) > MOST_ENTRIES or sum(one.file_size for one in entries) > LARGEST_DOWNLOAD:
-            raise zipfile.BadZipFile(
-                f"it holds more than {MOST_ENTRIES} files or {LARGEST_DOWNLOAD >> 30} GB"
-            )
+            most = f"{MOST_ENTRIES} files or {LARGEST_DOWNLOAD >> 30} GB"
+            raise zipfile.BadZipFile(f"it holds more than {most}")
         for one in entries:
             try:
                 if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -168,6 +167,7 @@ def unpack_download(path: Path, folder: Path) -> list[str]:
                 archive.extract(one, folder)  # never outside: zipfile takes .. and / out of names
             except Exception as error:  # zlib.error, struct.error, ...: a damaged zip raises many kinds
                 problems.append(f"{one.filename[:LONGEST_REMARK]} was left out: {error!s:.{LONGEST_REMARK}}")
+    platforms.gather_files(folder)
     return problems
 
 
