@@ -141,6 +141,32 @@ def test_the_scheduler_goes_and_comes_back(tmp_path, port):
     assert len(begun(tmp_path)["begun-first"]) == 1, "what was finished is not done again"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals that a program can catch, and process groups")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_what_it_started_ends_with_it(tmp_path, port, how):
+    from distributed import Client
+
+    def has_ended(group: int) -> bool:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    address = f"tcp://127.0.0.1:{port}"
+    with (
+        lab_cluster("--port", str(port)) as scheduler,
+        lab_cluster(address, "--jobs", "1", TMPDIR=str(tmp_path)) as workers,
+    ):
+        with Client(address, timeout=BOUND_S) as client:
+            client.wait_for_workers(1, timeout=BOUND_S)
+        for process in (workers, scheduler):
+            process.send_signal(how)  # to the command alone
+            process.wait(BOUND_S)
+            wait_until(lambda group=process.pid: has_ended(group), "no process is left")
+    assert not [*tmp_path.glob("lab-cluster-*")]
+
+
 def test_nobody_there_is_one_line(port, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_S", 1)
     with pytest.raises(ClusterError, match="no scheduler answers at .*python3 lab cluster"):

@@ -6,6 +6,7 @@ listens on this machine alone unless you name an address of a network that you t
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,15 +31,26 @@ def main(argv: list[str] | None = None) -> int:
     if not importlib.util.find_spec("distributed"):
         return refuse("cluster", NO_DASK)
     environ = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": WORKER_TTL} | os.environ | {"PYTHONPATH": str(ROOT)}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as after Ctrl-C
     program = "worker" if options.address else "scheduler"
     dask = [sys.executable, "-m", f"distributed.cli.dask_{program}"]
     if not options.address:
         where = ["--host", options.host, "--port", str(options.port), "--no-dashboard"]
-        return subprocess.run([*dask, *where], env=environ).returncode
+        return _run([*dask, *where], environ)
     with tempfile.TemporaryDirectory(prefix="lab-cluster-") as folder:
         settings = ["--nworkers", str(options.jobs), "--nthreads", "1"]
         settings += ["--no-dashboard", "--local-directory", folder]
         while True:  # until Ctrl-C: workers end with their scheduler, which may come back
-            subprocess.run([*dask, options.address, *settings], env=environ)
+            _run([*dask, options.address, *settings], environ)
             print(f"lab cluster: the workers have ended; again in {RETRY_S} s (Ctrl-C ends)", file=sys.stderr)
             time.sleep(RETRY_S)
+
+
+def _run(command: list[str], environ: dict[str, str]) -> int:
+    """Run Dask's program and return its exit code; the program ends before this function does."""
+    process = subprocess.Popen(command, env=environ)
+    try:
+        return process.wait()
+    finally:
+        process.terminate()  # which does nothing where it has ended
+        process.wait()
