@@ -167,6 +167,21 @@ def test_what_it_started_ends_with_it(tmp_path, port, how):
     assert not [*tmp_path.glob("lab-cluster-*")]
 
 
+def lab(*words: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, ROOT / "lab", *map(str, words)], capture_output=True, text=True, timeout=BOUND_S
+    )
+
+
+def test_a_scheduler_that_does_not_start_is_explained():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for words in (["--port", taken.getsockname()[1]], ["--host", "192.0.2.7"]):
+            done = lab("cluster", *words)
+            last = done.stderr.splitlines()[-1]
+            assert done.returncode == 2 and last.startswith("lab cluster: ") and str(words[1]) in last, last
+            assert "--port" in last and "--host" in last
+
+
 def test_nobody_there_is_one_line(port, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_S", 1)
     with pytest.raises(ClusterError, match="no scheduler answers at .*python3 lab cluster"):

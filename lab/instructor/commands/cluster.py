@@ -36,7 +36,10 @@ def main(argv: list[str] | None = None) -> int:
     dask = [sys.executable, "-m", f"distributed.cli.dask_{program}"]
     if not options.address:
         where = ["--host", options.host, "--port", str(options.port), "--no-dashboard"]
-        return _run([*dask, *where], environ)
+        if _run([*dask, *where], environ):
+            causes = f"--port {options.port} may be in use, or --host {options.host} not an address of this machine"
+            return refuse("cluster", f"the scheduler did not start, or failed: {causes}")
+        return 0
     with tempfile.TemporaryDirectory(prefix="lab-cluster-") as folder:
         settings = ["--nworkers", str(options.jobs), "--nthreads", "1"]
         settings += ["--no-dashboard", "--local-directory", folder]
