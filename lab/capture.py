@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lab.chat.options import wire_name
-from lab.commands import course_key, print_bar, refuse
+from lab.commands import cluster_address, course_key, print_bar, refuse
 from lab.harness import scenarios
 from lab.harness.variant import DISGUISES, REPORT_PORT, RETRY_GROUP, TLS_VERSIONS, USUAL_PAD, WIRES, Variant
 from lab.setup import first_use
@@ -96,7 +96,8 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     if (ROOT / "lab" / "instructor").is_dir():  # not in the students' copy
         everyone = "the same for everyone on a class list; goes on if cut off"
         own("--roster", type=Path, metavar="CSV", help=everyone)
-        own("--on", metavar="ADDRESS", help="with --roster: on a cluster (see: lab cluster --help)")
+        on = "with --roster: on a cluster, its scheduler or local (see: lab cluster --help)"
+        own("--on", metavar="ADDRESS", type=cluster_address, help=on)
     parser.set_defaults(roster=None, on=None)
     attack = "with an attack on one of the users, chosen by the id, as attack.pcapng (Linux)"
     own("--attack", action="store_true", help=attack)

@@ -1,7 +1,10 @@
 """One file, one command, named as typed."""
 
 import argparse
+import re
 import sys
+
+LOCAL = "local"  # as a cluster's address: workers on this machine
 
 
 def command_line(command: str, about: str) -> argparse.ArgumentParser:
@@ -13,6 +16,19 @@ def course_key(text: str) -> str:
     """Return the course's key. Raises what argparse reports where it is empty, as an unset variable of a shell is."""
     if not text.strip():
         raise argparse.ArgumentTypeError("the course's key is empty")
+    return text
+
+
+def cluster_address(text: str) -> str:
+    """Return ``local`` or a scheduler's address. Raises what argparse reports where it is neither."""
+    return text if text == LOCAL else scheduler_address(text, f"{LOCAL} or ")
+
+
+def scheduler_address(text: str, instead: str = "") -> str:
+    """Return a scheduler's address. Raises what argparse reports where it is not one."""
+    parts = re.fullmatch(r"tcp://(?:[\w.-]+|\[[^\]\s]+\]):([0-9]{1,5})", text)
+    if not parts or not 0 < int(parts[1]) < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address: write {instead}tcp://HOST:PORT")
     return text
 
 

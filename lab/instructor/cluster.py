@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.commands import LOCAL
 from lab.harness.student_capture import ABOUT, ANSWERS, PLAIN, TLS, add_questions, is_complete, record_student
 from lab.harness.student_profile import profile
 from lab.instructor import sandbox
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 PACKAGES = Path(__file__).with_name("cluster.txt")
 NO_DASK = f"Dask is not installed: {sys.executable} -m pip install -r {PACKAGES}"
-LOCAL = "local"  # as an address: workers on this machine
 CONNECT_S = 30  # until a scheduler must have answered, and a worker have joined it
 BACK_S = 300  # until a lost scheduler must be back
 TASK_S = 1_200  # until one of the tasks under way must have ended

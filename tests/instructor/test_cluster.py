@@ -182,6 +182,17 @@ def test_a_scheduler_that_does_not_start_is_explained():
             assert "--port" in last and "--host" in last
 
 
+@pytest.mark.parametrize("address", ["locl", "", "http://127.0.0.1:8786", "tcp://127.0.0.1", "tcp://h:65536"])
+@pytest.mark.parametrize(
+    "command", [["grade", "inbox", "--on"], ["capture", "--roster", "r.csv", "--on"], ["cluster"]]
+)
+def test_an_address_that_cannot_be_one_is_refused(command, address):
+    done = lab(*command, address)
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 2 and last.startswith(f"lab {command[0]}: ") and "tcp://HOST:PORT" in last, done
+    assert ("local" in last.split("write")[1]) == ("--on" in command), "workers for it are started elsewhere"
+
+
 def test_nobody_there_is_one_line(port, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_S", 1)
     with pytest.raises(ClusterError, match="no scheduler answers at .*python3 lab cluster"):

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from lab.commands import command_line, refuse
+from lab.commands import command_line, refuse, scheduler_address
 from lab.instructor.cluster import NO_DASK
 from lab.setup.paths import ROOT
 
@@ -23,7 +23,8 @@ RETRY_S = 5
 def main(argv: list[str] | None = None) -> int:
     parser = command_line("cluster", "Grade or record on many machines.")
     add = parser.add_argument
-    add("address", nargs="?", help="start workers for this scheduler, as tcp://host:8786")
+    workers = "start workers for this scheduler, as tcp://host:8786"
+    add("address", nargs="?", type=scheduler_address, help=workers)
     add("--host", default="127.0.0.1", help="the scheduler's address (default: %(default)s)")
     add("--port", type=int, default=8786, help="the scheduler's port (default: %(default)s)")
     add("--jobs", type=int, default=os.cpu_count() or 2, help="workers (default: %(default)s)")

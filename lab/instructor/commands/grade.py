@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
-from lab.commands import command_line, course_key, file_fault, refuse
+from lab.commands import cluster_address, command_line, course_key, file_fault, refuse
 from lab.harness.student_profile import DEFAULT_KEY
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         help="weights, due dates and what a late day costs (course.toml)",
     )
     on = "grade on a cluster: its scheduler, or local (see: lab cluster --help)"
-    add("--on", metavar="ADDRESS", help=on)
+    add("--on", metavar="ADDRESS", type=cluster_address, help=on)
     add(
         "--any-course",
         action="store_true",
