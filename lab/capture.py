@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lab.chat.options import wire_name
-from lab.commands import cluster_address, course_key, print_bar, refuse
+from lab.commands import at_least_one, cluster_address, course_key, print_bar, refuse
 from lab.harness import scenarios
 from lab.harness.variant import DISGUISES, REPORT_PORT, RETRY_GROUP, TLS_VERSIONS, USUAL_PAD, WIRES, Variant
 from lab.setup import first_use
@@ -103,7 +103,8 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     own("--attack", action="store_true", help=attack)
     key = "the course's key: another key means other conversations"
     own("--course", metavar="KEY", type=course_key, help=key)
-    own("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
+    jobs = "how many at a time (default: %(default)s)"
+    own("--jobs", type=at_least_one, default=os.cpu_count() or 2, help=jobs)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -265,9 +266,8 @@ def _record_class(options: argparse.Namespace, key: str, files: str, silent: boo
     entries = roster.read_roster(options.roster)
     say = (lambda *_: None) if silent else print_bar
     record = partial(cluster.record, options.on) if options.on else roster.record_here
-    jobs = max(1, options.jobs)
     with recording_into(options.out):
-        failed = roster.record_roster(entries, key, options.out, jobs, say, record, options.attack)
+        failed = roster.record_roster(entries, key, options.out, options.jobs, say, record, options.attack)
     if options.json:
         print(json.dumps({"failed": failed, "recorded": len(entries) - len(failed)}))
     elif not silent and not failed:

@@ -19,6 +19,13 @@ def course_key(text: str) -> str:
     return text
 
 
+def at_least_one(text: str) -> int:
+    """Return a number of 1 or more. Raises what argparse reports where it is not one."""
+    if not re.fullmatch("0*[1-9][0-9]*", text):
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return int(text)
+
+
 def cluster_address(text: str) -> str:
     """Return ``local`` or a scheduler's address. Raises what argparse reports where it is neither."""
     return text if text == LOCAL else scheduler_address(text, f"{LOCAL} or ")

@@ -193,6 +193,16 @@ def test_an_address_that_cannot_be_one_is_refused(command, address):
     assert ("local" in last.split("write")[1]) == ("--on" in command), "workers for it are started elsewhere"
 
 
+@pytest.mark.parametrize(
+    "command", [["grade", "inbox"], ["capture", "--roster", "r.csv"], ["cluster", "tcp://h:1"]]
+)
+def test_jobs_must_be_one_or_more(command):
+    for jobs in ("0", "-1", "x"):
+        done = lab(*command, "--jobs", jobs)
+        last = done.stderr.splitlines()[-1]
+        assert done.returncode == 2 and last.endswith("argument --jobs: must be 1 or more"), done
+
+
 def test_nobody_there_is_one_line(port, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_S", 1)
     with pytest.raises(ClusterError, match="no scheduler answers at .*python3 lab cluster"):

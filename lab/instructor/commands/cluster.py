@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from lab.commands import command_line, refuse, scheduler_address
+from lab.commands import at_least_one, command_line, refuse, scheduler_address
 from lab.instructor.cluster import NO_DASK
 from lab.setup.paths import ROOT
 
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     add("address", nargs="?", type=scheduler_address, help=workers)
     add("--host", default="127.0.0.1", help="the scheduler's address (default: %(default)s)")
     add("--port", type=int, default=8786, help="the scheduler's port (default: %(default)s)")
-    add("--jobs", type=int, default=os.cpu_count() or 2, help="workers (default: %(default)s)")
+    add("--jobs", type=at_least_one, default=os.cpu_count() or 2, help="workers (default: %(default)s)")
     options = parser.parse_args(argv)
     if not importlib.util.find_spec("distributed"):
         return refuse("cluster", NO_DASK)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
-from lab.commands import cluster_address, command_line, course_key, file_fault, refuse
+from lab.commands import at_least_one, cluster_address, command_line, course_key, file_fault, refuse
 from lab.harness.student_profile import DEFAULT_KEY
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
         help="the course's key, as given to lab capture",
     )
     add("--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)")
-    add("--jobs", type=int, default=os.cpu_count() or 2, help="how many at a time (default: %(default)s)")
+    jobs = "how many at a time (default: %(default)s)"
+    add("--jobs", type=at_least_one, default=os.cpu_count() or 2, help=jobs)
     add(
         "--rules",
         type=Path,
