@@ -143,6 +143,8 @@ def _check(options: argparse.Namespace, parser: argparse.ArgumentParser, is_own:
         ]:
             parser.error(f"{reason}: leave out {', '.join(given)}")
 
+    if options.on and options.roster is None:
+        parser.error("--on goes with --roster")
     if is_own:
         if options.student is not None and options.roster is not None:
             parser.error("--student is for one, --roster for a class: leave out one of them")

@@ -203,6 +203,12 @@ def test_jobs_must_be_one_or_more(command):
         assert done.returncode == 2 and last.endswith("argument --jobs: must be 1 or more"), done
 
 
+def test_capture_on_a_cluster_needs_a_class():
+    for more in ([], ["--student", "ann"]):
+        done = lab("capture", "--on", "local", *more)
+        assert done.returncode == 2 and done.stderr == "lab capture: --on goes with --roster\n", done
+
+
 def test_nobody_there_is_one_line(port, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_S", 1)
     with pytest.raises(ClusterError, match="no scheduler answers at .*python3 lab cluster"):
