@@ -8,6 +8,7 @@ again what has not been finished, so each student has one result.
 Dask runs whatever it is sent, with the rights of the worker: keep the scheduler's port inside a network that you trust.
 """
 
+import logging
 import sys
 import tempfile
 import time
@@ -129,6 +130,7 @@ def _client(address: str, jobs: int) -> "Client":
         from distributed import Client
     except ImportError:
         raise ClusterError(NO_DASK) from None
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # a lost scheduler is a line, below
     if address == LOCAL:
         return Client(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
     return Client(address, timeout=CONNECT_S)

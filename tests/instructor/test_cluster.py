@@ -1,6 +1,7 @@
 """Work spread over a cluster: the same grades as on one machine, and each result once whatever dies."""
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -122,7 +123,8 @@ def test_the_work_of_a_dead_or_hanging_worker_is_done_by_another(tmp_path, port,
     assert victim not in [pid for _, pid in results.values()] and len(begun(tmp_path)[name]) == 2
 
 
-def test_the_scheduler_goes_and_comes_back(tmp_path, port):
+def test_the_scheduler_goes_and_comes_back(tmp_path, port, monkeypatch, caplog):
+    monkeypatch.setattr(logging.getLogger("distributed.client"), "handlers", [caplog.handler])
     results: dict = {}
     address = f"tcp://127.0.0.1:{port}"
     with lab_cluster(address, "--jobs", "1"):
@@ -139,6 +141,7 @@ def test_the_scheduler_goes_and_comes_back(tmp_path, port):
             thread.join(2 * BOUND_S)
     assert sorted(results) == ["first", "t0", "t1", "t2"]
     assert len(begun(tmp_path)["begun-first"]) == 1, "what was finished is not done again"
+    assert not caplog.records, "the kit says in a line that the scheduler is lost"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals that a program can catch, and process groups")
