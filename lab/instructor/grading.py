@@ -74,7 +74,7 @@ def mark_all(found: list[Submission], options: Namespace, grade: Grade) -> dict[
     total, unchanged, started_s = len(found), len(results), time.monotonic()
     print_bar(unchanged, total, "unchanged since the last time" if results else "")
     try:
-        for result in grade(waiting, max(1, options.jobs), options.course):
+        for result in grade(waiting, options.jobs, options.course):
             partial = kept / f"{result.id}.part"
             partial.write_text(json.dumps(result, default=vars), encoding="utf-8")
             partial.replace(kept / f"{result.id}.json")
