@@ -26,7 +26,7 @@ SEARCHED = {".py", ".md", ".ipynb", ".toml", ".json", ".txt", ".csv", ""}  # kin
 FOR_OTHERS = re.compile(r"^## (For instructors|Contributing)\n.*?(?=^## |\Z)", flags=re.DOTALL | re.MULTILINE)
 TEST_COMMAND = re.compile(r"^python3 lab test\b.*$", flags=re.MULTILINE)
 CHECK_COMMAND = "python3 lab check     # your exercises: a line a task"
-TESTS_NAMED = re.compile(r"`(tests/[^`\s]+)`")
+TESTS_NAMED = re.compile(r"\btests/[\w/.]*\w")
 LINK = re.compile(r"\]\(([^)#]+)\)")
 TELLING_LINE = 35  # characters; a shorter line of a solution may be anybody's
 

@@ -104,7 +104,7 @@ def test_the_recipe_adds_a_chart(tmp_path):
     [recipe] = RECIPE.findall((ROOT / "lab" / "README.md").read_text(encoding="utf-8"))
     [path] = re.findall(r"module, here `(lab/charts/\w+\.py)`", recipe)
     [module] = re.findall(r"```python\n(.*?) *```", recipe, re.DOTALL)
-    [commands] = re.findall(r"```sh\n(.*?) *```", recipe, re.DOTALL)
+    commands = "".join(re.findall(r"```sh\n(.*?) *```", recipe, re.DOTALL))
     kit = copy_kit(tmp_path)
     assert not (kit / path).exists()
     (kit / path).write_text(textwrap.dedent(module), encoding="utf-8")

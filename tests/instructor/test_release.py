@@ -73,6 +73,9 @@ def test_its_pages_point_nowhere_else(released):
     for page in pages:
         for target in students_copy.LINK.findall(page.read_text(encoding="utf-8")):
             assert "://" in target or (page.parent / target).exists(), f"{page}: {target}"
+        for target in students_copy.TESTS_NAMED.findall(page.read_text(encoding="utf-8")):
+            assert (released / target).exists(), f"{page}: {target}"
+    assert "draw_payload_sizes(flow" in (released / "lab" / "README.md").read_text(encoding="utf-8")
     assert "## For students" in (released / "README.md").read_text(encoding="utf-8")
     assert "lab/instructor" not in (released / "README.md").read_text(encoding="utf-8")
     assert not [page for page in pages if "## Contributing" in page.read_text(encoding="utf-8")]
