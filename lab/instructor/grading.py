@@ -82,8 +82,8 @@ def mark_all(found: list[Submission], options: Namespace, grade: Grade) -> dict[
             left = time_left(started_s, len(results) - unchanged, total - len(results))
             print_bar(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}{left}")
     except KeyboardInterrupt:
-        goes_on = "the same command goes on from there"
-        print(f"\n{len(results)} of {total} results are kept in {kept}: {goes_on}", file=sys.stderr)
+        ends = "ends when the hand-ins under way are graded; the same command goes on from there"
+        print(f"\n{len(results)} of {total} results are kept in {kept}; this {ends}", file=sys.stderr)
         raise
     return {one.id: results[one.id] for one in found if one.id in results}
 

@@ -208,7 +208,7 @@ def _read(path: Path, submission: Submission, most_files: int) -> int:
             elif _may_be_work(name):
                 remarks.append(f"{own} was left out: nothing of this name is read; {CURE}")
     except Exception as error:  # zlib.error, struct.error, ...: a damaged zip raises many kinds
-        remarks.append(f"{path.name} cannot be opened: {type(error).__name__}: {error}; {CURE}")
+        remarks.append(f"{path.name} cannot be opened: {str(error) or type(error).__name__}; {CURE}")
     return most_files
 
 
