@@ -206,6 +206,11 @@ def test_jobs_must_be_one_or_more(command):
         assert done.returncode == 2 and last.endswith("argument --jobs: must be 1 or more"), done
 
 
+def test_a_port_must_be_one():
+    done = lab("cluster", "--port", 99_999)
+    assert done.returncode == 2 and done.stderr.endswith("--port must be from 1 to 65535\n")
+
+
 def test_capture_on_a_cluster_needs_a_class():
     for more in ([], ["--student", "ann"]):
         done = lab("capture", "--on", "local", *more)

@@ -14,10 +14,12 @@ import time
 
 from lab.commands import at_least_one, command_line, refuse, scheduler_address
 from lab.instructor.cluster import NO_DASK
+from lab.net import namespace
 from lab.setup.paths import ROOT
 
 WORKER_TTL = "60s"  # then the scheduler takes the work of a silent worker away
 RETRY_S = 5
+END_S = 30.0  # Dask gives the tasks under way some eight
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     add("--port", type=int, default=8786, help="the scheduler's port (default: %(default)s)")
     add("--jobs", type=at_least_one, default=os.cpu_count() or 2, help="workers (default: %(default)s)")
     options = parser.parse_args(argv)
+    if not 0 < options.port < 1 << 16:  # Dask would take the rest of a division
+        parser.error("--port must be from 1 to 65535")
     if not importlib.util.find_spec("distributed"):
         return refuse("cluster", NO_DASK)
     environ = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": WORKER_TTL} | os.environ | {"PYTHONPATH": str(ROOT)}
@@ -56,5 +60,4 @@ def _run(command: list[str], environ: dict[str, str]) -> int:
     try:
         return process.wait()
     finally:
-        process.terminate()  # which does nothing where it has ended
-        process.wait()
+        namespace.end(process, END_S, signal.SIGTERM)
