@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--port", type=int, default=8786, help="the scheduler's port (default: %(default)s)")
     add("--jobs", type=at_least_one, default=os.cpu_count() or 2, help="workers (default: %(default)s)")
     options = parser.parse_args(argv)
-    if not 0 < options.port < 1 << 16:  # Dask would take the rest of a division
+    if not 0 < options.port < 1 << 16:  # Dask takes it modulo 65,536
         parser.error("--port must be from 1 to 65535")
     if not importlib.util.find_spec("distributed"):
         return refuse("cluster", NO_DASK)
