@@ -235,6 +235,8 @@ def test_a_signal_reaches_the_program_once_and_its_end_comes_back(lan):
     with lan["PC1"].popen(["sh", "-c", program], stdin=-1, stdout=-1, text=True) as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
+        process.stdin.write("\n")  # a signal that comes just before the read does not end that
+        process.stdin.flush()
         assert process.stdout.readline() == "interrupted\n"
         process.stdin.close()
         assert process.stdout.read() == ""
