@@ -22,8 +22,8 @@ from lab.commands import LOCAL
 from lab.harness.student_capture import ABOUT, ANSWERS, PLAIN, TLS, add_questions, is_complete, record_student
 from lab.harness.student_profile import profile
 from lab.instructor import sandbox
-from lab.instructor.grading import Waiting, failed, work_folder
-from lab.instructor.marking import Result, mark, rules_fingerprint
+from lab.instructor.grading import Waiting, failed, mark_in, work_folder
+from lab.instructor.marking import Result, rules_fingerprint
 from lab.instructor.submissions import Submission
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def grade_one(submission: Submission, key: str, sandboxed: bool, fingerprint: st
         raise ClusterError("a worker has another version of the kit")
     way = _sandbox() if sandboxed else sandbox.LIMITS
     with work_folder() as work:
-        submission.unpack(work / submission.id)
-        return mark(submission.id, work / submission.id, key, way, fingerprint, submission.remarks)
+        return mark_in(work, submission, key, way, fingerprint)
 
 
 @cache

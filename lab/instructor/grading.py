@@ -27,7 +27,7 @@ RESULTS = "results"  # a folder of --out
 WORK = "lab-grade-"  # how its temporary folders are named
 Waiting = list[tuple[Submission, str]]  # submissions and their fingerprints
 Grade = Callable[[Waiting, int, str], Iterator[Result]]  # called with jobs and the course's key
-Job = tuple[str, Path, str, str, str, list[str]]  # the arguments of mark
+Job = tuple[Path, Submission, str, str, str]  # the arguments of mark_in
 
 
 @contextlib.contextmanager
@@ -90,12 +90,17 @@ def mark_all(found: list[Submission], options: Namespace, grade: Grade) -> dict[
 
 def grade_here(work: Path, way: str, waiting: Waiting, jobs: int, key: str) -> Iterator[Result]:
     """Yield the results as they come, from processes on this machine."""
-    for submission, _ in waiting:
-        submission.unpack(work / submission.id)
-    tasks = [(one.id, work / one.id, key, way, fingerprint, one.remarks) for one, fingerprint in waiting]
-    for result in in_processes(tasks, jobs):
-        shutil.rmtree(work / result.id, ignore_errors=True)
-        yield result
+    return in_processes([(work, one, key, way, fingerprint) for one, fingerprint in waiting], jobs)
+
+
+def mark_in(work: Path, submission: Submission, key: str, way: str, fingerprint: str) -> Result:
+    """Unpack a submission into a folder of ``work``, grade it, and remove the folder."""
+    folder = work / submission.id
+    try:
+        submission.unpack(folder)
+        return mark(submission.id, folder, key, way, fingerprint, submission.remarks)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
@@ -113,7 +118,7 @@ def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
             while queue or running:
                 with _ignoring_ctrl_c():  # the workers, which are started here, finish their tasks
                     while queue and len(running) < (1 if alone else 2 * workers):
-                        running[pool.submit(mark, *queue[-1])] = queue[-1]
+                        running[pool.submit(mark_in, *queue[-1])] = queue[-1]
                         queue.pop()
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     try:
@@ -121,13 +126,14 @@ def in_processes(jobs: list[Job], workers: int) -> Iterator[Result]:
                     except BrokenProcessPool:
                         raise
                     except Exception as error:
-                        result = failed(running[future][0], running[future][4], error)
+                        _, submission, _, _, fingerprint = running[future]
+                        result = failed(submission.id, fingerprint, error)
                     del running[future]
                     yield result
         except BrokenProcessPool:
             if alone:
-                for job in list(running.values()) or queue:
-                    yield failed(job[0], job[4])
+                for _, submission, _, _, fingerprint in list(running.values()) or queue:
+                    yield failed(submission.id, fingerprint)
             else:
                 suspects += list(running.values())
         finally:

@@ -501,14 +501,14 @@ class Deadly:
 
 @pytest.mark.as_root
 def test_a_worker_that_dies_costs_its_own_submission_alone(tmp_path):
-    jobs = []
-    for name in ("s1", "s2", "s3"):
-        (tmp_path / name).mkdir()
-        jobs.append((name, tmp_path / name, "k", False, "f", Deadly() if name == "s2" else []))
+    handed_in = [submissions.Submission(name, tmp_path) for name in ("s1", "s2", "s3")]
+    handed_in[1].remarks.append(Deadly())
+    jobs = [(tmp_path, one, "k", sandbox.LIMITS, "f") for one in handed_in]
     results = {result.id: result for result in in_processes(jobs, 2)}
     assert set(results) == {"s1", "s2", "s3"}
     assert "look at it by hand" in results["s2"].remarks[0]
     assert not results["s1"].remarks and len(results["s1"].marks) == len(results["s3"].marks) > 17
+    assert not [*tmp_path.iterdir()], "nothing that was unpacked is left"
 
 
 @pytest.mark.maintainers
