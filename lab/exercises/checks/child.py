@@ -75,7 +75,7 @@ class StudentCode:
         self.made: list[bytes] = []  # requests since the last ``allow``
         self._replayed: deque[tuple[bytes, dict[str, Any]]] = deque()  # requests and their answers
         self._numbers = itertools.count(1)
-        self._deadline = math.inf
+        self._allowed_s = self._deadline = math.inf  # for all calls of a task; the latter of time.monotonic()
 
     def __enter__(self) -> "StudentCode":
         return self
@@ -85,7 +85,7 @@ class StudentCode:
 
     def allow(self, seconds: float) -> None:
         """Begin a task: limit the time of all its calls together, so that a task of many calls is limited too."""
-        self._deadline = time.monotonic() + seconds
+        self._allowed_s, self._deadline = seconds, time.monotonic() + seconds
         self.made = []
         self._replayed.clear()
 
@@ -95,7 +95,7 @@ class StudentCode:
         Return None, and end the process, if they need more than the time or size of one call, or are invalid.
         """
         with contextlib.suppress(Failed):
-            return self._send(requests, "a task")
+            return self._send(requests)
         return None
 
     def replay(self, requests: Iterable[bytes], answers: bytes) -> None:
@@ -144,17 +144,21 @@ class StudentCode:
     def _answer(self, dumped: bytes) -> dict[str, Any]:
         """Send a request and return its answer."""
         self.made.append(dumped)
-        answers = self._parse(self._send([dumped], "the call"))
+        answers = self._parse(self._send([dumped]))
         if len(answers) != 1:
             raise self._end(INVALID)
         return answers[0]
 
-    def _send(self, requests: Sequence[bytes], what: str) -> bytes:
+    def _send(self, requests: Sequence[bytes]) -> bytes:
         """Send requests in one message; return their answers as they arrived."""
         self._start()
         number = next(self._numbers)
         self._messages.put(runner.dump({"id": number, "requests": requests}))
-        line = self._wait(self._left_s(), what)
+        left_s = self._deadline - time.monotonic()
+        what, allowed_s = "the call", self.time_s
+        if left_s < self.time_s:
+            what, allowed_s = "the calls of this task together", self._allowed_s
+        line = self._wait(min(left_s, self.time_s), f"{what} took longer than {allowed_s:g} s")
         head, end = f'{{"id": {number}, "answers": '.encode(), b"}\n"
         if not (line.startswith(head) and line.endswith(end)):
             raise self._end(INVALID)
@@ -168,10 +172,6 @@ class StudentCode:
             return read
         except INVALID_DATA:
             raise self._end(INVALID) from None
-
-    def _left_s(self) -> float:
-        """Return how long the next call may take."""
-        return min(self.time_s, max(0.0, self._deadline - time.monotonic()))
 
     def _start(self) -> None:
         if self.path in self._broken:
@@ -209,7 +209,8 @@ class StudentCode:
 
     def _wait_until_loaded(self) -> None:
         try:
-            ready = self._wait(min(START_S, self.time_s + START_S / 6), "loading the file")
+            limit_s = min(START_S, self.time_s + START_S / 6)
+            ready = self._wait(limit_s, f"loading the file took longer than {limit_s:g} s")
         except Failed as failure:
             failure.loading = True
             if self.alone:
@@ -218,16 +219,14 @@ class StudentCode:
         if ready != b'{"ready": true}\n':
             raise self._end(INVALID)
 
-    def _wait(self, limit_s: float, what: str) -> bytes:
-        """Return the next line; watch the memory until it comes."""
+    def _wait(self, limit_s: float, too_long: str) -> bytes:
+        """Return the next line; watch the memory until it comes. Raise TimeUp, saying what took ``too_long``."""
         deadline = time.monotonic() + limit_s
         line: bytes | str | None = None
         while line is None:
             if (left_s := deadline - time.monotonic()) <= 0:
                 self.close()
-                raise TimeUp(
-                    f"{what} took longer than {limit_s:.1f} s: an endless loop, or a wait that never ends"
-                )
+                raise TimeUp(f"{too_long}: an endless loop, or a wait that never ends")
             try:
                 line = self.lines.get(timeout=min(left_s, WATCH_S))
             except queue.Empty:
