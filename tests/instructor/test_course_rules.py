@@ -6,6 +6,8 @@ import pytest
 
 from lab.instructor.course_rules import CourseRules, RulesError, apply, days_late, name_some, read_rules
 from lab.instructor.marking import Mark, Result
+from lab.instructor.pages import student_page
+from lab.instructor.roster import Entry
 
 DUE = datetime(2026, 12, 1, 23, 59, tzinfo=timezone.utc)
 
@@ -56,6 +58,8 @@ def test_a_sheet_without_weight_is_not_late():
     rules = CourseRules(None, 10, weights={"02_handshake": 0}, dates={"02_handshake": DUE})
     apply(rules, one, DUE + timedelta(days=1), False)
     assert (one.points, one.days_late, one.deductions) == (1, 0, [])
+    page = student_page(Entry("s1"), one)
+    assert "not counted" in page and "0 / 0" not in page
 
 
 def test_after_the_last_day_nothing_is_left():
