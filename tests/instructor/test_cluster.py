@@ -178,11 +178,11 @@ def lab(*words: object) -> subprocess.CompletedProcess:
 
 def test_a_scheduler_that_does_not_start_is_explained():
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        for words in (["--port", taken.getsockname()[1]], ["--host", "192.0.2.7"]):
+        for words in (["--port", taken.getsockname()[1]], ["--host", "192.0.2.7"], ["--port", 99_999]):
             done = lab("cluster", *words)
-            last = done.stderr.splitlines()[-1]
-            assert done.returncode == 2 and last.startswith("lab cluster: ") and str(words[1]) in last, last
-            assert "--port" in last and "--host" in last
+            [line] = done.stderr.splitlines()
+            assert done.returncode == 2 and line.startswith("lab cluster: cannot listen at "), line
+            assert f"{words[0]} {words[1]}" in line and "Errno" not in line and "while" not in line
 
 
 @pytest.mark.parametrize("address", ["locl", "", "http://127.0.0.1:8786", "tcp://127.0.0.1", "tcp://h:65536"])
@@ -204,11 +204,6 @@ def test_jobs_must_be_one_or_more(command):
         done = lab(*command, "--jobs", jobs)
         last = done.stderr.splitlines()[-1]
         assert done.returncode == 2 and last.endswith("argument --jobs: must be 1 or more"), done
-
-
-def test_a_port_must_be_one():
-    done = lab("cluster", "--port", 99_999)
-    assert done.returncode == 2 and done.stderr.endswith("--port must be from 1 to 65535\n")
 
 
 def test_capture_on_a_cluster_needs_a_class():

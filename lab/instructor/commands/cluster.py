@@ -7,6 +7,7 @@ listens on this machine alone unless you name an address of a network that you t
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,8 +32,6 @@ def main(argv: list[str] | None = None) -> int:
     add("--port", type=int, default=8786, help="the scheduler's port (default: %(default)s)")
     add("--jobs", type=at_least_one, default=os.cpu_count() or 2, help="workers (default: %(default)s)")
     options = parser.parse_args(argv)
-    if not 0 < options.port < 1 << 16:  # Dask takes it modulo 65,536
-        parser.error("--port must be from 1 to 65535")
     if not importlib.util.find_spec("distributed"):
         return refuse("cluster", NO_DASK)
     environ = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": WORKER_TTL} | os.environ | {"PYTHONPATH": str(ROOT)}
@@ -40,11 +39,12 @@ def main(argv: list[str] | None = None) -> int:
     program = "worker" if options.address else "scheduler"
     dask = [sys.executable, "-m", f"distributed.cli.dask_{program}"]
     if not options.address:
-        where = ["--host", options.host, "--port", str(options.port), "--no-dashboard"]
-        if _run([*dask, *where], environ):
-            causes = f"--port {options.port} may be in use, or --host {options.host} not an address of this machine"
-            return refuse("cluster", f"the scheduler did not start, or failed: {causes}")
-        return 0
+        try:  # first, since Dask prints a traceback, and takes a port modulo 65,536
+            socket.create_server((options.host, options.port)).close()
+        except (OSError, OverflowError) as error:
+            where, reason = f"--host {options.host} --port {options.port}", getattr(error, "strerror", error)
+            return refuse("cluster", f"cannot listen at {where}: {str(reason).partition(' (')[0]}")
+        return _run([*dask, "--host", options.host, "--port", str(options.port), "--no-dashboard"], environ)
     with tempfile.TemporaryDirectory(prefix="lab-cluster-") as folder:
         settings = ["--nworkers", str(options.jobs), "--nthreads", "1"]
         settings += ["--no-dashboard", "--local-directory", folder]
