@@ -156,6 +156,29 @@ def test_its_docstrings_are_whole(path):
     assert not found, "\n".join(found)
 
 
+def cut_off(tree: ast.Module) -> list[str]:
+    """Return the lines with a string that nothing uses: most likely the end of the one before."""
+    docstrings = {
+        id(node.body[0])
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, *FUNCTIONS)) and node.body
+    }
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and id(node) not in docstrings]
+    return [
+        f"line {node.lineno}: {ast.unparse(node):.60}"
+        for node in strings
+        if isinstance(node.value, ast.JoinedStr)
+        or (isinstance(node.value, ast.Constant) and isinstance(node.value.value, str))
+    ]
+
+
+def test_no_string_has_lost_its_end():
+    for path in [*MODULES, *(ROOT / "tests").rglob("*.py")]:
+        assert cut_off(ast.parse(path.read_text(encoding="utf-8"))) == [], path
+    planted = 'rule = (\n    "Each message comes once, in "\n)\n"order."\n'
+    assert cut_off(ast.parse(planted)) == ["line 4: 'order.'"]
+
+
 TABLE = """Read a header.
 
     source        16 bits   the sender's port

@@ -55,13 +55,13 @@ def right(records):
     "right, got, says",
     [
         ([1], None, "your function returned nothing (None); is a return missing?"),
-        ({"a": 1}, {"a": None}, "result['a'] is None, but an int is expected"),
-        ([1], {"a": 2}, "result is a dict, but a list is expected: {'a': 2}"),
-        (True, 1, "result is an int, but a bool is expected: 1"),
-        (None, 5, "result is an int: 5"),
+        ({"a": 1}, {"a": None}, "result['a'] is None, not int"),
+        ([1], {"a": 2}, "result is of type dict, not list: {'a': 2}"),
+        (True, 1, "result is of type int, not bool: 1"),
+        (None, 5, "result is of type int: 5"),
         ([1, 2], [], "result is an empty list"),
         ({"a": [1]}, {"a": ()}, "result['a'] is an empty tuple"),
-        ([1, 2], [1], "result has too few items: 1"),
+        ([1, 2], [1], "result has too few items, 1: [1]"),
     ],
 )
 def test_the_commonest_slips(right, got, says):

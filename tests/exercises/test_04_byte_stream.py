@@ -4,6 +4,7 @@ import json
 import random
 from functools import cache
 
+from lab.dissect.text import counted
 from lab.exercises.checks.failures import Raised
 from lab.exercises.checks.story import Story, Wrong, show
 from lab.exercises.checks.tasks import task
@@ -40,7 +41,7 @@ def test_another_reading(student, seed):
         fault = _fault_of_reading(messages, got)
         if fault:
             wire_bytes = "".join(messages).encode()
-            steps = [f"the client sends {len(messages)} texts", f"on the wire: {show(wire_bytes)}"]
+            steps = [f"the client sends {counted(len(messages), 'text')}", f"on the wire: {show(wire_bytes)}"]
             raise Wrong(Story("another_reading", given, f"{show(got)}: {fault}", rule, steps), None)
 
 
@@ -99,8 +100,10 @@ def test_frames_carrying(student, seed):
             ranges.append((start, dice.randint(1, len(stream) - start)))
         for start, length in ranges:
             right = stream.frames(start, length)
-            given = f"bytes {start} to {start + length} (not included) of the stream from {case.flows[0].initiator} "
-            f"in {case.name}"
+            given = (
+                f"bytes {start} to {start + length} (not included) of the stream from {case.flows[0].initiator} "
+                f"in {case.name}"
+            )
             got = student.call("frames_carrying", rows, start, length, given=given, rule=rule, case=case)
             frame = None
             if isinstance(got, (list, tuple)):
@@ -156,8 +159,8 @@ def test_line_decoder(student, seed):
             right.append(messages[before : seen.count(b"\n")])
         given = (
             f"{len(messages)} messages of {len(whole)} bytes in {len(pieces)} pieces of at most {longest} "
+            f"bytes, limit {LIMIT}"
         )
-        f"bytes, limit {LIMIT}"
         got = student.session("LineDecoder", [LIMIT], [("feed", [piece]) for piece in pieces], given, rule)
         if got and isinstance(got[-1], Exception):
             _tell(given, pieces, len(got) - 1, f"feed raised {got[-1]}", rule)
@@ -184,8 +187,8 @@ def _check_limits(student, dice: random.Random) -> None:
 
     too_long = (
         f"A line has at most {LIMIT} bytes, including its newline, whether the newline has arrived or not: "
+        "a sender that never sends one must not fill the memory."
     )
-    "a sender that never sends one must not fill the memory."
     no_object = "A line that is not a JSON object in UTF-8 is refused with ValueError (RFC 8259)."
     stories = [
         ("a line of exactly the limit", [sized(LIMIT)], None, too_long),

@@ -186,8 +186,10 @@ def test_broadcast(student, seed):
 
 @task("next_batch")
 def test_next_batch(student, seed):
-    rule = "Take whole messages from the front, in order, as many as fit into the limit, the first one in any case; the "
-    "others stay as they are."
+    rule = (
+        "Take whole messages from the front, in order, as many as fit into the limit, the first one in any case; the "
+        "others stay as they are."
+    )
     dice = random.Random(f"sheet 07 batches {seed}")
     lists = [
         ([], 10),

@@ -88,19 +88,16 @@ class Difference:
             if self.got is None and not self.path:
                 return "your function returned nothing (None); is a return missing?"
             # That None is expected would be the answer.
-            expected = "" if self.right is None else f", but {_type_name(self.right)} is expected"
+            expected = "" if self.right is None else f", not {type(self.right).__name__}"
+            found = "None" if self.got is None else f"of type {type(self.got).__name__}"
             shown = "" if self.got is None else f": {show(self.got)}"
-            return f"{subject} is {_type_name(self.got)}{expected}{shown}"
+            return f"{subject} is {found}{expected}{shown}"
         if self.kind == "count" and not self.got:
             return f"{subject} is an empty {type(self.got).__name__}"
         if self.kind == "count":
-            return f"{subject} has too {'few' if len(self.got) < len(self.right) else 'many'} items: {len(self.got)}"
+            how_many = "few" if len(self.got) < len(self.right) else "many"
+            return f"{subject} has too {how_many} items, {len(self.got)}: {show(self.got)}"
         return f"{subject} is {show(self.got)}"
-
-
-def _type_name(value: Any) -> str:
-    name = type(value).__name__
-    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def show_call(function: str, arguments: Sequence[Any]) -> str:

@@ -12,8 +12,8 @@ def hidden_line_decoder(student, seed):
     dice = random.Random(f"hidden 04 {seed}")
     rule = (
         "However many lines there are and wherever they are cut, each message comes once, in order, when its "
+        "newline has come."
     )
-    "newline has come."
     messages = [{"n": number, "text": "☕" * dice.randint(0, 2000)} for number in range(60)]
     whole = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in messages)
     pieces = []

@@ -27,8 +27,10 @@ def storm(dice: random.Random):
 @task("reassemble")
 def hidden_reassemble(student, seed):
     dice = random.Random(f"hidden 06 {seed}")
-    rule = "First come, first kept, for every single byte; order by number modulo 2**32; holes reported and not filled "
-    "(RFC 9293 section 3.10.7.4)."
+    rule = (
+        "First come, first kept, for every single byte; order by number modulo 2**32; holes reported and not filled "
+        "(RFC 9293 section 3.10.7.4)."
+    )
     for number in range(STORMS):
         case = storm(dice)
         rows = [
