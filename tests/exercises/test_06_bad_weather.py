@@ -100,7 +100,7 @@ def weather(seed: int) -> list[tuple[str, list[str], Case]]:
         return pieces
 
     add("in order", ["segments one after the other"], cut)
-    add("two change places", ["the second of two segments arrives first"], swapped)
+    add("two segments overtake each other", ["the second of two segments arrives first"], swapped)
     add("segments twice", ["some segments arrive twice, the first one once more at the end"], twice)
     add(
         "a hole that is filled later",
@@ -160,7 +160,7 @@ def _expect_stream(student, case, stream, name, steps) -> None:
         for row in case.side(stream)
     ]
     right = {"data": stream.data, "gaps": [(gap.offset, gap.length) for gap in stream.gaps]}
-    given = f"{name}: {len(rows)} segments of one direction of {case.name}"
+    given = f"{name}: {len(rows)} segments, one direction of {case.name}"
     got = student.call("reassemble", rows, given=given, rule=RULES[""], case=case, steps=steps)
     frame = None
     if isinstance(got, dict) and isinstance(got.get("data"), bytes):
@@ -230,6 +230,12 @@ def repetitions(seed: int) -> list[tuple[str, list[str], Case]]:
         talk.again("client", seq + 2, b"rst")
         talk.acknowledge("server")
 
+    def glued_where_numbers_wrap(tape, talk, dice):
+        talk.isn["client"] = 2**32 - 2
+        tape.frames.clear()
+        talk.open()
+        glued_again(tape, talk, dice)
+
     def both_sides(tape, talk, dice):
         """Let both sides use the same numbers: each counts for itself."""
         start = dice.randrange(1 << 31)
@@ -251,7 +257,7 @@ def repetitions(seed: int) -> list[tuple[str, list[str], Case]]:
         ["the server says something", "the client acknowledges it three times"],
         duplicate_acks,
     )
-    add("again, and more", ["a segment", "the next is lost", "both come as one"], one_goes_on)
+    add("more than before", ["a segment", "the next is lost", "both come as one"], one_goes_on)
     add("again in other pieces", ["two segments", "both again as one", "a part of them again"], glued_again)
     add(
         "the same numbers on both sides",
@@ -264,6 +270,7 @@ def repetitions(seed: int) -> list[tuple[str, list[str], Case]]:
         same_again,
         wrap=True,
     )
+    add("other pieces where numbers wrap", ["two segments", "both again as one"], glued_where_numbers_wrap)
     return found
 
 

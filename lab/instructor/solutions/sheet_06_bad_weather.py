@@ -40,8 +40,8 @@ def find_retransmissions(segments):
 
     ``segments`` are all segments of one connection, in both directions, in the order of the recording,
     beginning with the SYNs. Only segments with payload count, and of these every byte's number must have been
-    shown. A late segment that fills a hole brings new bytes, and so does one that continues past the old
-    ones.
+    shown; numbers wrap around. A late segment that fills a hole brings new bytes, and so does one that
+    continues past the old ones.
 
     Time: 25 minutes. Source: RFC 9293 section 3.8.1. Notebook: 06_bad_weather.
     """
