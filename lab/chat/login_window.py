@@ -5,6 +5,7 @@ Keys: Tab goes from box to box, Return connects.
 
 import contextlib
 import queue
+import signal
 import sys
 import tkinter as tk
 from dataclasses import replace
@@ -182,6 +183,7 @@ def run(options: LoginOptions) -> int:
     except tk.TclError as error:
         print(f"lab client: no window can be opened ({error}): use --terminal instead", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, also where Tk waits at a dialog
     LoginWindow(root, options)
     root.mainloop()
     return 0

@@ -7,7 +7,11 @@ import contextlib
 import functools
 import gc
 import os
+import shutil
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,7 @@ from lab.chat.tls import server_context
 from tests.chat import screen
 from tests.chat.report_peer import ReportClient
 from tests.chat.rig import BOUND_S, joined, json_client, say, until
+from tests.support import ROOT
 
 MISSING = screen.missing("openbox")
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
@@ -602,3 +607,28 @@ def tkinter_font(widget):
     from tkinter import font
 
     return font.nametofont(widget["font"], root=widget)
+
+
+@pytest.mark.skipif(shutil.which("xdotool") is None, reason="xdotool is not installed")
+@pytest.mark.parametrize("title", ["Enter Username", "Not connected"])
+def test_ctrl_c_ends_it_also_at_a_dialog(display, title):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]  # nobody listens there afterwards
+    command = [sys.executable, ROOT / "lab" / "client.py", "--name", "Zoe", "--port", str(port)]
+    client = subprocess.Popen(
+        command, env=os.environ | {"DISPLAY": display}, stderr=subprocess.PIPE, text=True
+    )
+
+    def shown(wanted: str) -> list[str]:
+        return screen.windows_called(display, wanted)
+
+    try:
+        [login] = screen.until_running(lambda: shown("Enter Username"), client, "the login window")
+        if title == "Not connected":
+            screen.press(display, login, "Return")
+            screen.until_running(lambda: shown(title), client, "the dialog")
+        client.send_signal(signal.SIGINT)
+        _, errors = client.communicate(timeout=BOUND_S)
+    finally:
+        client.kill()
+    assert (client.returncode, errors) == (-signal.SIGINT, "")
