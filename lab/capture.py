@@ -126,8 +126,9 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(manifest, indent=1))
     elif not options.quiet:
         for recording in manifest["recordings"]:
-            frames = recording.get("frames")
-            print(f"{options.out / recording['file']}" + (f": {frames} frames" if frames else ""))
+            for one in (recording, *recording.get("views", [])):  # recorded at other places
+                frames = f": {one['frames']} frames" if "frames" in one else ""
+                print(f"{options.out / one['file']}{frames}")
         print(f"{options.out / MANIFEST}: what was said, by whom, when")
     return 0
 

@@ -222,3 +222,11 @@ def test_a_bare_socket_says_what_it_cannot_do(lan):
         a.close()
         with pytest.raises(BareSocketError, match="A cannot say"):
             a.say(b"hello")
+
+
+@pytest.mark.maintainers
+@needs_namespaces
+def test_every_file_of_an_attack_is_named(tmp_path, capsys):
+    assert capture.main(["--scenario", "reset", "--out", str(tmp_path)]) == 0
+    named = [Path(line.split(": ")[0]) for line in capsys.readouterr().out.splitlines() if " frames" in line]
+    assert sorted(named) == sorted(tmp_path.glob("*.pcapng"))
