@@ -42,12 +42,22 @@ def main(argv: list[str] | None = None) -> int:
         try:  # first, since Dask prints a traceback, and takes a port modulo 65,536
             socket.create_server((options.host, options.port)).close()
         except (OSError, OverflowError) as error:
-            where, reason = f"--host {options.host} --port {options.port}", getattr(error, "strerror", error)
-            return refuse("cluster", f"cannot listen at {where}: {str(reason).partition(' (')[0]}")
-        return _run([*dask, "--host", options.host, "--port", str(options.port), "--no-dashboard"], environ)
+            reason = str(getattr(error, "strerror", error)).partition(" (")[0]
+            return refuse(
+                "cluster", f"cannot listen at --host {options.host} --port {options.port}: {reason}"
+            )
+        address = f"tcp://{options.host}:{options.port}"
+        print(
+            f"Workers: python3 lab cluster {address}\nGrading: python3 lab grade ... --on {address}",
+            flush=True,
+        )
     with tempfile.TemporaryDirectory(prefix="lab-cluster-") as folder:
-        settings = ["--nworkers", str(options.jobs), "--nthreads", "1"]
-        settings += ["--no-dashboard", "--local-directory", folder]
+        environ["DASK_TEMPORARY_DIRECTORY"] = folder
+        settings = ["--no-dashboard"]
+        if not options.address:
+            where = ["--host", options.host, "--port", str(options.port)]
+            return _run([*dask, *where, *settings], environ)
+        settings += ["--nworkers", str(options.jobs), "--nthreads", "1"]
         while True:  # until Ctrl-C: workers end with their scheduler, which may come back
             _run([*dask, options.address, *settings], environ)
             print(f"lab cluster: the workers have ended; again in {RETRY_S} s (Ctrl-C ends)", file=sys.stderr)
