@@ -111,7 +111,7 @@ def wrong_conversation(flows: list[Flow], one: Profile) -> str | None:
     users, said = transcript(flows)
     if tuple(users) != one.script.users:
         names = ", ".join(users) or "nobody"
-        return f"the users are {names:.{LONGEST_NAMES}}: these are not the ones of {one.id}"
+        return f"the users are {names:.{LONGEST_NAMES}}, not those of {one.id}"
     if tuple((line.name, line.text) for line in said) != one.script.lines:
         return f"the lines are not those of {one.id}"
     return None

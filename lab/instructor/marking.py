@@ -41,7 +41,8 @@ OWN = "own capture"
 DONE, PARTLY, WRONG, NOT_ATTEMPTED, MISSING = "done", "partly", "wrong", "not attempted", "missing"
 STATES = (DONE, PARTLY, NOT_ATTEMPTED, MISSING, WRONG)
 WHY = {"result": "a wrong result", "raised": "an exception", "time": "no end in time"}
-WHY |= {"died": "the process ended", "file": "not there", "grader": "the grader failed"}
+WHY |= {"died": "the process ended", "load": "a sheet that cannot be loaded"}
+WHY |= {"file": "no usable file", "grader": "the grader failed"}
 REASONS: dict[type, str] = {TimeUp: "time", Died: "died", Raised: "raised"}  # any other is a wrong result
 
 
@@ -150,6 +151,8 @@ def mark(
         if code.alone:
             code.close()  # a hidden check that failed in it would not be run again: see ``attempts``
         visible, result.marks = result.marks, []
+        unloaded = dict.fromkeys(mark.sheet for mark in visible if mark.why == "load")
+        result.remarks += [f"{module_name(sheet)}.py cannot be loaded" for sheet in unloaded]
         for sheet, exercises in all_exercises().items():
             points = {one.name: one.points for one in exercises}
             marks = [mark for mark in visible if mark.sheet == sheet]
@@ -224,6 +227,8 @@ def _run(check: Callable, code: StudentCode, seed: int) -> tuple[str, str, Excep
     if isinstance(error, NotAttempted):
         return NOT_ATTEMPTED, "", None
     cause = error.__cause__ if isinstance(error, Wrong) else error
+    if isinstance(cause, Failed) and cause.loading:
+        return WRONG, "load", error
     return WRONG, REASONS.get(type(cause), "result"), error
 
 
@@ -243,7 +248,8 @@ def _mark_answers(result: Result, asked: list[Question], folder: Path, key: str)
     try:
         answers = read_answers(folder / ANSWERS)
     except (AnswersError, OSError) as error:
-        return all_as(WRONG, f"{ANSWERS}: {error}")
+        result.remarks.append(f"{ANSWERS}: {error}")
+        return all_as(WRONG, result.remarks[-1])
     for name in (PLAIN, TLS):
         if not (folder / name).exists():
             return all_as(MISSING, f"{name} was not handed in, so the answers cannot be checked")

@@ -126,7 +126,10 @@ def test_pages_stand_alone_and_close_what_they_open(graded):
     assert "an exception" in text or "a wrong result" in text
     assert 'href="similar.html"' in text  # the bench hands in the solution several times
     similar = (folder / "out" / "similar.html").read_text(encoding="utf-8")
-    assert "<h2>s0000 and s0001</h2>" in similar and "Similar does not mean copied" in similar
+    assert (
+        "<h2>Student 0 (s0000) and Student 1 (s0001)</h2>" in similar
+        and "Similar does not mean copied" in similar
+    )
 
 
 @pytest.mark.maintainers
@@ -247,11 +250,13 @@ def test_answers_are_held_against_the_own_recording(own, tmp_path):
     (tmp_path / PLAIN).write_bytes(b"rubbish")
     assert sum(one.points for one in mark("s1", tmp_path, "k", sandbox.LIMITS).marks) == 0
     (tmp_path / ANSWERS).write_text("a = [1, 2\n")
-    assert all(
-        "line 1" in one.story
-        for one in mark("s1", tmp_path, "k", sandbox.LIMITS).marks
-        if one.sheet == "own capture"
-    )
+    (tmp_path / "sheets" / "sheet_04_byte_stream.py").write_text("def broken(:\n    pass\n")
+    result = mark("s1", tmp_path, "k", sandbox.LIMITS)
+    assert all("line 1" in one.story for one in result.marks if one.sheet == "own capture")
+    assert any(remark.startswith(f"{ANSWERS}: line 1") for remark in result.remarks)
+    assert "sheet_04_byte_stream.py cannot be loaded" in result.remarks
+    broken = [one for one in result.marks if one.sheet == "04_byte_stream"]
+    assert {one.why for one in broken} == {"load"} and all(one.story.count("line 1") == 1 for one in broken)
     (tmp_path / ANSWERS).write_text(answers_template(one), encoding="utf-8")
     states = {
         one.state for one in mark("s1", tmp_path, "k", sandbox.LIMITS).marks if one.sheet == "own capture"
@@ -280,7 +285,9 @@ def test_a_wrong_course_stops_before_grades_are_written(wrong_course, tmp_path):
     assert done.returncode == 2 and "1 of 3 recordings fit the course 'k'" in done.stderr
     shutil.rmtree(tmp_path / "in" / "s4")
     done = bench.grade(tmp_path, roster, "--no-sandbox", "--course", "k", timeout=110)  # one fits: s1's own
-    assert done.returncode == 0 and "s2: plain.pcapng is not the recording of s2" in done.stdout, done.stderr
+    assert done.returncode == 0 and "N (s2): plain.pcapng is not the recording of s2" in done.stdout, (
+        done.stderr
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_refused(wrong_course, tmp_path):

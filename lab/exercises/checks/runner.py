@@ -169,15 +169,15 @@ def load(path: str, name: str = "sheet") -> ModuleType:
 
 def describe_error(error: BaseException, path: str) -> dict[str, Any]:
     """Return an exception as plain data: kind, text, line of the file, and whether it is the stub's own."""
-    line = None
+    line, text = None, str(error)
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename == path:
             line = frame.lineno
     if isinstance(error, SyntaxError) and error.filename == path:
-        line = error.lineno
+        line, text = error.lineno, str(error.msg)  # str() names the file and the line again
     return {
         "kind": type(error).__name__,
-        "text": str(error)[:LONGEST_TEXT],
+        "text": text[:LONGEST_TEXT],
         "line": line,
         "not_attempted": isinstance(error, NotImplementedError),
     }
