@@ -47,10 +47,12 @@ class Pair:
     shared: dict[str, int]
     strength: float  # of the smaller recording's traces of the strongest kind, how many are shared: 0 to 1
 
-    def __str__(self) -> str:
+    @property
+    def evidence(self) -> str:
+        """What they share, for people."""
         enough = {kind: count for kind, count in self.shared.items() if count >= ENOUGH[kind]}
         evidence = ", ".join(f"{count} {KINDS[kind]}" for kind, count in enough.items())
-        return f"{self.first} and {self.second}: {evidence} in common ({self.strength:.0%} of the smaller recording)"
+        return f"{evidence} in common ({self.strength:.0%} of the smaller recording)"
 
 
 def traces(flows: Sequence[Flow]) -> list[str]:

@@ -7,8 +7,9 @@
     days_at_most = 5                   # later than that, there are no points
     attack = true                      # everyone was given an attack.pcapng: to leave it out costs its points
 
-    [weights]                          # a sheet's points are multiplied by this; 0 leaves it out
+    [weights]                          # a sheet's points are multiplied by this; 0: not counted
     02_handshake = 2
+    "own capture" = 0.5
 
     [dates]                            # of sheets that were due on another day
     03_psh_and_payloads = 2026-12-08T23:59:00+01:00
@@ -82,6 +83,8 @@ def _check(table: dict[str, Any]) -> None:
         if not isinstance(value, dict):
             raise ValueError(f"{name} must be a table, [{name}]")
         for sheet, one in value.items():
+            if sheet in RULES:
+                raise ValueError(f"{sheet} stands below [{name}]: put it above")
             if sheet not in sheets:
                 raise ValueError(f"[{name}] {sheet} is not a sheet; there are {', '.join(sheets)}")
             _check_value(f"[{name}] {sheet}", RULES[name], one)

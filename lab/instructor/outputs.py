@@ -71,7 +71,8 @@ def write_grades(
         notes = [feedback, "; ".join(result.remarks), " ".join(sorted(shared[entry.id])), result.sandbox]
         numbers = [points.get(task, 0) for task in tasks]
         before = round(result.points if result.before is None else result.before, 2)
-        marks = [grade, round(result.points, 2), most, before, result.days_late]
+        of = result.of if entry.id in results else most
+        marks = [grade, round(result.points, 2), of, before, result.days_late]
         rows.append([*student, entry.id, entry.email, *marks, *notes, *numbers])
         canvas.append([*student, grade])
         moodle.append([entry.id, entry.name, entry.email, grade, feedback])
@@ -94,6 +95,16 @@ def write_grades(
     for name, (heading, lines) in tables.items():
         write_csv(folder / name, heading, lines)
     return [folder / name for name in tables]
+
+
+def write_for_gradescope(folder: Path, roster: Sequence[Entry], results: dict[str, Result]) -> None:
+    """Write ID/results.json for each student who handed in, and remove any other of an earlier run."""
+    for entry in roster:
+        path = folder / entry.id / "results.json"
+        if result := results.get(entry.id):
+            write_gradescope(path, result)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_gradescope(path: Path, result: Result) -> None:

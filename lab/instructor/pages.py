@@ -7,10 +7,11 @@ submission is escaped.
 import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -83,14 +84,21 @@ def class_page(
     """Return the instructor's page: how the class did, which tasks fail most and why, shared recordings, notes."""
     shares = [result.points / result.of for result in results.values() if result.of]
     median = f"{statistics.median(shares):.0%}" if shares else "none"
-    known = {"roster": roster, "results": results, "pairs": pairs, "similar": similar}
+    known: dict[str, Any] = {"roster": roster, "results": results, "pairs": pairs, "similar": similar}
     known |= {
+        "label": _labels(roster),
         "notes": notes,
         "median": median,
         "tasks": list(task_rows(results)),
         "shares": _distribution(results),
     }
     return _templates().get_template("class.html").render(known)
+
+
+def _labels(roster: Sequence[Entry]) -> Callable[[str], str]:
+    """Return a function that gives a student's name and ID by the ID."""
+    labels = {entry.id: entry.label for entry in roster}
+    return lambda student: labels.get(student, student)
 
 
 def _distribution(results: Results) -> list[tuple[str, int]]:
@@ -143,7 +151,7 @@ def task_rows(results: Results) -> Iterator[tuple[str, list[int], tuple[str, str
         return failed / max(1, failed + states[task][DONE])
 
     for task in sorted(states, key=share_failed, reverse=True):
-        ways = (f"{number} {WHY.get(why, WHY['result'])}" for why, number in reasons[task].most_common(3))
+        ways = (f"{WHY.get(why, WHY['result'])}: {number}" for why, number in reasons[task].most_common(3))
         counts = [states[task][state] for state in (DONE, PARTLY, WRONG, NOT_ATTEMPTED, MISSING)]
         yield task, counts, numbers[task], ", ".join(ways)
 
@@ -159,15 +167,19 @@ def write_pages(
     """Write feedback/ID.html for each student, and class.html; return the path of the latter."""
     (folder / "feedback").mkdir(parents=True, exist_ok=True)
     for entry in roster:
+        path = folder / "feedback" / f"{entry.id}.html"
         if result := results.get(entry.id):
-            path = folder / "feedback" / f"{entry.id}.html"
             path.write_text(student_page(entry, result), encoding="utf-8")
+        else:  # one of an earlier run
+            path.unlink(missing_ok=True)
     path = folder / "class.html"
     path.write_text(class_page(roster, results, pairs, similar, notes), encoding="utf-8")
     return path
 
 
-def write_similar(folder: Path, similar: Sequence[Similar], found: Sequence[Submission]) -> Path:
+def write_similar(
+    folder: Path, roster: Sequence[Entry], similar: Sequence[Similar], found: Sequence[Submission]
+) -> Path:
     """Write similar.html, where the similar passages of two hand-ins stand side by side; return its path."""
     files = {one.id: one.files for one in found}
 
@@ -182,6 +194,6 @@ def write_similar(folder: Path, similar: Sequence[Similar], found: Sequence[Subm
         shown.append((pair, sorted(longest)))
     path = folder / "similar.html"
     template = _templates().get_template("similar.html")
-    text = template.render(shown=shown, more=len(similar) - len(shown), share=SHARE, excerpt=excerpt)
-    path.write_text(text, encoding="utf-8")
+    known = {"shown": shown, "more": len(similar) - len(shown), "share": SHARE, "label": _labels(roster)}
+    path.write_text(template.render(known, excerpt=excerpt), encoding="utf-8")
     return path

@@ -45,6 +45,11 @@ class Entry:
     email: str = ""
     row: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
 
+    @property
+    def label(self) -> str:
+        """The name, if there is one, and the ID: for people."""
+        return self.name or self.id if self.name.lower() in ("", self.id) else f"{self.name} ({self.id})"
+
 
 def read_roster(path: Path | str) -> list[Entry]:
     """Return the students of a roster, in its order, and print who has no ID. Raise RosterError."""

@@ -125,3 +125,9 @@ def test_a_table_may_begin_with_a_byte_order_mark(tmp_path):
 )
 def test_of_many_students_a_few_are_named(students, named):
     assert name_some([str(number) for number in range(1, students + 1)]) == named
+
+
+def test_a_rule_below_a_table_is_told_where_it_belongs(tmp_path):
+    (tmp_path / "course.toml").write_text("[weights]\n02_handshake = 2\npercent_a_day = 10\n")
+    with pytest.raises(RulesError, match=r"percent_a_day stands below \[weights\]: put it above"):
+        read_rules(tmp_path / "course.toml")

@@ -161,7 +161,7 @@ def test_nothing_that_steers_a_terminal_is_written_anywhere(graded):
 def test_a_note_never_costs_another_student_anything(graded):
     folder, printed = graded
     told = printed[0][1]
-    assert "zz-steals: its note says a-honest, its name says zz-steals: the name counts" in told
+    assert "N (zz-steals): its note says a-honest, its name says zz-steals: the name counts" in told
     assert "zz_nobody: its note says m-honest, whose m-honest counts" in told
     assert marks(folder, "zz-steals")[TASKS[0]]["state"] == "wrong"
 

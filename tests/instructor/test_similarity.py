@@ -7,6 +7,7 @@ from markupsafe import escape
 
 from lab.exercises.checks.tasks import STUBS, module_name
 from lab.instructor import limited_process, pages
+from lab.instructor.roster import Entry
 from lab.instructor.similarity import examine, examine_apart, find_similar
 from lab.instructor.submissions import Submission
 from tests.bench.misconceptions import all_tasks, run
@@ -103,7 +104,9 @@ def test_the_page_shows_the_passages_side_by_side(tmp_path):
         (first + 3, last + 3) == other[1:] for (_, first, last), other in pair.passages
     )
     found = [Submission(student, tmp_path, files) for student, files in hand_ins.items()]
-    page = pages.write_similar(tmp_path, [pair], found).read_text(encoding="utf-8")
+    roster = [Entry("a", "Ada Lovelace"), Entry("b")]
+    page = pages.write_similar(tmp_path, roster, [pair], found).read_text(encoding="utf-8")
+    assert "<h2>Ada Lovelace (a) and b</h2>" in page
     (_, first, last), (_, other, _) = pair.passages[0]
     assert f"{name}, line {first}\n" in page and f"{name}, line {other}\n" in page
     assert str(escape(here.splitlines()[last - 1])) in page

@@ -94,8 +94,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> int:
-    from lab.dissect.text import counted
-    from lab.instructor import cluster, copies, grading, outputs, pages, platforms, sandbox, similarity
+    from lab.instructor import cluster, grading, sandbox
     from lab.instructor.roster import DEFAULT_KEY_REMARK
 
     if options.on:
@@ -122,27 +121,42 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
     results = grading.mark_all(found, options, grade)
     if options.rules:
         notes += _apply_rules(options.rules, roster, found, results)
-    notes += [f"{one}: {remark}" for one, result in results.items() for remark in result.remarks]
+    _write(options.out, roster, found, results, notes)
+    return 0
+
+
+def _write(
+    folder: Path,
+    roster: "list[Entry]",
+    found: "list[Submission]",
+    results: "dict[str, Result]",
+    notes: list[str],
+) -> None:
+    """Write all files into a folder, and print what needs a look."""
+    from lab.dissect.text import counted
+    from lab.instructor import copies, outputs, pages, platforms, similarity
+
+    labels = {one.id: one.label for one in roster}
+    notes += [f"{labels[one]}: {remark}" for one, result in results.items() for remark in result.remarks]
     traces = {one: list(chain(*result.traces.values())) for one, result in results.items()}
     pairs = copies.find_pairs(traces)
     if many := copies.handed_in_by_many(traces):
-        notes.append(f"{len(many)} handed in the same recording (the course's own?): {', '.join(many)}")
-    written = outputs.write_grades(options.out, roster, results, pairs)
-    for result in results.values():
-        outputs.write_gradescope(options.out / "gradescope" / result.id / "results.json", result)
+        who = ", ".join(labels[one] for one in many)
+        notes.append(f"{len(many)} handed in the same recording (the course's own?): {who}")
+    written = outputs.write_grades(folder, roster, results, pairs)
+    outputs.write_for_gradescope(folder / "gradescope", roster, results)
     similar = similarity.find_similar({one: result.code for one, result in results.items()})
-    written.append(pages.write_pages(options.out, roster, results, pairs, similar, notes))
-    written.append(pages.write_similar(options.out, similar, found))
-    feedback = {one.source.name: options.out / "feedback" / f"{one.id}.html" for one in found}
-    if again := platforms.write_feedback(options.out / "feedback.zip", feedback):
+    written.append(pages.write_pages(folder, roster, results, pairs, similar, notes))
+    written.append(pages.write_similar(folder, roster, similar, found))
+    feedback = {one.source.name: folder / "feedback" / f"{one.id}.html" for one in found}
+    if again := platforms.write_feedback(folder / "feedback.zip", feedback):
         written.append(again)
     _print_notes(notes)
     for pair in pairs:
-        print(f"  same recording: {pair}")
+        print(f"  same recording: {labels[pair.first]} and {labels[pair.second]}: {pair.evidence}")
     graded = f"{len(results)} graded, {len(roster) - len(results)} on the roster handed in nothing"
     copied = f"{counted(len(pairs), 'pair')} with the same recording, {counted(len(similar), 'pair')} with similar code"
     print(f"{graded}, {copied}", *written, sep="\n")
-    return 0
 
 
 def _print_notes(notes: list[str]) -> None:
@@ -193,7 +207,8 @@ def _apply_rules(
     dated = rules.due or rules.dates
     if rules.percent_a_day and not dated and not any(late.values()):
         return ["nobody is late: course.toml has no due date"]
-    unknown = sorted(one for one in results if dated and times[one] is None and not late[one])
+    canvas = {one.id for one in found if platforms.CANVAS.match(one.source.name)}  # says who is late
+    unknown = sorted(one for one in results.keys() - canvas if dated and times[one] is None and not late[one])
     columns = " or ".join(platforms.SUBMITTED_COLUMNS)
     some = course_rules.name_some(unknown)
     return [f"taken as in time, since {columns} is empty: {some}"] if unknown else []
