@@ -14,17 +14,18 @@ from lab.harness.forging import IPV4, Forger, arp_reply, mac_of, parse_segment, 
 from lab.net.lan import Host
 
 POLL_S = 0.05  # how often the thread looks whether it is to end
+TRUE_WORD, FALSE_WORD = b"noon", b"nine"  # of one length: the numbers stay right
 Change = Callable[[bytes], bytes]
 
 
-def word_changer(address: str, said: bytes, meant: bytes) -> Change:
+def word_changer(address: str) -> Change:
     """Return what changes a word in frames from an address, and back again in all others, so that nobody there notices."""
 
     def change(frame: bytes) -> bytes:
         seen = parse_segment(frame)
         if seen is None or not seen.payload:
             return frame
-        words = (said, meant) if seen.source[1] == address else (meant, said)
+        words = (TRUE_WORD, FALSE_WORD) if seen.source[1] == address else (FALSE_WORD, TRUE_WORD)
         return with_checksums(frame.replace(*words))
 
     return change

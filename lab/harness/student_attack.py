@@ -20,9 +20,9 @@ from lab.harness.certificates import issue
 from lab.harness.forging import ACK, PSH, RST, Forger
 from lab.harness.lan_tap import Recording
 from lab.harness.lesson_lan import chat_server, join_chat, leave_chat
-from lab.harness.relay import Relay, word_changer
+from lab.harness.relay import FALSE_WORD, TRUE_WORD, Relay, word_changer
 from lab.harness.remote_chat import ConsoleLog, dial_from
-from lab.harness.scenarios.arp import FALSE_WORD, SAID, TRUE_WORD
+from lab.harness.scenarios.arp import SAID
 from lab.harness.scenarios.downgrade import fall_back
 from lab.harness.scenarios.impostor import VERSION, careless_client, meet
 from lab.harness.student_profile import Profile
@@ -120,7 +120,7 @@ def _inject(scene: Scene) -> None:
 
 
 def _arp(scene: Scene) -> None:
-    change = word_changer(scene.victim.address, TRUE_WORD, FALSE_WORD)
+    change = word_changer(scene.victim.address)
     with BareSocket(scene.victim) as victim:
         scene.join(scene.name, victim)
         scene.say(victim)

@@ -14,7 +14,6 @@ from lab.harness.tap import RecordingError
 from lab.net.lan import Lan
 
 FORGED_TEXT = "I quit"
-TRUE_WORD, FALSE_WORD = b"noon", b"nine"  # of one length: the numbers stay right
 TLS_RECORD = b"\x17\x03\x03"  # application data (RFC 8446 section 5.1)
 
 
@@ -43,7 +42,7 @@ class Mallory(ExitStack):
         self.close()
         if on:
             self.has_acted = True
-            change = word_changer(self._brandon.address, TRUE_WORD, FALSE_WORD)
+            change = word_changer(self._brandon.address)
             forger = self.enter_context(Forger(self._lan[MALLORY.name]))
             self.enter_context(Relay(forger, [self._brandon, self._server], change))
         self.is_between = on

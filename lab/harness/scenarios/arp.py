@@ -20,7 +20,7 @@ from lab.harness.relay import Relay, word_changer
 from lab.harness.scenarios import Truth, scenario
 from lab.net.lan import Host, Lan
 
-SAID, TRUE_WORD, FALSE_WORD = "lunch at noon!", b"noon", b"nine"  # of one length: the numbers stay right
+SAID = "lunch at noon!"
 DELAY_S = 0.02  # that she keeps each frame
 SIOCSARP, ATF_COM, ATF_PERM = 0x8955, 2, 4  # arp(7): set an entry that is complete and stays
 
@@ -34,7 +34,7 @@ def arp(path: Path) -> Truth:
     def change(frame: bytes) -> bytes:
         if (seen := parse_segment(frame)) and seen.payload:
             read[seen.source[1], seen.seq] = seen.payload.decode(errors="replace")
-        return word_changer(lan["PC1"].address, TRUE_WORD, FALSE_WORD)(frame)
+        return word_changer(lan["PC1"].address)(frame)
 
     with (
         recorded_attack(path, "PC1", "server", "switch") as (lan, mallory, truth),
