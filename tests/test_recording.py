@@ -19,7 +19,7 @@ from lab.dissect.tcp.segments import read_segments
 from lab.harness.manifest import MANIFEST, read_manifest
 from lab.harness.script import make_script
 from lab.harness.session import record
-from lab.harness.tap import RecordingError, RecordingRefused, Tap, may_record
+from lab.harness.tap import RecordingError, RecordingRefused, Tap, may_record, open_interface
 from lab.harness.variant import Variant
 from lab.net import namespace
 from tests.support import ROOT, needs_namespaces
@@ -242,7 +242,8 @@ def test_a_tap_that_cannot_write_says_so(tmp_path):
 
 
 def test_an_interface_that_is_not_there():
-    assert "no-such-interface" in may_record("no-such-interface")
+    with pytest.raises(RecordingError, match="no-such-interface"):
+        open_interface("no-such-interface")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2, "recordings": []}', "\0\0"])

@@ -179,10 +179,10 @@ def set_filter(handle: Any, expression: str) -> None:
     handle.setfilter(cypcap.compile(handle.datalink(), SNAP_LENGTH, expression, True, cypcap.NETMASK_UNKNOWN))
 
 
-def may_record(interface: str | None = None) -> str | None:
-    """Return why this user may not record on the interface (default: the loopback), or None: tried, not guessed."""
+def may_record() -> str | None:
+    """Return why this user may not record on the loopback, or None: tried, not guessed."""
     try:
-        open_interface(interface or loopback()).close()
+        open_interface(loopback()).close()
     except RecordingError as error:
         return str(error)
     return None
