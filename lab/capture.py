@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lab.chat.options import wire_name
 from lab.commands import at_least_one, cluster_address, course_key, print_bar, refuse
 from lab.harness import scenarios
 from lab.harness.variant import DISGUISES, REPORT_PORT, RETRY_GROUP, TLS_VERSIONS, USUAL_PAD, WIRES, Variant
@@ -65,7 +64,7 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
     tls = "one recording for each: plaintext, TLS 1.2, TLS 1.3 (default: none, that is plaintext)"
     add("--tls", nargs="+", choices=TLS_VERSIONS, default=["none"], help=tls)
     wires = "and for each wire format"
-    add("--wire", nargs="+", type=wire_name, choices=WIRES, default=["report"], help=wires)
+    add("--wire", nargs="+", choices=WIRES, default=["report"], help=wires)
     add("--pad", type=int, metavar="N", help="and once more over TLS with lines padded to N bytes")
     add("--disguise", nargs="+", choices=DISGUISES, default=[], help="and badly disguised")
     groups = "with --tls 1.3: one recording for each group that a client may offer: X25519, X25519MLKEM768, A:B for both"

@@ -10,7 +10,7 @@ import sys
 
 from lab.chat import terminal
 from lab.chat.features.cures import CURES, client_for
-from lab.chat.options import PAD_HELP, LoginOptions, block_size, read_password, wire_name
+from lab.chat.options import PAD_HELP, LoginOptions, block_size, read_password
 from lab.chat.tls import VERSIONS
 from lab.chat.wires import WIRES
 
@@ -31,7 +31,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--name", default="", help="user name (the window asks for it)")
     add("--host", default="localhost", help="the server's name or address (default: %(default)s)")
     add("--port", type=int, default=9898, help="the server's port (default: %(default)s)")
-    add("--wire", type=wire_name, choices=tuple(WIRES), default="report", help=WIRE_HELP)
+    add("--wire", choices=tuple(WIRES), default="report", help=WIRE_HELP)
     add("--terminal", action="store_true", help="no windows: send standard input, print what arrives")
     password_help = "log in with this file's first line (json wire; the window asks)"
     add("--password-file", metavar="FILE", help=password_help)

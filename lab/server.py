@@ -21,7 +21,7 @@ from lab.chat.features.restrictions import OneWire, TlsOnly
 from lab.chat.features.typed_commands import TypedCommands
 from lab.chat.features.typing_notices import TypingNotices
 from lab.chat.listener import ServerError
-from lab.chat.options import PAD_HELP, block_size, print_line, read_password, wire_name
+from lab.chat.options import PAD_HELP, block_size, print_line, read_password
 from lab.chat.room import MAX_MEMBERS
 from lab.chat.server import LOGIN_S, ChatServer
 from lab.chat.tls import VERSIONS, server_context
@@ -37,7 +37,7 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help=HOST_HELP)
     add("--port", type=int, default=9898, help="TCP port (default: %(default)s; 0: any free one)")
-    add("--wire", type=wire_name, choices=tuple(WIRES), help=WIRE_HELP)
+    add("--wire", choices=tuple(WIRES), help=WIRE_HELP)
     add("--max-users", type=int, default=MAX_MEMBERS, metavar="N", help="default: %(default)s")
     login_help = "seconds to log in (default: %(default)s)"
     add("--login-time", type=float, default=LOGIN_S, metavar="S", help=login_help)

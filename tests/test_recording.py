@@ -246,7 +246,9 @@ def test_an_interface_that_is_not_there():
         open_interface("no-such-interface")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2, "recordings": []}', "\0\0"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": 2, "recordings": []}', '{"format": 1, "recordings": [1]}', "\0\0"]
+)
 def test_a_manifest_that_is_none(tmp_path, text):
     (tmp_path / MANIFEST).write_text(text)
     with pytest.raises(RecordingError, match="manifest"):

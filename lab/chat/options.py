@@ -44,13 +44,6 @@ class LoginOptions:
         return login if self.cure == "none" else CuredLogin(**vars(login), cure=self.cure)
 
 
-def wire_name(text: str) -> str:
-    """Return the name of a wire as somebody typed it, for ``argparse``. Raises ArgumentTypeError."""
-    if text == "lines":
-        raise argparse.ArgumentTypeError("the lines wire is now called json")
-    return text
-
-
 def block_size(text: str) -> int:
     """Return the block to which lines are padded, in bytes, for ``argparse``. Raises ArgumentTypeError."""
     if not text.isdecimal() or int(text) > MAX_PAD_BYTES:

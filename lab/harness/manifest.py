@@ -61,13 +61,12 @@ def read_manifest(path: Path | str) -> dict[str, Any]:
     """Return the manifest at ``path``. Raises RecordingError if it is missing or invalid."""
     try:
         manifest: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-        if manifest["format"] != 1 or not isinstance(manifest["recordings"], list):
+        recordings = manifest["recordings"]
+        is_list = isinstance(recordings, list) and all(isinstance(entry, dict) for entry in recordings)
+        if manifest["format"] != 1 or not is_list:
             raise ValueError("not the format that this kit writes")
-        for entry in manifest["recordings"]:
-            if entry.get("wire") == "lines":  # what the json wire was called before
-                entry["wire"] = "json"
         return manifest
     except OSError as error:
         raise RecordingError(f"cannot read the manifest {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise RecordingError(f"{path} is not a recording's manifest: {error}") from error
