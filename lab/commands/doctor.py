@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.commands import command_line
+from lab.harness.variant import REPORT_PORT
 from lab.net import namespace
 from lab.setup import first_use, system_packages
 from lab.setup.paths import ROOT
 
-REPORT_PORT = 9898
 TRY_S = 60
 
 

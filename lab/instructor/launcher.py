@@ -25,7 +25,6 @@ if not __package__:
 from lab.instructor import kernel, landlock, new_root, system_calls  # noqa: E402  started by path
 
 CPU_S = 20  # of one process
-THREADS = 16
 FILE_BYTES = 1 << 20
 OPEN_FILES = 64
 EXIT_REFUSED = 125
@@ -109,7 +108,7 @@ def _give_up_rights(threads: bool, is_linux: bool = True) -> None:
     import resource  # not on Windows, where ``sandbox.command`` does without this program
 
     limits = {"CPU": CPU_S, "FSIZE": FILE_BYTES, "NOFILE": OPEN_FILES, "CORE": 0, "MSGQUEUE": 0, "MEMLOCK": 0}
-    limits |= {"SIGPENDING": 64} | ({"NPROC": THREADS} if threads else {})
+    limits |= {"SIGPENDING": 64} | ({"NPROC": landlock.THREADS} if threads else {})
     for name, value in limits.items():
         if (what := getattr(resource, f"RLIMIT_{name}", None)) is not None:
             hard = resource.getrlimit(what)[1]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.dissect.files.capture_file import read_capture
+from lab.dissect.files.capture_file import GZIP_MAGIC, read_capture
 from lab.dissect.tcp.flows import Flow, find_flows
 from lab.dissect.tcp.segments import read_segments
 from lab.harness.student_capture import ATTACK, PLAIN, TLS
@@ -12,7 +12,6 @@ from lab.harness.student_profile import profile
 from lab.instructor import answer_key, copies, limited_process
 
 MOST_FRAMES = 50_000  # of a recording
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass

@@ -32,7 +32,7 @@ __all__ = ["Capture", "CaptureError", "CaptureWriter", "Interface", "parse_captu
 LARGEST_UNPACKED = 1 << 30  # bytes a gzip file may grow to in memory
 SMALL_FILE = 1 << 24  # bytes; up to here a file is read, above it is mapped
 
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_capture(path: str | PathLike[str]) -> Capture:
@@ -59,7 +59,7 @@ def read_frames(path: str | PathLike[str]) -> Capture:
 def parse_capture(data: bytes | bytearray | mmap.mmap, path: str = "capture") -> Capture:
     """Return the capture in the bytes ``data``; ``path`` is only quoted in errors. Raises CaptureError."""
     cut = None
-    if data[:2] == _GZIP_MAGIC:
+    if data[:2] == GZIP_MAGIC:
         data, cut = _unpack(data, path)
     if len(data) == 0:
         raise CaptureError(f"{path}: the file is empty; record again")
@@ -81,7 +81,7 @@ def _unpack(data: bytes | bytearray | mmap.mmap, path: str) -> tuple[bytearray, 
     """Unpack gzip members, up to LARGEST_UNPACKED bytes; return them and why there are no more."""
     unpacked, position = bytearray(), 0
     view = memoryview(data)
-    while position < len(view) and (position == 0 or view[position : position + 2] == _GZIP_MAGIC):
+    while position < len(view) and (position == 0 or view[position : position + 2] == GZIP_MAGIC):
         unpacker = zlib.decompressobj(wbits=31)
         piece = b""
         while not unpacker.eof and (position < len(view) or piece):

@@ -19,11 +19,11 @@ from lab.harness.certificates import issue
 from lab.harness.lesson_lan import chat_server
 from lab.harness.remote_chat import ConsoleLog, dial_from
 from lab.harness.scenarios import Truth, scenario
+from lab.harness.scenarios.impostor import SECRET
 from lab.harness.tls_contexts import SERVER_NAME
 from lab.harness.variant import REPORT_PORT
 from lab.net.lan import Host, Lan
 
-SECRET = "the password is swordfish"
 NO_TLS = b"*** This server speaks plaintext ***"
 
 
