@@ -23,9 +23,9 @@ from typing import Any
 
 from lab.charts.figure import new_axes, to_png
 from lab.dissect.tcp.flow_rows import plain_text
-from lab.exposure.readers import Span, frame_spans, payload_spans
+from lab.exposure.readers import frame_spans
 
-__all__ = ["Span", "find_charts", "frame_spans", "new_axes", "payload_spans", "plain_text", "to_png"]
+__all__ = ["find_charts", "frame_spans", "new_axes", "plain_text", "to_png"]
 
 
 def find_charts() -> list[str]:

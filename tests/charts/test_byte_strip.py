@@ -2,11 +2,12 @@
 
 import pytest
 
-from lab.charts import Span, describe_byte_strip, draw_byte_strip, frame_spans, payload_spans
+from lab.charts import describe_byte_strip, draw_byte_strip, frame_spans
 from lab.charts.byte_strip import MOST_BYTES, READERS
 from lab.charts.inks import BLACK
 from lab.dissect.fields.frame import dissect_frame
 from lab.dissect.files.capture_file import read_capture
+from lab.exposure.readers import Span, payload_spans
 from tests.charts.looks import contrast, grey, inspect_text
 from tests.support import CAPTURES
 

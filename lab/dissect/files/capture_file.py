@@ -24,10 +24,10 @@ from os import PathLike, fspath
 import numpy as np
 
 from lab.dissect.files import pcap_format, pcapng_format
-from lab.dissect.files.capture import Capture, CaptureError, Interface
+from lab.dissect.files.capture import Capture, CaptureError
 from lab.dissect.files.capture_writer import CaptureWriter
 
-__all__ = ["Capture", "CaptureError", "CaptureWriter", "Interface", "parse_capture", "read_capture"]
+__all__ = ["Capture", "CaptureError", "CaptureWriter", "parse_capture", "read_capture"]
 
 LARGEST_UNPACKED = 1 << 30  # bytes a gzip file may grow to in memory
 SMALL_FILE = 1 << 24  # bytes; up to here a file is read, above it is mapped
