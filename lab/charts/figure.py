@@ -125,7 +125,7 @@ def write_note(ax: Axes, text: str) -> None:
 
 
 @lru_cache(maxsize=8192)
-def _advance(character: str, weight: str, family: str) -> float:
+def _advance(character: str, weight: str = "normal", family: str = "sans-serif") -> float:
     """Return how far a character moves the pen, in points at size 1."""
     font = get_font(findfont(FontProperties(family=family, weight=weight)))
     if not font.get_char_index(ord(character)):
@@ -134,10 +134,10 @@ def _advance(character: str, weight: str, family: str) -> float:
     return font.load_char(ord(character)).linearHoriAdvance / 65536 / 100
 
 
-def text_width(text: str, size: float, *, weight: str = "normal", family: str = "sans-serif") -> float:
+def text_width(text: str, size: float, *, weight: str = "normal") -> float:
     """Return how wide the longest line of a text is in inches; ``size`` is in points."""
     lines = text.split("\n")
-    return max(sum(_advance(character, weight, family) for character in line) for line in lines) * size / 72
+    return max(sum(_advance(character, weight) for character in line) for line in lines) * size / 72
 
 
 def fit_text(text: str, size: float, width: float, *, family: str = "sans-serif") -> str:
@@ -145,10 +145,10 @@ def fit_text(text: str, size: float, width: float, *, family: str = "sans-serif"
     text = "".join(c if c.isprintable() else "\N{MIDDLE DOT}" for c in " ".join(text.split()))
     room, used, fits = width * 72 / size, 0.0, 0
     for place, character in enumerate(text):
-        used += _advance(character, "normal", family)
+        used += _advance(character, family=family)
         if used > room:
             return text[:fits].rstrip() + "…"
-        if used + _advance("…", "normal", family) <= room:
+        if used + _advance("…", family=family) <= room:
             fits = place + 1
     return text
 

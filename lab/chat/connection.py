@@ -58,7 +58,7 @@ class Connection:
         # A chat message must not wait for the acknowledgement of the one before it (Nagle's algorithm, RFC 896).
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def set_deadline(self, seconds: float | None = None) -> None:
+    def set_deadline(self, seconds: float | None) -> None:
         """Bound how long all that is received from now on may take *together*; None for no bound."""
         self._deadline = None if seconds is None else time.monotonic() + seconds
         # Two handles of a socket share one blocking mode, so where there are two, the first has a time limit always.

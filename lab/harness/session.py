@@ -119,7 +119,7 @@ RecordOne = Callable[[Session], Entry]
 
 
 @contextmanager
-def session_recorder(namespaces_first: bool = False) -> Iterator[tuple[RecordOne, str]]:
+def session_recorder(namespaces_first: bool) -> Iterator[tuple[RecordOne, str]]:
     """Yield a function that does what ``record_session`` does, and the place where it records.
 
     That is a namespace where this user may not record on the machine's loopback, or always (``namespaces_first``).

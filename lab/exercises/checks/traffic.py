@@ -125,7 +125,6 @@ class Talk:
         self,
         tape: Tape,
         client: str = "10.27.27.206",
-        server: str = "10.27.27.131",
         ports: tuple[int, int] | None = None,
         isns: tuple[int, int] | None = None,
         ip_options: bytes = b"",
@@ -133,7 +132,7 @@ class Talk:
     ):
         dice = self.dice = tape.dice
         self.tape, self.ip_options, self.timestamps = tape, ip_options, timestamps
-        self.address = {"client": client, "server": server}
+        self.address = {"client": client, "server": "10.27.27.131"}
         ports = ports or (dice.randrange(40_000, 65_000), 9898)
         self.port = dict(zip(OTHER, ports, strict=True))
         isns = isns or (dice.randrange(1 << 32), dice.randrange(1 << 32))
