@@ -18,10 +18,8 @@ class Delay:
     """One run of bytes on its way. What was never seen is None. Times (ns since 1970) are of the last byte."""
 
     data: bytes
-    came_frame: int | None = None
-    came_ns: int | None = None
-    went_frame: int | None = None
-    went_ns: int | None = None
+    came_ns: int | None
+    went_ns: int | None
 
     @property
     def wait_s(self) -> float | None:
@@ -42,9 +40,9 @@ def delays(source: Stream, sink: Stream, wanted: Iterable[bytes]) -> list[Delay]
         for way, stream in enumerate((source, sink)):
             at = stream.data.find(data, ends[way])
             if at < 0 or not data:
-                seen += [None, None]
+                seen.append(None)
                 continue
             ends[way] = at + len(data)
-            seen += [stream.frame_at(ends[way] - 1), stream.time_at(ends[way] - 1)]
+            seen.append(stream.time_at(ends[way] - 1))
         found.append(Delay(data, *seen))
     return found
