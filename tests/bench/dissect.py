@@ -29,7 +29,6 @@ from typing import NamedTuple
 from tests.bench import end_on_sigterm
 from tests.support import ROOT
 
-FLOWS_PER_SEGMENT = 1 / 250  # a chat's connection lives for about 250 segments
 AT_ONCE = 200  # connections open at the same time
 
 # Ratios that issue D demands: measured rate of ours over the tool's.

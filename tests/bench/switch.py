@@ -18,7 +18,6 @@ from lab.net.plan import host
 from tests.bench import end_on_sigterm
 
 HOSTS = (host("PC1", "10.0.0.1/24"), host("server", "10.0.0.2/24"))
-PORT = 7
 
 ECHO = """
 import socket

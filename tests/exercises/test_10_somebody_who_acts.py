@@ -10,7 +10,7 @@ from lab.exercises.checks.traffic import PLAIN, ROOT, TLS13, Case, Talk, Tape, l
 LESSONS = ROOT / "captures" / "lessons"
 MALLORY, HER_ADDRESS = "02:00:00:00:00:66", "10.27.27.66"  # in the recordings of the attacks
 NUMBERS, HONEST = 2**32, 100
-ARP_TYPE, ARP_OFFSET = b"\x08\x06", 14
+ARP_TYPE = b"\x08\x06"
 
 
 # in_window
