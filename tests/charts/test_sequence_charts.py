@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -272,6 +273,20 @@ def test_bytes_in_flight_drawn(lossy):
     assert max(flying) == 10_000 and flying[-1] == 0
     assert list(line(ax, "sent again").get_ydata()) == [5000, 1000]
     assert min(line(ax, "receiver's window").get_ydata()) == 0
+
+
+def test_what_was_recorded_twice_was_sent_again_even_where_wireshark_says_out_of_order():
+    narrow = lesson("narrow-cable")
+    way = one_way(narrow)
+    seen = Counter(item.start for item in way.sent if item.payload_length)
+    again = [item for item in way.sent if item.repeated]
+    assert {item.start for item in again} == {start for start, count in seen.items() if count == 2}
+    assert {70, 73, 76, 167} < {item.frame for item in again}  # out of order, for Wireshark
+    assert not any(item.overtaken for item in way.sent)
+    assert len(line(draw_in_flight(narrow), "sent again").get_ydata()) == len(again) == 16
+    assert "16 segments went out again." in describe_in_flight(narrow)
+    [late] = [item for item in one_way(lesson("loss-at-the-receiver")).sent if item.overtaken]
+    assert late.start == 2001  # recorded once
 
 
 @pytest.mark.parametrize("which", ["plain", "encrypted", "lossy"])

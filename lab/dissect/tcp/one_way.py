@@ -5,7 +5,7 @@ sender's initial sequence number, and unwrapped: they go on rising where those o
 (RFC 9293 section 3.4).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,8 +33,8 @@ class Sent:
     payload_length: int  # bytes
     syn: bool
     fin: bool
-    repeated: bool  # sent before, as far as an observer can tell
-    overtaken: bool  # arrives behind a later one
+    repeated: bool  # its numbers were recorded before or, as far as an observer can tell, sent before
+    overtaken: bool  # arrives behind a later one, and for the first time
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,17 @@ def one_way(flow: Flow, direction: str = "initiator") -> OneWay:
     (sender, stream), (receiver, back) = sides if direction == "initiator" else sides[::-1]
     segments = flow.segments
     rows = stream.rows[segments.length_known[stream.rows]]
-    sent = [
-        _sent(flow, row, start)
-        for row, start in zip(rows.tolist(), unwrap(segments.relative_seq[rows]), strict=True)
-        if not segments.flags[row] & RST
-    ]
+    sent: list[Sent] = []
+    starts: set[int] = set()
+    for row, start in zip(rows.tolist(), unwrap(segments.relative_seq[rows]), strict=True):
+        if segments.flags[row] & RST:
+            continue
+        item = _sent(flow, row, start)
+        if item.overtaken and start in starts:  # recorded before: Wireshark's rule goes by the time alone
+            item = replace(item, repeated=True, overtaken=False)
+        if item.payload_length:
+            starts.add(start)
+        sent.append(item)
     rows = back.rows[(segments.flags[back.rows] & (ACK | RST)) == ACK]
     acknowledged = [
         _acknowledged(flow, row, ack)
