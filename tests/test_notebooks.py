@@ -5,9 +5,14 @@ As they ship they run in the students' copy, which holds less: see ``instructor/
 
 import os
 import re
+import shutil
 
 import pytest
 
+from lab.dissect.oracle import tshark_fields
+from lab.dissect.tcp.flows import find_flow
+from lab.dissect.tcp.one_way import one_way
+from lab.dissect.tcp.segments import read_segments
 from lab.exercises.checks.tasks import facts
 from tests.support import ROOT, copy_kit, read_cells, read_notebook, run_notebook
 
@@ -77,3 +82,13 @@ def test_the_hours_that_it_states_are_those_of_notebooks_and_sheets():
     stated = f"about {reading_h + writing_h + 1.5:g} hours: {reading_h:g} for the eleven notebooks, {writing_h:g} for"
     for text in (texts[0], (ROOT / "README.md").read_text(encoding="utf-8")):
         assert stated in " ".join(text.split())
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_wireshark_counts_a_waiting_time_from_the_first_copy():
+    """Notebook 06 prints the same numbers in its second line."""
+    path = ROOT / "captures" / "lessons" / "back-off.pcapng"
+    theirs = [float(seconds) for [seconds] in tshark_fields(path, ["tcp.analysis.rto"], "tcp.analysis.rto")]
+    flow = find_flow(read_segments(path), 0)
+    copies = [item.time_s for item in one_way(flow).sent if item.payload_length]
+    assert theirs == pytest.approx([time_s - copies[0] for time_s in copies[1:]])
