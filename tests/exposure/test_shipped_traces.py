@@ -4,7 +4,7 @@ import pytest
 
 from lab.chat.features.cures import CURES
 from lab.exposure.classifier import logistic_regression, nearest_centroid
-from lab.exposure.cures import price_cures, read_waits, sweep_jitter
+from lab.exposure.cures import frontier, price_cures, read_waits, sweep_jitter
 from lab.exposure.experiment import run_experiment
 from lab.exposure.traces import read_traces
 from tests.support import ROOT
@@ -59,3 +59,11 @@ def test_what_each_cure_hides_and_costs(traces, model):
             assert price.after.twin_interval[0] <= 0.5 <= price.after.twin_interval[1]
         if kind == "typing":  # times are all that it has to offer, and padding leaves them
             assert by_cure["padding"].after.interval[0] > 0.9
+
+
+def test_the_clock_is_on_the_typists_frontier_by_thousandths_alone(traces):
+    chosen = [trace for trace in traces if trace.cure in ("none", "batching", "clock")]
+    _, batching, clock = prices = price_cures(chosen, "typing", read_waits(SHIPPED, "typing"))
+    assert frontier(prices, "bytes") == [batching, clock]
+    assert 0 < batching.left - clock.left < 0.01
+    assert batching.after.interval[0] < 0.5 < batching.after.interval[1]
