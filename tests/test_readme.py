@@ -31,11 +31,16 @@ def test_ci_runs_the_readmes_test_command():
     assert "python3 lab test" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_every_file_that_the_readmes_show_is_there():
-    for readme in [ROOT / "README.md", *ROOT.glob("*/README.md")]:
-        for target in re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8")):
-            if "://" not in target:
-                assert (readme.parent / target).exists(), f"{readme}: {target}"
+def test_every_file_that_the_texts_show_is_there():
+    texts = [ROOT / "README.md", *ROOT.glob("captures/*.md"), *ROOT.glob("lab/**/*.md")]
+    assert ROOT / "lab" / "instructor" / "ANSWERS.md" in texts
+    broken = [
+        f"{text.relative_to(ROOT)}: {target}"
+        for text in texts
+        for target in re.findall(r"\]\(([^)#]+)\)", text.read_text(encoding="utf-8"))
+        if "://" not in target and not (text.parent / target).exists()
+    ]
+    assert broken == []
 
 
 @pytest.mark.parametrize(
