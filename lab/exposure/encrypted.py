@@ -43,7 +43,9 @@ def listen_to_tls(session: TlsSession, found: Intercept) -> list[Delivery]:
     overhead = OVERHEAD_BYTES.get(session.version_name or "", 0)
     if session.version_name == "TLS 1.2" and session.suite_number in CHACHA_12:
         overhead = OVERHEAD_CHACHA_12
-    sent = [one for one in session.records if one.record.content_type == APPLICATION_DATA]
+    # A shorter one was not made with the keys: somebody put it into the stream.
+    genuine = [one for one in session.records if one.record.length >= overhead]
+    sent = [one for one in genuine if one.record.content_type == APPLICATION_DATA]
     data = [one.record for one in sent if one.from_initiator]
     if session.version_name == "TLS 1.3":
         data = data[1:]  # the encrypted end of the client's handshake looks like a message

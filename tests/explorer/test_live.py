@@ -155,10 +155,13 @@ def test_mallory_speaks_for_brandon_changes_a_word_and_ends_his_connection(tmp_p
         tab.wait_for_selector("[aria-label='The eavesdropper'] :text('plaintext: 2 of 2 lines read')")
         tab.wait_for_selector("[aria-label='The eavesdropper'] :text('Brandon: I quit')")
         switch_to(tab, "TLS 1.3")
+        say(tab, "Brandon", "is it one?")
+        tab.wait_for_selector("h3:text-is('TLS 1.3: 0 of 1 lines read')")
         tab.click("button:text-is('Speak as Brandon')")
         say(tab, "John", "who said that?")
         tab.wait_for_selector("[aria-label='What Alice sees'] >> text=who said that?")
         assert tab.inner_text("[aria-label='What John sees']").count("I quit") == 1, "over TLS nobody did"
+        tab.wait_for_selector("h3:text-is('TLS 1.3: 0 of 2 lines read')")
         switch_to(tab, "plaintext")
         tab.click("button:text-is('Stand in the middle')")
         tab.wait_for_selector("button[aria-pressed=true]:text-is('Stand in the middle')")

@@ -310,6 +310,18 @@ def test_the_last_message_of_an_open_connection_is_not_taken_for_a_farewell(name
     assert (found.frame, found.length) == (first.frame, first.length)
 
 
+@pytest.mark.parametrize("name", ["tls12", "tls13"])
+def test_a_record_that_is_too_short_to_be_genuine_is_not_a_line(name):
+    """Somebody else's plaintext in the form of a record: it has no room for what TLS adds."""
+    path = CHAT / f"{name}.pcapng"
+    first, *rest = eavesdrop(path).said
+    size = len(first.payload) - 5  # two headers where one was
+    forged = b"".join(b"\x17\x03\x03" + bytes([0, one]) + bytes(one) for one in (6, size - 6))
+    genuine = b"\x17\x03\x03" + bytes([0, len(first.payload)]) + first.payload
+    found = eavesdrop(parse_capture(bytes(read_capture(path).raw).replace(genuine, forged)))
+    assert [one.length for one in found.said] == [one.length for one in rest]
+
+
 def test_a_bad_file_is_a_capture_error(tmp_path):
     (tmp_path / "bad.pcapng").write_bytes(b"this is no capture")
     with pytest.raises(CaptureError):
