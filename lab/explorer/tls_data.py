@@ -11,10 +11,11 @@ from typing import Any
 from lab.dissect.fields.tls import dissect_fragment
 from lab.dissect.fields.tree import Cursor, Field, group
 from lab.dissect.tcp.flows import Flow
+from lab.dissect.text import printable
 from lab.dissect.tls.direction import TAG, TLS_13
 from lab.dissect.tls.messages import OpenRecord, TlsMessage, TlsSession
 from lab.dissect.tls.records import ALERT, APPLICATION_DATA, HANDSHAKE
-from lab.explorer.book import Book, Data
+from lab.explorer.book import LONGEST_TEXT, Book, Data
 from lab.exposure.chat_fields import name_parts
 
 
@@ -45,9 +46,9 @@ def tls_data(sessions: list[TlsSession | None], book: Book) -> Data:
             records += [on_wire | {"frame": frame} for frame in frames]
             if one.encrypted and one.plaintext is not None:
                 there = inner[str(record.frame_number)]
-                content, tree = _opened_tree(one, is_13)
+                content, tree, info = _opened_tree(one, is_13)
                 title = f"inside record {len(there) + 1}: {one.name}, {len(content)} bytes"
-                about = {"type": one.content_type, "kinds": _handshake_types(one)}
+                about = {"type": one.content_type, "kinds": _handshake_types(one), "info": info}
                 about |= {"flow": number, "way": 1 - one.from_initiator}
                 there.append(_opening(title, book.tree(tree), content, about))
         for message in session.messages:
@@ -93,8 +94,8 @@ def _handshake_types(one: OpenRecord) -> list[int]:
     return [field.value for field in fields if field.key == "tls.handshake"]
 
 
-def _opened_tree(one: OpenRecord, is_tls_13: bool) -> tuple[bytes, Field]:
-    """Return the bytes inside an opened record and their tree, its leaves without a gap.
+def _opened_tree(one: OpenRecord, is_tls_13: bool) -> tuple[bytes, Field, str]:
+    """Return the bytes inside an opened record, their tree, its leaves without a gap, and a line about them.
 
     In TLS 1.3 the content is followed by its type, in one byte, and by padding (RFC 8446 section 5.2).
     """
@@ -114,6 +115,8 @@ def _opened_tree(one: OpenRecord, is_tls_13: bool) -> tuple[bytes, Field]:
         fields += dissect_fragment(cursor, one.content_type)
     if cursor.left:
         fields.append(cursor.rest("Content", "Bytes that the application did not name."))
+    joint = "" if one.content_type == APPLICATION_DATA else ", "
+    info = joint.join(field.name if field.key == "tls.handshake" else field.text for field in fields)
     cursor.end = len(content)
     if is_tls_13:
         meaning = "The true content type: on the wire every protected record says 23."
@@ -124,6 +127,9 @@ def _opened_tree(one: OpenRecord, is_tls_13: bool) -> tuple[bytes, Field]:
         if cursor.left:
             hides = "Zeros that hide the content's length."
             fields.append(cursor.rest("Padding", hides, source="RFC 8446 section 5.4"))
-    return content, Field(
-        "Opened record", 0, len(content) * 8, children=[group(one.name, fields)] if fields else []
+    children = [group(one.name, fields)] if fields else []
+    return (
+        content,
+        Field("Opened record", 0, len(content) * 8, children=children),
+        printable(info[:LONGEST_TEXT]),
     )

@@ -58,7 +58,8 @@ def _first_line(intercept: Intercept) -> list[Step]:
         said = f"{printable(speaker)} says: {_quote(message.text)}"
     else:
         said = (
-            f"{printable(speaker)} sends a line of {counted(message.length, 'byte')}, which cannot be read."
+            f"{printable(speaker)} sends a line of {counted(message.length, 'byte')}, "
+            "which cannot be read without the keys."
         )
     steps = [(message.frame, "The first words", said)]
     if message.recipients:

@@ -7,7 +7,7 @@ import pytest
 
 from lab.dissect import read_capture
 from tests.browser import axe_findings
-from tests.explorer.pages import HOSTILE, page_about, write_capture
+from tests.explorer.pages import HOSTILE, data_of, page_about, write_capture
 from tests.support import CAPTURES, only
 
 CHAT = CAPTURES / "chat"
@@ -80,6 +80,27 @@ def test_locked_until_the_button_is_pressed(open_page):
     tab.click(".lock")
     assert tab.inner_text("#filter-answer").startswith("0 of")
     assert not open_page(TLS).locator(".lock").is_visible()  # without keys there is nothing to unlock
+
+
+def test_it_is_seen_that_records_are_opened_and_what_is_said_stays_true(open_page):
+    tab = open_page(PLAIN, TLS, keys=KEYS)
+    tab.get_by_role("button", name="tls13", exact=False).first.click()
+    row = "[data-frame]:has-text('<Brandon> hello')"
+    tab.fill("#filter", "tls.record.opaque_type == 23")
+    assert tab.locator(row).count() == 0 and tab.inner_text(".note") == ""
+    tab.click(".lock")
+    assert "[opened: <Brandon> hello] Record: Application Data" in tab.locator(row).first.inner_text()
+    server = tab.locator("[data-frame]", has_text="Server Hello").first.inner_text()
+    assert "[opened: Encrypted Extensions, Certificate" in server
+    assert re.fullmatch(r"Unlocked: the keys open \d+ records of tls13.pcapng.", tab.inner_text(".note"))
+    tab.get_by_role("button", name="plain", exact=False).first.click()
+    assert "tls13.pcapng" in tab.inner_text(".note"), "also beside the other recording"
+    tab.click("[data-view=twin]")
+    first = tab.locator(".twin tbody tr").first
+    assert "opened: hello" in first.inner_text() and "hidden" not in tab.inner_text(".twin")
+    tab.click(".lock")
+    assert "hidden: 5 bytes" in first.inner_text() and tab.inner_text(".note") == ""
+    assert "cannot be read without the keys" in json.dumps(data_of(TLS)["tour"])
 
 
 def test_a_stream_is_two_voices_and_each_knows_its_frame(open_page):

@@ -41,7 +41,14 @@ export class Capture {
 
   /** The row of a frame in the frame list. @param {number} number from 1 */
   frame(number) {
-    return this.data.frames[number - 1];
+    const row = this.data.frames[number - 1],
+      opened = this.readable(number);
+    return opened ? { ...row, info: `[opened: ${opened}] ${row.info}` } : row;
+  }
+
+  /** @returns {string} what a frame's records hold, while the page is unlocked */
+  readable(number) {
+    return ((this.unlocked && this.data.inner[number]) || []).map(one => one.info).join(", ");
   }
 
   /** @param {number} number @param {string} [key] @returns {Field[]} the fields of a frame, each behind the one that

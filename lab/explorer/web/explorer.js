@@ -36,7 +36,7 @@ export class Explorer {
     if (data.length > 1) this.views.twin = makeGroup("div", "Both recordings");
     if (summary) this.views.summary = summary;
     root.classList.add("explorer");
-    this.note = make("p.note", { role: "status" }); // what is wrong with the recording
+    this.note = make("p.note", { role: "status" }); // what is wrong with the recording, and what is unlocked
     const views = Object.values(this.views);
     root.replaceChildren(this.makeBar(), this.note, this.makeTour(), ...views, this.help.element);
     root.addEventListener("keydown", event => this.onKey(event));
@@ -141,15 +141,20 @@ export class Explorer {
     this.draw();
   }
 
-  /** Draw what the view shows of the capture; the list of frames draws itself. */
+  /** Draw the note, and what the view shows of the capture; the list of frames draws itself. */
   draw() {
+    const opened = this.captures
+      .filter(one => one.unlocked)
+      .map(({ name, data }) => `${Object.values(data.inner).flat().length} records of ${name}`);
+    const unlocked = opened.length ? [`Unlocked: the keys open ${opened.join(" and ")}.`] : [];
+    this.note.textContent = [...this.capture.data.notes, ...unlocked].join("; ");
     const { streams, twin } = this.views;
     if (!streams.hidden) this.drawStream();
     if (twin && !twin.hidden) twin.replaceChildren(drawTwin(this.captures, (side, frame) => this.goTo(side, frame)));
   }
 
   showCapture(i) {
-    const { notes, flows } = this.captures[i].data;
+    const { flows } = this.captures[i].data;
     this.current = i;
     press(this.files, i);
     this.holder.replaceChildren(this.list.element);
@@ -158,7 +163,6 @@ export class Explorer {
     this.flow.replaceChildren(...names.map((name, flow) => make("option", { value: flow }, name)));
     this.draw();
     this.showStep(-1);
-    this.note.textContent = notes.join("; ");
     if (this.capture.count) this.select(this.list.selected || 1);
     else this.detail.show(this.capture, 0);
   }

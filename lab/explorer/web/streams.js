@@ -73,8 +73,10 @@ export function drawTwin(captures, onFrame) {
     const frames = [line.frame, ...line.copies].map(frame =>
       makeButton(String(frame), () => onFrame(side, frame), { "aria-label": `frame ${frame}` }),
     );
-    const text = line.text === null ? make("p.hidden-text", `hidden: ${line.length} bytes`) : make("p.read", line.text);
-    return make("td", text, make("p", `${line.who}, frames `, frames));
+    const opened = captures[side].readable(line.frame);
+    const text = line.text ?? (opened ? `opened: ${opened}` : null);
+    const said = text === null ? make("p.hidden-text", `hidden: ${line.length} bytes`) : make("p.read", text);
+    return make("td", said, make("p", `${line.who}, frames `, frames));
   };
   const rows = Array.from({ length: count }, (_, i) => {
     const cells = said.map((lines, side) => cell(side, lines[i]));
