@@ -139,7 +139,7 @@ def _info_of(tree: Field, segments: Segments, row: int | None) -> str:
     """Return a line about a frame: what the payload says if it can be read, otherwise what the header says."""
     last = next((one for one in reversed(tree.children) if one.name != "Padding"), tree)
     if last.name.startswith("Chat"):
-        return printable(" | ".join(one.text for one in last.children)[:LONGEST_TEXT])
+        return printable("".join(one.text for one in last.children)[:LONGEST_TEXT])
     if last.key == "tls":
         return ", ".join(_record_names(last))
     if last.get("arp.src.proto_ipv4"):

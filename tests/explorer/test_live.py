@@ -69,7 +69,7 @@ def test_a_line_is_in_three_windows_on_the_cable_and_in_the_transcript(running, 
     say(tab, "Brandon", "the code is heron-4711")
     for who in ("Brandon", "John", "Alice"):
         tab.wait_for_selector(f"[aria-label='What {who} sees'] >> text=<Brandon> the code is heron-4711")
-    wait_for_info(tab, "<Brandon> | the code is heron-4711")
+    wait_for_info(tab, "<Brandon> the code is heron-4711")
     line = tab.wait_for_selector(".lines .secret:has-text('Brandon: the code is heron-4711')")
     assert "to Alice, John" in line.inner_text()
     lit = tab.locator(".byte[aria-selected=true]").all_inner_texts()
@@ -189,7 +189,7 @@ def test_mallory_speaks_for_brandon_changes_a_word_and_ends_his_connection(tmp_p
 def test_pause_step_back_and_follow(running, show):
     tab = show(running)
     say(tab, "John", "before")
-    wait_for_info(tab, "<John> | before")
+    wait_for_info(tab, "<John> before")
     tab.click("button:text-is('Pause')")
     say(tab, "John", "meanwhile")
     tab.wait_for_selector("[role=status]:has-text('not shown yet')")
@@ -200,7 +200,7 @@ def test_pause_step_back_and_follow(running, show):
     assert tab.evaluate(chosen) == at - 1
     tab.wait_for_selector(".tree .layer")
     tab.click("button:text-is('Follow')")
-    wait_for_info(tab, "<John> | meanwhile")
+    wait_for_info(tab, "<John> meanwhile")
 
 
 # Who may look, and who may drive
@@ -213,7 +213,7 @@ def test_a_second_tab_only_watches_and_drives_when_it_is_the_first(running, show
     second.wait_for_selector("[role=status]:has-text('only watches')")
     assert second.locator("button:text-is('TLS 1.3')").is_disabled()
     say(tab, "Alice", "for both")
-    wait_for_info(second, "<Alice> | for both")
+    wait_for_info(second, "<Alice> for both")
     watcher = running.open_socket()
     ask(watcher, "say", who="Alice", text="from one who watches")
     ask(watcher, "frame", number=1)  # is answered, behind the line that is not said
@@ -222,7 +222,7 @@ def test_a_second_tab_only_watches_and_drives_when_it_is_the_first(running, show
     tab.goto("about:blank")
     second.wait_for_selector("button:text-is('TLS 1.3'):enabled")
     say(second, "Alice", "and now I")
-    wait_for_info(second, "<Alice> | and now I")
+    wait_for_info(second, "<Alice> and now I")
     assert "from one who watches" not in second.inner_text("[aria-label='What Alice sees']")
     second.close()
 
