@@ -64,8 +64,13 @@ tls.handshake.type == 20
 tls.handshake.type
 tls.handshake.ciphersuite == 0x1301
 tls.handshake.extensions_server_name == "chat.lab.test"
+tls.handshake.extensions_key_share_group == 0x11ec
+tls.handshake.certificate || tls.alert_message
+tls.alert_message
+tls.alert_message.desc == 48 || tls.alert_message.desc == 42
+tls.alert_message.level == 2
 """
-JUDGEMENTS = [f"tcp.analysis.{name}" for name in LABELS]
+JUDGEMENTS = [f"tcp.analysis.{name}" for name in [*LABELS, "flags"]]
 # Prints, in one pass of tshark, the frames that each of the filters in the file $FILTERS lets through.
 LISTENERS = """
 for filter in io.lines(os.getenv("FILTERS")) do
@@ -168,7 +173,13 @@ def test_a_filter_selects_what_tshark_selects(tab, tmp_path, path, keys):
 @pytest.mark.parametrize(
     ("text", "message", "place"),
     [
-        ("tcp.lenx > 0", "unknown field tcp.lenx", 1),
+        ("tcp.lenx > 0", "unknown field tcp.lenx (here: tcp.len; Wireshark has more)", 1),
+        (
+            "tcp.analysis.ack_rt > 1",
+            "unknown field tcp.analysis.ack_rt (here: tcp.analysis.ack_lost_segment; Wireshark has more)",
+            1,
+        ),
+        ("nonsense", "unknown field nonsense (Wireshark has more)", 1),
         ("tcp.len >", "the end is not a value", 10),
         ("tcp.port == 9898 tcp", "expected && or ||, not tcp", 18),
         ("(tcp", "expected ), not the end", 5),
@@ -181,7 +192,7 @@ def test_a_filter_selects_what_tshark_selects(tab, tmp_path, path, keys):
         ("tcp == 1", "this field has no value: leave out the relation", 8),
         ("frame contains hello", "hello is not a text in double quotes or bytes as 68:69", 16),
         ('frame contains "hello', 'cannot read "', 16),
-        ("__proto__", "unknown field __proto__", 1),
+        ("__proto__", "unknown field __proto__ (Wireshark has more)", 1),
     ],
 )
 def test_an_error_points_at_the_place(open_page, text, message, place):

@@ -6,6 +6,7 @@
 
 import { FIELDS, inCharacters, readValues } from "./filter_fields.js";
 
+const MOST_NEAR = 4; // fields that are named beside an unknown one
 const TOKEN = /\s*(?:(\|\||&&|[!=]=|[<>]=?|!|[(){},])|"((?:[^"\\]|\\.)*)"|([A-Za-z0-9_.:\/-]+))/y;
 const WORDS = new Map([
   ...Object.entries({ or: "||", and: "&&", not: "!", eq: "==", ne: "!=", gt: ">", lt: "<", ge: ">=", le: "<=" }),
@@ -68,6 +69,16 @@ function unescape(text, place) {
   });
 }
 
+/** Say that a field is unknown, and which known ones begin most like it. */
+function unknownField(name) {
+  let near = [];
+  for (let end = name.length; end > 2 && !near.length; end--) {
+    near = Object.keys(FIELDS).filter(known => known.startsWith(name.slice(0, end)));
+  }
+  const here = near.length ? `here: ${near.slice(0, MOST_NEAR).join(", ")}; ` : "";
+  return `unknown field ${name} (${here}Wireshark has more)`;
+}
+
 /** Read a filter. @param {string} text
  * @returns {(capture: import("./capture.js").Capture, number: number) => boolean}
  * Throws FilterError. An empty filter lets every frame through. */
@@ -107,7 +118,7 @@ export function readFilter(text) {
     const token = take();
     if (token.kind !== "word") throw new FilterError(`expected a field, not ${token.text}`, token.place);
     const field = FIELDS[token.text];
-    if (!field) throw new FilterError(`unknown field ${token.text}`, token.place);
+    if (!field) throw new FilterError(unknownField(token.text), token.place);
     const values = (capture, number) => readValues(token.text, capture, number);
     const relation = next().text;
     if (next().kind === "symbol" && relation in RELATIONS) {

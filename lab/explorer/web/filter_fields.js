@@ -5,7 +5,7 @@
 
 // By type, the fields that are called as in the tree. ("none" has no value: it is there, or it is not.)
 const AS_IN_THE_TREE = {
-  none: "eth arp ip ipv6 udp tcp tcp.options.sack_perm",
+  none: "eth arp ip ipv6 udp tcp tcp.options.sack_perm tls.handshake.certificate",
   mac: "eth.src eth.dst",
   address: "arp.src.proto_ipv4 arp.dst.proto_ipv4 ip.src ip.dst",
   address6: "ipv6.src ipv6.dst",
@@ -14,11 +14,14 @@ const AS_IN_THE_TREE = {
     udp.srcport udp.dstport tcp.srcport tcp.dstport tcp.seq_raw tcp.ack_raw tcp.flags tcp.flags.fin tcp.flags.syn
     tcp.flags.reset tcp.flags.push tcp.flags.ack tcp.flags.urg tcp.flags.ece tcp.flags.cwr tcp.flags.ae
     tcp.window_size_value tcp.checksum tcp.urgent_pointer tcp.options.mss_val tcp.options.wscale.shift
-    tcp.options.timestamp.tsval tcp.options.timestamp.tsecr tls.handshake.ciphersuite`,
+    tcp.options.timestamp.tsval tcp.options.timestamp.tsecr tls.handshake.ciphersuite
+    tls.handshake.extensions_key_share_group tls.alert_message.level tls.alert_message.desc`,
 };
 const JUDGEMENTS = `retransmission fast_retransmission spurious_retransmission duplicate_ack lost_segment
   ack_lost_segment out_of_order zero_window zero_window_probe zero_window_probe_ack window_full window_update
-  keep_alive keep_alive_ack reused_ports`;
+  keep_alive keep_alive_ack reused_ports flags`;
+
+const ALERT = 21; // a content type
 
 const asInTheTree = Object.entries(AS_IN_THE_TREE).flatMap(([type, names]) =>
   names.split(/\s+/).map(name => [name, { type, keys: [name] }]),
@@ -26,7 +29,7 @@ const asInTheTree = Object.entries(AS_IN_THE_TREE).flatMap(([type, names]) =>
 const computed = (type, values) => ({ type, values });
 const ofSegment = name =>
   computed("uint", (capture, number) => [capture.frame(number).segment?.[name]].filter(value => value !== undefined));
-const isJudged = (one, name) => one === name || (name === "retransmission" && one.endsWith("_retransmission"));
+const isJudged = (one, name) => [one, "flags"].includes(name) || (name === "retransmission" && one.endsWith("_retransmission"));
 const judged = name =>
   computed("none", (capture, number) => capture.frame(number).judgements.filter(one => isJudged(one, name)));
 
@@ -68,6 +71,9 @@ export const FIELDS = Object.assign(Object.create(null), {
   ),
   "tls.record.version": computed("uint", (capture, number) => records(capture, number).map(one => one.version)),
   "tls.record.length": computed("uint", (capture, number) => records(capture, number).map(one => one.length)),
+  "tls.alert_message": computed("none", (capture, number) =>
+    readValues("tls.record.content_type", capture, number).filter(type => type === ALERT),
+  ),
   "tls.handshake.type": computed("uint", (capture, number) =>
     [...records(capture, number), ...capture.opened(number)].flatMap(one => one.kinds),
   ),
