@@ -174,11 +174,18 @@ def test_mallory_speaks_for_brandon_changes_a_word_and_ends_his_connection(tmp_p
         tab.wait_for_selector("[aria-label='What John sees'] >> text=at noon, I said")
         tab.click("button:text-is('Reset Brandon')")
         wait_for_info(tab, "RST")
-        tab.wait_for_selector("[role=status]:has-text('His client learns of it when he next says something')")
+        tab.wait_for_selector(
+            "[role=status]:has-text('His client learns it from his next line, which is lost')"
+        )
         say(tab, "Brandon", "hello?")
         tab.wait_for_selector("[aria-label='What Brandon sees'] >> text=reset")
+        again = "Not connected; lines are lost. Press plaintext or TLS to connect everybody again"
+        tab.wait_for_selector(f"[aria-label='What Brandon sees'] >> text={again}")
         tab.click("button:text-is('Reset Brandon')")
         tab.wait_for_selector("[role=status]:has-text('Brandon is not connected')")
+        tab.click("button:text-is('plaintext')")
+        say(tab, "Brandon", "and here I am")
+        tab.wait_for_selector("[aria-label='What John sees'] >> text=and here I am")
         one.end()
     [entry] = json.loads((tmp_path / "manifest.json").read_text())["recordings"]
     texts = [bytes(read_capture(one.capture).frame(number)) for number in entry["forged"]]

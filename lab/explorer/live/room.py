@@ -57,9 +57,8 @@ SMALL_BUFFERS = {
     "laptop": {"net.ipv4.tcp_rmem": f"{RECEIVE_BUFFER} {RECEIVE_BUFFER} {RECEIVE_BUFFER}"},
     "server": {"net.ipv4.tcp_wmem": "4096 8192 8192"},
 }
-RESET = (
-    "The server has taken Mallory's RST for Brandon's. His client learns of it when he next says something"
-)
+RESET = "The server took Mallory's RST for Brandon's. His client learns it from his next line, which is lost"
+NOT_CONNECTED = "*** Not connected; lines are lost. Press plaintext or TLS to connect everybody again ***"
 COMMENT = "A lecture of the lab kit: python3 lab live."
 
 Notice = Callable[[str, Line], None]  # takes, in any thread, a user's name and a line for that user's window
@@ -217,6 +216,8 @@ class LiveRoom:
             event = client.events.get()
             if line := box.take(event):
                 self.notice(client.login.name, line)
+                if isinstance(event, Lost):
+                    self._say_not_connected(client.login.name)
 
     def say(self, who: str, text: str) -> None:
         """Let a user say a line; wait while the server does not read."""
@@ -224,7 +225,10 @@ class LiveRoom:
             self._note(who, "say", text)
             self._clients[who].say(text)
         except (KeyError, ConnectionLost):
-            self.notice(who, Line("trouble", "*** Not connected ***", time.time()))
+            self._say_not_connected(who)
+
+    def _say_not_connected(self, who: str) -> None:
+        self.notice(who, Line("trouble", NOT_CONNECTED, time.time()))
 
     def attack(self, how: str) -> str:
         """Let Mallory end Brandon's connection, speak for him, or go into the middle, or out of it.
@@ -237,7 +241,7 @@ class LiveRoom:
         if how == "between":
             self.mallory.stand_between(not self.mallory.is_between)
         elif not client or not client.connection:
-            self.notice("Brandon", Line("trouble", "*** Not connected ***", time.time()))
+            self._say_not_connected("Brandon")
         elif how == "reset":
             self.mallory.reset(client.connection.local[1], self.port)
             return RESET
