@@ -56,6 +56,14 @@ def test_a_field_lights_its_bytes(open_page):
     assert tab.inner_text(".meaning .place").startswith("bytes 36 to 37")
 
 
+def test_the_texts_of_all_rows_begin_in_one_column(open_page):
+    tab = open_page(PLAIN)
+    for width in range(1200, 1320, 20):
+        tab.set_viewport_size({"width": width, "height": 800})
+        left = "all => all.map(text => text.getBoundingClientRect().left)"
+        assert len(set(tab.locator(".bytes .text").evaluate_all(left))) == 1, width
+
+
 def test_a_link_leads_to_a_frame_and_to_a_filter(open_page):
     tab = open_page(PLAIN, fragment="#frame-28")
     assert chosen(tab) == 28
