@@ -107,7 +107,7 @@ def draw_chart(path: Path) -> None:
 
 
 def _write_small(png: bytes, path: Path) -> None:
-    command = ["convert", "png:-", "-strip", "-colors", str(COLOURS), f"PNG8:{path}"]
+    command = ["convert", "png:-", "-strip", "+dither", "-colors", str(COLOURS), f"PNG8:{path}"]
     subprocess.run(command, input=png, check=True, timeout=60)
 
 
