@@ -14,9 +14,11 @@ worksheet by the columns Identifier, Grade, and Last modified (grade).
 
 import contextlib
 import re
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 
 from lab.instructor.roster import Entry, RosterError
@@ -41,6 +43,40 @@ def identified(name: str, roster: Iterable[Entry]) -> str | None:
             owners = [one.id for one in roster if (one.row.get(column) or "").split()[-1:] == [match["id"]]]
             return owners[0] if len(owners) == 1 else None
     return None
+
+
+def owner(path: Path, roster: Sequence[Entry]) -> str | None:
+    """Return the student whom the name of a zip or folder identifies, by the platform's ID or by its words, or None."""
+    found = identified(path.name, roster)
+    for name in (without_zip(path.name), first_upload(path)):
+        found = found or named(without_file_number(name), roster)
+    return found
+
+
+def named(name: str, roster: Iterable[Entry]) -> str | None:
+    """Return the student whom the words of a name identify, or None.
+
+    Platforms put their own words first and the student's file name last, so the first word that is an ID of the roster
+    counts. A full name at the beginning counts before any ID.
+    """
+    beginnings = list(accumulate(_words(name)))
+    by_name: dict[int, set[str]] = {}
+    for entry in roster:
+        words = _words(entry.name)
+        for full in ("".join(words), "".join(words[::-1]), "".join([*words[-1:], *words[:-1]])):
+            if full in beginnings:
+                by_name.setdefault(len(full), set()).add(entry.id)
+    if by_name and len(longest := by_name[max(by_name)]) == 1:
+        return next(iter(longest))
+    for word in re.split(r"[^A-Za-z0-9.@+-]+", name.lower()):
+        ids = {entry.id for entry in roster if word == entry.id or word.endswith(f"-{entry.id}")}
+        if ids:
+            return max(ids, key=len)  # the longer one of "x-1" and "1"
+    return None
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\W_]+", unicodedata.normalize("NFKC", text).casefold()) if word]
 
 
 def gather_files(folder: Path) -> None:

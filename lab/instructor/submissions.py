@@ -13,11 +13,9 @@ import json
 import os
 import re
 import shutil
-import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -120,9 +118,7 @@ def find(folder: Path, roster: Sequence[Entry]) -> tuple[list[Submission], list[
             )
             continue
         submission = read(path)
-        named = platforms.identified(path.name, roster)
-        for name in (platforms.without_zip(path.name), platforms.first_upload(path)):
-            named = named or named_by_platform(platforms.without_file_number(name), roster)
+        named = platforms.owner(path, roster)
         claimed = _claimed(submission, roster)
         if named and claimed not in (None, named):
             submission.remarks.append(f"its note says {claimed}, its name says {named}: the name counts")
@@ -263,32 +259,6 @@ def _load(size: int, opener: Callable[..., IO[bytes]], *what: Any) -> bytes:
         while len(data) <= size and (piece := opened.read(LARGEST_READ)):  # a file may grow meanwhile
             data += piece
     return bytes(data)
-
-
-def named_by_platform(name: str, roster: Iterable[Entry]) -> str | None:
-    """Return the student whom the name of a zip or folder identifies, or None.
-
-    Platforms put their own words first and the student's file name last, so the first word that is an ID of the roster
-    counts. A full name at the beginning counts before any ID.
-    """
-    beginnings = list(accumulate(_words(name)))
-    by_name: dict[int, set[str]] = {}
-    for entry in roster:
-        words = _words(entry.name)
-        for full in ("".join(words), "".join(words[::-1]), "".join([*words[-1:], *words[:-1]])):
-            if full in beginnings:
-                by_name.setdefault(len(full), set()).add(entry.id)
-    if by_name and len(longest := by_name[max(by_name)]) == 1:
-        return next(iter(longest))
-    for word in re.split(r"[^A-Za-z0-9.@+-]+", name.lower()):
-        ids = {entry.id for entry in roster if word == entry.id or word.endswith(f"-{entry.id}")}
-        if ids:
-            return max(ids, key=len)  # the longer one of "x-1" and "1"
-    return None
-
-
-def _words(text: str) -> list[str]:
-    return [word for word in re.split(r"[\W_]+", unicodedata.normalize("NFKC", text).casefold()) if word]
 
 
 def _claimed(submission: Submission, roster: Iterable[Entry]) -> str | None:

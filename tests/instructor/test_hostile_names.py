@@ -14,7 +14,7 @@ import pytest
 from lab.exercises.checks.child import StudentCode
 from lab.exercises.checks.tasks import Student, load_tasks
 from lab.harness.student_capture import ANSWERS
-from lab.instructor import outputs, submissions
+from lab.instructor import outputs, platforms
 from lab.instructor.marking import secret_seed
 from lab.instructor.roster import Entry
 from lab.instructor.stubs import SOLUTIONS
@@ -218,7 +218,7 @@ def test_the_platforms_name_says_whose_it_is(name, owner):
         Entry("s3", "Zo\u00eb Brown-Smith"),
         Entry("4711"),
     ]
-    assert submissions.named_by_platform(name, roster) == owner
+    assert platforms.named(name, roster) == owner
 
 
 @pytest.mark.parametrize(
