@@ -79,16 +79,22 @@ def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[\W_]+", unicodedata.normalize("NFKC", text).casefold()) if word]
 
 
-def gather_files(folder: Path) -> None:
-    """Put the files that students uploaded to Canvas one by one into a folder for each student, as Moodle does."""
+def gather(paths: Iterable[Path]) -> dict[Path, dict[str, Path]]:
+    """Return the hand-ins among the entries of a folder, each with its files by their own names if they lie loose there.
+
+    The files that a student uploaded to Canvas one by one are one hand-in, with a path that does not exist.
+    """
     places: dict[str, Path] = {}
-    for path in sorted(folder.iterdir(), key=order):
+    hand_ins: dict[Path, dict[str, Path]] = {}
+    for path in sorted(paths, key=order):
         match = CANVAS.match(path.name)
-        if match and path.is_file() and not is_zip(path.name):
-            place = places.setdefault(match["owner"], folder / f"{match[0]}files")
-            with contextlib.suppress(OSError):  # no name, or that of a folder: it stays where it is
-                place.mkdir(exist_ok=True)
-                path.replace(place / UPLOADED_AGAIN.sub("", path.name[match.end() :]))
+        own = path.name[match.end() :] if match else ""
+        if not (match and own and path.is_file()) or path.is_symlink() or is_zip(own):
+            hand_ins[path] = {}
+            continue
+        place = places.setdefault(match["owner"], path.with_name(f"{match[0]}files"))
+        hand_ins.setdefault(place, {})[UPLOADED_AGAIN.sub("", own)] = path
+    return hand_ins
 
 
 def is_download(names: Iterable[str]) -> bool:

@@ -103,13 +103,13 @@ def find(folder: Path, roster: Sequence[Entry]) -> tuple[list[Submission], list[
     """Return the submissions in ``folder``, one for each student, and a line about each other entry."""
     found: dict[str, Submission] = {}
     problems = []
-    for path in sorted(folder.iterdir(), key=platforms.order):
+    for path, loose in platforms.gather(folder.iterdir()).items():
         if path.name.startswith((".", "__MACOSX")):  # the system's own
             continue
-        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+        if path.is_symlink() or not (loose or path.is_dir() or path.is_file()):
             problems.append(f"{path.name}: not a folder or a file, and left out")
             continue
-        if not (path.is_dir() or platforms.is_zip(path.name)):
+        if not (loose or path.is_dir() or platforms.is_zip(path.name)):
             problems.append(f"{path.name}: not a zip or a folder, and left out")
             continue
         if path.is_file() and _is_download(path):
@@ -117,7 +117,7 @@ def find(folder: Path, roster: Sequence[Entry]) -> tuple[list[Submission], list[
                 f"{path.name}: a download with many hand-ins, and left out; unpack it into this folder"
             )
             continue
-        submission = read(path)
+        submission = read(path, loose)
         named = platforms.owner(path, roster)
         claimed = _claimed(submission, roster)
         if named and claimed not in (None, named):
@@ -163,14 +163,13 @@ def unpack_download(path: Path, folder: Path) -> list[str]:
                 archive.extract(one, folder)  # never outside: zipfile takes .. and / out of names
             except Exception as error:  # zlib.error, struct.error, ...: a damaged zip raises many kinds
                 problems.append(f"{one.filename[:LONGEST_REMARK]} was left out: {error!s:.{LONGEST_REMARK}}")
-    platforms.gather_files(folder)
     return problems
 
 
-def read(path: Path) -> Submission:
-    """Return the known files of one zip or folder. Whatever is wrong with it becomes a remark, not an exception."""
+def read(path: Path, loose: dict[str, Path] | None = None) -> Submission:
+    """Return the known files of one zip or folder, or of ``loose`` ones. Whatever is wrong becomes a remark."""
     submission = Submission("", path)
-    _read(path, submission, MOST_FILES)
+    _read(path, loose or _below(path), submission, MOST_FILES)
     known = [f"{module_name(sheet)}.py" for sheet in sheet_names()]
     unknown = [name for name in submission.files if SHEET.fullmatch(name) and name not in known]
     submission.remarks += [f"{name} is not the name of a sheet" for name in unknown]
@@ -183,21 +182,21 @@ def read(path: Path) -> Submission:
     return submission
 
 
-def _read(path: Path, submission: Submission, most_files: int) -> int:
-    """Add the known files; return how many more files may be looked at."""
+def _read(path: Path, files: dict[str, Path] | None, submission: Submission, most_files: int) -> int:
+    """Add the known ones of the files, or of a zip; return how many more files may be looked at."""
     remarks, packed = submission.remarks, ""
     try:
-        for name, size, load in _in_folder(path) if path.is_dir() else _in_zip(path, remarks):
+        for name, size, load in _in_zip(path, remarks) if files is None else _in_folder(files):
             if most_files <= 0:
                 remarks.append(f"more than {MOST_FILES} files; the others were not read")
                 break
             most_files -= 1
             own, plain = PurePosixPath(name).name, plain_name(name)
-            if path.is_dir() and platforms.is_zip(own) and packed:
+            if files and platforms.is_zip(own) and packed:
                 remarks.append(f"{own} was left out: {packed} counts")
-            elif path.is_dir() and platforms.is_zip(own) and size <= LARGEST_ZIP:
+            elif files and platforms.is_zip(own) and size <= LARGEST_ZIP:
                 before = len(submission.files)
-                most_files = _read(path / name, submission, most_files)
+                most_files = _read(files[name], None, submission, most_files)
                 packed = own if len(submission.files) > before else ""
             elif is_wanted(plain) and plain not in submission.files:
                 _keep(submission, plain, size, load)
@@ -218,16 +217,23 @@ def _keep(submission: Submission, name: str, size: int, load: Loader) -> None:
         submission.files[name] = load()
 
 
-def _in_folder(path: Path) -> Iterator[Found]:
+def _below(path: Path) -> dict[str, Path] | None:
+    """Return the files in a folder and below by their paths in it, or None for a zip."""
+    if not path.is_dir():
+        return None
     files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]  # follows no link
-    loose = [file for file in files if not platforms.is_zip(file.name)]
-    zips = [file for file in files if platforms.is_zip(file.name)]
-    loose.sort(key=lambda file: (_is_numbered(file.name), file))
-    zips.sort(key=platforms.order, reverse=True)  # of several, the last counts
-    for file in loose + zips:
-        if file.is_file() and not file.is_symlink():
+    return {file.relative_to(path).as_posix(): file for file in files}
+
+
+def _in_folder(files: dict[str, Path]) -> Iterator[Found]:
+    loose = [name for name in files if not platforms.is_zip(name)]
+    zips = [name for name in files if platforms.is_zip(name)]
+    loose.sort(key=lambda name: (_is_numbered(name), PurePosixPath(name)))
+    zips.sort(key=lambda name: platforms.order(files[name]), reverse=True)  # of several, the last counts
+    for name in loose + zips:
+        if (file := files[name]).is_file() and not file.is_symlink():
             size = file.stat().st_size
-            yield file.relative_to(path).as_posix(), size, functools.partial(_load, size, open, file, "rb")
+            yield name, size, functools.partial(_load, size, open, file, "rb")
 
 
 class _ZipFile(io.FileIO):

@@ -78,11 +78,15 @@ def test_a_download_in_the_inbox_is_nobodys_hand_in(tmp_path):
     ]
 
 
-def test_files_uploaded_to_canvas_one_by_one_are_one_hand_in(tmp_path):
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_files_uploaded_to_canvas_one_by_one_are_one_hand_in(tmp_path, as_zip):
     roster = class_list(tmp_path, ADAS)
     names = ["lovelaceada_11_901_sheet_07_threads.py", "lovelaceada_11_905_sheet_07_threads-1.py"]
     names += ["lovelaceada_11_902_answers.toml", "lovelaceada_LATE_12_903_lab.rar", "lovelaceada_11_904_"]
-    assert unpacked(tmp_path, {name: name for name in names}) == []
+    if as_zip:
+        assert unpacked(tmp_path, {name: name for name in names}) == []
+    else:
+        hand_in(tmp_path, "inbox", {name: name for name in names})
     found, notes = submissions.find(tmp_path / "inbox", roster)
     first, second = sorted(found, key=lambda one: one.id)
     assert first.files == {SHEET: names[1].encode(), "answers.toml": names[2].encode()}, (
@@ -91,6 +95,7 @@ def test_files_uploaded_to_canvas_one_by_one_are_one_hand_in(tmp_path):
     assert second.files == {} and "lab.rar was left out" in second.remarks[0]
     assert [platforms.marked_late(one.source.name) for one in (first, second)] == [False, True]
     assert notes == ["lovelaceada_11_904_: not a zip or a folder, and left out"]
+    assert {path.name for path in (tmp_path / "inbox").iterdir()} == set(names), "the folder is as it was"
 
 
 def test_the_number_of_a_file_is_nobodys_id(tmp_path):
