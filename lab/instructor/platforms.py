@@ -13,19 +13,22 @@ worksheet by the columns Identifier, Grade, and Last modified (grade).
 """
 
 import contextlib
+import functools
 import re
 import unicodedata
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import accumulate
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lab.instructor.roster import Entry, RosterError
 
 CANVAS = re.compile(r"(?P<owner>[^_]+(?P<late>_late)?_(?P<id>\d+)_)\d+_", re.IGNORECASE)
 UPLOADED_AGAIN = re.compile(r"-\d+(?=\.\w+$)")  # what Canvas adds to the name of a file that it had before
+NUMBERED = re.compile(r" ?\(\d{1,3}\)(?=\.\w+$)")  # what a browser adds to the name of a second download
 MOODLE = re.compile(r"[^_]+_(?P<id>\d+)_assignsubmission_(file|(?P<text>onlinetext))")
+MOST_HOLDERS = 100  # folders and zips in a hand-in whose names are compared with the class list
 SUBMITTED_COLUMNS = ("Last modified (submission)", "Submission Time", "Submitted at")
 TIMES = (
     "%A, %d %B %Y, %I:%M %p",  # Moodle
@@ -48,7 +51,7 @@ def identified(name: str, roster: Iterable[Entry]) -> str | None:
 def owner(path: Path, roster: Sequence[Entry]) -> str | None:
     """Return the student whom the name of a zip or folder identifies, by the platform's ID or by its words, or None."""
     found = identified(path.name, roster)
-    for name in (without_zip(path.name), first_upload(path)):
+    for name in dict.fromkeys((without_zip(path.name), first_upload(path))):
         found = found or named(without_file_number(name), roster)
     return found
 
@@ -75,6 +78,7 @@ def named(name: str, roster: Iterable[Entry]) -> str | None:
     return None
 
 
+@functools.lru_cache(1 << 14)  # a class's names, again for each hand-in
 def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[\W_]+", unicodedata.normalize("NFKC", text).casefold()) if word]
 
@@ -97,10 +101,20 @@ def gather(paths: Iterable[Path]) -> dict[Path, dict[str, Path]]:
     return hand_ins
 
 
-def is_download(names: Iterable[str]) -> bool:
-    """Return whether these are the names in a download with the hand-ins of several students."""
-    found = [pattern.match(name) for name in names for pattern in (CANVAS, MOODLE)]
-    return len({match["id"] for match in found if match}) > 1
+def is_download(names: Iterable[str], holder: str | None, roster: Sequence[Entry]) -> bool:
+    """Return whether these are the paths in a folder or zip with the hand-ins of several students.
+
+    ``holder`` is the student whom its own name identifies: only numbers on the roster then count as those of others.
+    """
+    paths = [PurePosixPath(name).parts for name in names]
+    parts = {part for path in paths for part in path}
+    if holder:
+        return len({identified(part, roster) for part in parts} - {None}) > 1
+    found = [pattern.match(part) for part in parts for pattern in (CANVAS, MOODLE)]
+    if len({match["id"] for match in found if match}) > 1:
+        return True
+    holders = {part for path in paths for part in path[:-1]} | set(filter(is_zip, parts))
+    return len({owner(Path(part), roster) for part in sorted(holders)[:MOST_HOLDERS]} - {None}) > 1
 
 
 def without_file_number(name: str) -> str:
@@ -116,6 +130,15 @@ def marked_late(name: str) -> bool:
 def is_online_text(name: str) -> bool:
     match = MOODLE.match(name)
     return bool(match and match["text"])
+
+
+def plain_name(path: str) -> str:
+    """Return the name at the end of a path, without the number of a second download."""
+    return NUMBERED.sub("", PurePosixPath(path).name)
+
+
+def is_numbered(path: str) -> bool:
+    return plain_name(path) != PurePosixPath(path).name
 
 
 def is_zip(name: str) -> bool:

@@ -6,6 +6,7 @@ name. The owner is the student whom the platform names first in the name of the 
 inside was written by a student: it counts only if the name identifies nobody, and never against a submission that is named.
 """
 
+import contextlib
 import functools
 import hashlib
 import io
@@ -16,6 +17,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -36,9 +38,13 @@ LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 2
 Loader = Callable[[], bytes]  # reads a file
 Found = tuple[str, int, Loader]  # a file's name, the size that it claims, and how to read it
 SHEET = re.compile(r"sheet_\d\d_\w{1,40}\.py")
-NUMBERED = re.compile(r" ?\(\d{1,3}\)(?=\.\w+$)")  # of a second download
 PERHAPS_WORK = re.compile(
     r"[^.].*\.(rar|7z|tar|tgz|[gx]z|zip)|(?!\.).*sheet.*\.(py|ipynb)\b.*", re.IGNORECASE
+)
+OF_THE_SYSTEM = (".", "__MACOSX")  # beginnings of names
+MANY = "a download with many hand-ins, and left out; unpack it into this folder"
+SEVERAL = (
+    "a folder with hand-ins of several students, and left out; move them one folder up, or grade it alone"
 )
 CURE = "make the zip with: python3 lab submit"
 
@@ -81,15 +87,6 @@ def is_wanted(name: str) -> bool:
     return bool(SHEET.fullmatch(name)) or name in (PLAIN, TLS, ATTACK, ANSWERS, SUBMISSION_NOTE)
 
 
-def plain_name(path: str) -> str:
-    """Return the name at the end of a path, without the number of a second download."""
-    return NUMBERED.sub("", PurePosixPath(path).name)
-
-
-def _is_numbered(path: str) -> bool:
-    return plain_name(path) != PurePosixPath(path).name
-
-
 def _may_be_work(path: str) -> bool:
     """Return whether a file whose name is unknown may be what the student wanted to hand in."""
     *folders, name = PurePosixPath(path).parts
@@ -101,25 +98,24 @@ def _may_be_work(path: str) -> bool:
 
 def find(folder: Path, roster: Sequence[Entry]) -> tuple[list[Submission], list[str]]:
     """Return the submissions in ``folder``, one for each student, and a line about each other entry."""
+    entries = [path for path in folder.iterdir() if not path.name.startswith(OF_THE_SYSTEM)]
+    if len(entries) == 1 and _is_around_all(entries[0], roster):
+        return find(entries[0], roster)
     found: dict[str, Submission] = {}
     problems = []
-    for path, loose in platforms.gather(folder.iterdir()).items():
-        if path.name.startswith((".", "__MACOSX")):  # the system's own
-            continue
+    for path, loose in platforms.gather(entries).items():
         if path.is_symlink() or not (loose or path.is_dir() or path.is_file()):
             problems.append(f"{path.name}: not a folder or a file, and left out")
             continue
         if not (loose or path.is_dir() or platforms.is_zip(path.name)):
             problems.append(f"{path.name}: not a zip or a folder, and left out")
             continue
-        if path.is_file() and _is_download(path):
-            problems.append(
-                f"{path.name}: a download with many hand-ins, and left out; unpack it into this folder"
-            )
+        named = platforms.owner(path, roster)
+        if not loose and _is_of_several(path, named, roster):
+            problems.append(f"{path.name}: {SEVERAL if path.is_dir() else MANY}")
             continue
         submission = read(path, loose)
-        named = platforms.owner(path, roster)
-        claimed = _claimed(submission, roster)
+        claimed = _claimed(submission.files.get(SUBMISSION_NOTE, b""), roster)
         if named and claimed not in (None, named):
             submission.remarks.append(f"its note says {claimed}, its name says {named}: the name counts")
         owner = named or claimed
@@ -137,13 +133,35 @@ def find(folder: Path, roster: Sequence[Entry]) -> tuple[list[Submission], list[
     return list(found.values()), problems
 
 
-def _is_download(path: Path) -> bool:
-    """Return whether a zip holds the hand-ins of several students, as a platform names them."""
+def _is_around_all(path: Path, roster: Sequence[Entry]) -> bool:
+    """Return whether the only entry of an inbox is a folder round all hand-ins, as many tools make it."""
+    may_be = path.is_dir() and not path.is_symlink() and not platforms.owner(path, roster)
+    return may_be and _is_of_several(path, None, roster)
+
+
+def _is_of_several(path: Path, named: str | None, roster: Sequence[Entry]) -> bool:
+    """Return whether a zip or folder holds the hand-ins of several students, by the names or the notes in it."""
     try:
-        with _ZipFile(path) as file, zipfile.ZipFile(file) as archive:
-            return platforms.is_download(archive.namelist()[:MOST_ENTRIES])
+        files: Iterable[str] | None = _below(path)
+        if files is None:
+            with _ZipFile(path) as file, zipfile.ZipFile(file) as archive:
+                files = archive.namelist()[:MOST_ENTRIES]
+        if platforms.is_download(files, named, roster):
+            return True
     except Exception:  # struct.error, ...: ``read`` says what is wrong with a damaged zip
         return False
+    return not named and len({_claimed(note, roster) for note in _notes(path)} - {None}) > 1
+
+
+def _notes(path: Path) -> Iterator[bytes]:
+    """Yield the notes in a zip or folder, and in the zips of a folder."""
+    files = _below(path)
+    with contextlib.suppress(Exception):  # as above
+        for name, size, load in islice(_in_zip(path, []) if files is None else _in_folder(files), MOST_FILES):
+            if files and platforms.is_zip(name):
+                yield from _notes(files[name])
+            elif platforms.plain_name(name) == SUBMISSION_NOTE and size <= LARGEST_FILE[".json"]:
+                yield load()
 
 
 def unpack_download(path: Path, folder: Path) -> list[str]:
@@ -191,7 +209,7 @@ def _read(path: Path, files: dict[str, Path] | None, submission: Submission, mos
                 remarks.append(f"more than {MOST_FILES} files; the others were not read")
                 break
             most_files -= 1
-            own, plain = PurePosixPath(name).name, plain_name(name)
+            own, plain = PurePosixPath(name).name, platforms.plain_name(name)
             if files and platforms.is_zip(own) and packed:
                 remarks.append(f"{own} was left out: {packed} counts")
             elif files and platforms.is_zip(own) and size <= LARGEST_ZIP:
@@ -228,7 +246,7 @@ def _below(path: Path) -> dict[str, Path] | None:
 def _in_folder(files: dict[str, Path]) -> Iterator[Found]:
     loose = [name for name in files if not platforms.is_zip(name)]
     zips = [name for name in files if platforms.is_zip(name)]
-    loose.sort(key=lambda name: (_is_numbered(name), PurePosixPath(name)))
+    loose.sort(key=lambda name: (platforms.is_numbered(name), PurePosixPath(name)))
     zips.sort(key=lambda name: platforms.order(files[name]), reverse=True)  # of several, the last counts
     for name in loose + zips:
         if (file := files[name]).is_file() and not file.is_symlink():
@@ -249,13 +267,13 @@ def _in_zip(path: Path, remarks: list[str]) -> Iterator[Found]:
     if path.stat().st_size > LARGEST_ZIP:
         raise zipfile.BadZipFile(f"larger than {LARGEST_ZIP >> 20} MB")
     with _ZipFile(path) as file, zipfile.ZipFile(file) as archive:
-        for info in sorted(archive.infolist(), key=lambda info: _is_numbered(info.filename)):
+        for info in sorted(archive.infolist(), key=lambda info: platforms.is_numbered(info.filename)):
             if info.is_dir() or (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
                 continue
             if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 size = info.file_size
                 yield info.filename, size, functools.partial(_load, size, archive.open, info)
-            elif is_wanted(name := plain_name(info.filename)):  # zipfile has no bound for other types
+            elif is_wanted(name := platforms.plain_name(info.filename)):  # no bound for other types
                 remarks.append(f"{name} was left out: neither stored nor deflated; pack it as a plain zip")
 
 
@@ -267,10 +285,10 @@ def _load(size: int, opener: Callable[..., IO[bytes]], *what: Any) -> bytes:
     return bytes(data)
 
 
-def _claimed(submission: Submission, roster: Iterable[Entry]) -> str | None:
-    """Return the student of the roster whom the note inside names."""
+def _claimed(note: bytes, roster: Iterable[Entry]) -> str | None:
+    """Return the student of the roster whom a note names."""
     try:
-        claimed = str(json.loads(submission.files.get(SUBMISSION_NOTE, b"{}")).get("student", "")).lower()
+        claimed = str(json.loads(note).get("student", "")).lower()
     except (ValueError, AttributeError, RecursionError):
         return None
     return claimed if claimed in {entry.id for entry in roster} else None

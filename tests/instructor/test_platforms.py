@@ -78,6 +78,69 @@ def test_a_download_in_the_inbox_is_nobodys_hand_in(tmp_path):
     ]
 
 
+def note(student: str) -> bytes:
+    return json.dumps({"student": student}).encode()
+
+
+OF_SEVERAL = {
+    "Canvas, file by file": {"lovelaceada_11_901_answers.toml": b"", "lovelaceada_12_902_answers.toml": b""},
+    "folders of Moodle": {f"Ada_{n}_assignsubmission_file/lab.zip": zipped({SHEET: "x"}) for n in (11, 12)},
+    "folders named by ID": {"11/answers.toml": b"", "12/answers.toml": b""},
+    "zips named by ID": {"lab-11.zip": zipped({SHEET: "x"}), "lab-12.zip": zipped({SHEET: "x"})},
+    "notes in folders": {"first/submission.json": note("11"), "second/submission.json": note("12")},
+    "notes in zips": {f"{n}th/lab.zip": zipped({"submission.json": note(n)}) for n in ("11", "12")},
+}
+
+
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+@pytest.mark.parametrize("files", OF_SEVERAL.values(), ids=OF_SEVERAL)
+def test_the_hand_ins_of_several_students_are_not_graded_as_one(tmp_path, files):
+    """As they are where an unzip tool made a folder of its own for each download."""
+    roster = class_list(tmp_path, ADAS)
+    for name in ("one", "another"):
+        write(tmp_path / "inbox" / name / "deeper", files)
+    (tmp_path / "inbox" / "class.zip").write_bytes(
+        zipped({f"class/{name}": data for name, data in files.items()})
+    )
+    found, notes = submissions.find(tmp_path / "inbox", roster)
+    at_once = (
+        "a folder with hand-ins of several students, and left out; move them one folder up, or grade it alone"
+    )
+    assert notes[:1] + notes[-1:] == [f"{name}: {at_once}" for name in ("another", "one")]
+    assert found == [] and "class.zip: " in notes[1]
+
+
+@pytest.mark.parametrize("files", OF_SEVERAL.values(), ids=OF_SEVERAL)
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_one_folder_round_all_hand_ins_changes_nothing(tmp_path, as_zip, files):
+    roster = class_list(tmp_path, WORKSHEET.replace("2", "1") if "Moodle" in str(files) else ADAS)
+    files = {f"assignment_55_export/{name}": data for name, data in files.items()}
+    if as_zip:
+        assert unpacked(tmp_path, files | {"__MACOSX/assignment_55_export/._x": b"x"}) == []
+    else:
+        write(tmp_path / "inbox", files)
+    found, notes = submissions.find(tmp_path / "inbox", roster)
+    assert {one.id for one in found} == {"11", "12"} and notes == []
+
+
+def test_a_folder_named_after_a_student_is_that_students(tmp_path):
+    """Whatever it holds: nobody can hand in for others from there."""
+    friends = {f"friends/{name}": data for files in OF_SEVERAL.values() for name, data in files.items()}
+    friends = {
+        name: data for name, data in friends.items() if "lovelaceada" not in name and "Ada" not in name
+    }
+    write(tmp_path / "inbox" / "Ada Lovelace", friends | {SHEET: b"own"})
+    [one], notes = submissions.find(
+        tmp_path / "inbox", [Entry("s1", "Ada Lovelace"), Entry("11"), Entry("12")]
+    )
+    assert one.id == "s1" and one.files[SHEET] == b"own" and notes == []
+
+
 @pytest.mark.parametrize("as_zip", [True, False])
 def test_files_uploaded_to_canvas_one_by_one_are_one_hand_in(tmp_path, as_zip):
     roster = class_list(tmp_path, ADAS)
