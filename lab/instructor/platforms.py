@@ -5,7 +5,8 @@ A name begins with the platform's own IDs, which are in the class list that it e
     Canvas    NAME[_late]_USER_FILE_own-name.zip       the column ID holds USER
     Moodle    Full name_NUMBER_assignsubmission_file/  the column Identifier holds "Participant NUMBER"
 
-``_onlinetext`` instead of ``_file``: a text that the student typed into Moodle.
+``_onlinetext`` instead of ``_file``: a text that the student typed into Moodle. Versions before 4.1 end the folder's name
+with ``_``, and without folders a file's own name follows there.
 
 Sources: Canvas's ``Assignment#infer_comment_context_from_filename`` reads feedback back by USER and FILE; Moodle's
 ``mod/assign/feedback/file/importziplib.php`` by NUMBER, and ``feedback/offline/importgradeslib.php`` takes grades from its
@@ -27,7 +28,7 @@ from lab.instructor.roster import Entry, RosterError
 CANVAS = re.compile(r"(?P<owner>[^_]+(?P<late>_late)?_(?P<id>\d+)_)\d+_", re.IGNORECASE)
 UPLOADED_AGAIN = re.compile(r"-\d+(?=\.\w+$)")  # what Canvas adds to the name of a file that it had before
 NUMBERED = re.compile(r" ?\(\d{1,3}\)(?=\.\w+$)")  # what a browser adds to the name of a second download
-MOODLE = re.compile(r"[^_]+_(?P<id>\d+)_assignsubmission_(file|(?P<text>onlinetext))")
+MOODLE = re.compile(r"[^_]+_(?P<id>\d+)_assignsubmission_(file|(?P<text>onlinetext))_?")
 MOST_HOLDERS = 100  # folders and zips in a hand-in whose names are compared with the class list
 SUBMITTED_COLUMNS = ("Last modified (submission)", "Submission Time", "Submitted at")
 TIMES = (
@@ -86,18 +87,21 @@ def _words(text: str) -> list[str]:
 def gather(paths: Iterable[Path]) -> dict[Path, dict[str, Path]]:
     """Return the hand-ins among the entries of a folder, each with its files by their own names if they lie loose there.
 
-    The files that a student uploaded to Canvas one by one are one hand-in, with a path that does not exist.
+    The files that a student uploaded to Canvas one by one are one hand-in, with a path that does not exist; so are those
+    in a download without folders from Moodle.
     """
     places: dict[str, Path] = {}
     hand_ins: dict[Path, dict[str, Path]] = {}
     for path in sorted(paths, key=order):
-        match = CANVAS.match(path.name)
+        canvas = CANVAS.match(path.name)
+        match = canvas or MOODLE.match(path.name)
         own = path.name[match.end() :] if match else ""
         if not (match and own and path.is_file()) or path.is_symlink() or is_zip(own):
             hand_ins[path] = {}
             continue
-        place = places.setdefault(match["owner"], path.with_name(f"{match[0]}files"))
-        hand_ins.setdefault(place, {})[UPLOADED_AGAIN.sub("", own)] = path
+        whose, own = (canvas["owner"], UPLOADED_AGAIN.sub("", own)) if canvas else (match[0], own)
+        place = places.setdefault(whose, path.with_name(f"{match[0]}files"))
+        hand_ins.setdefault(place, {})[own] = path
     return hand_ins
 
 

@@ -161,6 +161,35 @@ def test_files_uploaded_to_canvas_one_by_one_are_one_hand_in(tmp_path, as_zip):
     assert {path.name for path in (tmp_path / "inbox").iterdir()} == set(names), "the folder is as it was"
 
 
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_a_download_without_folders_from_moodle_is_one_with_folders(tmp_path, as_zip):
+    roster = class_list(tmp_path, WORKSHEET)
+    files = {
+        "22_assignsubmission_file_sheet_07_threads.py": b"22",
+        "22_assignsubmission_file_answers (1).toml": b"a",
+    }
+    files |= {"22_assignsubmission_onlinetext_onlinetext.html": b"see my files"}
+    files |= {
+        "21_assignsubmission_file_lab.zip": zipped({SHEET: "21"}),
+        "21_assignsubmission_file_lab.rar": b"Rar!",
+    }
+    files = {f"Ada Lovelace_{name}": data for name, data in files.items()}
+    if as_zip:
+        assert unpacked(tmp_path, files) == []
+    else:
+        write(tmp_path / "inbox", files)
+    found, notes = submissions.find(tmp_path / "inbox", roster)
+    assert {one.id: one.files for one in found} == {
+        "s21": {SHEET: b"21"},
+        "s22": {SHEET: b"22", "answers.toml": b"a"},
+    }
+    assert len(notes) == 2 and "s21" in notes[0] and "onlinetext_files: " in notes[1], notes
+    pages = {one.source.name: tmp_path / "roster.csv" for one in found}
+    with zipfile.ZipFile(platforms.write_feedback(tmp_path / "feedback.zip", pages)) as archive:
+        back = {f"Ada Lovelace_{n}_assignsubmission_file_/feedback.html" for n in (21, 22)}
+        assert set(archive.namelist()) == back
+
+
 def test_the_number_of_a_file_is_nobodys_id(tmp_path):
     roster = class_list(tmp_path, ADAS)
     assert unpacked(tmp_path, {"dropped_99_11_lab.zip": zipped({SHEET: "x"})}) == []
