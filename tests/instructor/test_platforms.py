@@ -278,10 +278,16 @@ def test_a_worksheet_with_a_scale_is_refused_before_anything_is_graded(tmp_path)
 
 
 def test_an_empty_cell_of_a_gradebook_stays_empty(tmp_path):
-    roster = class_list(tmp_path, ADAS + '"Student, Test",99,\n')
+    roster = class_list(tmp_path, ADAS + '"Hopper, Grace",99,\n')
     write_grades(tmp_path, roster, {}, [])
     with open(tmp_path / "canvas.csv", encoding="utf-8") as file:
         assert [row["SIS User ID"] for row in csv.DictReader(file)] == ["s11", "s12", "s13", ""]
+
+
+def test_canvas_own_lines_are_not_students(tmp_path, capsys):
+    """Its test student has an ID, and would be recorded, graded and counted."""
+    roster = class_list(tmp_path, ADAS + '"Student, Test",99,7f8a9b\n"   Points Possible",0,\n')
+    assert [one.id for one in roster] == ["11", "12", "13"] and capsys.readouterr().err == ""
 
 
 def test_an_upload_that_is_not_a_zip_is_named(tmp_path):
