@@ -24,6 +24,7 @@ ID_COLUMNS = ["id", "student id", "sis user id", "sis login id", "id number", "s
 EMAIL_COLUMNS = ("email", "email address", "e-mail")
 ID_COLUMNS += ["student", *EMAIL_COLUMNS]
 NAME_COLUMNS = ("name", "student name", "full name", "student")
+PARTS_OF_NAMES = (("first name",), ("last name", "surname"))  # where no column has the whole name
 NOT_STUDENTS = ("Points Possible", "Student, Test")  # lines that Canvas adds, some with an ID
 DEFAULT_KEY_REMARK = (
     "the default key is in use: students can work out what is said in their recordings (see --course)"
@@ -76,6 +77,7 @@ def read_roster(path: Path | str) -> list[Entry]:
     without: list[str] = []
     for number, row in enumerate(rows, 2):
         name, email = first(row, NAME_COLUMNS), first(row, EMAIL_COLUMNS)
+        name = name or " ".join(first(row, part) for part in PARTS_OF_NAMES).strip()
         if name in NOT_STUDENTS:
             continue
         if not row[id_column].strip():

@@ -290,6 +290,12 @@ def test_canvas_own_lines_are_not_students(tmp_path, capsys):
     assert [one.id for one in roster] == ["11", "12", "13"] and capsys.readouterr().err == ""
 
 
+def test_gradescopes_first_and_last_names_are_joined(tmp_path):
+    rows = "Ana Maria,Lopez,s1,a@x\nPlato,,s2,b@x\n"
+    roster = class_list(tmp_path, f"First Name,Last Name,SID,Email\n{rows}")
+    assert [one.name for one in roster] == ["Ana Maria Lopez", "Plato"]
+
+
 def test_an_upload_that_is_not_a_zip_is_named(tmp_path):
     roster = class_list(tmp_path, ADAS)
     assert unpacked(tmp_path, dict.fromkeys(["README.txt", ".DS_Store"], "x")) == []
