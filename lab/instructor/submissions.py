@@ -168,7 +168,7 @@ def unpack_download(path: Path, folder: Path) -> list[str]:
     """Unpack a platform's zip of all hand-ins; return a line about each file that was left out. Raise BadZipFile."""
     problems = []
     with zipfile.ZipFile(path) as archive:
-        entries = [one for one in archive.infolist() if one.filename and not one.is_dir()]
+        entries = [one for one in archive.infolist() if one.filename]
         if len(entries) > MOST_ENTRIES or sum(one.file_size for one in entries) > LARGEST_DOWNLOAD:
             most = f"{MOST_ENTRIES} files or {LARGEST_DOWNLOAD >> 30} GB"
             raise zipfile.BadZipFile(f"it holds more than {most}")

@@ -296,6 +296,14 @@ def test_gradescopes_first_and_last_names_are_joined(tmp_path):
     assert [one.name for one in roster] == ["Ana Maria Lopez", "Plato"]
 
 
+def test_an_empty_folder_in_a_zip_is_named_as_one_in_a_folder(tmp_path):
+    empty = "Ada Lovelace_22_assignsubmission_file"
+    assert unpacked(tmp_path, {f"{empty}/": "", "../nobody/": "", "/": ""}) == []
+    [one], notes = submissions.find(tmp_path / "inbox", class_list(tmp_path, WORKSHEET))
+    assert one.id == "s22" and one.remarks[0].startswith(f"nothing to grade in {empty}")
+    assert len(notes) == 1 and notes[0].startswith("nobody: whose is it?")
+
+
 def test_an_upload_that_is_not_a_zip_is_named(tmp_path):
     roster = class_list(tmp_path, ADAS)
     assert unpacked(tmp_path, dict.fromkeys(["README.txt", ".DS_Store"], "x")) == []
