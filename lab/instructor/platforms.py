@@ -2,8 +2,9 @@
 
 A name begins with the platform's own IDs, which are in the class list that it exports, too::
 
-    Canvas    NAME[_late]_USER_FILE_own-name.zip       the column ID holds USER
-    Moodle    Full name_NUMBER_assignsubmission_file/  the column Identifier holds "Participant NUMBER"
+    Canvas      NAME[_late]_USER_FILE_own-name.zip       the column ID holds USER
+    Moodle      Full name_NUMBER_assignsubmission_file/  the column Identifier holds "Participant NUMBER"
+    Gradescope  submission_NUMBER/                       the column Submission ID holds NUMBER
 
 ``_onlinetext`` instead of ``_file``: a text that the student typed into Moodle. Versions before 4.1 end the folder's name
 with ``_``, and without folders a file's own name follows there.
@@ -30,6 +31,8 @@ UPLOADED_AGAIN = re.compile(r"-\d+(?=\.\w+$)")  # what Canvas adds to the name o
 NUMBERED = re.compile(r" ?\(\d{1,3}\)(?=\.\w+$)")  # what a browser adds to the name of a second download
 MOODLE = re.compile(r"[^_]+_(?P<id>\d+)_assignsubmission_(file|(?P<text>onlinetext))_?")
 MOST_HOLDERS = 100  # folders and zips in a hand-in whose names are compared with the class list
+GRADESCOPE = re.compile(r"submission_(?P<id>\d+)$")
+NUMBER_COLUMNS = {CANVAS: "ID", MOODLE: "Identifier", GRADESCOPE: "Submission ID"}
 SUBMITTED_COLUMNS = ("Last modified (submission)", "Submission Time", "Submitted at")
 TIMES = (
     "%A, %d %B %Y, %I:%M %p",  # Moodle
@@ -42,7 +45,7 @@ FEEDBACK = "feedback.html"
 
 def identified(name: str, roster: Iterable[Entry]) -> str | None:
     """Return the student whose platform's ID is in the name of a zip or folder, or None."""
-    for pattern, column in ((CANVAS, "ID"), (MOODLE, "Identifier")):
+    for pattern, column in NUMBER_COLUMNS.items():
         if match := pattern.match(name):
             owners = [one.id for one in roster if (one.row.get(column) or "").split()[-1:] == [match["id"]]]
             return owners[0] if len(owners) == 1 else None
@@ -114,7 +117,7 @@ def is_download(names: Iterable[str], holder: str | None, roster: Sequence[Entry
     parts = {part for path in paths for part in path}
     if holder:
         return len({identified(part, roster) for part in parts} - {None}) > 1
-    found = [pattern.match(part) for part in parts for pattern in (CANVAS, MOODLE)]
+    found = [pattern.match(part) for part in parts for pattern in NUMBER_COLUMNS]
     if len({match["id"] for match in found if match}) > 1:
         return True
     holders = {part for path in paths for part in path[:-1]} | set(filter(is_zip, parts))

@@ -46,6 +46,7 @@ MANY = "a download with many hand-ins, and left out; unpack it into this folder"
 SEVERAL = (
     "a folder with hand-ins of several students, and left out; move them one folder up, or grade it alone"
 )
+NOBODYS = "whose is it? Neither its name nor its note is on the roster; rename it to the student's ID"
 CURE = "make the zip with: python3 lab submit"
 
 
@@ -120,7 +121,7 @@ def find(folder: Path, roster: Sequence[Entry]) -> tuple[list[Submission], list[
             submission.remarks.append(f"its note says {claimed}, its name says {named}: the name counts")
         owner = named or claimed
         if owner is None:
-            problems.append(f"{path.name}: whose is it? Neither its name nor its note is on the roster")
+            problems.append(f"{path.name}: {NOBODYS}")
             continue
         submission.id, submission.named = owner, named is not None
         if owner in found:

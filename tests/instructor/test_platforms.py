@@ -296,6 +296,24 @@ def test_gradescopes_first_and_last_names_are_joined(tmp_path):
     assert [one.name for one in roster] == ["Ana Maria Lopez", "Plato"]
 
 
+def test_gradescopes_number_says_whose_a_hand_in_is(tmp_path):
+    """Whatever is in it: who copies a friend's note or answers.toml does not hand in for the friend."""
+    roster = class_list(tmp_path, "SID,Email,Submission ID\ns1,a@x,900001\ns2,b@x,900002\ns3,c@x,\n")
+    files = {"submission_900001/submission.json": note("s1"), "submission_900002/submission.json": note("s1")}
+    files |= {
+        "submission_900002/sheet_07_threads.py": b"s2",
+        "submission_900003/answers.toml": b'student = "s1"',
+    }
+    assert unpacked(tmp_path, {f"assignment_55_export/{name}": data for name, data in files.items()}) == []
+    found, notes = submissions.find(tmp_path / "inbox", roster)
+    assert {one.id: one.source.name for one in found} == {
+        "s1": "submission_900001",
+        "s2": "submission_900002",
+    }
+    whose = "whose is it? Neither its name nor its note is on the roster; rename it to the student's ID"
+    assert notes == [f"submission_900003: {whose}"]
+
+
 def test_an_empty_folder_in_a_zip_is_named_as_one_in_a_folder(tmp_path):
     empty = "Ada Lovelace_22_assignsubmission_file"
     assert unpacked(tmp_path, {f"{empty}/": "", "../nobody/": "", "/": ""}) == []
