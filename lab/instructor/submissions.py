@@ -97,11 +97,14 @@ def _may_be_work(path: str) -> bool:
     return bool(PERHAPS_WORK.fullmatch(name)) and not is_wanted(name)
 
 
-def find(folder: Path, roster: Sequence[Entry]) -> tuple[list[Submission], list[str]]:
-    """Return the submissions in ``folder``, one for each student, and a line about each other entry."""
+def find(
+    folder: Path, roster: Sequence[Entry], out: Path | None = None
+) -> tuple[list[Submission], list[str]]:
+    """Return the submissions in ``folder``, one for each student, and a line about each other entry but ``out``."""
     entries = [path for path in folder.iterdir() if not path.name.startswith(OF_THE_SYSTEM)]
+    entries = [path for path in entries if not out or path.resolve() != out.resolve()]
     if len(entries) == 1 and _is_around_all(entries[0], roster):
-        return find(entries[0], roster)
+        return find(entries[0], roster, out)
     found: dict[str, Submission] = {}
     problems = []
     for path, loose in platforms.gather(entries).items():

@@ -470,6 +470,17 @@ def test_an_inbox_with_nothing_to_grade_writes_nothing(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_written_into_the_inbox_is_not_a_hand_in(tmp_path):
+    """As without --out, in the folder of the hand-ins."""
+    inbox = tmp_path / "in"
+    hand_ins.hand_in(inbox, "s1", {"answers.toml": ""})
+    hand_ins.roster(tmp_path, ["s1", "s2"])
+    words = hand_ins.lab("grade", ".", "--roster", "../roster.csv", "--no-sandbox")
+    first, second = (hand_ins.run(words, inbox) for _ in range(2))
+    assert first.returncode == 0 and (inbox / "grades" / "grades.csv").exists(), first.stderr
+    assert "look: grades" not in second.stdout and "1 graded" in second.stdout, second.stdout
+
+
 def test_an_unknown_option_is_named_before_a_missing_one(tmp_path, capsys):
     for words, fault in (
         (["--rooster", "x"], "unrecognized arguments: --rooster x"),

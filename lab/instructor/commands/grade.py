@@ -106,7 +106,7 @@ def _grade(options: argparse.Namespace, roster: "list[Entry]", work: Path) -> in
         instead = "".join(f" ({other}: {refused})" for other, refused in refusals.items())
         print(f"each submission is graded {sandbox.describe(way)}{instead}")
         grade = partial(grading.grade_here, work, way)
-    found, notes = _find(options.submissions, roster, work / "inbox")
+    found, notes = _find(options, roster, work / "inbox")
     if not found:
         _print_notes(notes)
         like = f"the IDs of {options.roster} are like {roster[0].id!r}"
@@ -166,14 +166,16 @@ def _print_notes(notes: list[str]) -> None:
         print(f"  look: {outputs.readable(note)}")
 
 
-def _find(inbox: Path, roster: "list[Entry]", folder: Path) -> "tuple[list[Submission], list[str]]":
+def _find(
+    options: argparse.Namespace, roster: "list[Entry]", folder: Path
+) -> "tuple[list[Submission], list[str]]":
     """Return the submissions, and a line about each that is not one; a platform's zip is unpacked into ``folder``."""
     from lab.instructor import submissions
 
-    if inbox.is_dir():
-        return submissions.find(inbox, roster)
+    if options.submissions.is_dir():
+        return submissions.find(options.submissions, roster, options.out)
     folder.mkdir()
-    left_out = submissions.unpack_download(inbox, folder)
+    left_out = submissions.unpack_download(options.submissions, folder)
     found, notes = submissions.find(folder, roster)
     return found, left_out + notes
 
