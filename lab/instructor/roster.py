@@ -86,7 +86,8 @@ def read_roster(path: Path | str) -> list[Entry]:
         try:
             one = check_id(row[id_column])
         except ValueError as error:
-            raise RosterError(f"{path}, line {number}: {error}") from None
+            fix = f"change it, or add a column {ID_COLUMNS[0]!r} with other IDs, before you record"
+            raise RosterError(f"{path}, line {number}: {error}; {fix}") from None
         if one in entries:
             raise RosterError(f"{path}, line {number}: the ID {one} appears twice")
         row.pop(None, None)  # cells beyond the heading

@@ -290,6 +290,15 @@ def test_canvas_own_lines_are_not_students(tmp_path, capsys):
     assert [one.id for one in roster] == ["11", "12", "13"] and capsys.readouterr().err == ""
 
 
+def test_an_address_that_cannot_be_an_id_is_refused_with_a_next_step(tmp_path):
+    """An apostrophe in an ID would leave a student's shell waiting for another one after ``lab submit``."""
+    worksheet = WORKSHEET.replace("ID number,", "").replace(",s21,a@x", ",ann.o'neill@x").replace(",s22", "")
+    with pytest.raises(
+        RosterError, match="line 2: .*o'neill@x.* change it, or add a column 'id'.* before you record"
+    ):
+        class_list(tmp_path, worksheet)
+
+
 def test_gradescopes_first_and_last_names_are_joined(tmp_path):
     rows = "Ana Maria,Lopez,s1,a@x\nPlato,,s2,b@x\n"
     roster = class_list(tmp_path, f"First Name,Last Name,SID,Email\n{rows}")
