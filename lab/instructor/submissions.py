@@ -129,10 +129,8 @@ def find(
         submission.id, submission.named = owner, named is not None
         if owner in found:
             left_out, submission = sorted((found[owner], submission), key=Submission.rank)
-            source = "name" if left_out.named else "note"
-            problems.append(
-                f"{left_out.source.name}: its {source} says {owner}, whose {submission.source.name} counts"
-            )
+            whose = f"another hand-in of {owner}, as its {'name' if left_out.named else 'note'} says"
+            problems.append(f"{left_out.source.name}: {whose}; {submission.source.name} counts")
         found[owner] = submission
     return list(found.values()), problems
 

@@ -162,7 +162,7 @@ def test_a_note_never_costs_another_student_anything(graded):
     folder, printed = graded
     told = printed[0][1]
     assert "N (zz-steals): its note says a-honest, its name says zz-steals: the name counts" in told
-    assert "zz_nobody: its note says m-honest, whose m-honest counts" in told
+    assert "zz_nobody: another hand-in of m-honest, as its note says; m-honest counts" in told
     assert marks(folder, "zz-steals")[TASKS[0]]["state"] == "wrong"
 
 

@@ -214,7 +214,7 @@ def test_an_online_text_does_not_take_the_place_of_a_file(tmp_path):
     assert unpacked(tmp_path, files | {f"{typed_only}/onlinetext.html": "no file"}) == []
     found, notes = submissions.find(tmp_path / "inbox", roster)
     assert {one.id: one.source.name for one in found} == {"s21": typed_only, "s22": names[0]}
-    assert notes == [f"{names[1]}: its name says s22, whose {names[0]} counts"]
+    assert notes == [f"{names[1]}: another hand-in of s22, as its name says; {names[0]} counts"]
     assert found[0].remarks == [f"nothing to grade in {typed_only}; make the zip with: python3 lab submit"]
 
 
@@ -382,7 +382,7 @@ def test_work_under_another_name_is_named_and_counts_for_nothing(tmp_path):
     [one], notes = submissions.find(tmp_path, [Entry("s1")])
     assert [remark.partition(" was left out")[0] for remark in one.remarks[:-1]] == lost
     assert one.remarks[-1] == "sheet_07_thread.py is not the name of a sheet"
-    assert notes == [f"s1-{n}.zip: its name says s1, whose s1.zip counts" for n in (1, 2)]
+    assert notes == [f"s1-{n}.zip: another hand-in of s1, as its name says; s1.zip counts" for n in (1, 2)]
 
 
 @pytest.mark.parametrize(
