@@ -30,9 +30,11 @@ CANVAS = re.compile(r"(?P<owner>[^_]+(?P<late>_late)?_(?P<id>\d+)_)\d+_", re.IGN
 UPLOADED_AGAIN = re.compile(r"-\d+(?=\.\w+$)")  # what Canvas adds to the name of a file that it had before
 NUMBERED = re.compile(r" ?\(\d{1,3}\)(?=\.\w+$)")  # what a browser adds to the name of a second download
 MOODLE = re.compile(r"[^_]+_(?P<id>\d+)_assignsubmission_(file|(?P<text>onlinetext))_?")
+LONGEST_NAME = 255  # characters, as in file systems; matching takes cubic time
 MOST_HOLDERS = 100  # folders and zips in a hand-in whose names are compared with the class list
 GRADESCOPE = re.compile(r"submission_(?P<id>\d+)$")
 NUMBER_COLUMNS = {CANVAS: "ID", MOODLE: "Identifier", GRADESCOPE: "Submission ID"}
+Number = tuple[str, str]  # a column, and what stands in it
 SUBMITTED_COLUMNS = ("Last modified (submission)", "Submission Time", "Submitted at")
 TIMES = (
     "%A, %d %B %Y, %I:%M %p",  # Moodle
@@ -45,11 +47,24 @@ FEEDBACK = "feedback.html"
 
 def identified(name: str, roster: Iterable[Entry]) -> str | None:
     """Return the student whose platform's ID is in the name of a zip or folder, or None."""
-    for pattern, column in NUMBER_COLUMNS.items():
-        if match := pattern.match(name):
-            owners = [one.id for one in roster if (one.row.get(column) or "").split()[-1:] == [match["id"]]]
-            return owners[0] if len(owners) == 1 else None
-    return None
+    number = _number(name)
+    owners = _with_numbers({number}, roster) if number else []
+    return owners[0] if len(owners) == 1 else None
+
+
+def _number(name: str) -> Number | None:
+    found = ((column, pattern.match(name)) for pattern, column in NUMBER_COLUMNS.items())
+    return next(((column, match["id"]) for column, match in found if match), None)
+
+
+def _with_numbers(numbers: set[Number], roster: Iterable[Entry]) -> list[str]:
+    """Return the students who have one of these numbers, the last word in their column of the class list."""
+    cells = [
+        (one.id, column, one.row.get(column) or "") for one in roster for column in NUMBER_COLUMNS.values()
+    ]
+    return [
+        student for student, column, cell in cells if (column, cell.strip().rpartition(" ")[2]) in numbers
+    ]
 
 
 def owner(path: Path, roster: Sequence[Entry]) -> str | None:
@@ -114,13 +129,13 @@ def is_download(names: Iterable[str], holder: str | None, roster: Sequence[Entry
     ``holder`` is the student whom its own name identifies: only numbers on the roster then count as those of others.
     """
     paths = [PurePosixPath(name).parts for name in names]
-    parts = {part for path in paths for part in path}
+    parts = {part for path in paths for part in path if len(part) <= LONGEST_NAME}
+    numbers = set(filter(None, map(_number, parts)))
     if holder:
-        return len({identified(part, roster) for part in parts} - {None}) > 1
-    found = [pattern.match(part) for part in parts for pattern in NUMBER_COLUMNS]
-    if len({match["id"] for match in found if match}) > 1:
+        return len(_with_numbers(numbers, roster)) > 1
+    if len(numbers) > 1:
         return True
-    holders = {part for path in paths for part in path[:-1]} | set(filter(is_zip, parts))
+    holders = parts & {part for path in paths for part in path[:-1]} | set(filter(is_zip, parts))
     return len({owner(Path(part), roster) for part in sorted(holders)[:MOST_HOLDERS]} - {None}) > 1
 
 

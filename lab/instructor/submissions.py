@@ -31,7 +31,6 @@ MOST_FILES = 2_000  # read of one submission, including those in its zips
 MOST_BYTES = 48 << 20  # read of one submission: up to three recordings, and the rest is small
 LARGEST_ZIP = 64 << 20
 MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
-LONGEST_NAME = 255  # characters, as in file systems; matching takes cubic time
 MOST_ENTRIES, LARGEST_DOWNLOAD = 200_000, 32 << 30  # of a platform's zip with the hand-ins of a class; bytes
 LARGEST_READ = 1 << 20  # at once from a zip, whose list of files is read in one piece
 LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
@@ -92,7 +91,7 @@ def _may_be_work(path: str) -> bool:
     """Return whether a file whose name is unknown may be what the student wanted to hand in."""
     *folders, name = PurePosixPath(path).parts
     by_a_program = any(part.startswith((".", "__")) for part in folders)  # __MACOSX, .ipynb_checkpoints
-    if len(name) > LONGEST_NAME or by_a_program:
+    if len(name) > platforms.LONGEST_NAME or by_a_program:
         return False
     return bool(PERHAPS_WORK.fullmatch(name)) and not is_wanted(name)
 
@@ -161,7 +160,7 @@ def _notes(path: Path) -> Iterator[bytes]:
     with contextlib.suppress(Exception):  # as above
         for name, size, load in islice(_in_zip(path, []) if files is None else _in_folder(files), MOST_FILES):
             if files and platforms.is_zip(name):
-                yield from _notes(files[name])
+                yield from islice(_notes(files[name]), 1)
             elif platforms.plain_name(name) == SUBMISSION_NOTE and size <= LARGEST_FILE[".json"]:
                 yield load()
 
