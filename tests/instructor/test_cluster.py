@@ -170,6 +170,34 @@ def test_what_it_started_ends_with_it(tmp_path, port, how):
     assert not [*tmp_path.glob("lab-cluster-*")]
 
 
+def listens_at(pid: int) -> set[str]:
+    """Return the addresses at which a process and its children listen."""
+    import psutil
+
+    process = psutil.Process(pid)
+    sockets = [one for each in (process, *process.children(recursive=True)) for one in each.net_connections()]
+    return {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN}
+
+
+def test_nothing_listens_beyond_this_machine(port):
+    """Whoever reaches a worker or a scheduler may run programs there."""
+    from distributed import Client
+
+    address = f"tcp://127.0.0.1:{port}"
+    with lab_cluster("--port", str(port)) as scheduler, lab_cluster(address, "--jobs", "1") as workers:
+        with Client(address, timeout=BOUND_S) as client:
+            client.wait_for_workers(1, timeout=BOUND_S)
+            assert listens_at(scheduler.pid) == listens_at(workers.pid) == {"127.0.0.1"}
+    for _ in cluster.spread("local", 1, len, {"task": ("abc",)}):  # its workers run until the loop's end
+        assert listens_at(os.getpid()) == {"127.0.0.1"}
+
+
+def test_workers_for_a_name_that_nobody_has_are_refused():
+    done = lab("cluster", "tcp://nobody.invalid:8786")
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 2 and line.startswith("lab cluster: tcp://nobody.invalid:8786 cannot be used: ")
+
+
 def lab(*words: object) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, ROOT / "lab", *map(str, words)], capture_output=True, text=True, timeout=BOUND_S
@@ -181,7 +209,7 @@ def test_a_scheduler_that_does_not_start_is_explained():
         for words in (["--port", taken.getsockname()[1]], ["--host", "192.0.2.7"], ["--port", 99_999]):
             done = lab("cluster", *words)
             [line] = done.stderr.splitlines()
-            assert done.returncode == 2 and line.startswith("lab cluster: cannot listen at "), line
+            assert done.returncode == 2 and line.startswith("lab cluster: ") and " cannot be used: " in line
             assert f"{words[0]} {words[1]}" in line and "Errno" not in line and "while" not in line
 
 
