@@ -45,34 +45,29 @@ WORKSHEET = ("Identifier", "Grade", "Last modified (grade)")
 FEEDBACK = "feedback.html"
 
 
-def identified(name: str, roster: Iterable[Entry]) -> str | None:
-    """Return the student whose platform's ID is in the name of a zip or folder, or None."""
-    number = _number(name)
-    owners = _with_numbers({number}, roster) if number else []
-    return owners[0] if len(owners) == 1 else None
+def owner(path: Path, roster: Sequence[Entry]) -> str | None:
+    """Return the student whom the name of a zip or folder identifies, by the platform's ID or by its words, or None."""
+    owners = _with_numbers(_numbers([path.name]), roster)
+    if len(owners) == 1:
+        return owners[0]
+    names = dict.fromkeys((without_zip(path.name), first_upload(path)))
+    return next(filter(None, (named(without_file_number(name), roster) for name in names)), None)
 
 
-def _number(name: str) -> Number | None:
-    found = ((column, pattern.match(name)) for pattern, column in NUMBER_COLUMNS.items())
-    return next(((column, match["id"]) for column, match in found if match), None)
+def _numbers(names: Iterable[str]) -> set[Number]:
+    """Return the platform's IDs in the names of zips, folders or files."""
+    found = ((column, pattern.match(name)) for name in names for pattern, column in NUMBER_COLUMNS.items())
+    return {(column, match["id"]) for column, match in found if match}
 
 
 def _with_numbers(numbers: set[Number], roster: Iterable[Entry]) -> list[str]:
     """Return the students who have one of these numbers, the last word in their column of the class list."""
-    cells = [
-        (one.id, column, one.row.get(column) or "") for one in roster for column in NUMBER_COLUMNS.values()
-    ]
     return [
-        student for student, column, cell in cells if (column, cell.strip().rpartition(" ")[2]) in numbers
+        one.id
+        for one in roster
+        for column in NUMBER_COLUMNS.values()
+        if (column, (one.row.get(column) or "").strip().rpartition(" ")[2]) in numbers
     ]
-
-
-def owner(path: Path, roster: Sequence[Entry]) -> str | None:
-    """Return the student whom the name of a zip or folder identifies, by the platform's ID or by its words, or None."""
-    found = identified(path.name, roster)
-    for name in dict.fromkeys((without_zip(path.name), first_upload(path))):
-        found = found or named(without_file_number(name), roster)
-    return found
 
 
 def named(name: str, roster: Iterable[Entry]) -> str | None:
@@ -130,7 +125,7 @@ def is_download(names: Iterable[str], holder: str | None, roster: Sequence[Entry
     """
     paths = [PurePosixPath(name).parts for name in names]
     parts = {part for path in paths for part in path if len(part) <= LONGEST_NAME}
-    numbers = set(filter(None, map(_number, parts)))
+    numbers = _numbers(parts)
     if holder:
         return len(_with_numbers(numbers, roster)) > 1
     if len(numbers) > 1:
