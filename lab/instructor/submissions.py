@@ -32,6 +32,7 @@ MOST_BYTES = 48 << 20  # read of one submission: up to three recordings, and the
 LARGEST_ZIP = 64 << 20
 MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
 MOST_ENTRIES, LARGEST_DOWNLOAD = 200_000, 32 << 30  # of a platform's zip with the hand-ins of a class; bytes
+BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # read in pieces; other kinds may fill the memory
 LARGEST_READ = 1 << 20  # at once from a zip, whose list of files is read in one piece
 LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
 Loader = Callable[[], bytes]  # reads a file
@@ -102,20 +103,15 @@ def find(
     """Return the submissions in ``folder``, one for each student, and a line about each other entry but ``out``."""
     entries = [path for path in folder.iterdir() if not path.name.startswith(OF_THE_SYSTEM)]
     entries = [path for path in entries if not out or path.resolve() != out.resolve()]
-    if len(entries) == 1 and _is_around_all(entries[0], roster):
-        return find(entries[0], roster, out)
+    only = entries[0] if len(entries) == 1 else None
+    if only and not platforms.owner(only, roster) and _unfit(only, None, roster) == SEVERAL:
+        return find(only, roster, out)  # a folder round all hand-ins, as many tools make it
     found: dict[str, Submission] = {}
     problems = []
     for path, loose in platforms.gather(entries).items():
-        if path.is_symlink() or not (loose or path.is_dir() or path.is_file()):
-            problems.append(f"{path.name}: not a folder or a file, and left out")
-            continue
-        if not (loose or path.is_dir() or platforms.is_zip(path.name)):
-            problems.append(f"{path.name}: not a zip or a folder, and left out")
-            continue
         named = platforms.owner(path, roster)
-        if not loose and _is_of_several(path, named, roster):
-            problems.append(f"{path.name}: {SEVERAL if path.is_dir() else MANY}")
+        if not loose and (unfit := _unfit(path, named, roster)):
+            problems.append(f"{path.name}: {unfit}")
             continue
         submission = read(path, loose)
         claimed = _claimed(submission.files.get(SUBMISSION_NOTE, b""), roster)
@@ -134,10 +130,15 @@ def find(
     return list(found.values()), problems
 
 
-def _is_around_all(path: Path, roster: Sequence[Entry]) -> bool:
-    """Return whether the only entry of an inbox is a folder round all hand-ins, as many tools make it."""
-    may_be = path.is_dir() and not path.is_symlink() and not platforms.owner(path, roster)
-    return may_be and _is_of_several(path, None, roster)
+def _unfit(path: Path, named: str | None, roster: Sequence[Entry]) -> str | None:
+    """Return why an entry of the inbox cannot be one student's hand-in, or None."""
+    if path.is_symlink() or not (path.is_dir() or path.is_file()):
+        return "not a folder or a file, and left out"
+    if not (path.is_dir() or platforms.is_zip(path.name)):
+        return "not a zip or a folder, and left out"
+    if _is_of_several(path, named, roster):
+        return SEVERAL if path.is_dir() else MANY
+    return None
 
 
 def _is_of_several(path: Path, named: str | None, roster: Sequence[Entry]) -> bool:
@@ -175,7 +176,7 @@ def unpack_download(path: Path, folder: Path) -> list[str]:
             raise zipfile.BadZipFile(f"it holds more than {most}")
         for one in entries:
             try:
-                if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                if one.compress_type not in BOUNDED:
                     raise zipfile.BadZipFile("neither stored nor deflated")
                 if one.file_size > LARGEST_ZIP:
                     raise zipfile.BadZipFile(f"larger than {LARGEST_ZIP >> 20} MB")
@@ -271,10 +272,10 @@ def _in_zip(path: Path, remarks: list[str]) -> Iterator[Found]:
         for info in sorted(archive.infolist(), key=lambda info: platforms.is_numbered(info.filename)):
             if info.is_dir() or (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
                 continue
-            if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            if info.compress_type in BOUNDED:
                 size = info.file_size
                 yield info.filename, size, functools.partial(_load, size, archive.open, info)
-            elif is_wanted(name := platforms.plain_name(info.filename)):  # no bound for other types
+            elif is_wanted(name := platforms.plain_name(info.filename)):
                 remarks.append(f"{name} was left out: neither stored nor deflated; pack it as a plain zip")
 
 
