@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -84,19 +83,22 @@ def class_page(
     """Return the instructor's page: how the class did, which tasks fail most and why, shared recordings, notes."""
     shares = [result.points / result.of for result in results.values() if result.of]
     median = f"{statistics.median(shares):.0%}" if shares else "none"
-    known: dict[str, Any] = {"roster": roster, "results": results, "pairs": pairs, "similar": similar}
-    known |= {
-        "label": _labels(roster),
-        "notes": notes,
-        "median": median,
-        "tasks": list(task_rows(results)),
-        "shares": _distribution(results),
-    }
-    return _templates().get_template("class.html").render(known)
+    template = _templates().get_template("class.html")
+    return template.render(
+        roster=roster,
+        results=results,
+        pairs=pairs,
+        similar=similar,
+        notes=notes,
+        label=_labels(roster),
+        median=median,
+        tasks=list(task_rows(results)),
+        shares=_distribution(results),
+    )
 
 
 def _labels(roster: Sequence[Entry]) -> Callable[[str], str]:
-    """Return a function that gives a student's name and ID by the ID."""
+    """Return a function that returns a student's name and ID, from the ID."""
     labels = {entry.id: entry.label for entry in roster}
     return lambda student: labels.get(student, student)
 
@@ -194,6 +196,8 @@ def write_similar(
         shown.append((pair, sorted(longest)))
     path = folder / "similar.html"
     template = _templates().get_template("similar.html")
-    known = {"shown": shown, "more": len(similar) - len(shown), "share": SHARE, "label": _labels(roster)}
-    path.write_text(template.render(known, excerpt=excerpt), encoding="utf-8")
+    text = template.render(
+        shown=shown, more=len(similar) - len(shown), share=SHARE, label=_labels(roster), excerpt=excerpt
+    )
+    path.write_text(text, encoding="utf-8")
     return path
