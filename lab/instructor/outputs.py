@@ -60,11 +60,10 @@ def write_grades(
     every_mark = [mark for result in results.values() for mark in result.marks]
     tasks = list(dict.fromkeys((mark.sheet, mark.task) for mark in every_mark))
     most = max((result.of for result in results.values()), default=0)
-    rows, canvas, moodle, worksheet = [], [], [], []
+    rows, canvas, moodle = [], [], []
     for entry in roster:
         result = results.get(entry.id, Result(entry.id, ""))
-        grade = result.percent
-        feedback = result.summary() if entry.id in results else "nothing was handed in"
+        grade, feedback = result.percent, _feedback(results.get(entry.id))
         points = {(mark.sheet, mark.task): mark.points for mark in result.marks}
         ids = [entry.row.get("ID") or "", *(entry.row.get(name, entry.id) for name in CANVAS_IDS[1:])]
         student = [entry.name or entry.id, *ids, entry.row.get("Section") or ""]
@@ -76,9 +75,6 @@ def write_grades(
         rows.append([*student, entry.id, entry.email, *marks, *notes, *numbers])
         canvas.append([*student, grade])
         moodle.append([entry.id, entry.name, entry.email, grade, feedback])
-        scaled = grade * maximum_grade(entry) / 100
-        graded = {"Grade": round(scaled, 2) if entry.id in results else entry.row.get("Grade")}
-        worksheet.append([*(entry.row | graded | {"Feedback comments": feedback}).values()])
     names = [f"{sheet}: {task}" for sheet, task in tasks]
     copies = [
         [one.first, one.second, f"{one.strength:.2f}", *(one.shared.get(kind, 0) for kind in KINDS)]
@@ -91,10 +87,21 @@ def write_grades(
         "copies.csv": (["first", "second", "share of the smaller recording", *KINDS], copies),
     }
     if is_worksheet(roster):
-        tables["moodle-worksheet.csv"] = ([*(roster[0].row | {"Feedback comments": ""})], worksheet)
+        worksheet = [_worksheet_row(entry, results.get(entry.id)) for entry in roster]
+        tables["moodle-worksheet.csv"] = ([*worksheet[0]], [[*row.values()] for row in worksheet])
     for name, (heading, lines) in tables.items():
         write_csv(folder / name, heading, lines)
     return [folder / name for name in tables]
+
+
+def _feedback(result: Result | None) -> str:
+    return result.summary() if result else "nothing was handed in"
+
+
+def _worksheet_row(entry: Entry, result: Result | None) -> dict[str, Any]:
+    """Return a line of Moodle's worksheet with feedback and, if the student handed in, the grade."""
+    grade = {"Grade": round(result.percent * maximum_grade(entry) / 100, 2)} if result else {}
+    return entry.row | grade | {"Feedback comments": _feedback(result)}
 
 
 def write_for_gradescope(folder: Path, roster: Sequence[Entry], results: dict[str, Result]) -> None:
