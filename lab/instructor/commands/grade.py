@@ -33,34 +33,20 @@ SAMPLE = 40  # recordings that tell whether the key is the course's
 def _parser() -> argparse.ArgumentParser:
     parser = command_line("grade", "Grade submissions, each in a sandbox.")
     add = parser.add_argument
-    inbox = (
-        "a folder of submissions: folders, zips, or both; or one zip of them, as Canvas and Moodle send it"
-    )
+    inbox = "a folder of submissions (folders, zips, or both), or the zip that Canvas or Moodle sends"
     add("submissions", type=Path, help=inbox)
     add("--roster", type=Path, metavar="CSV", help="the class list (required)")
-    add(
-        "--course",
-        metavar="KEY",
-        type=course_key,
-        default=DEFAULT_KEY,
-        help="the course's key, as given to lab capture",
-    )
+    course = "the course's key, as given to lab capture"
+    add("--course", metavar="KEY", type=course_key, default=DEFAULT_KEY, help=course)
     add("--out", type=Path, default=Path("grades"), metavar="DIR", help="folder to write (default: grades)")
     jobs = "how many at a time (default: %(default)s)"
     add("--jobs", type=at_least_one, default=os.cpu_count() or 2, help=jobs)
-    add(
-        "--rules",
-        type=Path,
-        metavar="TOML",
-        help="weights, due dates and what a late day costs (course.toml)",
-    )
+    rules = "weights, due dates and what a late day costs (course.toml)"
+    add("--rules", type=Path, metavar="TOML", help=rules)
     on = "grade on a cluster: its scheduler, or local (see: lab cluster --help)"
     add("--on", metavar="ADDRESS", type=cluster_address, help=on)
-    add(
-        "--any-course",
-        action="store_true",
-        help="write grades even if few recordings were made with this key",
-    )
+    any_course = "write grades even if few recordings were made with this key"
+    add("--any-course", action="store_true", help=any_course)
     add("--again", action="store_true", help="grade everything again, also what has not changed")
     add("--no-sandbox", action="store_true", help="limits only: a hand-in can read your files")
     return parser
