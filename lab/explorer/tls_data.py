@@ -95,7 +95,7 @@ def _handshake_types(one: OpenRecord) -> list[int]:
 
 
 def _opened_tree(one: OpenRecord, is_tls_13: bool) -> tuple[bytes, Field, str]:
-    """Return the bytes inside an opened record, their tree, its leaves without a gap, and a line about them.
+    """Return the bytes inside an opened record, their tree (its leaves leave no gap), and a line about them.
 
     In TLS 1.3 the content is followed by its type, in one byte, and by padding (RFC 8446 section 5.2).
     """
@@ -128,8 +128,5 @@ def _opened_tree(one: OpenRecord, is_tls_13: bool) -> tuple[bytes, Field, str]:
             hides = "Zeros that hide the content's length."
             fields.append(cursor.rest("Padding", hides, source="RFC 8446 section 5.4"))
     children = [group(one.name, fields)] if fields else []
-    return (
-        content,
-        Field("Opened record", 0, len(content) * 8, children=children),
-        printable(info[:LONGEST_TEXT]),
-    )
+    tree = Field("Opened record", 0, len(content) * 8, children=children)
+    return content, tree, printable(info[:LONGEST_TEXT])

@@ -174,9 +174,7 @@ def test_mallory_speaks_for_brandon_changes_a_word_and_ends_his_connection(tmp_p
         tab.wait_for_selector("[aria-label='What John sees'] >> text=at noon, I said")
         tab.click("button:text-is('Reset Brandon')")
         wait_for_info(tab, "RST")
-        tab.wait_for_selector(
-            "[role=status]:has-text('His client learns it from his next line, which is lost')"
-        )
+        tab.wait_for_selector("[role=status]:has-text('His client learns of it when his next line is lost')")
         say(tab, "Brandon", "hello?")
         tab.wait_for_selector("[aria-label='What Brandon sees'] >> text=reset")
         again = "Not connected; lines are lost. Press plaintext or TLS to connect everybody again"

@@ -57,7 +57,7 @@ SMALL_BUFFERS = {
     "laptop": {"net.ipv4.tcp_rmem": f"{RECEIVE_BUFFER} {RECEIVE_BUFFER} {RECEIVE_BUFFER}"},
     "server": {"net.ipv4.tcp_wmem": "4096 8192 8192"},
 }
-RESET = "The server took Mallory's RST for Brandon's. His client learns it from his next line, which is lost"
+RESET = "The server took Mallory's RST for Brandon's. His client learns of it when his next line is lost"
 NOT_CONNECTED = "*** Not connected; lines are lost. Press plaintext or TLS to connect everybody again ***"
 COMMENT = "A lecture of the lab kit: python3 lab live."
 

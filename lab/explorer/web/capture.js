@@ -41,14 +41,21 @@ export class Capture {
 
   /** The row of a frame in the frame list. @param {number} number from 1 */
   frame(number) {
-    const row = this.data.frames[number - 1],
-      opened = this.readable(number);
+    const row = this.data.frames[number - 1];
+    const opened = this.openedText(number);
     return opened ? { ...row, info: `[opened: ${opened}] ${row.info}` } : row;
   }
 
-  /** @returns {string} what a frame's records hold, while the page is unlocked */
-  readable(number) {
-    return ((this.unlocked && this.data.inner[number]) || []).map(one => one.info).join(", ");
+  /** What a frame's records hold, while the page is unlocked; the trees are not read yet. */
+  inside(number) {
+    return (this.unlocked && this.data.inner[number]) || [];
+  }
+
+  /** @returns {string} what a frame's records hold, in a line */
+  openedText(number) {
+    return this.inside(number)
+      .map(one => one.info)
+      .join(", ");
   }
 
   /** @param {number} number @param {string} [key] @returns {Field[]} the fields of a frame, each behind the one that
@@ -59,8 +66,7 @@ export class Capture {
 
   /** @returns {Opened[]} messages that are complete in a frame and, while the page is unlocked, what its records hold */
   opened(number) {
-    const { inner, whole } = this.data;
-    const found = [...(whole[number] ?? []), ...((this.unlocked && inner[number]) || [])];
+    const found = [...(this.data.whole[number] ?? []), ...this.inside(number)];
     return found.map(one => ({ ...one, fields: this.readTree(one.tree), bytes: fromBase64(one.bytes) }));
   }
 

@@ -73,7 +73,7 @@ export function drawTwin(captures, onFrame) {
     const frames = [line.frame, ...line.copies].map(frame =>
       makeButton(String(frame), () => onFrame(side, frame), { "aria-label": `frame ${frame}` }),
     );
-    const opened = captures[side].readable(line.frame);
+    const opened = captures[side].openedText(line.frame);
     const text = line.text ?? (opened ? `opened: ${opened}` : null);
     const said = text === null ? make("p.hidden-text", `hidden: ${line.length} bytes`) : make("p.read", text);
     return make("td", said, make("p", `${line.who}, frames `, frames));
