@@ -196,6 +196,7 @@ def test_workers_for_a_name_that_nobody_has_are_refused():
     done = lab("cluster", "tcp://nobody.invalid:8786")
     [line] = done.stderr.splitlines()
     assert done.returncode == 2 and line.startswith("lab cluster: tcp://nobody.invalid:8786 cannot be used: ")
+    assert line.endswith("; use the address that the scheduler has printed")
 
 
 def lab(*words: object) -> subprocess.CompletedProcess:
@@ -211,6 +212,7 @@ def test_a_scheduler_that_does_not_start_is_explained():
             [line] = done.stderr.splitlines()
             assert done.returncode == 2 and line.startswith("lab cluster: ") and " cannot be used: " in line
             assert f"{words[0]} {words[1]}" in line and "Errno" not in line and "while" not in line
+            assert line.endswith("; choose another")
 
 
 @pytest.mark.parametrize("address", ["locl", "", "http://127.0.0.1:8786", "tcp://127.0.0.1", "tcp://h:65536"])

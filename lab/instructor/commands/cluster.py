@@ -42,8 +42,10 @@ def main(argv: list[str] | None = None) -> int:
             socket.create_server((host, options.port)).close()
     except (OSError, OverflowError) as error:
         reason = str(getattr(error, "strerror", error)).partition(" (")[0]
-        where = options.address or f"--host {options.host} --port {options.port}"
-        return refuse("cluster", f"{where} cannot be used: {reason}")
+        where, fix = f"--host {options.host} --port {options.port}", "choose another"
+        if options.address:
+            where, fix = options.address, "use the address that the scheduler has printed"
+        return refuse("cluster", f"{where} cannot be used: {reason}; {fix}")
     environ = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": WORKER_TTL} | os.environ | {"PYTHONPATH": str(ROOT)}
     # Without --dashboard-address, Dask would listen at all addresses for questions about its health.
     listen = ["--host", host, "--no-dashboard", "--dashboard-address", f"{host}:0"]
