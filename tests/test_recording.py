@@ -223,9 +223,8 @@ def test_what_was_recorded_survives_whatever_ends_the_recorder(tmp_path, number)
     )
     assert process.stdout.readline() == "go\n"
     process.send_signal(number)
-    process.communicate(
-        timeout=30
-    )  # closes its input: a signal that comes just before the read does not end that
+    # A signal that comes just before the read does not end that: communicate closes the input.
+    process.communicate(timeout=30)
     assert process.returncode == -number
     capture = read_capture(tmp_path / "cut.pcapng")
     assert capture.truncated is None
@@ -249,7 +248,7 @@ def test_an_interface_that_is_not_there():
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"format": 2, "recordings": []}', '{"format": 1, "recordings": [1]}', "\0\0"]
 )
-def test_a_manifest_that_is_none(tmp_path, text):
+def test_what_is_not_a_manifest_is_refused(tmp_path, text):
     (tmp_path / MANIFEST).write_text(text)
     with pytest.raises(RecordingError, match="manifest"):
         read_manifest(tmp_path / MANIFEST)

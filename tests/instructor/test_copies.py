@@ -19,7 +19,7 @@ def test_every_doctored_copy_is_found_and_nobody_else(some_recordings, tmp_path,
     write(tmp_path / "other-name.cap", change(bench.load(some_recordings / "s2" / PLAIN)))
     pairs = copies.find_pairs(honest | {"zz": copies.traces(read_flows(tmp_path / "other-name.cap"))})
     assert [(pair.first, pair.second) for pair in pairs] == [("s2", "zz")]
-    assert (pairs[0].first, pairs[0].second) == ("s2", "zz") and "in common" in pairs[0].evidence
+    assert "in common" in pairs[0].evidence
 
 
 def test_a_class_of_few(some_recordings):

@@ -75,7 +75,7 @@ class StudentCode:
         self.made: list[bytes] = []  # requests since the last ``allow``
         self._replayed: deque[tuple[bytes, dict[str, Any]]] = deque()  # requests and their answers
         self._numbers = itertools.count(1)
-        self._allowed_s = self._deadline = math.inf  # for all calls of a task; the latter of time.monotonic()
+        self._allowed_s = self._deadline = math.inf  # of a task's calls together: seconds, and when they end
 
     def __enter__(self) -> "StudentCode":
         return self
