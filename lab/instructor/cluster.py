@@ -70,7 +70,8 @@ def _sandbox() -> str:
     with tempfile.TemporaryDirectory() as folder:
         way, refusals = sandbox.choose(Path(folder))
     if way is None:
-        raise ClusterError(f"a worker has no sandbox ({refusals})")
+        why = "; ".join(f"{name}: {refused}" for name, refused in refusals.items())
+        raise ClusterError(f"a worker has no sandbox ({why})")
     return way
 
 
