@@ -7,7 +7,7 @@ submission is escaped.
 import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -90,17 +90,11 @@ def class_page(
         pairs=pairs,
         similar=similar,
         notes=notes,
-        label=_labels(roster),
+        labels={entry.id: entry.label for entry in roster},
         median=median,
         tasks=list(task_rows(results)),
         shares=_distribution(results),
     )
-
-
-def _labels(roster: Sequence[Entry]) -> Callable[[str], str]:
-    """Return a function that returns a student's name and ID, from the ID."""
-    labels = {entry.id: entry.label for entry in roster}
-    return lambda student: labels.get(student, student)
 
 
 def _distribution(results: Results) -> list[tuple[str, int]]:
@@ -196,8 +190,9 @@ def write_similar(
         shown.append((pair, sorted(longest)))
     path = folder / "similar.html"
     template = _templates().get_template("similar.html")
+    labels = {entry.id: entry.label for entry in roster}
     text = template.render(
-        shown=shown, more=len(similar) - len(shown), share=SHARE, label=_labels(roster), excerpt=excerpt
+        shown=shown, more=len(similar) - len(shown), share=SHARE, labels=labels, excerpt=excerpt
     )
     path.write_text(text, encoding="utf-8")
     return path
