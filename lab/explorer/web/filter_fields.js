@@ -29,7 +29,8 @@ const asInTheTree = Object.entries(AS_IN_THE_TREE).flatMap(([type, names]) =>
 const computed = (type, values) => ({ type, values });
 const ofSegment = name =>
   computed("uint", (capture, number) => [capture.frame(number).segment?.[name]].filter(value => value !== undefined));
-const isJudged = (one, name) => [one, "flags"].includes(name) || (name === "retransmission" && one.endsWith("_retransmission"));
+const isJudged = (one, name) =>
+  name === one || name === "flags" || (name === "retransmission" && one.endsWith("_retransmission"));
 const judged = name =>
   computed("none", (capture, number) => capture.frame(number).judgements.filter(one => isJudged(one, name)));
 
