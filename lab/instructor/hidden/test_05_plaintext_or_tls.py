@@ -9,7 +9,7 @@ from lab.exercises.checks.tasks import task
 def hidden_find_finished(student, seed):
     dice = random.Random(f"hidden 05 {seed}")
     rule = (
-        "After change cipher spec in TLS 1.2, the first encrypted record in TLS 1.3, and only where it is no alert "
+        "After change cipher spec in TLS 1.2, the first encrypted record in TLS 1.3, and only where it is not an alert "
         "(RFC 5246 section 7.4.9, RFC 8446 section 4.4.4)."
     )
     for number in range(40):
