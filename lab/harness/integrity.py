@@ -38,7 +38,7 @@ def changed_unnoticed(variant: Variant) -> tuple[int, int]:
 def _received(variant: Variant, tls: Contexts | None, mask: int) -> tuple[list[Event], int]:
     """Flip the bits of ``mask`` on the way to the server; return the requests that it takes, and how many bits there are.
 
-    Requests that are refused in part are none.
+    If the server refuses any part of what arrives, it takes nothing.
     """
     line = WIRES[variant.wire](pad_to=variant.pad_to).encode(LINE)
     arrived, count = _through_tls(*tls, line, mask) if tls else _through(variant.disguise, line, mask)
