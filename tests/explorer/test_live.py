@@ -182,6 +182,7 @@ def test_mallory_speaks_for_brandon_changes_a_word_and_ends_his_connection(tmp_p
         tab.click("button:text-is('Reset Brandon')")
         tab.wait_for_selector("[role=status]:has-text('Brandon is not connected')")
         tab.click("button:text-is('plaintext')")
+        tab.wait_for_selector("p.soft[role=status]:not(:has-text('Brandon is not connected'))")
         say(tab, "Brandon", "and here I am")
         tab.wait_for_selector("[aria-label='What John sees'] >> text=and here I am")
         one.end()
