@@ -85,10 +85,13 @@ def named(name: str, roster: Iterable[Entry]) -> str | None:
                 by_name.setdefault(len(full), set()).add(entry.id)
     if by_name and len(longest := by_name[max(by_name)]) == 1:
         return next(iter(longest))
-    for word in re.split(r"[^A-Za-z0-9.@+-]+", name.lower()):
-        ids = {entry.id for entry in roster if word == entry.id or word.endswith(f"-{entry.id}")}
-        if ids:
-            return max(ids, key=len)  # the longer one of "x-1" and "1"
+    name, ids = name.lower(), {entry.id for entry in roster}
+    parts = list(re.finditer(r"[a-z0-9.@+-]+", name))
+    for number, part in enumerate(parts):
+        begins = [part.start(), *(part.start() + dash.end() for dash in re.finditer("-", part[0]))]
+        ends = [one.end() for one in parts[number:]]  # an ID may be "x_1"
+        if found := ids.intersection(name[begin:end] for begin in begins for end in ends):
+            return max(found, key=len)  # the longer one of "x-1" and "1", or of "x_1" and "x"
     return None
 
 

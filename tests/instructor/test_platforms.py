@@ -125,6 +125,14 @@ def test_long_or_many_names_in_a_zip_do_not_hold_up_the_others(tmp_path):
     assert [one.id for one in found] == ["s7"] and [note.split(":")[0] for note in notes] == ["long.zip"]
 
 
+@pytest.mark.parametrize("student", ["smith", "smith_j", "j", "x-1", "1", "j_x-1", "a.b_c@d"])
+def test_the_name_that_lab_submit_gives_says_whose_it_is(student):
+    """Also where the IDs of others are parts of the ID: it took the place of theirs."""
+    roster = [Entry(one) for one in ("smith", "j", "1", "a.b", "c@d", "smith_j", "x-1", "j_x-1", "a.b_c@d")]
+    for name in ("submission-{}.zip", "{}", "{}_final.zip"):
+        assert platforms.owner(Path(name.format(student)), roster) == student
+
+
 @pytest.mark.parametrize("files", OF_SEVERAL.values(), ids=OF_SEVERAL)
 @pytest.mark.parametrize("as_zip", [True, False])
 def test_one_folder_round_all_hand_ins_changes_nothing(tmp_path, as_zip, files):
