@@ -47,10 +47,14 @@ FEEDBACK = "feedback.html"
 
 def owner(path: Path, roster: Sequence[Entry]) -> str | None:
     """Return the student whom the name of a zip or folder identifies, by the platform's ID or by its words, or None."""
-    owners = _with_numbers(_numbers([path.name]), roster)
+    numbers = _numbers([path.name])
+    owners = _with_numbers(numbers, roster)
     if len(owners) == 1:
         return owners[0]
     names = dict.fromkeys((without_zip(path.name), first_upload(path)))
+    if any(_has_numbers(column, roster) for column, _ in numbers):
+        # Nobody of this class, whose own words must not say that it is somebody else's.
+        names = dict.fromkeys([path.name.partition("_")[0]])
     return next(filter(None, (named(without_file_number(name), roster) for name in names)), None)
 
 
@@ -68,6 +72,11 @@ def _with_numbers(numbers: set[Number], roster: Iterable[Entry]) -> list[str]:
         for column in NUMBER_COLUMNS.values()
         if (column, (one.row.get(column) or "").strip().rpartition(" ")[2]) in numbers
     ]
+
+
+def _has_numbers(column: str, roster: Iterable[Entry]) -> bool:
+    """Return whether a class list comes from the platform that writes the numbers of this column."""
+    return any((one.row.get(column) or "").strip().rpartition(" ")[2].isdecimal() for one in roster)
 
 
 def named(name: str, roster: Iterable[Entry]) -> str | None:

@@ -215,6 +215,24 @@ def test_the_number_of_a_file_is_nobodys_id(tmp_path):
     assert found == [] and "whose is it?" in note
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dropped_99_901_lab-s2.zip",
+        "Eve Dropper_21_assignsubmission_file_s2.zip",
+        "submission_2",
+        "x_2_901_.zip",
+    ],
+)
+def test_who_is_not_in_the_class_list_does_not_hand_in_for_others(name):
+    """By the name of the own file, or by a number that is another student's ID, against that student's hand-in."""
+    rows = [{"ID": f"1{n}", "Identifier": f"Participant 2{n}", "Submission ID": f"90{n}"} for n in (2, 3)]
+    roster = [Entry("s2", "Bob", row=rows[0]), Entry("2", "Ada", row=rows[1])]
+    names = ["bob_12_900_lab.zip", "Bob_22_assignsubmission_file_", "submission_902"]
+    assert [platforms.owner(Path(one), roster) for one in [*names, name]] == ["s2", "s2", "s2", None]
+    assert platforms.owner(Path("bob_77_900_lab.zip"), roster) == "s2", "a class list of another assignment"
+
+
 def test_moodle_tells_students_of_one_name_apart_by_its_numbers(tmp_path):
     roster = class_list(tmp_path, WORKSHEET)
     folder = "Ada Lovelace_22_assignsubmission_file"
