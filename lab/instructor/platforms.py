@@ -227,6 +227,7 @@ def write_feedback(path: Path, pages: dict[str, Path]) -> Path | None:
     """
     names = {}
     for name, page in pages.items():
+        name = name.encode(errors="replace").decode()  # bytes of another encoding, which no zip can hold
         if match := CANVAS.match(name):
             names[f"{match[0]}{FEEDBACK}"] = page
         elif match := MOODLE.match(name):

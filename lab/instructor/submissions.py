@@ -102,7 +102,7 @@ def find(
 ) -> tuple[list[Submission], list[str]]:
     """Return the submissions in ``folder``, one for each student, and a line about each other entry but ``out``."""
     entries = [path for path in folder.iterdir() if not path.name.startswith(OF_THE_SYSTEM)]
-    entries = [path for path in entries if not out or path.resolve() != out.resolve()]
+    entries = [path for path in entries if not out or os.path.realpath(path) != os.path.realpath(out)]
     only = entries[0] if len(entries) == 1 else None
     if only and not platforms.owner(only, roster) and _unfit(only, None, roster) == SEVERAL:
         return find(only, roster, out)  # a folder round all hand-ins, as many tools make it

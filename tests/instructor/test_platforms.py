@@ -215,6 +215,13 @@ def test_the_number_of_a_file_is_nobodys_id(tmp_path):
     assert found == [] and "whose is it?" in note
 
 
+def test_a_link_to_itself_in_the_inbox_is_left_out(tmp_path):
+    write(tmp_path / "inbox", {"s1/answers.toml": b"x"})
+    (tmp_path / "inbox" / "loop.zip").symlink_to("loop.zip")
+    [one], notes = submissions.find(tmp_path / "inbox", [Entry("s1")], tmp_path / "out")
+    assert one.id == "s1" and notes == ["loop.zip: not a folder or a file, and left out"]
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -268,6 +275,14 @@ def test_feedback_goes_back_under_the_name_that_came(tmp_path, name):
     entry = Entry("s12", "", row={"ID": "12", "Identifier": "Participant 12"})
     named = Path(back.partition("/")[0])  # of the file or, at Moodle, of its folder
     assert platforms.owner(named, [entry]) == "s12" and back.endswith("feedback.html")
+
+
+def test_feedback_goes_back_to_a_name_in_bytes_of_another_encoding(tmp_path):
+    """As some unpackers leave it. It was a traceback after everything had been graded."""
+    (tmp_path / "s12.html").write_text("well done")
+    pages = {"Zo\udceb B_12_assignsubmission_file_": tmp_path / "s12.html"}
+    with zipfile.ZipFile(platforms.write_feedback(tmp_path / "feedback.zip", pages)) as archive:
+        assert archive.namelist() == ["Zo? B_12_assignsubmission_file_/feedback.html"]
 
 
 def test_moodles_worksheet_comes_back_with_grades_and_nothing_else_changed(tmp_path):
