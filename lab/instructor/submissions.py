@@ -27,6 +27,7 @@ from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS
 from lab.instructor import platforms
 from lab.instructor.roster import Entry
 
+DEEPEST = 400  # folders in folders
 MOST_FILES = 2_000  # read of one submission, including those in its zips
 MOST_BYTES = 48 << 20  # read of one submission: up to three recordings, and the rest is small
 LARGEST_ZIP = 64 << 20
@@ -241,7 +242,10 @@ def _below(path: Path) -> dict[str, Path] | None:
     """Return the files in a folder and below by their paths in it, or None for a zip."""
     if not path.is_dir():
         return None
-    files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]  # follows no link
+    files: list[Path] = []
+    for folder, inner, names in os.walk(path):  # follows no link; it calls itself for each level
+        files += [Path(folder, name) for name in names]
+        inner[:] = inner if len(Path(folder).parts) < DEEPEST else []
     return {file.relative_to(path).as_posix(): file for file in files}
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from subprocess import PIPE
 
@@ -413,6 +414,26 @@ def test_a_damaged_file_counts_against_what_is_read_of_a_hand_in(tmp_path):
     remarks = submissions.read(tmp_path / "s1").remarks
     assert ["cannot be opened" in remark for remark in remarks] == [True, True, False, False]
     assert remarks[3] == f"{PLAIN} was left out: more than 48 MB altogether"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no path may be as long elsewhere")
+def test_folders_that_are_too_deep_for_python_cost_only_themselves(tmp_path):
+    """As a platform unpacks them from a zip of a few kB. They ended the grader: RecursionError."""
+    deep = tmp_path / "s1"
+    for _ in range(3):
+        inner = deep
+        deep = tmp_path / "outer"
+        deep.joinpath(*["d"] * 400).mkdir(parents=True)
+        if inner.exists():
+            inner.rename(deep.joinpath(*["d"] * 400, "d"))
+        deep = deep.rename(tmp_path / "s1")
+    (deep / ANSWERS).write_text("a = 1")
+    (tmp_path / "s2").mkdir()
+    try:
+        found, notes = submissions.find(tmp_path, [Entry("s1"), Entry("s2")])
+    finally:
+        subprocess.run(["rm", "-rf", str(deep)], check=True)  # shutil.rmtree cannot
+    assert [one.id for one in found] == ["s1", "s2"] and found[0].files == {ANSWERS: b"a = 1"} and not notes
 
 
 def test_deep_folders_take_no_time_and_links_to_folders_are_not_followed(tmp_path):
