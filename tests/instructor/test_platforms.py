@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.instructor import gradescope, platforms, sandbox, students_copy, submissions
-from lab.instructor.commands import release
+from lab.instructor.commands import grade, release
 from lab.instructor.marking import Mark, Result
 from lab.instructor.outputs import write_grades
 from lab.instructor.roster import Entry, RosterError, read_roster
@@ -481,6 +481,14 @@ def test_a_hostile_file_in_a_download_costs_only_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(submissions, "MOST_ENTRIES", 3)
     with pytest.raises(zipfile.BadZipFile, match="more than 3 files"):
         unpacked(tmp_path, dict.fromkeys("abcd", ""))
+
+
+def test_a_name_cannot_add_lines_to_what_the_instructor_reads(tmp_path, capsys):
+    class_list(tmp_path, ADAS)
+    write(tmp_path / "in", {"x\n  same recording: Ada (11) and Ada (12)": b""})
+    options = ["--roster", tmp_path / "roster.csv", "--no-sandbox", "--out", tmp_path / "out"]
+    assert grade.main([str(word) for word in (tmp_path / "in", *options)]) == 2
+    assert "\n  same recording" not in capsys.readouterr().out
 
 
 @pytest.mark.maintainers

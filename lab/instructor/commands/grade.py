@@ -119,6 +119,7 @@ def _write(
     notes: list[str],
 ) -> None:
     """Write all files into a folder, and print what needs a look."""
+    from lab.chat.events import printable
     from lab.dissect.text import counted
     from lab.instructor import copies, outputs, pages, platforms, similarity
 
@@ -139,17 +140,17 @@ def _write(
         written.append(again)
     _print_notes(notes)
     for pair in pairs:
-        print(f"  same recording: {labels[pair.first]} and {labels[pair.second]}: {pair.evidence}")
+        print(printable(f"  same recording: {labels[pair.first]} and {labels[pair.second]}: {pair.evidence}"))
     graded = f"{len(results)} graded, {len(roster) - len(results)} on the roster handed in nothing"
     copied = f"{counted(len(pairs), 'pair')} with the same recording, {counted(len(similar), 'pair')} with similar code"
     print(f"{graded}, {copied}", *written, sep="\n")
 
 
 def _print_notes(notes: list[str]) -> None:
-    from lab.instructor import outputs
+    from lab.chat.events import printable
 
     for note in notes:
-        print(f"  look: {outputs.readable(note)}")
+        print(f"  look: {printable(note)}")
 
 
 def _find(
