@@ -483,6 +483,17 @@ def test_a_hostile_file_in_a_download_costs_only_itself(tmp_path, monkeypatch):
         unpacked(tmp_path, dict.fromkeys("abcd", ""))
 
 
+@pytest.mark.parametrize("damage", [("version", 6, 99), ("name", 46, 0xFF)], ids=lambda damage: damage[0])
+def test_a_damaged_download_is_refused_in_a_line(tmp_path, capsys, damage):
+    class_list(tmp_path, ADAS)
+    data = bytearray(zipped({"lovel\u00e4ceada_11_901_lab.zip": "x"}))
+    data[data.index(b"PK\1\2") + damage[1]] = damage[2]
+    (tmp_path / "in.zip").write_bytes(data)
+    options = ["--roster", tmp_path / "roster.csv", "--no-sandbox", "--out", tmp_path / "out"]
+    assert grade.main([str(word) for word in (tmp_path / "in.zip", *options)]) == 2
+    assert f"lab grade: {tmp_path / 'in.zip'} cannot be unpacked: " in capsys.readouterr().err
+
+
 def test_a_name_cannot_add_lines_to_what_the_instructor_reads(tmp_path, capsys):
     class_list(tmp_path, ADAS)
     write(tmp_path / "in", {"x\n  same recording: Ada (11) and Ada (12)": b""})

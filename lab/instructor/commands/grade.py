@@ -162,7 +162,10 @@ def _find(
     if options.submissions.is_dir():
         return submissions.find(options.submissions, roster, options.out)
     folder.mkdir()
-    left_out = submissions.unpack_download(options.submissions, folder)
+    try:
+        left_out = submissions.unpack_download(options.submissions, folder)
+    except (NotImplementedError, UnicodeDecodeError) as error:  # of a damaged list of files
+        raise BadZipFile(error) from error
     found, notes = submissions.find(folder, roster)
     return found, left_out + notes
 
