@@ -45,17 +45,21 @@ WORKSHEET = ("Identifier", "Grade", "Last modified (grade)")
 FEEDBACK = "feedback.html"
 
 
+def identified(name: str, roster: Iterable[Entry]) -> str | None:
+    """Return the student whose platform's ID is in the name of a zip or folder, or None."""
+    owners = _with_numbers(_numbers([name]), roster)
+    return owners[0] if len(owners) == 1 else None
+
+
 def owner(path: Path, roster: Sequence[Entry]) -> str | None:
     """Return the student whom the name of a zip or folder identifies, by the platform's ID or by its words, or None."""
-    numbers = _numbers([path.name])
-    owners = _with_numbers(numbers, roster)
-    if len(owners) == 1:
-        return owners[0]
-    names = dict.fromkeys((without_zip(path.name), first_upload(path)))
-    if any(_has_numbers(column, roster) for column, _ in numbers):
-        # Nobody of this class, whose own words must not say that it is somebody else's.
-        names = dict.fromkeys([path.name.partition("_")[0]])
-    return next(filter(None, (named(without_file_number(name), roster) for name in names)), None)
+    names = [without_zip(path.name), first_upload(path)]
+    if any(_has_numbers(column, roster) for column, _ in _numbers([path.name])):
+        names = [
+            path.name.partition("_")[0]
+        ]  # the platform's words alone: a student may write another one's ID
+    by_words = (named(without_file_number(name), roster) for name in dict.fromkeys(names))
+    return identified(path.name, roster) or next(filter(None, by_words), None)
 
 
 def _numbers(names: Iterable[str]) -> set[Number]:

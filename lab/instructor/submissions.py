@@ -27,8 +27,7 @@ from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS
 from lab.instructor import platforms
 from lab.instructor.roster import Entry
 
-DEEPEST = 400  # folders in folders
-MOST_FILES = 2_000  # read of one submission, including those in its zips
+MOST_FILES, DEEPEST = 2_000, 400  # read of one submission, also in its zips; folders in folders
 MOST_BYTES = 48 << 20  # read of one submission: up to three recordings, and the rest is small
 LARGEST_ZIP = 64 << 20
 MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
@@ -104,9 +103,8 @@ def find(
     """Return the submissions in ``folder``, one for each student, and a line about each other entry but ``out``."""
     entries = [path for path in folder.iterdir() if not path.name.startswith(OF_THE_SYSTEM)]
     entries = [path for path in entries if not out or os.path.realpath(path) != os.path.realpath(out)]
-    only = entries[0] if len(entries) == 1 else None
-    if only and not platforms.owner(only, roster) and _unfit(only, None, roster) == SEVERAL:
-        return find(only, roster, out)  # a folder round all hand-ins, as many tools make it
+    if len(entries) == 1 and _is_around_all(entries[0], roster):
+        return find(entries[0], roster, out)
     found: dict[str, Submission] = {}
     problems = []
     for path, loose in platforms.gather(entries).items():
@@ -129,6 +127,14 @@ def find(
             problems.append(f"{left_out.source.name}: {whose}; {submission.source.name} counts")
         found[owner] = submission
     return list(found.values()), problems
+
+
+def _is_around_all(path: Path, roster: Sequence[Entry]) -> bool:
+    """Return whether the only entry of an inbox is a folder round all hand-ins, or the only one, as many tools make it."""
+    if platforms.owner(path, roster) or path.is_symlink() or not path.is_dir():
+        return False
+    by_number = any(platforms.identified(one.name, roster) for one in path.iterdir())
+    return by_number or _is_of_several(path, None, roster)
 
 
 def _unfit(path: Path, named: str | None, roster: Sequence[Entry]) -> str | None:

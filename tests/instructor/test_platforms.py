@@ -146,6 +146,16 @@ def test_one_folder_round_all_hand_ins_changes_nothing(tmp_path, as_zip, files):
     assert {one.id for one in found} == {"11", "12"} and notes == []
 
 
+@pytest.mark.parametrize(
+    "name", ["submission_91/answers.toml", "A_21_assignsubmission_file/answers.toml", "ada_11_7_answers.toml"]
+)
+def test_one_folder_round_the_only_hand_in_changes_nothing(tmp_path, name):
+    row = {"ID": "11", "Identifier": "Participant 21", "Submission ID": "91"}
+    write(tmp_path, {f"assignment_55_export/{name}": b"x"})
+    [one], notes = submissions.find(tmp_path, [Entry("s1", row=row), Entry("s2")])
+    assert (one.id, one.named, one.files, notes) == ("s1", True, {"answers.toml": b"x"}, [])
+
+
 def test_a_folder_named_after_a_student_is_that_students(tmp_path):
     """Whatever it holds: nobody can hand in for others from there."""
     friends = {f"friends/{name}": data for files in OF_SEVERAL.values() for name, data in files.items()}
