@@ -75,9 +75,10 @@ def mark_all(found: list[Submission], options: Namespace, grade: Grade) -> dict[
     print_bar(unchanged, total, "unchanged since the last time" if results else "")
     try:
         for result in grade(waiting, options.jobs, options.course):
-            partial = kept / f"{result.id}.part"
-            partial.write_text(json.dumps(result, default=vars), encoding="utf-8")
-            partial.replace(kept / f"{result.id}.json")
+            if result.marks:  # where the grader failed, it may do better the next time
+                partial = kept / f"{result.id}.part"
+                partial.write_text(json.dumps(result, default=vars), encoding="utf-8")
+                partial.replace(kept / f"{result.id}.json")
             results[result.id] = result
             left = time_left(started_s, len(results) - unchanged, total - len(results))
             print_bar(len(results), total, f"{result.id}  {result.points:g} of {result.of:g}{left}")

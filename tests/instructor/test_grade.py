@@ -1,7 +1,9 @@
 """Grading end to end: a small class with hostile members, every mark as it must be; cut off and gone on with; and the
 files."""
 
+import argparse
 import csv
+import functools
 import gzip
 import html.parser
 import json
@@ -529,6 +531,19 @@ def test_nothing_is_left_running(graded):
             return
         time.sleep(0.1)
     raise AssertionError(mine)
+
+
+def test_what_a_full_disk_has_cost_is_graded_the_next_time(tmp_path):
+    (tmp_path / "full").write_text("")  # in the place of the folder to unpack into
+    (tmp_path / "free").mkdir()
+    options = argparse.Namespace(out=tmp_path / "out", course="k", no_sandbox=True, again=False, jobs=1)
+    grading.make_results(options.out)
+    found = [submissions.Submission("s1", tmp_path)]
+    told = []
+    for work in ("full", "free"):
+        grade_there = functools.partial(grading.grade_here, tmp_path / work, sandbox.LIMITS)
+        told.append(grading.mark_all(found, options, grade_there)["s1"])
+    assert "NotADirectoryError" in told[0].remarks[0] and told[1].marks and not told[1].remarks
 
 
 class Deadly:
