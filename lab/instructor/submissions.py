@@ -27,7 +27,7 @@ from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS
 from lab.instructor import platforms
 from lab.instructor.roster import Entry
 
-MOST_FILES, DEEPEST = 2_000, 400  # read of one submission, also in its zips; folders in folders
+MOST_FILES, MOST_ZIPS, DEEPEST = 2_000, 20, 400  # read of one submission; folders in folders
 MOST_BYTES = 48 << 20  # read of one submission: up to three recordings, and the rest is small
 LARGEST_ZIP = 64 << 20
 MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
@@ -223,7 +223,7 @@ def _read(path: Path, files: dict[str, Path] | None, submission: Submission, mos
                 remarks.append(f"{own} was left out: {packed} counts")
             elif files and platforms.is_zip(own) and size <= LARGEST_ZIP:
                 before = len(submission.files)
-                most_files = _read(files[name], None, submission, most_files)
+                most_files = _read(files[name], None, submission, most_files) - MOST_FILES // MOST_ZIPS
                 packed = own if len(submission.files) > before else ""
             elif is_wanted(plain) and plain not in submission.files:
                 _keep(submission, plain, size, load)

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -416,6 +417,17 @@ def test_a_damaged_file_counts_against_what_is_read_of_a_hand_in(tmp_path):
     remarks = submissions.read(tmp_path / "s1").remarks
     assert ["cannot be opened" in remark for remark in remarks] == [True, True, False, False]
     assert remarks[3] == f"{PLAIN} was left out: more than 48 MB altogether"
+
+
+def test_many_zips_with_nothing_but_folders_are_not_all_opened(tmp_path):
+    """Each cost 0.1 s, and a few kB to upload where the platform unpacks the zip around them."""
+    folder = b"PK\1\2" + bytes(24) + b"\1" + bytes(17) + b"/"  # an entry of the list of files
+    sizes = struct.pack("<HHLLH", 20_000, 20_000, 20_000 * len(folder), 0, 0)
+    for number in range(60):
+        (tmp_path / f"{number}.zip").write_bytes(folder * 20_000 + b"PK\5\6" + bytes(4) + sizes)
+    started_s = time.process_time()
+    assert "more than 2000 files; the others were not read" in submissions.read(tmp_path).remarks
+    assert time.process_time() - started_s < 5
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no path may be as long elsewhere")
