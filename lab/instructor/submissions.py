@@ -7,36 +7,27 @@ inside was written by a student: it counts only if the name identifies nobody, a
 """
 
 import contextlib
-import functools
 import hashlib
-import io
 import json
 import os
 import re
 import shutil
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
 
 from lab.exercises.checks.answers import SUBMISSION_NOTE
 from lab.exercises.checks.tasks import module_name, sheet_names
 from lab.harness.student_capture import ANSWERS, ATTACK, PLAIN, TLS
-from lab.instructor import platforms
+from lab.instructor import platforms, untrusted
 from lab.instructor.roster import Entry
+from lab.instructor.untrusted import LONGEST_REMARK, Loader
 
-MOST_FILES, MOST_ZIPS, DEEPEST = 2_000, 20, 400  # read of one submission; folders in folders
+MOST_FILES, MOST_ZIPS = 2_000, 20  # read of one submission
 MOST_BYTES = 48 << 20  # read of one submission: up to three recordings, and the rest is small
-LARGEST_ZIP = 64 << 20
-MOST_REMARKS, LONGEST_REMARK = 10, 300  # of one submission; characters
-MOST_ENTRIES, LARGEST_DOWNLOAD = 200_000, 32 << 30  # of a platform's zip with the hand-ins of a class; bytes
-BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # read in pieces; other kinds may fill the memory
-LARGEST_READ = 1 << 20  # at once from a zip, whose list of files is read in one piece
+MOST_REMARKS = 10  # of one submission
 LARGEST_FILE = {".py": 1 << 18, ".toml": 1 << 16, ".json": 1 << 16, ".pcapng": 20 << 20}  # bytes
-Loader = Callable[[], bytes]  # reads a file
-Found = tuple[str, int, Loader]  # a file's name, the size that it claims, and how to read it
 SHEET = re.compile(r"sheet_\d\d_\w{1,40}\.py")
 PERHAPS_WORK = re.compile(
     r"[^.].*\.(rar|7z|tar|tgz|[gx]z|zip)|(?!\.).*sheet.*\.(py|ipynb)\b.*", re.IGNORECASE
@@ -151,11 +142,9 @@ def _unfit(path: Path, named: str | None, roster: Sequence[Entry]) -> str | None
 def _is_of_several(path: Path, named: str | None, roster: Sequence[Entry]) -> bool:
     """Return whether a zip or folder holds the hand-ins of several students, by the names or the notes in it."""
     try:
-        files: Iterable[str] | None = _below(path)
-        if files is None:
-            with _ZipFile(path) as file, zipfile.ZipFile(file) as archive:
-                files = archive.namelist()[:MOST_ENTRIES]
-        if platforms.is_download(files, named, roster):
+        files = untrusted.files_below(path)
+        names = untrusted.names_in_zip(path) if files is None else files
+        if platforms.is_download(names, named, roster):
             return True
     except Exception:  # struct.error, ...: ``read`` says what is wrong with a damaged zip
         return False
@@ -164,39 +153,20 @@ def _is_of_several(path: Path, named: str | None, roster: Sequence[Entry]) -> bo
 
 def _notes(path: Path) -> Iterator[bytes]:
     """Yield the notes in a zip or folder, and in the zips of a folder."""
-    files = _below(path)
+    files = untrusted.files_below(path)
     with contextlib.suppress(Exception):  # as above
-        for name, size, load in islice(_in_zip(path, []) if files is None else _in_folder(files), MOST_FILES):
+        found = untrusted.in_zip(path) if files is None else untrusted.in_folder(files)
+        for name, size, load in islice(found, MOST_FILES):
             if files and platforms.is_zip(name):
                 yield from islice(_notes(files[name]), 1)
-            elif platforms.plain_name(name) == SUBMISSION_NOTE and size <= LARGEST_FILE[".json"]:
+            elif load and platforms.plain_name(name) == SUBMISSION_NOTE and size <= LARGEST_FILE[".json"]:
                 yield load()
-
-
-def unpack_download(path: Path, folder: Path) -> list[str]:
-    """Unpack a platform's zip of all hand-ins; return a line about each file that was left out. Raise BadZipFile."""
-    problems = []
-    with zipfile.ZipFile(path) as archive:
-        entries = [one for one in archive.infolist() if one.filename]
-        if len(entries) > MOST_ENTRIES or sum(one.file_size for one in entries) > LARGEST_DOWNLOAD:
-            most = f"{MOST_ENTRIES} files or {LARGEST_DOWNLOAD >> 30} GB"
-            raise zipfile.BadZipFile(f"it holds more than {most}")
-        for one in entries:
-            try:
-                if one.compress_type not in BOUNDED:
-                    raise zipfile.BadZipFile("neither stored nor deflated")
-                if one.file_size > LARGEST_ZIP:
-                    raise zipfile.BadZipFile(f"larger than {LARGEST_ZIP >> 20} MB")
-                archive.extract(one, folder)  # never outside: zipfile takes .. and / out of names
-            except Exception as error:  # zlib.error, struct.error, ...: a damaged zip raises many kinds
-                problems.append(f"{one.filename[:LONGEST_REMARK]} was left out: {error!s:.{LONGEST_REMARK}}")
-    return problems
 
 
 def read(path: Path, loose: dict[str, Path] | None = None) -> Submission:
     """Return the known files of one zip or folder, or of ``loose`` ones. Whatever is wrong becomes a remark."""
     submission = Submission("", path)
-    _read(path, loose or _below(path), submission, MOST_FILES)
+    _read(path, loose or untrusted.files_below(path), submission, MOST_FILES)
     known = [f"{module_name(sheet)}.py" for sheet in sheet_names()]
     unknown = [name for name in submission.files if SHEET.fullmatch(name) and name not in known]
     submission.remarks += [f"{name} is not the name of a sheet" for name in unknown]
@@ -213,7 +183,7 @@ def _read(path: Path, files: dict[str, Path] | None, submission: Submission, mos
     """Add the known ones of the files, or of a zip; return how many more files may be looked at."""
     remarks, packed = submission.remarks, ""
     try:
-        for name, size, load in _in_zip(path, remarks) if files is None else _in_folder(files):
+        for name, size, load in untrusted.in_zip(path) if files is None else untrusted.in_folder(files):
             if most_files <= 0:
                 remarks.append(f"more than {MOST_FILES} files; the others were not read")
                 break
@@ -221,7 +191,7 @@ def _read(path: Path, files: dict[str, Path] | None, submission: Submission, mos
             own, plain = PurePosixPath(name).name, platforms.plain_name(name)
             if files and platforms.is_zip(own) and packed:
                 remarks.append(f"{own} was left out: {packed} counts")
-            elif files and platforms.is_zip(own) and size <= LARGEST_ZIP:
+            elif files and platforms.is_zip(own) and size <= untrusted.LARGEST_ZIP:
                 before = len(submission.files)
                 most_files = _read(files[name], None, submission, most_files) - MOST_FILES // MOST_ZIPS
                 packed = own if len(submission.files) > before else ""
@@ -234,67 +204,16 @@ def _read(path: Path, files: dict[str, Path] | None, submission: Submission, mos
     return most_files
 
 
-def _keep(submission: Submission, name: str, size: int, load: Loader) -> None:
-    if size > LARGEST_FILE[Path(name).suffix]:
+def _keep(submission: Submission, name: str, size: int, load: Loader | None) -> None:
+    if load is None:
+        submission.remarks.append(f"{name} was left out: neither stored nor deflated; pack it as a plain zip")
+    elif size > LARGEST_FILE[Path(name).suffix]:
         submission.remarks.append(f"{name} is too large ({size} bytes) and was left out")
     elif submission.bytes_read + size > MOST_BYTES:
         submission.remarks.append(f"{name} was left out: more than {MOST_BYTES >> 20} MB altogether")
     else:
         submission.bytes_read += size
         submission.files[name] = load()
-
-
-def _below(path: Path) -> dict[str, Path] | None:
-    """Return the files in a folder and below by their paths in it, or None for a zip."""
-    if not path.is_dir():
-        return None
-    files: list[Path] = []
-    for folder, inner, names in os.walk(path):  # follows no link; it calls itself for each level
-        files += [Path(folder, name) for name in names]
-        inner[:] = inner if len(Path(folder).parts) < DEEPEST else []
-    return {file.relative_to(path).as_posix(): file for file in files}
-
-
-def _in_folder(files: dict[str, Path]) -> Iterator[Found]:
-    loose = [name for name in files if not platforms.is_zip(name)]
-    zips = [name for name in files if platforms.is_zip(name)]
-    loose.sort(key=lambda name: (platforms.is_numbered(name), PurePosixPath(name)))
-    zips.sort(key=lambda name: platforms.order(files[name]), reverse=True)  # of several, the last counts
-    for name in loose + zips:
-        if (file := files[name]).is_file() and not file.is_symlink():
-            size = file.stat().st_size
-            yield name, size, functools.partial(_load, size, open, file, "rb")
-
-
-class _ZipFile(io.FileIO):
-    """A zip that cannot make ``zipfile`` read a list of files as large as itself."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        if size is not None and size > LARGEST_READ:
-            raise zipfile.BadZipFile("its list of files is too long")
-        return super().read(size)
-
-
-def _in_zip(path: Path, remarks: list[str]) -> Iterator[Found]:
-    if path.stat().st_size > LARGEST_ZIP:
-        raise zipfile.BadZipFile(f"larger than {LARGEST_ZIP >> 20} MB")
-    with _ZipFile(path) as file, zipfile.ZipFile(file) as archive:
-        for info in sorted(archive.infolist(), key=lambda info: platforms.is_numbered(info.filename)):
-            if info.is_dir() or (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
-                continue
-            if info.compress_type in BOUNDED:
-                size = info.file_size
-                yield info.filename, size, functools.partial(_load, size, archive.open, info)
-            elif is_wanted(name := platforms.plain_name(info.filename)):
-                remarks.append(f"{name} was left out: neither stored nor deflated; pack it as a plain zip")
-
-
-def _load(size: int, opener: Callable[..., IO[bytes]], *what: Any) -> bytes:
-    data = bytearray()
-    with opener(*what) as opened:
-        while len(data) <= size and (piece := opened.read(LARGEST_READ)):  # a file may grow meanwhile
-            data += piece
-    return bytes(data)
 
 
 def _claimed(note: bytes, roster: Iterable[Entry]) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.instructor import gradescope, platforms, sandbox, students_copy, submissions
+from lab.instructor import gradescope, platforms, sandbox, students_copy, submissions, untrusted
 from lab.instructor.commands import grade, release
 from lab.instructor.marking import Mark, Result
 from lab.instructor.outputs import write_grades
@@ -38,7 +38,7 @@ def unpacked(
     folder: Path, files: dict[str, str | bytes], compression: int = zipfile.ZIP_DEFLATED
 ) -> list[str]:
     (folder / "download.zip").write_bytes(zipped(files, compression))
-    return submissions.unpack_download(folder / "download.zip", folder / "inbox")
+    return untrusted.unpack_download(folder / "download.zip", folder / "inbox")
 
 
 def test_canvas_tells_students_of_one_name_apart_by_its_ids(tmp_path):
@@ -484,11 +484,11 @@ def test_a_hostile_file_in_a_download_costs_only_itself(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"download.zip", "inbox"}
     assert not Path("/tmp/absolute.zip").exists()
     (tmp_path / "nameless.zip").write_bytes(zipped({"Z": "x"}).replace(b"Z", b"\0"))
-    assert submissions.unpack_download(tmp_path / "nameless.zip", tmp_path / "inbox") == []
+    assert untrusted.unpack_download(tmp_path / "nameless.zip", tmp_path / "inbox") == []
     (tmp_path / "nameless.zip").unlink()
     bombs = unpacked(tmp_path, {"bomb.zip": bytes(1000)}, zipfile.ZIP_LZMA)
     assert bombs == ["bomb.zip was left out: neither stored nor deflated"]
-    monkeypatch.setattr(submissions, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(untrusted, "MOST_ENTRIES", 3)
     with pytest.raises(zipfile.BadZipFile, match="more than 3 files"):
         unpacked(tmp_path, dict.fromkeys("abcd", ""))
 

@@ -157,15 +157,12 @@ def _find(
     options: argparse.Namespace, roster: "list[Entry]", folder: Path
 ) -> "tuple[list[Submission], list[str]]":
     """Return the submissions, and a line about each that is not one; a platform's zip is unpacked into ``folder``."""
-    from lab.instructor import submissions
+    from lab.instructor import submissions, untrusted
 
     if options.submissions.is_dir():
         return submissions.find(options.submissions, roster, options.out)
     folder.mkdir()
-    try:
-        left_out = submissions.unpack_download(options.submissions, folder)
-    except (NotImplementedError, UnicodeDecodeError) as error:  # of a damaged list of files
-        raise BadZipFile(error) from error
+    left_out = untrusted.unpack_download(options.submissions, folder)
     found, notes = submissions.find(folder, roster)
     return found, left_out + notes
 
