@@ -70,8 +70,7 @@ def _sandbox() -> str:
     with tempfile.TemporaryDirectory() as folder:
         way, refusals = sandbox.choose(Path(folder))
     if way is None:
-        why = "; ".join(f"{name}: {refused}" for name, refused in refusals.items())
-        raise ClusterError(f"a worker has no sandbox ({why})")
+        raise ClusterError(f"a worker has no sandbox ({sandbox.all_refusals(refusals)})")
     return way
 
 

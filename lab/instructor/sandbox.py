@@ -83,7 +83,12 @@ def report() -> str:
     """Return which sandbox there is here, or why there is none, in a line."""
     with tempfile.TemporaryDirectory() as folder:
         way, refusals = choose(Path(folder))
-    return describe(way) if way else "; ".join(f"{one}: {refused}" for one, refused in refusals.items())
+    return describe(way) if way else all_refusals(refusals)
+
+
+def all_refusals(refusals: dict[str, str]) -> str:
+    """Return why no way works, in a line."""
+    return "; ".join(f"{way}: {refused}" for way, refused in refusals.items())
 
 
 def probe(way: str, folder: Path) -> str | None:
