@@ -55,9 +55,8 @@ def owner(path: Path, roster: Sequence[Entry]) -> str | None:
     """Return the student whom the name of a zip or folder identifies, by the platform's ID or by its words, or None."""
     names = [without_zip(path.name), first_upload(path)]
     if any(_has_numbers(column, roster) for column, _ in _numbers([path.name])):
-        names = [
-            path.name.partition("_")[0]
-        ]  # the platform's words alone: a student may write another one's ID
+        # The platform's words alone: a student may write another one's ID.
+        names = [path.name.partition("_")[0]]
     by_words = (named(without_file_number(name), roster) for name in dict.fromkeys(names))
     return identified(path.name, roster) or next(filter(None, by_words), None)
 
